@@ -1,0 +1,95 @@
+"""A learner: who updates what, when. And what it may leave behind."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+from torch import Tensor, nn
+
+from dlcli.core.task import Batch, Carry, Loss
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one step reports.
+
+    Args:
+        values: 0-d tensors by name, detached, still on their device: nobody waits for them before they are logged.
+        counts: what the step consumed (samples, updates, batches, env_steps, evaluations, trials), host integers.
+    """
+
+    values: Mapping[str, Tensor]
+    counts: Mapping[str, int]
+
+
+class Learner(Protocol):
+    """Moves a model, one step at a time."""
+
+    @property
+    def model(self) -> nn.Module | None:
+        """The best answer so far; None before there is one."""
+
+    def step(self) -> Row:
+        """One step, a function of the learner's state and its seed alone."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Tensors and plain scalars, in dictionaries and lists, from which `load_state_dict` goes on exactly."""
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state; Mismatch when it is another model's."""
+
+
+class Objective(Protocol):
+    """A loss whose gradient is a learning rule. One with memory is an nn.Module whose buffers are saved.
+
+    `needs` (optional) is a runtime-checkable Protocol that the model must meet, checked before the first step.
+    """
+
+    def __call__(self, model: nn.Module, batch: Batch, carry: Carry = None) -> Loss: ...
+
+
+class Schedule(Protocol):
+    """The learning rate as a multiple of the optimiser's own."""
+
+    def factor(self, update: int) -> float:
+        """What the rate is multiplied with in this update."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A table: column names and rows of plain values."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+
+
+@dataclass(frozen=True)
+class Image:
+    """A picture: (height, width) or (height, width, 3), values in [0, 1]."""
+
+    pixels: Tensor
+
+
+@dataclass(frozen=True)
+class Text:
+    """Words."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Tree:
+    """Nested dictionaries, lists and scalars."""
+
+    tree: Mapping[str, Any] = field(default_factory=dict)
+
+
+Leaf = Rows | Image | Text | Tree
+
+
+@runtime_checkable
+class Leaves(Protocol):
+    """A learner, task or model with something to leave in artifacts/, asked after each evaluation and at the end."""
+
+    def leave(self) -> Mapping[str, Leaf]:
+        """Things by file name without ending."""

@@ -1,0 +1,181 @@
+"""A task: data and yardstick. The contract between data, models, objectives, learners and the engine."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from dlcli.core.spec import Spec
+
+Carry = Any
+"""What a model remembers from one batch to the next: tensors, or tuples and lists of them, batch axis first."""
+
+Fitted = Mapping[str, Any]
+"""What a task learned from its training data (vocabulary, normalisation, categories): tensors, lists, scalars."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows of a split.
+
+    Args:
+        inputs: what the model is called with, batch axis first.
+        target: what is wanted, batch axis first.
+        first: bool [batch]; True where a carried state starts anew.
+        step: the index the batch was asked for.
+        epoch: complete passes over the split before this batch.
+        index: int64 [batch]; which sample of the split each row is.
+    """
+
+    inputs: tuple[Tensor, ...]
+    target: Tensor
+    first: Tensor
+    step: int
+    epoch: int
+    index: Tensor
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def with_inputs(self, *inputs: Tensor) -> "Batch":
+        """The same rows with other inputs (augmentation, mixing)."""
+        return replace(self, inputs=inputs)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A value to descend.
+
+    Args:
+        value: 0-d, the mean over `weight` units, attached to the graph.
+        terms: its parts and companions, 0-d and detached, logged by name.
+        weight: how many units (samples, frames, tokens) the mean is over: what averages over unequal batches
+            and processes are weighted with.
+        carry: what to hand to the next batch, detached; None without memory.
+    """
+
+    value: Tensor
+    terms: Mapping[str, Tensor] = field(default_factory=dict)
+    weight: float | Tensor = 1.0
+    carry: Carry = None
+
+
+@dataclass(frozen=True)
+class Score:
+    """A metric as sums, so that averages are right on uneven batches: mean = total.sum() / weight.sum().
+
+    Args:
+        total: [batch] sum over a row's units.
+        weight: [batch] how many units the row has.
+    """
+
+    total: Tensor
+    weight: Tensor
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Scores of one batch by name, and the carry for the next."""
+
+    values: Mapping[str, Score]
+    carry: Carry = None
+
+
+@dataclass(frozen=True)
+class Goal:
+    """The metric that decides, and where it should go."""
+
+    metric: str
+    direction: Literal["min", "max"]
+
+    def better(self, new: float, old: float | None) -> bool:
+        """Whether `new` is strictly better than `old` (None: nothing yet; NaN is never better)."""
+        if new != new:
+            return False
+        if old is None or old != old:
+            return True
+        return new < old if self.direction == "min" else new > old
+
+
+class Task(Protocol):
+    """Data and yardstick, in splits "train", "valid", "test" (and "all" where a user's own data are scored)."""
+
+    spec: Spec
+    main: Goal
+    fitted: Fitted
+
+    def size(self, split: str) -> int:
+        """Batches in one pass over the split."""
+
+    def batch(self, split: str, index: int) -> Batch:
+        """Batch `index`, a pure function of its arguments; training batches go on after one pass (the next epoch)."""
+
+    def loss(self, model: nn.Module, batch: Batch, carry: Carry = None) -> Loss:
+        """The task's own loss of the model on the batch."""
+
+    def metrics(self, model: nn.Module, batch: Batch, carry: Carry = None) -> Metrics:
+        """Scores of the model on the batch; called in evaluation mode without gradients."""
+
+    def summary(self, means: Mapping[str, float]) -> dict[str, float]:
+        """What follows from the means and is not a mean itself (perplexity, bits); without the means."""
+
+    def to(self, device: torch.device) -> "Task":
+        """Move the data to the device; returns itself."""
+
+
+@runtime_checkable
+class Collect(Protocol):
+    """A task with metrics of a whole distribution (AUC, confusion): outputs are kept and scored once."""
+
+    def output(self, model: nn.Module, batch: Batch) -> Tensor:
+        """[batch, ...] what is kept of a batch."""
+
+    def collect(self, outputs: Tensor, targets: Tensor) -> dict[str, float]:
+        """Metrics of the whole split."""
+
+
+@runtime_checkable
+class Predicts(Protocol):
+    """A task that can write one row a sample (`dlcli eval RUN --predictions FILE.csv`)."""
+
+    def predictions(
+        self, model: nn.Module, batch: Batch, carry: Carry = None
+    ) -> tuple[dict[str, list[Any]], Carry]:
+        """Columns of equal length, one entry a sample, and the carry for the next batch."""
+
+
+@runtime_checkable
+class Recurrent(Protocol):
+    """A model with memory: called with `carry=` it answers `(output, carry)`; without, just the output."""
+
+    def start(self, batch: int) -> Carry:
+        """The carry of `batch` sequences that have seen nothing."""
+
+
+def call(model: nn.Module, batch: Batch, carry: Carry = None) -> tuple[Tensor, Carry]:
+    """The model's output on a batch that continues earlier ones, and its detached carry (None without memory).
+
+    Rows marked `first` start from `model.start`.
+    """
+    if not isinstance(model, Recurrent):
+        return model(*batch.inputs), None
+    fresh = model.start(len(batch))
+    begin = fresh if carry is None else merge(batch.first, fresh, carry)
+    output, after = model(*batch.inputs, carry=begin)
+    return output, detach(after)
+
+
+def merge(first: Tensor, fresh: Carry, carry: Carry) -> Carry:
+    """`fresh` in the rows marked first, `carry` in the others."""
+    if isinstance(carry, Tensor):
+        return torch.where(first.view(-1, *[1] * (carry.dim() - 1)), fresh, carry)
+    return type(carry)(merge(first, new, old) for new, old in zip(fresh, carry, strict=True))
+
+
+def detach(carry: Carry) -> Carry:
+    """The carry cut off from the graph."""
+    if carry is None or isinstance(carry, Tensor):
+        return carry if carry is None else carry.detach()
+    return type(carry)(detach(part) for part in carry)

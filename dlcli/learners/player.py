@@ -1,0 +1,206 @@
+"""A player: which parameters follow which loss, with which optimiser, on which data."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dlcli.core.errors import Mismatch, UsageError
+from dlcli.core.learner import Objective, Schedule
+from dlcli.core.random import reseed
+from dlcli.core.scoring import score
+from dlcli.core.task import Loss, Task
+from dlcli.learners.schedule import Watching
+
+_DTYPES = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+class Player:
+    """What a player is made of, before it sits down at a model and a task.
+
+    Args:
+        objective: makes the loss from the task.
+        optimiser: makes the optimiser from the parameters.
+        schedule: learning rate over the updates; None keeps it constant.
+        parts: sub-modules whose parameters this player moves, by dotted name; None is every one.
+        split: whose batches it plays on.
+        repeats: updates in one step of the learner.
+        accumulate: batches in one update.
+        clip: largest Euclidean norm of the gradient; None does not clip.
+    """
+
+    def __init__(
+        self,
+        *,
+        objective: Callable[[Task], Objective],
+        optimiser: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer],
+        schedule: Schedule | None = None,
+        parts: Sequence[str] | None = None,
+        split: str = "train",
+        repeats: int = 1,
+        accumulate: int = 1,
+        clip: float | None = None,
+    ) -> None:
+        for name, number in (("repeats", repeats), ("accumulate", accumulate)):
+            if number < 1:
+                raise UsageError(f"{name} of a player is at least 1, not {number}")
+        if clip is not None and clip <= 0:
+            raise UsageError(f"clip of a player is above 0 or null, not {clip}")
+        self.objective, self.optimiser, self.schedule = objective, optimiser, schedule
+        self.parts, self.split = parts, split
+        self.repeats, self.accumulate, self.clip = repeats, accumulate, clip
+
+
+class Seat:
+    """A player at work: its parameters, objective, optimiser, carry and counters.
+
+    Args:
+        player: what it is made of.
+        model: the whole model; only the player's parts are moved.
+        task: where batches and the loss come from.
+        seed: words that all its random draws are a function of, together with the update.
+        precision: "float32", or mixed "bfloat16" or "float16".
+    """
+
+    def __init__(
+        self, player: Player, model: nn.Module, task: Task, *, seed: tuple[int, ...], precision: str
+    ) -> None:
+        if precision not in _DTYPES:
+            raise UsageError(f"precision is one of {', '.join(_DTYPES)}, not {precision!r}")
+        self.player, self.model, self.task, self.seed = player, model, task, seed
+        self.parameters = _parameters(model, player.parts)
+        self.device = self.parameters[0].device
+        self.objective = player.objective(task)
+        _check_needs(self.objective, model)
+        if isinstance(self.objective, nn.Module):
+            self.objective.to(self.device)
+        self.optimiser = player.optimiser(self.parameters)
+        self.rates = [float(group["lr"]) for group in self.optimiser.param_groups]
+        self.dtype = _DTYPES[precision]
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=precision == "float16")
+        self.updates = 0
+        self.batches = 0
+        self.carry: Any = None
+
+    def update(self) -> tuple[dict[str, Tensor], int]:
+        """One update of the player's parameters: what to log, and how many samples it took."""
+        reseed(self.device, *self.seed, self.updates)
+        rate = self._set_rate()
+        values, samples = self._descend()
+        norm = self._clip()
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+        self.updates += 1
+        return values | norm | rate, samples
+
+    def _descend(self) -> tuple[dict[str, Tensor], int]:
+        """Leave the gradient in the parameters; the values of the last batch, the loss averaged over all."""
+        if self.player.accumulate == 1:
+            loss, samples = self._loss()
+            gradients = torch.autograd.grad(self.scaler.scale(loss.value), self.parameters, allow_unused=True)
+            for parameter, gradient in zip(self.parameters, gradients, strict=True):
+                parameter.grad = gradient
+            return {"loss": loss.value.detach(), **loss.terms}, samples
+        return self._accumulate()
+
+    def _accumulate(self) -> tuple[dict[str, Tensor], int]:
+        samples, weight, total = 0, torch.zeros((), device=self.device), torch.zeros((), device=self.device)
+        sums = [torch.zeros_like(parameter) for parameter in self.parameters]
+        for _ in range(self.player.accumulate):
+            loss, rows = self._loss()
+            gradients = torch.autograd.grad(
+                self.scaler.scale(loss.value * loss.weight),
+                self.parameters,
+                allow_unused=True,
+                materialize_grads=True,
+            )
+            torch._foreach_add_(sums, list(gradients))
+            samples, weight = samples + rows, weight + loss.weight
+            total = total + loss.value.detach() * loss.weight
+        for parameter, gradient in zip(self.parameters, sums, strict=True):
+            parameter.grad = gradient / weight
+        return {**loss.terms, "loss": total / weight}, samples
+
+    def _loss(self) -> tuple[Loss, int]:
+        batch = self.task.batch(self.player.split, self.batches)
+        if self.dtype is None:
+            loss = self.objective(self.model, batch, self.carry)
+        else:
+            with torch.autocast(self.device.type, self.dtype):
+                loss = self.objective(self.model, batch, self.carry)
+        self.carry = loss.carry
+        self.batches += 1
+        return loss, len(batch)
+
+    def _clip(self) -> dict[str, Tensor]:
+        if self.player.clip is None:
+            return {}
+        self.scaler.unscale_(self.optimiser)
+        return {"gradient_norm": nn.utils.clip_grad_norm_(self.parameters, self.player.clip)}
+
+    def _set_rate(self) -> dict[str, Tensor]:
+        schedule = self.player.schedule
+        if schedule is None:
+            return {}
+        if isinstance(schedule, Watching):
+            schedule.watch(self.updates, self._main_metric)
+        factor = schedule.factor(self.updates)
+        for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
+            group["lr"] = rate * factor
+        return {"rate": torch.tensor(self.rates[0] * factor)}
+
+    def _main_metric(self) -> float:
+        """The task's main metric on valid, as something to be made small."""
+        value = score(self.model, self.task, "valid")[self.task.main.metric]
+        return value if self.task.main.direction == "min" else -value
+
+    def state_dict(self) -> dict[str, Any]:
+        state: dict[str, Any] = {
+            "optimiser": self.optimiser.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "carry": self.carry,
+            "updates": self.updates,
+            "batches": self.batches,
+        }
+        if isinstance(self.player.schedule, Watching):
+            state["schedule"] = self.player.schedule.state_dict()
+        if isinstance(self.objective, nn.Module):
+            state["objective"] = self.objective.state_dict()
+        return state
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.scaler.load_state_dict(state["scaler"])
+        self.carry = state["carry"]
+        self.updates, self.batches = state["updates"], state["batches"]
+        if isinstance(self.player.schedule, Watching):
+            self.player.schedule.load_state_dict(state["schedule"])
+        if isinstance(self.objective, nn.Module):
+            self.objective.load_state_dict(state["objective"])
+
+
+def _parameters(model: nn.Module, parts: Sequence[str] | None) -> list[nn.Parameter]:
+    named = {name: value for name, value in model.named_parameters() if value.requires_grad}
+    if parts is not None:
+        for part in parts:
+            if not any(_within(name, part) for name in named):
+                raise Mismatch(f"{type(model).__name__} has no trainable part {part!r}")
+        named = {name: value for name, value in named.items() if any(_within(name, part) for part in parts)}
+    if not named:
+        raise Mismatch(f"{type(model).__name__} has no parameters to train")
+    return list(named.values())
+
+
+def _within(name: str, part: str) -> bool:
+    return name == part or name.startswith(f"{part}.")
+
+
+def _check_needs(objective: Objective, model: nn.Module) -> None:
+    needs = getattr(objective, "needs", None)
+    if needs is not None and not isinstance(model, needs):
+        wanted = sorted(name for name in vars(needs) if not name.startswith("_"))
+        raise Mismatch(
+            f"{type(objective).__name__} needs a model with {', '.join(wanted)}; "
+            f"{type(model).__name__} has not all of these"
+        )

@@ -1,0 +1,122 @@
+"""Data that fit in memory: batches are gathered from tensors, on the device that holds them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from dlcli.core.errors import UsageError
+from dlcli.core.random import generator
+from dlcli.core.spec import Spec
+from dlcli.core.task import Batch, Carry, Fitted, Goal, Loss, Metrics
+from dlcli.tasks.yardstick import Yardstick
+
+_SCORING = 4  # scoring keeps no activations for a backward pass, so its batches can be larger
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """A split: inputs and target, sample axis first."""
+
+    inputs: tuple[Tensor, ...]
+    target: Tensor
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    def to(self, device: torch.device) -> "Arrays":
+        return Arrays(tuple(part.to(device) for part in self.inputs), self.target.to(device))
+
+
+class ArrayTask:
+    """A task over arrays: training batches are shuffled anew every epoch, the other splits are read in order.
+
+    Made to be constructed, not overridden: a data set is a subclass that only loads and calls `super().__init__`.
+
+    Args:
+        splits: "train", "valid", "test", and "all" where there is one.
+        spec: what a model may know.
+        yardstick: loss, scores and the main metric.
+        batch: rows of a training batch; scoring takes four times as many.
+        order: seed of the shuffling.
+        fitted: what was learned from the training data.
+
+    Raises:
+        UsageError: `batch` is below 1 or a split is empty.
+    """
+
+    def __init__(
+        self,
+        splits: Mapping[str, Arrays],
+        spec: Spec,
+        yardstick: Yardstick,
+        *,
+        batch: int,
+        order: int,
+        fitted: Fitted | None = None,
+    ) -> None:
+        if batch < 1:
+            raise UsageError(f"task.batch is at least 1, not {batch}")
+        self.spec = spec
+        self.main: Goal = yardstick.goal
+        self.fitted: Fitted = fitted or {}
+        self.yardstick = yardstick
+        self._splits = dict(splits)
+        self._rows = batch
+        self._device = torch.device("cpu")
+        self._shuffled = lru_cache(maxsize=2)(lambda epoch: self._permutation(order, epoch))
+
+    def _permutation(self, order: int, epoch: int) -> Tensor:
+        return torch.randperm(len(self._splits["train"]), generator=generator(order, epoch)).to(self._device)
+
+    def _split(self, split: str) -> Arrays:
+        arrays = self._splits.get(split)
+        if arrays is None or not len(arrays):
+            raise UsageError(f"the task has no samples in split {split!r} (there are: {', '.join(self._splits)})")
+        return arrays
+
+    def size(self, split: str) -> int:
+        return -(-len(self._split(split)) // self._batch_rows(split))
+
+    def _batch_rows(self, split: str) -> int:
+        return self._rows if split == "train" else self._rows * _SCORING
+
+    def batch(self, split: str, index: int) -> Batch:
+        arrays, rows = self._split(split), self._batch_rows(split)
+        epoch, place = divmod(index, self.size(split))
+        begin, end = place * rows, min((place + 1) * rows, len(arrays))
+        if split == "train":
+            chosen = self._shuffled(epoch)[begin:end]
+            inputs = tuple(part[chosen] for part in arrays.inputs)
+            target = arrays.target[chosen]
+        else:
+            chosen = torch.arange(begin, end, device=self._device)
+            inputs = tuple(part[begin:end] for part in arrays.inputs)
+            target = arrays.target[begin:end]
+        first = torch.ones(end - begin, dtype=torch.bool, device=self._device)
+        return Batch(inputs, target, first, index, epoch, chosen)
+
+    def loss(self, model: nn.Module, batch: Batch, carry: Carry = None) -> Loss:
+        value, weight = self.yardstick.loss(model(*batch.inputs), batch.target)
+        return Loss(value, {}, weight)
+
+    def metrics(self, model: nn.Module, batch: Batch, carry: Carry = None) -> Metrics:
+        return Metrics(self.yardstick.scores(model(*batch.inputs), batch.target))
+
+    def summary(self, means: Mapping[str, float]) -> dict[str, float]:
+        return self.yardstick.summary(means)
+
+    def predictions(
+        self, model: nn.Module, batch: Batch, carry: Carry = None
+    ) -> tuple[dict[str, list[Any]], Carry]:
+        columns = {"sample": batch.index.tolist()}
+        return columns | self.yardstick.columns(model(*batch.inputs), batch.target), None
+
+    def to(self, device: torch.device) -> Self:
+        self._splits = {name: arrays.to(device) for name, arrays in self._splits.items()}
+        self._device = device
+        self._shuffled.cache_clear()
+        return self
