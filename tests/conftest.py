@@ -1,0 +1,29 @@
+"""Runtime shape checks are on for the whole package; tests run on one thread."""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from jaxtyping import install_import_hook
+
+install_import_hook("dlcli", "beartype.beartype")
+
+import pytest
+import torch
+
+from dlcli.core.files import data_folder
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture
+def real_data():
+    """Path of a real data file by data set and name, or the test skips with the reason."""
+
+    def find(dataset, name):
+        path = data_folder() / dataset / name
+        if not path.is_file():
+            pytest.skip(f"real data: {dataset}/{name} is not under DLCLI_DATA ({data_folder()})")
+        return path
+
+    return find
