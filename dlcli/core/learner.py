@@ -23,7 +23,12 @@ class Row:
 
 
 class Learner(Protocol):
-    """Moves a model, one step at a time."""
+    """Moves a model, one step at a time.
+
+    `counters` names what its steps count, so that a limit on anything else is refused.
+    """
+
+    counters: Sequence[str]
 
     @property
     def model(self) -> nn.Module | None:

@@ -140,9 +140,7 @@ class Collect(Protocol):
 class Predicts(Protocol):
     """A task that can write one row a sample (`dlcli eval RUN --predictions FILE.csv`)."""
 
-    def predictions(
-        self, model: nn.Module, batch: Batch, carry: Carry = None
-    ) -> tuple[dict[str, list[Any]], Carry]:
+    def predictions(self, model: nn.Module, batch: Batch, carry: Carry = None) -> tuple[dict[str, list[Any]], Carry]:
         """Columns of equal length, one entry a sample, and the carry for the next batch."""
 
 

@@ -25,6 +25,8 @@ class Gradient:
         compile: compile the model's forward pass with torch.compile.
     """
 
+    counters = ("updates", "batches", "samples")
+
     def __init__(
         self,
         model: nn.Module,

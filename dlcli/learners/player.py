@@ -22,7 +22,7 @@ class Player:
     Args:
         objective: makes the loss from the task.
         optimiser: makes the optimiser from the parameters.
-        schedule: learning rate over the updates; None keeps it constant.
+        schedule: learning rate over the updates.
         parts: sub-modules whose parameters this player moves, by dotted name; None is every one.
         split: whose batches it plays on.
         repeats: updates in one step of the learner.
@@ -35,12 +35,12 @@ class Player:
         *,
         objective: Callable[[Task], Objective],
         optimiser: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer],
-        schedule: Schedule | None = None,
-        parts: Sequence[str] | None = None,
-        split: str = "train",
-        repeats: int = 1,
-        accumulate: int = 1,
-        clip: float | None = None,
+        schedule: Schedule,
+        parts: Sequence[str] | None,
+        split: str,
+        repeats: int,
+        accumulate: int,
+        clip: float | None,
     ) -> None:
         for name, number in (("repeats", repeats), ("accumulate", accumulate)):
             if number < 1:
@@ -63,9 +63,7 @@ class Seat:
         precision: "float32", or mixed "bfloat16" or "float16".
     """
 
-    def __init__(
-        self, player: Player, model: nn.Module, task: Task, *, seed: tuple[int, ...], precision: str
-    ) -> None:
+    def __init__(self, player: Player, model: nn.Module, task: Task, *, seed: tuple[int, ...], precision: str) -> None:
         if precision not in _DTYPES:
             raise UsageError(f"precision is one of {', '.join(_DTYPES)}, not {precision!r}")
         self.player, self.model, self.task, self.seed = player, model, task, seed
@@ -141,8 +139,6 @@ class Seat:
 
     def _set_rate(self) -> dict[str, Tensor]:
         schedule = self.player.schedule
-        if schedule is None:
-            return {}
         if isinstance(schedule, Watching):
             schedule.watch(self.updates, self._main_metric)
         factor = schedule.factor(self.updates)

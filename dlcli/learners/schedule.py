@@ -19,6 +19,13 @@ class Watching(Protocol):
     def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
 
 
+class Constant:
+    """The optimiser's own rate throughout."""
+
+    def factor(self, update: int) -> float:
+        return 1.0
+
+
 class Step:
     """Multiply by `gamma` every `every` updates.
 

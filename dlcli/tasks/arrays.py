@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Self
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -17,15 +17,30 @@ from dlcli.tasks.yardstick import Yardstick
 _SCORING = 4  # scoring keeps no activations for a backward pass, so its batches can be larger
 
 
+@runtime_checkable
+class Samples(Protocol):
+    """A split, however it is stored: what a batch takes from it."""
+
+    def __len__(self) -> int: ...
+
+    def take(self, rows: Tensor | slice) -> tuple[tuple[Tensor, ...], Tensor]:
+        """Inputs and target of the rows, batch axis first."""
+
+    def to(self, device: torch.device) -> "Samples": ...
+
+
 @dataclass(frozen=True)
 class Arrays:
-    """A split: inputs and target, sample axis first."""
+    """A split as it is: inputs and target, sample axis first."""
 
     inputs: tuple[Tensor, ...]
     target: Tensor
 
     def __len__(self) -> int:
         return len(self.target)
+
+    def take(self, rows: Tensor | slice) -> tuple[tuple[Tensor, ...], Tensor]:
+        return tuple(part[rows] for part in self.inputs), self.target[rows]
 
     def to(self, device: torch.device) -> "Arrays":
         return Arrays(tuple(part.to(device) for part in self.inputs), self.target.to(device))
@@ -45,12 +60,12 @@ class ArrayTask:
         fitted: what was learned from the training data.
 
     Raises:
-        UsageError: `batch` is below 1 or a split is empty.
+        UsageError: `batch` is below 1, or an empty split is asked for.
     """
 
     def __init__(
         self,
-        splits: Mapping[str, Arrays],
+        splits: Mapping[str, Samples],
         spec: Spec,
         yardstick: Yardstick,
         *,
@@ -72,11 +87,12 @@ class ArrayTask:
     def _permutation(self, order: int, epoch: int) -> Tensor:
         return torch.randperm(len(self._splits["train"]), generator=generator(order, epoch)).to(self._device)
 
-    def _split(self, split: str) -> Arrays:
-        arrays = self._splits.get(split)
-        if arrays is None or not len(arrays):
-            raise UsageError(f"the task has no samples in split {split!r} (there are: {', '.join(self._splits)})")
-        return arrays
+    def _split(self, split: str) -> Samples:
+        samples = self._splits.get(split)
+        if samples is None or not len(samples):
+            filled = ", ".join(name for name, samples in self._splits.items() if len(samples))
+            raise UsageError(f"the task has no samples in split {split!r} (there are: {filled})")
+        return samples
 
     def size(self, split: str) -> int:
         return -(-len(self._split(split)) // self._batch_rows(split))
@@ -85,17 +101,15 @@ class ArrayTask:
         return self._rows if split == "train" else self._rows * _SCORING
 
     def batch(self, split: str, index: int) -> Batch:
-        arrays, rows = self._split(split), self._batch_rows(split)
+        samples, rows = self._split(split), self._batch_rows(split)
         epoch, place = divmod(index, self.size(split))
-        begin, end = place * rows, min((place + 1) * rows, len(arrays))
+        begin, end = place * rows, min((place + 1) * rows, len(samples))
         if split == "train":
             chosen = self._shuffled(epoch)[begin:end]
-            inputs = tuple(part[chosen] for part in arrays.inputs)
-            target = arrays.target[chosen]
+            inputs, target = samples.take(chosen)
         else:
             chosen = torch.arange(begin, end, device=self._device)
-            inputs = tuple(part[begin:end] for part in arrays.inputs)
-            target = arrays.target[begin:end]
+            inputs, target = samples.take(slice(begin, end))
         first = torch.ones(end - begin, dtype=torch.bool, device=self._device)
         return Batch(inputs, target, first, index, epoch, chosen)
 
@@ -109,14 +123,12 @@ class ArrayTask:
     def summary(self, means: Mapping[str, float]) -> dict[str, float]:
         return self.yardstick.summary(means)
 
-    def predictions(
-        self, model: nn.Module, batch: Batch, carry: Carry = None
-    ) -> tuple[dict[str, list[Any]], Carry]:
+    def predictions(self, model: nn.Module, batch: Batch, carry: Carry = None) -> tuple[dict[str, list[Any]], Carry]:
         columns = {"sample": batch.index.tolist()}
         return columns | self.yardstick.columns(model(*batch.inputs), batch.target), None
 
-    def to(self, device: torch.device) -> Self:
-        self._splits = {name: arrays.to(device) for name, arrays in self._splits.items()}
+    def to(self, device: torch.device) -> "ArrayTask":
+        self._splits = {name: samples.to(device) for name, samples in self._splits.items()}
         self._device = device
         self._shuffled.cache_clear()
         return self

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +15,7 @@ IGNORED = -100
 """The class of a position that does not count (padding)."""
 
 
+@runtime_checkable
 class Yardstick(Protocol):
     """Loss and scores of outputs."""
 
@@ -50,9 +51,7 @@ class Classification:
     ) -> tuple[Tensor, float | Tensor]:
         return F.cross_entropy(output, target, ignore_index=IGNORED), (target != IGNORED).sum()
 
-    def scores(
-        self, output: Float[Tensor, "batch unit *time"], target: Int[Tensor, "batch *time"]
-    ) -> dict[str, Score]:
+    def scores(self, output: Float[Tensor, "batch unit *time"], target: Int[Tensor, "batch *time"]) -> dict[str, Score]:
         counted = (target != IGNORED).flatten(1) if target.dim() > 1 else (target != IGNORED)[:, None]
         weight = counted.sum(1).to(output.dtype)
         nats = F.cross_entropy(output, target, ignore_index=IGNORED, reduction="none")
@@ -65,6 +64,9 @@ class Classification:
 
     def columns(self, output: Tensor, target: Tensor) -> dict[str, list[Any]]:
         probability, guess = output.softmax(1).max(1)
+        if target.dim() > 1:
+            guess = guess.masked_fill(target == IGNORED, IGNORED)
+            return {"prediction": _named(guess, self.names), "target": _named(target, self.names)}
         return {
             "prediction": _named(guess, self.names),
             "target": _named(target, self.names),

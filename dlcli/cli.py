@@ -1,0 +1,270 @@
+"""The verbs of the command line: arguments, messages, exit codes. Everything heavy is imported where it is needed."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from dlcli import complete
+from dlcli.core.errors import UsageError, nearest
+
+_WORDS_FIRST = {"ignore_unknown_options": True, "allow_interspersed_args": True}
+_CLICK_ERROR = typer.BadParameter.__mro__[2]  # ClickException, wherever this typer keeps it
+
+
+class Verbs(TyperGroup):
+    """The top of the command line: every error is a few lines on standard error and an exit code."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            raise UsageError(f"no verb {args[0]!r}{nearest(args[0], self.list_commands(ctx))}\nAll: dlcli --help")
+        return super().resolve_command(ctx, args)
+
+    def main(self, args: Sequence[str] | None = None, standalone_mode: bool = True, **more: Any) -> Any:
+        if not standalone_mode:
+            return super().main(args=args, standalone_mode=False, **more)
+        sys.exit(_guard(lambda: super(Verbs, self).main(args=args, standalone_mode=False, **more)))
+
+
+def _guard(run: Any) -> int:
+    """Run something; what it answers or raises as an exit code, told in one to five lines."""
+    try:
+        code = run()
+    except UsageError as error:
+        return _tell(str(error), 2)
+    except _CLICK_ERROR as error:
+        return _tell(error.format_message(), 2)
+    except typer.Abort:
+        return _tell("interrupted", 130)
+    except KeyboardInterrupt:
+        return _tell("interrupted", 130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except MemoryError:
+        return _tell("out of memory", 4)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        return _tell(f"{place}{error.strerror or error}", getattr(error, "exit_code", 2))
+    return code if isinstance(code, int) else 0
+
+
+def _tell(text: str, code: int) -> int:
+    lines = [line for line in text.strip().splitlines() if line.strip()][:5]
+    print("dlcli: " + "\n       ".join(lines), file=sys.stderr)  # noqa: T201
+    return code
+
+
+app = typer.Typer(
+    cls=Verbs,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="The laboratory that settles by measurement which deep learning model is best for a problem.",
+)
+list_app = typer.Typer(no_args_is_help=True, help="List models, tasks, recipes or runs, one line each.")
+compare_app = typer.Typer(no_args_is_help=True, help="Compare finished runs.")
+data_app = typer.Typer(no_args_is_help=True, help="List, fetch and verify the data sets that tasks read.")
+app.add_typer(list_app, name="list")
+app.add_typer(compare_app, name="compare")
+app.add_typer(data_app, name="data")
+
+Words = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[RECIPE] [KEY=VALUE]...",
+        help="A recipe, then settings. Several values (seed=0,1,2) make several runs.",
+        autocompletion=complete.words,
+    ),
+]
+Changes = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", autocompletion=complete.words)]
+Selector = Annotated[
+    str, typer.Argument(metavar="RUN", help="A path, an id prefix, a place (1 is the newest), @tag, or last.")
+]
+Selectors = Annotated[list[str] | None, typer.Argument(metavar="[RUN]...", help="Which runs; all when none.")]
+Out = Annotated[Path, typer.Option("--out", help="The folder of run directories.")]
+ConfigDirs = Annotated[
+    list[Path] | None,
+    typer.Option("--config-dir", help="A folder of your own YAMLs, before ./conf and ours."),
+]
+Progress = Annotated[str, typer.Option("--progress", help="auto, bar, plain or none.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Nothing but results and errors.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more: what was loaded, tracebacks.")]
+Json = Annotated[bool, typer.Option("--json", help="Write only JSON to standard output.")]
+Csv = Annotated[bool, typer.Option("--csv", help="Write only CSV to standard output.")]
+
+_OUT = Path("outputs")
+
+
+@app.command(context_settings=_WORDS_FIRST)
+def train(
+    words: Words = None,
+    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a run.")] = None,
+    init_from: Annotated[str | None, typer.Option(metavar="RUN", help="Start from a run's weights.")] = None,
+    smoke: Annotated[bool, typer.Option("--smoke", help="The recipe's own one-second version.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="What would run, its size and time.")] = False,
+    multirun: Annotated[
+        bool, typer.Option("--multirun", "-m", help="Several values make several runs (they do anyway).")
+    ] = False,
+    name: Annotated[str | None, typer.Option(help="A name for people.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="A word to find the run by, as @TAG.")] = None,
+    out: Out = _OUT,
+    config_dir: ConfigDirs = None,
+    progress: Progress = "auto",
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    as_json: Json = False,
+) -> int:
+    """Train a model on a task; `dlcli train model=tcn` needs nothing else."""
+    from dlcli.verbs import many
+    from dlcli.verbs.train import Options
+
+    options = Options(
+        out, name, tuple(tag or ()), progress, quiet, tuple(config_dir or ()), tuple(sys.argv[1:]),
+        init_from=init_from, smoke=smoke,
+    )  # fmt: skip
+    if dry_run:
+        return many.dry_run(words or [], options, as_json)
+    return many.main(words or [], options, resume, as_json, verbose)
+
+
+@app.command("eval", context_settings=_WORDS_FIRST)
+def evaluate(
+    run: Selector,
+    words: Changes = None,
+    split: Annotated[str | None, typer.Option(help="train, valid, test or all.")] = None,
+    predictions: Annotated[Path | None, typer.Option(help="A CSV file to write, one row a sample.")] = None,
+    name: Annotated[str | None, typer.Option(help="A name for people.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="A word to find the run by, as @TAG.")] = None,
+    out: Out = _OUT,
+    as_json: Json = False,
+) -> int:
+    """Score the best checkpoint of a run, on its test data or on others (task.path=new.csv)."""
+    from dlcli.verbs import eval as verb
+    from dlcli.verbs.train import Options
+
+    options = Options(out, name, tuple(tag or ()), argv=tuple(sys.argv[1:]))
+    return verb.main(run, words or [], options, split, predictions, as_json)
+
+
+@app.command()
+def show(
+    run: Selector,
+    metric: Annotated[str | None, typer.Option(help="The curve to draw; the main metric by default.")] = None,
+    out: Out = _OUT,
+    as_json: Json = False,
+) -> int:
+    """Show a run: configuration, status, scores, and a curve."""
+    from dlcli.verbs import show as verb
+
+    return verb.main(run, out, metric, as_json)
+
+
+@app.command(context_settings=_WORDS_FIRST)
+def config(
+    words: Words = None,
+    verb: Annotated[str, typer.Option(help="Whose configuration.")] = "train",
+    config_dir: ConfigDirs = None,
+    as_json: Json = False,
+) -> int:
+    """Print the resolved configuration, with where each value came from."""
+    from dlcli.verbs import config as module
+
+    return module.main(verb, words or [], config_dir or [], as_json)
+
+
+@list_app.command("models")
+def list_models(config_dir: ConfigDirs = None, as_json: Json = False) -> int:
+    """Every model: what `model=` may be."""
+    return _list("model", config_dir, as_json)
+
+
+@list_app.command("tasks")
+def list_tasks(config_dir: ConfigDirs = None, as_json: Json = False) -> int:
+    """Every task: what `task=` may be."""
+    return _list("task", config_dir, as_json)
+
+
+@list_app.command("recipes")
+def list_recipes(config_dir: ConfigDirs = None, as_json: Json = False) -> int:
+    """Every recipe: a task, a model and a learner that belong together."""
+    return _list("recipe", config_dir, as_json)
+
+
+def _list(kind: str, extra: list[Path] | None, as_json: bool) -> int:
+    from dlcli.verbs import list as verb
+
+    return verb.members(kind, extra or [], as_json)
+
+
+@list_app.command("runs")
+def list_runs(
+    selectors: Selectors = None,
+    children: Annotated[bool, typer.Option("--children", help="Also runs that belong to others.")] = False,
+    out: Out = _OUT,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> int:
+    """Runs, newest first."""
+    from dlcli.verbs import list as verb
+
+    return verb.runs(selectors or [], out, children, as_json, as_csv)
+
+
+@compare_app.command("runs")
+def compare_runs(
+    selectors: Selectors = None,
+    metric: Annotated[str | None, typer.Option(help="What is compared; the task's main metric by default.")] = None,
+    split: Annotated[str, typer.Option(help="Whose score: test or valid.")] = "test",
+    out: Out = _OUT,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> int:
+    """One row a group of runs that differ only in the seed."""
+    from dlcli.verbs import compare as verb
+
+    return verb.main(selectors or [], out, metric, split, as_json, as_csv)
+
+
+@data_app.command("list")
+def data_list(as_json: Json = False) -> int:
+    """Data sets, and whether they are here."""
+    from dlcli.verbs import data as verb
+
+    return verb.show(as_json)
+
+
+@data_app.command("fetch")
+def data_fetch(name: Annotated[str, typer.Argument(autocompletion=complete.datasets)]) -> int:
+    """Download a data set from its public address and check its SHA-256."""
+    from dlcli.verbs import data as verb
+
+    return verb.fetch(name)
+
+
+@data_app.command("verify")
+def data_verify(
+    name: Annotated[str | None, typer.Argument(autocompletion=complete.datasets)] = None,
+) -> int:
+    """Check the files that are here against their SHA-256."""
+    from dlcli.verbs import data as verb
+
+    return verb.verify(name)
+
+
+@app.callback(invoke_without_command=True)
+def top(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+) -> None:
+    if version:
+        from importlib.metadata import version as installed
+
+        print(f"dlcli {installed('dlcli')}")  # noqa: T201
+        raise typer.Exit
+
+
+def main() -> None:
+    """The console script."""
+    app()

@@ -1,0 +1,360 @@
+"""The loop over steps. It knows no model, task, learner or verb by name."""
+
+import io
+import math
+import pickle
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from dlcli.core.errors import Mismatch, Missing, UsageError, nearest
+from dlcli.core.leaf import encode
+from dlcli.core.learner import Learner, Leaves
+from dlcli.core.scoring import score as evaluate
+from dlcli.core.task import Task
+from dlcli.run import Run
+
+__all__ = ["Ending", "Plan", "Signals", "Watcher", "evaluate", "fit", "limits", "read_checkpoint"]
+
+_TICK = 0.1  # seconds between two looks of the watcher
+
+
+@dataclass(frozen=True)
+class Plan:
+    """When to stop, score, log and save.
+
+    Args:
+        until: limits by counter; `steps`, `epochs` and `seconds` are known everywhere. The first one reached ends it.
+        eval_every: steps between two scorings; None is once an epoch.
+        log_every: steps whose means make one training row.
+        checkpoint_every: steps between two checkpoints beside those of every scoring; None for no more.
+        patience: scorings without a better main metric before it stops; None never does.
+        wall: seconds of this process after which a checkpoint is saved and the run counts as preempted.
+    """
+
+    until: Mapping[str, float]
+    eval_every: int | None = None
+    log_every: int = 50
+    checkpoint_every: int | None = None
+    patience: int | None = None
+    wall: float | None = None
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a fit ended: run status, exit code, and the reason in words."""
+
+    status: str
+    exit_code: int
+    reason: str
+
+
+class Watcher(Protocol):
+    """Somebody who is shown how it goes."""
+
+    def tick(self, step: int, done: float, latest: Mapping[str, float]) -> None:
+        """Now and then: the step, the part of the way that is done in [0, 1], the latest logged values."""
+
+    def scored(self, step: int, split: str, means: Mapping[str, float], best: bool) -> None:
+        """After a scoring; `best` when it is the best so far."""
+
+
+class Signals:
+    """SIGINT, SIGTERM and SIGUSR1 as a flag that the loop looks at; a second SIGINT interrupts at once."""
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+
+    @contextmanager
+    def caught(self) -> Iterator["Signals"]:
+        """Catch them inside the block, where handlers may be set (the main thread)."""
+        wanted = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+        try:
+            before = {number: signal.signal(number, self._receive) for number in wanted}
+        except ValueError:
+            before = {}
+        try:
+            yield self
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGINT and self.received == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.received = number
+
+
+@dataclass
+class _State:
+    """Where the loop is: all that a checkpoint holds beside the learner."""
+
+    step: int = 0
+    seconds: float = 0.0
+    counters: dict[str, int] = field(default_factory=dict)
+    pending: dict[str, list[Tensor]] = field(default_factory=dict)
+    best: float | None = None
+    best_step: int = -1
+    stale: int = 0
+    scored: int = -1
+    latest: dict[str, float] = field(default_factory=dict)
+
+    def count(self, counts: Mapping[str, int]) -> None:
+        self.step += 1
+        for name, number in counts.items():
+            self.counters[name] = self.counters.get(name, 0) + number
+
+    def keep(self, values: Mapping[str, Tensor]) -> None:
+        for name, value in values.items():
+            self.pending.setdefault(name, []).append(value)
+
+
+class _Diverged(Exception):
+    """A loss or a parameter is not finite."""
+
+
+def fit(learner: Learner, task: Task, run: Run, plan: Plan, watcher: Watcher, signals: Signals) -> Ending:
+    """Step until the plan is done, scoring, logging and saving on the way; goes on from last.pt when there is one.
+
+    Raises:
+        Mismatch: last.pt is another run's.
+    """
+    return _Fit(learner, task, run, plan, watcher, signals).run_to_end()
+
+
+class _Fit:
+    def __init__(self, learner: Learner, task: Task, run: Run, plan: Plan, watcher: Watcher, signals: Signals) -> None:
+        self.learner, self.task, self.run, self.plan = learner, task, run, plan
+        self.watcher, self.signals = watcher, signals
+        self.state = _State()
+        self.limits = limits(plan.until, learner, task)
+        self._restore()
+        self.begun = time.perf_counter()
+        self.before = self.state.seconds
+
+    def run_to_end(self) -> Ending:
+        try:
+            ending = self._loop()
+        except _Diverged as error:
+            self.run.flush()
+            return Ending("diverged", 3, f"{error} at step {self.state.step}")
+        finally:
+            self._tell()
+        if ending.status == "completed":
+            self._complete()
+            self._tell()
+        return ending
+
+    def _tell(self) -> None:
+        """How far it came, for run.json."""
+        state = self.state
+        self.run.info |= {"steps": state.step, "seconds": round(state.seconds, 3), "counters": state.counters}
+        self.run.info["best"] = {"step": state.best_step, "value": state.best}
+
+    def _loop(self) -> Ending:
+        state, plan, next_tick = self.state, self.plan, 0.0
+        while True:
+            now = time.perf_counter()
+            state.seconds = self.before + now - self.begun
+            ending = self._ending(now)
+            if ending is not None:
+                self._save()
+                return ending
+            row = self.learner.step()
+            previous = state.counters.get("batches", 0)
+            state.count(row.counts)
+            state.keep(row.values)
+            if state.step % plan.log_every == 0:
+                self._log()
+            if self._scoring_due(previous):
+                self._score()
+                self._save()
+            elif plan.checkpoint_every and state.step % plan.checkpoint_every == 0:
+                self._save()
+            if now >= next_tick:
+                next_tick = now + _TICK
+                self.watcher.tick(state.step, self._done(), state.latest)
+
+    def _ending(self, now: float) -> Ending | None:
+        """Whether to stop here, and how that is called."""
+        state, plan = self.state, self.plan
+        number = self.signals.received
+        if number is not None:
+            name = signal.Signals(number).name
+            if number == signal.SIGUSR1:
+                return Ending("preempted", 75, f"{name}: a checkpoint is saved")
+            return Ending("stopped", 128 + number, f"{name}: a checkpoint is saved")
+        for name, limit in self.limits:
+            if self._counter(name) >= limit:
+                return Ending("completed", 0, f"{name} reached {limit:g}")
+        if plan.patience is not None and state.stale >= plan.patience:
+            return Ending("completed", 0, f"no better {self.task.main.metric} in {state.stale} scorings")
+        if plan.wall is not None and now - self.begun >= plan.wall:
+            return Ending("preempted", 75, f"the wall-clock budget of {plan.wall:g} s is used up")
+        return None
+
+    def _counter(self, name: str) -> float:
+        if name == "steps":
+            return self.state.step
+        if name == "seconds":
+            return self.state.seconds
+        return self.state.counters.get(name, 0)
+
+    def _done(self) -> float:
+        return min(1.0, max((self._counter(name) / limit for name, limit in self.limits), default=0.0))
+
+    def _scoring_due(self, batches_before: int) -> bool:
+        if self.plan.eval_every is not None:
+            return self.state.step % self.plan.eval_every == 0
+        size = self.task.size("train")
+        return self.state.counters.get("batches", 0) // size > batches_before // size
+
+    def _log(self) -> None:
+        """Write the means of the pending rows; the only place where training waits for its numbers."""
+        pending, self.state.pending = self.state.pending, {}
+        if not pending:
+            return
+        means = torch.stack([torch.stack(rows).double().mean() for rows in pending.values()]).tolist()
+        row = dict(zip(pending, means, strict=True))
+        self.state.latest = row
+        self.run.log(self.state.step, "train", row)
+        self.run.time(self.state.step, self.state.seconds, self.state.counters)
+        broken = [name for name, value in row.items() if name.endswith("loss") and not math.isfinite(value)]
+        if broken:
+            raise _Diverged(f"{broken[0]} is {row[broken[0]]}")
+
+    def _score(self) -> None:
+        """Score the model so far on valid, and keep it when it is the best."""
+        state, model, goal = self.state, self.learner.model, self.task.main
+        if model is None:
+            return
+        means = evaluate(model, self.task, "valid")
+        self.run.log(state.step, "valid", means)
+        state.scored = state.step
+        if goal.metric not in means:
+            raise Mismatch(f"{type(self.task).__name__} reports no {goal.metric}, which is to be its main metric")
+        better = goal.better(means[goal.metric], state.best)
+        if better:
+            state.best, state.best_step, state.stale = means[goal.metric], state.step, 0
+            self._save_best(model)
+        else:
+            state.stale += 1
+        self.watcher.scored(state.step, "valid", means, better)
+        self._leave(model)
+
+    def _complete(self) -> None:
+        """The rows and the scoring that are left at the end. last.pt is older, so a longer run repeats nothing."""
+        if self.state.scored != self.state.step:
+            self._log()
+            self._score()
+        self.run.flush()
+
+    def _leave(self, model: nn.Module) -> None:
+        for source in (self.learner, self.task, model):
+            if isinstance(source, Leaves):
+                for name, leaf in source.leave().items():
+                    ending, content = encode(leaf)
+                    self.run.keep(name + ending, content)
+
+    def _save(self) -> None:
+        model = self.learner.model
+        if model is not None and not _finite(model):
+            raise _Diverged("a parameter is not finite")
+        state = {
+            "run": self.run.id,
+            "learner": self.learner.state_dict(),
+            "lengths": self.run.lengths(),
+            **{name: value for name, value in vars(self.state).items() if name != "latest"},
+        }
+        self.run.checkpoint("last", _bytes(state))
+
+    def _save_best(self, model: nn.Module) -> None:
+        state = {
+            "run": self.run.id,
+            "step": self.state.step,
+            "value": self.state.best,
+            "model": model.state_dict(),
+            "fitted": dict(self.task.fitted),
+        }
+        self.run.checkpoint("best", _bytes(state))
+
+    def _restore(self) -> None:
+        path = self.run.checkpoint_path("last")
+        if not path.exists():
+            self.run.checkpoint_path("best").unlink(missing_ok=True)
+            self.run.restart()
+            return
+        saved = read_checkpoint(path)
+        try:
+            if saved["run"] != self.run.id:
+                raise Mismatch(f"{path} belongs to run {saved['run']}, not to {self.run.id}")
+            self.learner.load_state_dict(saved["learner"])
+            lengths = saved["lengths"]
+            self.state = _State(**{name: saved[name] for name in vars(_State()) if name != "latest"})
+        except (KeyError, TypeError) as error:
+            raise Mismatch(f"{path} is not a checkpoint of a run: {error} is missing or wrong") from None
+        self.run.truncate(lengths)
+        self._restore_best()
+
+    def _restore_best(self) -> None:
+        """best.pt may be newer than last.pt by a moment, or by a scoring at the end of a shorter run."""
+        path = self.run.checkpoint_path("best")
+        best = read_checkpoint(path) if path.exists() else None
+        if best is None or best["step"] > self.state.step:
+            self.state.best, self.state.best_step = None, -1
+        else:
+            self.state.best, self.state.best_step = best["value"], best["step"]
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """The tensors and plain scalars of a checkpoint, on the CPU.
+
+    Raises:
+        Missing: there is none.
+        UsageError: it is truncated, damaged, or holds anything else than tensors and plain scalars.
+    """
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise Missing(f"{path} is missing: the run has no such checkpoint yet") from None
+    except pickle.UnpicklingError:
+        raise UsageError(f"{path} holds something else than tensors and plain values; it was not loaded") from None
+    except (RuntimeError, EOFError, ValueError, OSError) as error:
+        raise UsageError(f"{path} cannot be read: truncated or damaged ({str(error).splitlines()[0]})") from None
+
+
+def limits(until: Mapping[str, float], learner: Learner, task: Task) -> list[tuple[str, float]]:
+    """The limits by counter; epochs are batches of the training split.
+
+    Raises:
+        UsageError: there is none, or one on something the learner does not count.
+    """
+    if not until:
+        raise UsageError("nothing says when to stop: give steps=N, epochs=N or until={seconds: N}")
+    known = ("steps", "seconds", *learner.counters)
+    found = []
+    for name, limit in until.items():
+        counter = "batches" if name == "epochs" else name
+        if counter not in known:
+            raise UsageError(f"until.{name}: {type(learner).__name__} does not count it{nearest(name, known)}")
+        found.append((counter, limit * task.size("train") if name == "epochs" else limit))
+    return found
+
+
+def _finite(model: nn.Module) -> bool:
+    values = [value for value in model.state_dict().values() if value.is_floating_point() and value.numel()]
+    return not values or bool(torch.stack([value.isfinite().all() for value in values]).all())
+
+
+def _bytes(state: Mapping[str, Any]) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(dict(state), buffer)
+    return buffer.getvalue()

@@ -1,0 +1,108 @@
+"""A causal Transformer: the control without recurrence."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Shaped
+from torch import Tensor, nn
+
+from dlcli.core.spec import Spec
+from dlcli.nn.front import Front, Head, at_least, probability
+from dlcli.nn.tied import shared
+
+
+class _Attention(nn.Module):
+    """Every step asks itself and the steps before it."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.inputs = nn.Linear(width, 3 * width)
+        self.output = nn.Linear(width, width)
+
+    def forward(self, x: Float[Tensor, "batch time channel"]) -> Float[Tensor, "batch time channel"]:
+        query, key, value = self.inputs(x).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        read = F.scaled_dot_product_attention(query, key, value, is_causal=True)
+        return self.output(read.transpose(1, 2).flatten(2))
+
+
+class _Block(nn.Module):
+    """Attention, then two layers at each step; both on the normalised stream, both added to it."""
+
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.attend = nn.Sequential(nn.LayerNorm(width), _Attention(width, heads), nn.Dropout(dropout))
+        self.think = nn.Sequential(
+            nn.LayerNorm(width),
+            nn.Linear(width, 4 * width),
+            nn.GELU(),
+            nn.Linear(4 * width, width),
+            nn.Dropout(dropout),
+        )
+
+    def forward(self, x: Float[Tensor, "batch time channel"]) -> Float[Tensor, "batch time channel"]:
+        x = x + self.attend(x)
+        return x + self.think(x)
+
+
+class Transformer(nn.Module):
+    """Decoder-only Transformer: causal self-attention with layer normalisation before each sub-layer.
+
+    Its width is heads x head_width, so that every whole number is a valid size. Any length can be read.
+
+    Paper: Vaswani et al. 2017, arXiv:1706.03762, section 3. Differs: no encoder and no cross-attention;
+    normalised before the sub-layers (Xiong et al. 2020, arXiv:2002.04745), GELU for ReLU.
+
+    Args:
+        spec: one input, (channel, time) or tokens (time); target one value a sequence, or one a step.
+        head_width: width of a head.
+        heads: heads of a layer.
+        layers: how many.
+        dropout: probability in [0, 1), after the positions are added and on what each sub-layer adds.
+        embedding: width of a token's vector; not used for real inputs.
+        embedding_dropout: probability in [0, 1).
+        tied: the embedding is also the output matrix; needs embedding = heads x head_width.
+
+    Raises:
+        UsageError: a number is out of range.
+        Mismatch: the input is neither (channel, time) nor tokens.
+    """
+
+    def __init__(
+        self,
+        spec: Spec,
+        *,
+        head_width: int,
+        heads: int,
+        layers: int,
+        dropout: float,
+        embedding: int,
+        embedding_dropout: float,
+        tied: bool,
+    ) -> None:
+        super().__init__()
+        at_least(1, head_width=head_width, heads=heads, layers=layers)
+        probability("model.dropout", dropout)
+        width = heads * head_width
+        self.front = Front(spec, embedding=embedding, dropout=embedding_dropout, reader="Transformer")
+        self.inputs = nn.Linear(self.front.width, width)
+        self.scale = math.sqrt(width) if tied else 1.0  # a tied embedding is small (section 3.4)
+        self.dropout = nn.Dropout(dropout)
+        self.blocks = nn.Sequential(*(_Block(width, heads, dropout) for _ in range(layers)))
+        self.norm = nn.LayerNorm(width)
+        self.head = Head(width, spec, tied=shared(self.front, tied))
+
+    def forward(self, x: Shaped[Tensor, "batch *channel time"]) -> Float[Tensor, "batch unit *time"]:
+        x = self.inputs(self.front(x).transpose(1, 2) * self.scale)
+        x = self.blocks(self.dropout(x + positions(x)))
+        return self.head(self.norm(x).transpose(1, 2))
+
+
+def positions(like: Float[Tensor, "batch time channel"]) -> Float[Tensor, "time channel"]:
+    """Sines in even channels, cosines in odd ones, wavelengths from 2 pi to 10,000 x 2 pi (section 3.5)."""
+    _, time, width = like.shape
+    channel = torch.arange(width, device=like.device)
+    rate = 10_000.0 ** (-(channel - channel % 2) / width)
+    angle = torch.arange(time, device=like.device)[:, None] * rate + channel % 2 * (math.pi / 2)
+    return angle.sin().to(like.dtype)

@@ -1,0 +1,108 @@
+"""How long a step takes, found by taking a few."""
+
+import json
+import math
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import torch
+from platformdirs import user_cache_path
+
+from dlcli.core.learner import Learner
+from dlcli.core.scoring import score
+from dlcli.core.task import Task
+from dlcli.run import replace_file
+
+_STEPS = 5
+_ROUNDS = 5
+_PATIENCE = 4.0  # seconds that a probe may take
+
+
+def seconds_a_step(learner: Learner, threads: Sequence[int]) -> dict[int, float]:
+    """Median seconds of a step by number of threads, measured in turns; the learner is worn out by it."""
+    times: dict[int, list[float]] = {number: [] for number in threads}
+    begun = time.perf_counter()
+    learner.step()
+    for _ in range(_ROUNDS):
+        for number in threads:
+            torch.set_num_threads(number)
+            learner.step()
+            start = time.perf_counter()
+            for _ in range(_STEPS):
+                learner.step()
+            _wait()
+            times[number].append((time.perf_counter() - start) / _STEPS)
+        if time.perf_counter() - begun > _PATIENCE:
+            break
+    return {number: statistics.median(values) for number, values in times.items()}
+
+
+def _wait() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def best_threads(signature: str, make: Callable[[], Learner]) -> int:
+    """The number of threads for a configuration on this machine: 1 unless more are faster by a tenth.
+
+    Probed once; the answer is kept in the user's cache directory.
+    """
+    cores = len(os.sched_getaffinity(0))
+    candidates = sorted({1, cores // 2 or 1, cores})
+    if len(candidates) == 1:
+        return 1
+    path = user_cache_path("dlcli") / "threads.json"
+    key = f"{platform.node()} {cores} {torch.__version__} {signature}"
+    known = _read(path)
+    if key not in known:
+        seconds = seconds_a_step(make(), candidates)
+        fastest = min(candidates, key=seconds.__getitem__)
+        known[key] = fastest if seconds[fastest] < 0.9 * seconds[1] else 1
+        _write(path, known)
+    return known[key]
+
+
+def _read(path: Path) -> dict[str, int]:
+    try:
+        return {key: int(number) for key, number in json.loads(path.read_text()).items()}
+    except (OSError, ValueError, AttributeError):
+        return {}
+
+
+def _write(path: Path, known: Mapping[str, int]) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, json.dumps(known, indent=1).encode())
+    except OSError:
+        return  # a cache that cannot be written only costs the next run a second
+
+
+def estimate(
+    learner: Learner, task: Task, stops: Sequence[tuple[str, float]], eval_every: int | None
+) -> dict[str, float | None]:
+    """Steps and seconds that a run will take, scoring included, from a few steps of its learner.
+
+    Args:
+        stops: limits by counter, as the engine has them.
+        eval_every: steps between scorings; None is once an epoch.
+    """
+    counts = learner.step().counts
+    seconds = seconds_a_step(learner, [torch.get_num_threads()])[torch.get_num_threads()]
+    start = time.perf_counter()
+    if learner.model is not None:
+        score(learner.model, task, "valid")
+    scoring = time.perf_counter() - start
+    every = eval_every or max(1, task.size("train") // max(1, counts.get("batches", 1)))
+    found = [limit for name, limit in stops if name == "seconds"]
+    steps = [limit / (counts.get(name) or 1 if name != "steps" else 1) for name, limit in stops if name != "seconds"]
+    if steps:
+        found.append(min(steps) * (seconds + scoring / every) + 2 * scoring)
+    return {
+        "steps": math.ceil(min(steps)) if steps else None,
+        "milliseconds_a_step": 1000 * seconds,
+        "seconds": min(found),
+    }

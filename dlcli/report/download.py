@@ -1,0 +1,36 @@
+"""The bar of a download, in the form pooch asks for."""
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+class Bar:
+    """A progress bar whose `total` pooch sets once it knows the size.
+
+    Args:
+        console: where it is drawn.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self.bar = Progress(
+            TextColumn("download"), BarColumn(), DownloadColumn(), TimeRemainingColumn(), console=console
+        )
+        self.task = self.bar.add_task("download", total=None)
+
+    @property
+    def total(self) -> float | None:
+        return self.bar.tasks[0].total
+
+    @total.setter
+    def total(self, size: float | None) -> None:
+        self.bar.start()
+        self.bar.update(self.task, total=size)
+
+    def update(self, size: int) -> None:
+        self.bar.update(self.task, advance=size)
+
+    def reset(self) -> None:
+        self.bar.reset(self.task, total=self.total)
+
+    def close(self) -> None:
+        self.bar.stop()

@@ -1,0 +1,155 @@
+"""Tables and pages in the terminal."""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from dlcli.report.groups import Group
+from dlcli.report.words import duration, moment, number
+from dlcli.run import Run
+
+_PIPE_WIDTH = 200
+_COLOURS = {"completed": "green", "running": "cyan", "failed": "red", "diverged": "red", "lost": "red"}
+
+
+def _console() -> Console:
+    """Standard output, as wide as the terminal; files and pipes get whole lines."""
+    wide = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPE_WIDTH
+    return Console(highlight=False, width=wide)
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str | Text]], numeric: Sequence[str] = ()) -> None:
+    """A plain table; `numeric` columns are set to the right."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, justify="right" if column in numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(cell if isinstance(cell, Text) else escape(cell) for cell in row))
+    _console().print(table)
+
+
+def print_runs(found: Sequence[Run]) -> None:
+    """One line a run, newest first."""
+    rows = [
+        (str(place), run.id, _status(run), moment(run.info["started"]), run.info["label"], _seed(run), *_main(run),
+         duration(run.info.get("seconds") or 0.0), " ".join([run.info.get("name") or "", *_tags(run)]).strip())
+        for place, run in enumerate(found, 1)
+    ]  # fmt: skip
+    columns = ("#", "id", "status", "started", "what", "seed", "metric", "test", "time", "name")
+    print_table(columns, rows, numeric=("#", "seed", "test", "time"))
+
+
+def _tags(run: Run) -> list[str]:
+    return [f"@{tag}" for tag in run.info.get("tags", ())]
+
+
+def _seed(run: Run) -> str:
+    return str(run.info.get("seed", ""))
+
+
+def _status(run: Run) -> Text:
+    return Text(run.status, style=_COLOURS.get(run.status, "yellow"))
+
+
+def _main(run: Run) -> tuple[str, str]:
+    """Name and value of the main metric, from the last split scored."""
+    metric = (run.info.get("goal") or {}).get("metric", "")
+    for split in ("test", "all", "valid"):
+        value = run.info["metrics"].get(split, {}).get(metric)
+        if value is not None:
+            return metric, number(value)
+    return metric, ""
+
+
+def print_groups(groups: Sequence[Group]) -> None:
+    """One row a group of runs that differ only in the seed."""
+    rows = [
+        (row.name, f"{row.task} {row.model}", str(row.n), row.metric, _maybe(row.mean), _maybe(row.std),
+         f"{row.parameters:,}" if row.parameters is not None else "", f"{row.steps:,.0f}", duration(row.seconds))
+        for row in groups
+    ]  # fmt: skip
+    columns = ("what", "task and model", "n", "metric", "mean", "std", "parameters", "steps", "time")
+    print_table(columns, rows, numeric=("n", "mean", "std", "parameters", "steps", "time"))
+
+
+def _maybe(value: float | None) -> str:
+    return "" if value is None else number(value)
+
+
+def print_scores(metrics: Mapping[str, Mapping[str, float]]) -> None:
+    """Splits as rows, metrics as columns."""
+    names = list(dict.fromkeys(name for row in metrics.values() for name in row))
+    rows = [[split, *(_maybe(row.get(name)) for name in names)] for split, row in metrics.items()]
+    print_table(["split", *names], rows, numeric=names)
+
+
+def print_summary(run: Run) -> None:
+    """What a run came to, and what to type next."""
+    info, console = run.info, _console()
+    words = [f"[bold]{escape(info['name'] or info['label'])}[/]", f"seed {info['seed']}"]
+    if info["parameters"]:
+        words.append(f"{info['parameters']:,} parameters")
+    words.append(f"{info['steps']:,} steps in {duration(info['seconds'])}")
+    console.print("  ".join(words))
+    if reach := reach_words(info):
+        console.print(reach)
+    if info["metrics"]:
+        print_scores(info["metrics"])
+    best = info.get("best") or {}
+    if best.get("value") is not None:
+        metric = info["goal"]["metric"]
+        console.print(f"checkpoint: step {best['step']:,}, the best valid {metric} ({number(best['value'])})")
+    console.print(f"{run.path}", soft_wrap=True)
+
+
+def reach_words(info: Mapping[str, Any]) -> str:
+    """The receptive field against the sequence, in words; nothing for models without one."""
+    field, length = info.get("receptive_field"), info.get("length")
+    if field is None or length is None:
+        return ""
+    verdict = "covers the sequence" if field >= length else "the earliest steps cannot reach the last output"
+    return f"receptive field {field:,} steps, sequences of {length:,}: {verdict}"
+
+
+def print_run(run: Run, configuration: str) -> None:
+    """A run: status and facts, configuration, scores."""
+    info, console = run.info, _console()
+    head = Table(box=None, show_header=False, pad_edge=False)
+    facts = {
+        "run": f"{run.id}  {run.path}",
+        "status": _status(run),
+        "reason": info.get("reason") or "",
+        "command": "dlcli " + " ".join(info.get("argv", ())),
+        "started": f"{moment(info['started'])} on {info['host']}, took {duration(info.get('seconds') or 0.0)}",
+        "parameters": f"{info.get('parameters') or 0:,}",
+        "reach": reach_words(info),
+        "parent": info.get("parent") or "",
+    }
+    for name, value in facts.items():
+        if value:
+            head.add_row(Text(name, style="bold"), value if isinstance(value, Text) else Text(str(value)))
+    console.print(head)
+    console.print(Text(configuration.rstrip(), style="dim"))
+    if info["metrics"]:
+        print_scores(info["metrics"])
+
+
+def print_estimates(rows: Sequence[Mapping[str, Any]]) -> None:
+    """What would run."""
+    console = _console()
+    for row in rows:
+        console.print(f"[bold]{escape(row['what'])}[/]  {escape(' '.join(row['words']))}")
+        console.print(escape(f"  {row['model']} on {row['task']}: {row['spec']}, {row['parameters']:,} parameters"))
+        if reach := reach_words(row):
+            console.print(f"  {reach}")
+        steps = f"{row['steps']:,} steps of {row['milliseconds_a_step']:.1f} ms" if row["steps"] else "as long as said"
+        until = ", ".join(f"{name} {limit:g}" for name, limit in row["until"].items())
+        console.print(escape(f"  until {until}: {steps}, about {duration(row['seconds'])} on {row['device']}"))
+    total = sum(row["seconds"] for row in rows)
+    console.print(f"{len(rows)} run{'s' * (len(rows) != 1)}, about {duration(total)}")

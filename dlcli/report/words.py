@@ -1,0 +1,30 @@
+"""Numbers, durations and moments as people write them."""
+
+import math
+from datetime import datetime
+
+
+def number(value: float, digits: int = 4) -> str:
+    """Four significant digits, in powers of ten only where it is shorter to read."""
+    if not math.isfinite(value):
+        return str(value)
+    if value != 0 and (abs(value) < 10.0 ** -(digits - 1) or abs(value) >= 1e6):
+        return f"{value:.{digits - 1}e}"
+    return f"{value:.{digits}g}" if abs(value) < 1000 else f"{value:,.1f}"
+
+
+def duration(seconds: float) -> str:
+    """`12.3 s`, `4 min 05 s`, `2 h 03 min`."""
+    if not math.isfinite(seconds):
+        return "?"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def moment(stamp: str) -> str:
+    """An ISO moment to the minute, in local time."""
+    return f"{datetime.fromisoformat(stamp).astimezone():%Y-%m-%d %H:%M}"

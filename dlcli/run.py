@@ -1,0 +1,274 @@
+"""A run directory as an object. Files that grow are only appended to; the others are replaced whole."""
+
+import contextlib
+import fcntl
+import json
+import os
+import random
+import shutil
+import socket
+import string
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self, TextIO
+
+SCHEMA = 1
+_CUT_BACK = ("metrics.csv", "timing.csv")
+_METRICS_HEADER = "step,split,metric,value\n"
+_TIMING_HEADER = "step,seconds,counter,value\n"
+
+
+class Busy(Exception):
+    """Another process is writing the run."""
+
+
+class Run:
+    """One run directory: `create` makes it, `open` finds it again, `lock` is held while it is written.
+
+    Args:
+        path: the directory.
+        info: what run.json holds.
+
+    `error` is the exception that ended it in this process, if one did.
+    """
+
+    def __init__(self, path: Path, info: dict[str, Any]) -> None:
+        self.path = path
+        self.info = info
+        self.error: BaseException | None = None
+        self._files: dict[str, TextIO] = {}
+        self._lock: int | None = None
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r}, {self.status})"
+
+    @classmethod
+    def create(cls, out: Path, verb: str, label: str, config: str, **facts: Any) -> Self:
+        """A new directory `<out>/<verb>/<label>/<time>_<id>` with its config.yaml, locked by this process.
+
+        Raises:
+            OSError: the place cannot be written.
+        """
+        parent = out / verb / label
+        parent.mkdir(parents=True, exist_ok=True)
+        path, identity = _reserve(parent)
+        info = {
+            "schema": SCHEMA, "id": identity, "verb": verb, "label": label, "status": "running",
+            "exit_code": None, "started": _now(), "ended": None, "host": socket.gethostname(), "pid": os.getpid(),
+            "metrics": {}, **facts,
+        }  # fmt: skip
+        run = cls(path, info)
+        try:
+            (path / "checkpoints").mkdir()
+            (path / "artifacts").mkdir()
+            run.lock()
+            replace_file(path / "config.yaml", config.encode())
+            replace_file(path / "metrics.csv", _METRICS_HEADER.encode())
+            replace_file(path / "timing.csv", _TIMING_HEADER.encode())
+            run.save()
+        except OSError:
+            run.close()
+            shutil.rmtree(path, ignore_errors=True)
+            raise
+        return run
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """The run in a directory.
+
+        Raises:
+            ValueError: it is not a run directory, or its run.json is damaged or of a newer dlcli.
+        """
+        try:
+            info = json.loads((path / "run.json").read_text())
+        except FileNotFoundError:
+            raise ValueError(f"{path} is not a run directory: it has no run.json") from None
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise ValueError(f"{path / 'run.json'} is damaged: {error}") from None
+        if not isinstance(info, dict) or "id" not in info:
+            raise ValueError(f"{path / 'run.json'} is damaged: it has no id")
+        if info.get("schema", 0) > SCHEMA:
+            raise ValueError(f"{path} was written by a newer dlcli (schema {info['schema']}, this one reads {SCHEMA})")
+        return cls(path, info)
+
+    @property
+    def id(self) -> str:
+        return self.info["id"]
+
+    @property
+    def status(self) -> str:
+        """running, completed, failed, diverged, stopped, preempted; lost when its process is gone."""
+        status = self.info["status"]
+        if status == "running" and self._lock is None and self.info["host"] == socket.gethostname():
+            return status if self._is_locked() else "lost"
+        return status
+
+    def _is_locked(self) -> bool:
+        try:
+            handle = os.open(self.path / ".lock", os.O_RDWR)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return True
+        finally:
+            os.close(handle)
+        return False
+
+    def lock(self) -> None:
+        """Hold the run until `close`; the system lets go when the process dies.
+
+        Raises:
+            Busy: a living process has it.
+        """
+        handle = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(handle)
+            raise Busy(f"run {self.id} is being written by process {self.info['pid']} on {self.info['host']}") from None
+        self._lock = handle
+
+    def save(self) -> None:
+        """Write run.json."""
+        replace_file(self.path / "run.json", (json.dumps(self.info, indent=1) + "\n").encode())
+
+    def describe(self, name: str, text: str) -> None:
+        """Write a file about the run beside run.json."""
+        replace_file(self.path / name, text.encode())
+
+    def log(self, step: int, split: str, row: Mapping[str, float]) -> None:
+        """Append a row of metrics."""
+        lines = (f"{step},{split},{name},{value!r}\n" for name, value in row.items())
+        self._growing("metrics.csv").write("".join(lines))
+
+    def time(self, step: int, seconds: float, counters: Mapping[str, int]) -> None:
+        """Append the clock and the counters."""
+        lines = (f"{step},{seconds:.3f},{name},{value}\n" for name, value in counters.items())
+        self._growing("timing.csv").write("".join(lines))
+
+    def note(self, text: str) -> None:
+        """Append what was printed."""
+        file = self._growing("log.txt")
+        file.write(text if text.endswith("\n") else text + "\n")
+        file.flush()
+
+    def keep(self, name: str, content: bytes) -> Path:
+        """Put a file into artifacts/, in place of an older one."""
+        path = self.path / "artifacts" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, content)
+        return path
+
+    def checkpoint(self, name: str, content: bytes) -> None:
+        """Put a checkpoint in place, `name` "last" or "best", with all rows logged so far safely on disk."""
+        self.flush()
+        replace_file(self.checkpoint_path(name), content)
+
+    def checkpoint_path(self, name: str) -> Path:
+        return self.path / "checkpoints" / f"{name}.pt"
+
+    def flush(self) -> None:
+        for file in self._files.values():
+            file.flush()
+            os.fsync(file.fileno())
+
+    def lengths(self) -> dict[str, int]:
+        """Bytes of the files that only grow, as a checkpoint remembers them."""
+        self.flush()
+        return {name: (self.path / name).stat().st_size for name in _CUT_BACK}
+
+    def truncate(self, lengths: Mapping[str, int]) -> None:
+        """Cut the growing files back to what a checkpoint remembers; what was printed stays."""
+        for name in _CUT_BACK:
+            os.truncate(self.path / name, lengths[name])
+
+    def restart(self) -> None:
+        """Empty the growing files: the run goes back to its first step."""
+        replace_file(self.path / "metrics.csv", _METRICS_HEADER.encode())
+        replace_file(self.path / "timing.csv", _TIMING_HEADER.encode())
+
+    def resume(self) -> None:
+        """Take the run up again: locked, running, with this process in run.json."""
+        self.lock()
+        self.info |= {"status": "running", "exit_code": None, "ended": None, "pid": os.getpid()}
+        self.info["host"] = socket.gethostname()
+        self.save()
+
+    def finish(self, status: str, exit_code: int, **facts: Any) -> None:
+        """Write how the run ended, and let go of it."""
+        self.info |= {"status": status, "exit_code": exit_code, "ended": _now(), **facts}
+        try:
+            self.flush()
+            self.save()
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        for file in self._files.values():
+            with contextlib.suppress(OSError):
+                file.close()
+        self._files.clear()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def metrics(self) -> list[tuple[int, str, str, float]]:
+        """metrics.csv as (step, split, metric, value); a last line that was cut short is left out."""
+        rows = []
+        for line in self._lines("metrics.csv"):
+            with contextlib.suppress(ValueError):
+                step, split, metric, value = line.split(",")
+                rows.append((int(step), split, metric, float(value)))
+        return rows
+
+    def _lines(self, name: str) -> Sequence[str]:
+        try:
+            return (self.path / name).read_text().splitlines()[1:]
+        except FileNotFoundError:
+            return ()
+
+    def _growing(self, name: str) -> TextIO:
+        if name not in self._files:
+            self._files[name] = (self.path / name).open("a", encoding="utf-8", newline="")
+        return self._files[name]
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file so that it is there whole or not at all: side file, fsync, rename."""
+    side = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with side.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        side.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            side.unlink()
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _reserve(parent: Path) -> tuple[Path, str]:
+    """A directory nobody else has: the stamp is for people, the random id for uniqueness."""
+    draw = random.SystemRandom()
+    while True:
+        letters = string.ascii_lowercase + string.digits
+        identity = draw.choice(string.ascii_lowercase) + "".join(draw.choices(letters, k=5))
+        path = parent / f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{identity}"
+        try:
+            path.mkdir()
+        except FileExistsError:
+            continue
+        return path, identity
+
+
+def _now() -> str:
+    return datetime.now().astimezone().isoformat(timespec="milliseconds")

@@ -1,0 +1,123 @@
+"""Many run directories: finding them, and choosing some in words."""
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from dlcli.core.errors import Missing, UsageError, nearest
+from dlcli.run import Run
+
+_INSIDE = {"checkpoints", "artifacts", "runs"}
+
+
+def scan(out: Path, *, children: bool = False) -> list[Run]:
+    """All runs below a folder, newest first; runs that belong to another run only with `children`."""
+    found = list(_below(out, children))
+    if not children:
+        found = [run for run in found if not run.info.get("parent")]
+    return sorted(found, key=lambda run: (run.info["started"], run.id), reverse=True)
+
+
+def _below(folder: Path, children: bool) -> Iterator[Run]:
+    try:
+        entries = list(os.scandir(folder))
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return
+    names = {entry.name for entry in entries}
+    if "run.json" in names:
+        with contextlib.suppress(ValueError, OSError):
+            yield Run.open(folder)
+        if children:
+            yield from _below(folder / "runs", children)
+        return
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False) and entry.name not in _INSIDE:
+            yield from _below(Path(entry.path), children)
+
+
+def one(selector: str, out: Path) -> Run:
+    """The run that a selector names.
+
+    Raises:
+        UsageError: it names none, or several.
+    """
+    found = select([selector], out)
+    if len(found) > 1:
+        shown = ", ".join(run.id for run in found[:5])
+        raise UsageError(f"{selector!r} names {len(found)} runs ({shown} ...); one is wanted: give an id or a path")
+    return found[0]
+
+
+def select(selectors: Sequence[str], out: Path) -> list[Run]:
+    """The runs that any of the selectors names, newest first, each once; all of them without a selector.
+
+    A selector is `last`, a place in the newest-first list (`1`) or a range of places (`1:10`), `@tag`, a path of a run
+    or of a folder of runs, or the beginning of an id.
+
+    Raises:
+        UsageError: a selector names nothing.
+    """
+    listed = scan(out)
+    if not selectors:
+        return listed
+    found: dict[Path, Run] = {}
+    for selector in selectors:
+        for run in _named(selector, listed, out):
+            found.setdefault(run.path.resolve(), run)
+    return sorted(found.values(), key=lambda run: (run.info["started"], run.id), reverse=True)
+
+
+def _named(selector: str, listed: Sequence[Run], out: Path) -> list[Run]:
+    if selector == "last":
+        selector = "1"
+    if selector.replace(":", "", 1).isdigit():
+        return _placed(selector, listed, out)
+    if selector.startswith("@"):
+        return _tagged(selector[1:], listed, out)
+    path = Path(selector).expanduser()
+    if path.is_dir():
+        return _at(path)
+    everything = scan(out, children=True)
+    runs = [run for run in everything if run.id.startswith(selector)]
+    if runs:
+        return runs
+    known = [run.id for run in everything] + [run.info["name"] for run in everything if run.info.get("name")]
+    named = [run for run in everything if run.info.get("name") == selector]
+    if named:
+        return named
+    if os.sep in selector:
+        raise Missing(f"there is no run at {selector}")
+    hint = nearest(selector, known[:200]) if known else ""
+    raise Missing(f"no run {selector!r} in {out}{hint}\nAll of them: dlcli list runs")
+
+
+def _placed(selector: str, listed: Sequence[Run], out: Path) -> list[Run]:
+    first, colon, last = selector.partition(":")
+    low = int(first) if first else 1
+    high = (int(last) if last else len(listed)) if colon else low
+    chosen = list(listed[max(low, 1) - 1 : high])
+    if low < 1 or not chosen:
+        count = f"{len(listed)} run{'s' if len(listed) != 1 else ''}"
+        raise Missing(f"there is no run {selector}: {out} holds {count} (1 is the newest)")
+    return chosen
+
+
+def _tagged(tag: str, listed: Sequence[Run], out: Path) -> list[Run]:
+    chosen = [run for run in listed if tag in run.info.get("tags", ())]
+    if not chosen:
+        tags = {known for run in listed for known in run.info.get("tags", ())}
+        raise Missing(f"no run in {out} has the tag {tag!r}{nearest(tag, tags)}")
+    return chosen
+
+
+def _at(path: Path) -> list[Run]:
+    if (path / "run.json").exists():
+        try:
+            return [Run.open(path)]
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+    runs = scan(path)
+    if not runs:
+        raise Missing(f"{path} holds no run")
+    return runs

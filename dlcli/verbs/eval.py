@@ -1,0 +1,129 @@
+"""`dlcli eval`: score a run's best checkpoint, on its own data or on others, in a run directory of its own."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dlcli import build, compose, runs
+from dlcli.core.errors import Mismatch, UsageError
+from dlcli.core.scoring import predict
+from dlcli.core.task import Predicts, Task
+from dlcli.engine import evaluate, read_checkpoint
+from dlcli.report import tables
+from dlcli.run import Run, replace_file
+from dlcli.verbs.train import Options, describe_spec
+
+_OPEN = ("task", "device", "threads")
+"""What may be changed: where the data come from and where it runs."""
+
+
+def score(selector: str, words: Sequence[str], options: Options, *, split: str | None, predictions: Path | None) -> Run:
+    """The best checkpoint of a run, scored on a split; what its task fitted on training data is used again.
+
+    Args:
+        selector: of the run.
+        words: changes of its configuration, `task.path=new.csv` above all.
+        options: where the new run goes.
+        split: test when not given, or everything in the file when `task.path` is another one.
+        predictions: a CSV file to write, one row a sample.
+
+    Raises:
+        UsageError: there is no checkpoint, or the data do not fit the model.
+    """
+    source = runs.one(selector, options.out)
+    config = _config(source, words)
+    device = build.choose_device(config["device"])
+    if isinstance(config["threads"], int):
+        torch.set_num_threads(config["threads"])
+    state = read_checkpoint(source.checkpoint_path("best"))
+    task = build.build_task(config, device, state.get("fitted"))
+    _compare_specs(source, task)
+    model = build.build_model(config, task, device)
+    try:
+        model.load_state_dict(state["model"])
+    except (RuntimeError, KeyError) as error:
+        raise Mismatch(f"the checkpoint of run {source.id} is another model's: {_last_line(error)}") from None
+    split = split or ("all" if any(word.startswith("task.path=") for word in words) else "test")
+    metrics = evaluate(model, task, split)
+    if predictions is not None:
+        _write(predictions, model, task, split)
+    run = Run.create(
+        options.out, "eval", source.info["label"], compose.dump(config),
+        name=options.name, tags=list(options.tags), parent=source.id, argv=list(options.argv),
+        **{key: source.info.get(key) for key in ("seed", "task", "model", "recipe", "parameters", "goal", "spec")},
+    )  # fmt: skip
+    run.log(source.info.get("best", {}).get("step", 0), split, metrics)
+    run.finish("completed", 0, metrics={split: metrics}, source=str(source.path))
+    return run
+
+
+def _config(source: Run, words: Sequence[str]) -> dict[str, Any]:
+    for word in words:
+        key = word.lstrip("+~").partition("=")[0]
+        if "=" in word and key.partition(".")[0] not in (*_OPEN, "batch"):
+            raise UsageError(f"eval may change {', '.join(f'{name}' for name in _OPEN)}; {key} is part of the run")
+    written = [f"task.{word}" if word.startswith("batch=") else word for word in words]
+    return compose.change(compose.load((source.path / "config.yaml").read_text()), written)
+
+
+def _compare_specs(source: Run, task: Task) -> None:
+    """Field by field; lengths of sequences may differ."""
+    made_for: Mapping[str, Any] | None = source.info.get("spec")
+    here = describe_spec(task)
+    if made_for is None:
+        return
+    for name in sorted({*made_for, *here}):
+        if made_for.get(name) != here.get(name):
+            raise Mismatch(
+                f"run {source.id} was made for another kind of data: {name} was {_shown(made_for.get(name))}, "
+                f"here it is {_shown(here.get(name))}"
+            )
+
+
+def _shown(part: Any) -> str:
+    if isinstance(part, Mapping):
+        return f"{part['kind']} of width {part['width']} with {part['axes']} further axes"
+    return "missing" if part is None else str(part)
+
+
+def _write(path: Path, model: torch.nn.Module, task: Task, split: str) -> None:
+    if not isinstance(task, Predicts):
+        raise UsageError(f"{type(task).__name__} writes no predictions")
+    columns = predict(model, task, (task.batch(split, index) for index in range(task.size(split))))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*columns.values(), strict=True))
+    try:
+        replace_file(path, text.getvalue().encode())
+    except OSError as error:
+        raise UsageError(f"--predictions {path}: {error.strerror}") from None
+
+
+def _last_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()
+
+
+def main(
+    selector: str,
+    words: Sequence[str],
+    options: Options,
+    split: str | None,
+    predictions: Path | None,
+    as_json: bool,
+) -> int:
+    """Score, print, and answer with the exit code."""
+    run = score(selector, words, options, split=split, predictions=predictions)
+    if as_json:
+        print(json.dumps({"path": str(run.path), **run.info}, indent=1))  # noqa: T201
+        return 0
+    tables.print_scores(run.info["metrics"])
+    if predictions is not None:
+        print(f"predictions: {predictions}")  # noqa: T201
+    print(run.path)  # noqa: T201
+    return 0

@@ -1,0 +1,85 @@
+"""The causal Transformer: order matters, the future does not, every length and size goes."""
+
+import math
+
+import pytest
+import torch
+
+from dlcli.core.errors import UsageError
+from dlcli.core.spec import Classes, Real, Spec
+from dlcli.core.task import Recurrent
+from dlcli.models.sequence.transformer import Transformer, positions
+
+SPEC = Spec((Real((2, None)),), Classes(3, (None,)))
+HYPER = {"dropout": 0.0, "embedding": 4, "embedding_dropout": 0.0, "tied": False}
+
+
+def build(**hyper):
+    torch.manual_seed(0)
+    return Transformer(SPEC, **HYPER | {"head_width": 3, "heads": 2, "layers": 2} | hyper).double()
+
+
+def series(time):
+    return torch.randn(2, 2, time, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+
+
+def test_order_matters_to_the_last_step():
+    model, x = build(), series(6)
+    shuffled = x[:, :, [2, 0, 1, 4, 3, 5]]
+    assert (model(x) - model(shuffled))[..., -1].abs().min() > 1e-6
+
+
+def test_without_positions_order_would_not_matter(monkeypatch):
+    monkeypatch.setattr("dlcli.models.sequence.transformer.positions", lambda like: torch.zeros_like(like[0]))
+    model, x = build(layers=1), series(6)
+    shuffled = x[:, :, [2, 0, 1, 4, 3, 5]]
+    torch.testing.assert_close(model(x)[..., -1], model(shuffled)[..., -1])
+
+
+def test_longer_than_ever_seen_is_the_same_at_the_beginning():
+    model, x = build(), series(300)
+    torch.testing.assert_close(model(x)[..., :5], model(x[..., :5]))
+
+
+def test_attention_by_hand():
+    attention = build(layers=1).blocks[0].attend[1]
+    h = torch.randn(2, 5, 6, dtype=torch.float64)
+    query, key, value = (part.unflatten(2, (2, 3)).transpose(1, 2) for part in attention.inputs(h).chunk(3, 2))
+    later = torch.ones(5, 5).triu(1).bool()
+    weights = (query @ key.mT / math.sqrt(3)).masked_fill(later, -torch.inf).softmax(-1)
+    torch.testing.assert_close(attention(h), attention.output((weights @ value).transpose(1, 2).flatten(2)))
+
+
+@pytest.mark.parametrize("width", [4, 7])
+def test_positions_are_the_paper_s(width):
+    table = positions(torch.zeros(1, 9, width, dtype=torch.float64))
+    for place in (0, 1, 8):
+        for channel in range(width):
+            angle = place / 10_000 ** (2 * (channel // 2) / width)
+            wanted = math.cos(angle) if channel % 2 else math.sin(angle)
+            assert table[place, channel].item() == pytest.approx(wanted, abs=1e-5)
+
+
+@pytest.mark.parametrize("head_width", [1, 2, 5, 7])
+def test_every_head_width_is_a_size_and_larger_is_more(head_width):
+    small, large = build(head_width=head_width, heads=3), build(head_width=head_width + 1, heads=3)
+    assert small(series(4)).shape == (2, 3, 4)
+    count = [sum(p.numel() for p in model.parameters()) for model in (small, large)]
+    assert count[0] < count[1]
+
+
+def test_it_has_no_memory_and_needs_a_head():
+    assert not isinstance(build(), Recurrent)
+    with pytest.raises(UsageError, match=r"model\.heads is at least 1, not 0"):
+        build(heads=0)
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_tokens_enter_as_large_as_their_positions(tied):
+    spec = Spec((Classes(50, (None,)),), Classes(50, (None,)))
+    hyper = HYPER | {"tied": tied, "embedding": 64, "head_width": 16, "heads": 4, "layers": 1}
+    torch.manual_seed(0)
+    model, entered = Transformer(spec, **hyper), []
+    model.inputs.register_forward_pre_hook(lambda _, given: entered.append(given[0]))
+    model(torch.arange(50)[None])
+    assert 0.4 < entered[0].square().mean().sqrt() < 1.2

@@ -1,0 +1,422 @@
+"""A stranger's time series: windows, splits without leakage, and every mistake said."""
+
+import logging
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+from dlcli.core.errors import UsageError
+from dlcli.core.scoring import predict, score
+from dlcli.core.spec import Classes, Real
+from dlcli.tasks.csv_series import CsvSeries
+
+DEFAULTS = {
+    "target": "sales",
+    "window": 4,
+    "horizon": 1,
+    "kind": "auto",
+    "time": None,
+    "group": None,
+    "gaps": "break",
+    "max_gap": 3,
+    "missing": "ffill",
+    "max_categories": 5,
+    "fractions": [0.6, 0.2, 0.2],
+    "batch": 8,
+    "order": 0,
+    "fitted": None,
+}
+
+
+@pytest.fixture
+def series(tmp_path):
+    """Makes the task from a frame, or from the text of a file."""
+
+    def make(frame, **options):
+        path = tmp_path / "series.csv"
+        path.write_text(frame if isinstance(frame, str) else frame.to_csv(index=False))
+        return CsvSeries(**(DEFAULTS | {"path": str(path)} | options))
+
+    return make
+
+
+def shop(rows=60, start="2024-01-01"):
+    """Sales that count up by 10 from 100, a price that alternates, the weather."""
+    count = np.arange(rows)
+    return pd.DataFrame(
+        {
+            "day": pd.date_range(start, periods=rows).strftime("%Y-%m-%d"),
+            "price": 3.0 + count % 2,
+            "weather": np.array(["sun", "rain", "snow"])[count % 3],
+            "sales": 100.0 + 10 * count,
+        }
+    )
+
+
+def whole(task, split):
+    """Inputs, target and end rows of a split, in the order of the rows."""
+    batches = [task.batch(split, index) for index in range(task.size(split))]
+    ends = torch.cat([batch.index for batch in batches])
+    inputs, target = torch.cat([b.inputs[0] for b in batches]), torch.cat([b.target for b in batches])
+    order = ends.argsort()
+    return inputs[order], target[order], ends[order]
+
+
+def units(task, scaled):
+    """Values of the target in the data's units."""
+    return (scaled * task.fitted["std"][0] + task.fitted["mean"][0]).round(decimals=2).tolist()
+
+
+class Last(nn.Module):
+    """The target's last value and a step of the ramp for each step ahead: perfect on `shop`."""
+
+    def __init__(self, task, horizon=1, slope=10.0):
+        super().__init__()
+        self.ahead = slope / task.fitted["std"][0] * torch.arange(1, horizon + 1)
+
+    def forward(self, x):
+        return x[:, 0, -1:] + self.ahead
+
+
+class Fixed(nn.Module):
+    def __init__(self, units):
+        super().__init__()
+        self.units = units
+
+    def forward(self, x):
+        return torch.eye(self.units)[torch.zeros(len(x), dtype=torch.long)]
+
+
+def test_a_window_is_the_last_rows_and_the_target_what_follows(series):
+    task = series(shop(), horizon=2)
+    assert task.spec.inputs == (Real((5, 4)),)
+    assert task.spec.target == Real((2,))
+    assert task.fitted["numeric"] == ["sales", "price"]
+    x, y, _ = whole(task, "train")
+    assert units(task, x[0, 0]) == [100, 110, 120, 130]
+    assert units(task, y[0]) == [140, 150]
+    assert x[0, 2:].tolist() == [[0, 1, 0, 0], [0, 0, 1, 0], [1, 0, 0, 1]]  # rain, snow, sun
+
+
+def test_splits_are_chronological_and_share_no_target(series):
+    task = series(shop(), horizon=3)
+    targets = {split: units(task, whole(task, split)[1]) for split in ("train", "valid", "test")}
+    values = {split: {value for row in rows for value in row} for split, rows in targets.items()}
+    assert max(values["train"]) < min(values["valid"])
+    assert max(values["valid"]) < min(values["test"])
+    assert max(values["test"]) == 690
+    assert units(task, whole(task, "valid")[0][0, 0])[0] <= max(values["train"])  # looks back at train's inputs
+
+
+def test_the_future_reaches_neither_training_windows_nor_statistics(series):
+    plain, spoiled = shop(), shop()
+    first = series(plain)
+    begin = int(whole(first, "valid")[2][0]) + 1
+    spoiled.loc[begin:, ["sales", "price"]] = 1e9
+    spoiled.loc[begin:, "weather"] = "meteor"
+    second = series(spoiled)
+    assert first.fitted == second.fitted
+    for before, after in zip(whole(first, "train"), whole(second, "train"), strict=True):
+        assert torch.equal(before, after)
+
+
+def test_statistics_are_those_of_the_rows_before_valid(series):
+    task = series(shop())
+    begin = int(whole(task, "valid")[2][0]) + 1
+    sales = shop()["sales"][:begin]
+    assert task.fitted["mean"][0] == pytest.approx(sales.mean())
+    assert task.fitted["std"][0] == pytest.approx(sales.std(ddof=0))
+
+
+@pytest.mark.parametrize("horizon", [1, 3])
+def test_a_perfect_forecast_scores_zero_and_persistence_what_a_hand_computes(series, horizon):
+    task = series(shop(), horizon=horizon)
+    scores = score(Last(task, horizon), task, "test")
+    assert scores["mse"] == pytest.approx(0, abs=1e-4)
+    assert scores["mse_persistence"] == pytest.approx(np.mean([(10 * k) ** 2 for k in range(1, horizon + 1)]), rel=1e-4)
+
+
+def test_predictions_name_the_time_in_the_units_of_the_data(series):
+    task = series(shop(), horizon=2)
+    table = predict(Last(task, 2), task, [task.batch("all", 0)])
+    assert list(table) == ["time", *(f"sales_{what}_{step}" for step in (1, 2) for what in ("prediction", "target"))]
+    assert table["time"][0] == "2024-01-04"
+    assert table["sales_target_2"][0] == pytest.approx(150)
+    assert table["sales_prediction_2"][0] == pytest.approx(150)
+
+
+def test_the_future_is_the_last_window_with_an_empty_target(series):
+    task = series(shop())
+    table = predict(Last(task), task, [task.batch("future", 0)])
+    assert table["time"] == ["2024-02-29"]
+    assert table["sales_prediction"] == [pytest.approx(700)]
+    assert table["sales_target"] == [None]
+
+
+def test_rows_are_sorted_by_the_time_column(series):
+    shuffled = shop().sample(frac=1, random_state=0)
+    for one, other in zip(whole(series(shop()), "train"), whole(series(shuffled, time="day"), "train"), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_without_times_the_order_of_the_file_counts(series):
+    task = series(shop()[["sales"]])
+    assert task.fitted["time"] is None
+    assert predict(Last(task), task, [task.batch("all", 0)])["row"][0] == 4
+
+
+def test_day_first_dates_are_read(series):
+    frame = shop()
+    frame["day"] = pd.to_datetime(frame["day"]).dt.strftime("%d/%m/%Y")
+    assert series(frame).fitted["time"] == "day"
+
+
+@pytest.mark.parametrize("rule", ["break", "fill"])
+def test_no_window_spans_a_gap_unless_it_is_filled(series, caplog, rule):
+    frame = shop().drop(index=[10, 11, 30, 31, 32, 33, 34])
+    with caplog.at_level(logging.INFO, "dlcli"):
+        task = series(frame, gaps=rule, max_gap=2)
+    assert "7 time steps are missing in 2 gaps" in caplog.text
+    x, y, _ = whole(task, "all")
+    rows = [[*units(task, one), *units(task, two)] for one, two in zip(x[:, 0], y, strict=True)]
+    jumps = {round(b - a) for row in rows for a, b in zip(row, row[1:], strict=False)}
+    assert jumps == ({10} if rule == "break" else {0, 10, 30})
+    assert all(row[-1] != row[-2] for row in rows)  # a filled value is never a target
+
+
+def test_months_are_regular_and_business_days_count_as_rows(series, caplog):
+    for frequency in ("MS", "B"):
+        frame = shop()
+        frame["day"] = pd.date_range("2024-01-01", periods=60, freq=frequency).strftime("%Y-%m-%d")
+        with caplog.at_level(logging.INFO, "dlcli"):
+            assert len(whole(series(frame), "all")[2]) == 56
+        assert "gaps" not in caplog.text
+    assert "irregular" in caplog.text
+
+
+def test_windows_stay_in_their_group(series):
+    parts = []
+    for number, name in enumerate(("north", "south", "west")):
+        part = shop(30)
+        part["sales"] += 10_000 * number
+        parts.append(part.assign(shop=name))
+    task = series(pd.concat(parts), group="shop")
+    x, y, _ = whole(task, "all")
+    assert len(x) == 3 * 26
+    assert all((row.max() - row.min()) < 50 for row in torch.tensor([units(task, one) for one in torch.cat([x[:, 0], y], 1)]))
+    assert len(whole(task, "future")[2]) == 3
+    table = predict(Last(task), task, [task.batch("future", 0)])
+    assert table["group"] == ["north", "south", "west"]
+    assert table["sales_prediction"] == pytest.approx([400, 10400, 20400], rel=1e-4)
+    times = {s: predict(Last(task), task, [task.batch(s, i) for i in range(task.size(s))])["time"] for s in ("train", "test")}
+    assert max(times["train"]) < min(times["test"])
+
+
+@pytest.mark.parametrize(("rule", "expected"), [("ffill", 3.0), ("mean", None)])
+def test_missing_values_are_filled_from_the_past(series, caplog, rule, expected):
+    frame = shop()
+    frame["price"] = frame["price"].mask(frame.index == 5)
+    with caplog.at_level(logging.INFO, "dlcli"):
+        task = series(frame, missing=rule)
+    assert "1 in 'price'" in caplog.text
+    x, _, ends = whole(task, "all")
+    value = x[ends == 5][0, 1, -1].item() * task.fitted["std"][1] + task.fitted["mean"][1]
+    assert value == pytest.approx(task.fitted["mean"][1] if expected is None else expected)
+
+
+def test_a_missing_target_is_no_target(series):
+    frame = shop()
+    frame["sales"] = frame["sales"].mask(frame.index == 20)
+    assert 19 not in whole(series(frame), "all")[2].tolist()
+    with pytest.raises(UsageError, match=r"missing values: 1 in 'sales'"):
+        series(frame, missing="error")
+
+
+def test_fitted_gives_a_new_file_the_same_numbers(series, caplog):
+    first = series(shop())
+    expected = whole(first, "all")
+    new = shop().iloc[40:48].assign(extra=1)
+    with caplog.at_level(logging.INFO, "dlcli"):
+        second = series(new, fitted=first.fitted)
+    assert "left out: 'extra'" in caplog.text
+    assert second.spec == first.spec
+    x, y, _ = whole(second, "all")
+    assert torch.equal(x, expected[0][40:44])
+    assert torch.equal(y, expected[1][40:44])
+
+
+def test_unseen_categories_are_all_zero_and_counted(series, caplog):
+    first = series(shop())
+    new = shop(10).assign(weather="fog")
+    with caplog.at_level(logging.INFO, "dlcli"):
+        task = series(new, fitted=first.fitted)
+    assert "10 values of 'weather' are no category of train (fog" in caplog.text
+    assert not whole(task, "all")[0][:, 2:].any()
+
+
+def test_a_column_that_the_run_was_trained_with_is_missed(series):
+    first = series(shop())
+    with pytest.raises(UsageError, match=r"no column 'price' \(did you mean \"prices\"\?\)"):
+        series(shop().rename(columns={"price": "prices"}), fitted=first.fitted)
+
+
+def test_constant_columns_are_kept_and_said(series, caplog):
+    with caplog.at_level(logging.INFO, "dlcli"):
+        task = series(shop().assign(price=7.0))
+    assert "constant in train, kept unscaled: price" in caplog.text
+    assert task.fitted["std"][1] == 1
+    assert not whole(task, "train")[0][:, 1].any()
+
+
+def labelled(rows=60):
+    count = np.arange(rows)
+    return pd.DataFrame({"speed": count % 7 * 1.5, "state": np.where(count % 3 == 0, "walk", "sit")})
+
+
+def test_a_label_is_that_of_the_last_row_and_no_input(series):
+    task = series(labelled(), target="state")
+    assert task.spec.inputs == (Real((1, 4)),)
+    assert task.spec.target == Classes(2)
+    assert task.fitted["classes"] == ["sit", "walk"]
+    _, y, ends = whole(task, "all")
+    assert y.tolist() == [int(end % 3 == 0) for end in ends.tolist()]
+    scores = score(Fixed(2), task, "all")
+    assert scores["accuracy"] == pytest.approx(scores["accuracy_majority"])
+    assert scores["accuracy_majority"] == pytest.approx(np.mean([end % 3 != 0 for end in range(3, 60)]))
+
+
+def test_numbers_are_labels_when_kind_says_so(series):
+    frame = labelled().assign(state=np.arange(60) % 2 * 10)
+    assert series(frame, target="state").spec.target == Real((1,))
+    task = series(frame, target="state", kind="label")
+    assert task.fitted["classes"] == ["0", "10"]
+
+
+def test_rows_without_a_label_can_be_told(series):
+    first = series(labelled(), target="state")
+    frame = labelled(12)
+    frame.loc[8:, "state"] = None
+    task = series(frame, target="state", fitted=first.fitted)
+    assert whole(task, "all")[2].tolist() == [3, 4, 5, 6, 7]
+    table = predict(Fixed(2), task, [task.batch("future", 0)])
+    assert table["row"] == [9, 10, 11, 12]
+    assert table["state_target"] == [""] * 4
+    assert table["state_prediction"] == ["sit"] * 4
+    bare = series(frame[["speed"]], target="state", fitted=first.fitted)
+    assert len(whole(bare, "future")[2]) == 9
+
+
+def test_a_label_that_was_never_trained_is_refused(series):
+    first = series(labelled(), target="state")
+    frame = labelled(12)
+    frame.loc[6, "state"] = "swim"
+    with pytest.raises(UsageError, match=r"row 7 has the label 'swim', the run was trained on: sit, walk"):
+        series(frame, target="state", fitted=first.fitted)
+
+
+def test_hares_and_lynxes_are_read(real_data):
+    path = real_data("lynx-hare", "hudson-bay-lynx-hare.csv")
+    task = CsvSeries(**(DEFAULTS | {"path": str(path), "target": "Hare", "fractions": [0.7, 0.15, 0.15]}))
+    assert task.fitted["time"] == "Year"
+    assert task.fitted["numeric"] == ["Hare", "Lynx"]
+    assert units(task, whole(task, "all")[0][0]) [0] == [30.0, 47.2, 70.2, 77.4]
+    hares = np.array([77.4, 36.3, 20.6, 18.1, 21.4, 22, 25.4, 27.1, 40.3, 57, 76.6, 52.3, 19.5, 11.2, 7.6, 14.6, 16.2, 24.7])
+    assert score(Last(task, slope=0), task, "all")["mse_persistence"] == pytest.approx(np.square(np.diff(hares)).mean(), rel=1e-4)
+    assert predict(Last(task), task, [task.batch("future", 0)])["time"] == ["1920"]
+
+
+def test_semicolons_comments_spaces_and_quotes_are_read(series):
+    frame = shop()
+    text = "# from the till\n" + frame.to_csv(index=False, sep=";").replace(";", "; ").replace("sun", '"sun"')
+    assert torch.equal(whole(series(text), "all")[0], whole(series(frame), "all")[0])
+
+
+def with_value(row, name, value):
+    frame = shop().astype({name: object})
+    frame.loc[row, name] = value
+    return frame
+
+
+def twice():
+    frame = shop()
+    frame.loc[7, "day"] = frame.loc[6, "day"]
+    return frame
+
+
+ERRORS = {
+    "target": (shop(), {"target": "sale"}, r'task\.target: the file has no column \'sale\' \(did you mean "sales"\?\)'),
+    "no target": (shop(), {"target": None}, r"task\.target is the column .* one of day, price, weather, sales"),
+    "time": (shop(), {"time": "dy"}, r"task\.time: the file has no column 'dy'"),
+    "group": (shop(), {"group": "region"}, r"task\.group: the file has no column 'region'"),
+    "rubbish": (with_value(4, "price", "abc"), {}, r"column 'price' holds numbers, but row 5 has 'abc'"),
+    "infinite": (with_value(4, "price", "inf"), {}, r"column 'price' holds numbers, but row 5 has 'inf'"),
+    "date": (with_value(4, "day", "soon"), {"time": "day"}, r"time column 'day': row 5 has 'soon'"),
+    "no date": (with_value(4, "day", None), {"time": "day"}, r"time column 'day': row 5 has nothing"),
+    "twice": (twice(), {}, r"day '2024-01-07' occurs twice \(rows 7 and 8; 1 such rows\)"),
+    "short": (shop(10), {"window": 9}, r"too short: 10 rows .* train 0, valid 0, test 1.\n.*about 14 rows"),
+    "horizon": (shop(30), {"horizon": 8}, r"too short: 30 rows .*8 steps to forecast"),
+    "window": (shop(), {"window": 0}, r"task\.window is at least 1, not 0"),
+    "no horizon": (shop(), {"horizon": 0}, r"task\.horizon is at least 1, not 0"),
+    "fractions": (shop(), {"fractions": [0.5, 0.2, 0.2]}, r"task\.fractions .* sum 0.9"),
+    "kind": (shop(), {"kind": "guess"}, r"task\.kind is auto or forecast or label, not 'guess'"),
+    "gaps": (shop(), {"gaps": "jump"}, r"task\.gaps is break or fill"),
+    "missing": (shop(), {"missing": "zero"}, r"task\.missing is ffill or mean or error"),
+    "text": (shop(), {"target": "weather", "kind": "forecast"}, r"most values of 'weather' are none"),
+    "label ahead": (shop(), {"target": "weather", "horizon": 2}, r"task\.horizon is 1, not 2"),
+    "one label": (shop().assign(weather="sun"), {"target": "weather"}, r"only one label \(sun\)"),
+    "labels": (shop(), {"kind": "label"}, r"60 different labels, more than task\.max_categories=5"),
+    "categories": (
+        shop().assign(weather=[f"w{i}" for i in range(60)]),
+        {},
+        r"column 'weather' is text with .*task\.max_categories=5.\n.*task\.time=weather",
+    ),
+    "only a label": (labelled()[["state"]], {"target": "state"}, r"no columns from which to tell 'state'"),
+    "empty": ("", {}, "is empty"),
+    "header alone": ("day,sales\n", {}, "is empty"),
+    "ragged": ("a,sales\n1,2\n1,2,3\n", {}, "is not a table"),
+    "wide": ("a,sales\n1,2,3\n1,2,3\n", {}, "is not a table"),
+}
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_a_mistake_is_said_in_three_lines_or_fewer(series, name):
+    frame, options, message = ERRORS[name]
+    with pytest.raises(UsageError, match=message) as caught:
+        series(frame, **options)
+    assert len(str(caught.value).splitlines()) <= 3
+
+
+def test_a_file_that_is_none_is_said(tmp_path):
+    def read(path):
+        return CsvSeries(**(DEFAULTS | {"path": path}))
+
+    with pytest.raises(UsageError, match=r"task\.path=FILE\.csv"):
+        read(None)
+    with pytest.raises(UsageError, match="there is no file"):
+        read(str(tmp_path / "absent.csv"))
+    (tmp_path / "image.csv").write_bytes(bytes(range(256)))
+    (tmp_path / "zeros.csv").write_bytes(bytes(300))
+    for name in ("image.csv", "zeros.csv"):
+        with pytest.raises(UsageError, match="is not a table"):
+            read(str(tmp_path / name))
+
+
+def test_the_rows_said_to_be_needed_are_enough(series):
+    for options in ({"window": 9}, {"window": 9, "horizon": 3}, {"window": 5, "horizon": 7}):
+        with pytest.raises(UsageError) as caught:
+            series(shop(12), **options)
+        needed = int(str(caught.value).split("about ")[1].split(" rows")[0])
+        series(shop(needed), **options)
+        with pytest.raises(UsageError, match="too short"):
+            series(shop(needed - 3), **options)
+
+
+def test_batches_are_a_function_of_their_index(series):
+    task = series(shop())
+    for split in ("train", "valid", "all"):
+        one, other = task.batch(split, 1), task.batch(split, 1)
+        assert torch.equal(one.inputs[0], other.inputs[0])
+        assert torch.equal(one.target, other.target)
