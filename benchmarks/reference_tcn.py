@@ -13,9 +13,7 @@ class PlainConv(nn.Module):
     def __init__(self, inputs: int, width: int, kernel_size: int, dilation: int) -> None:
         super().__init__()
         self.surplus = (kernel_size - 1) * dilation
-        self.taps = weight_norm(
-            nn.Conv1d(inputs, width, kernel_size, padding=self.surplus, dilation=dilation)
-        )
+        self.taps = weight_norm(nn.Conv1d(inputs, width, kernel_size, padding=self.surplus, dilation=dilation))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.taps(x)[:, :, : -self.surplus].contiguous()
@@ -38,9 +36,7 @@ class PlainBlock(nn.Module):
 class PlainTCN(nn.Module):
     """Every level on all steps, then the head, at every step or at the last one. Dropout is left out."""
 
-    def __init__(
-        self, inputs: int, units: int, channels: Sequence[int], kernel_size: int, *, per_step: bool
-    ) -> None:
+    def __init__(self, inputs: int, units: int, channels: Sequence[int], kernel_size: int, *, per_step: bool) -> None:
         super().__init__()
         widths = (inputs, *channels)
         self.blocks = nn.Sequential(

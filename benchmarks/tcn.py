@@ -125,9 +125,7 @@ def show(where: dict[str, str | int], rows: list[dict[str, str | float]]) -> Non
     print(", ".join(f"{key} {value}" for key, value in where.items()))
     print(f"{'name':<26}{'reference ms':>14}{'ours ms':>10}{'ratio':>8}{'goal':>7}")
     for row in rows:
-        print(
-            f"{row['name']:<26}{row['reference_ms']:>14}{row['ours_ms']:>10}{row['ratio']:>8}{row['goal']:>7}"
-        )
+        print(f"{row['name']:<26}{row['reference_ms']:>14}{row['ours_ms']:>10}{row['ratio']:>8}{row['goal']:>7}")
 
 
 def main() -> None:

@@ -1,0 +1,24 @@
+"""The laboratory that settles by measurement which deep learning model is best for a problem.
+
+The verbs of the command line are functions here, imported when they are first used:
+`dlcli.train("model=tcn", seed=1)`, `dlcli.evaluate`, `dlcli.compare`, `dlcli.find`.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dlcli.api import Run, compare, evaluate, find, train
+
+__all__ = ["Run", "compare", "evaluate", "find", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        from dlcli import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'dlcli' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

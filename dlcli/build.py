@@ -252,7 +252,7 @@ def _check(node: Mapping[str, Any], place: str, plugins: Sequence[str]) -> None:
     cls = _class(node["_target_"], place, plugins)
     try:
         known = inspect.signature(cls).parameters
-        hints = get_type_hints(cls.__init__)
+        hints = get_type_hints(getattr(cls, "__init__"))  # noqa: B009 - mypy takes cls.__init__ for an instance's
     except (ValueError, TypeError, NameError):
         return
     free = any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values())

@@ -1,7 +1,6 @@
 """The verbs of the command line: arguments, messages, exit codes. Everything heavy is imported where it is needed."""
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +11,7 @@ from dlcli import complete
 from dlcli.core.errors import UsageError, nearest
 
 _WORDS_FIRST = {"ignore_unknown_options": True, "allow_interspersed_args": True}
-_CLICK_ERROR = typer.BadParameter.__mro__[2]  # ClickException, wherever this typer keeps it
+_CLICK_ERROR: Any = typer.BadParameter.__mro__[2]  # ClickException, wherever this typer keeps it
 
 
 class Verbs(TyperGroup):
@@ -23,10 +22,10 @@ class Verbs(TyperGroup):
             raise UsageError(f"no verb {args[0]!r}{nearest(args[0], self.list_commands(ctx))}\nAll: dlcli --help")
         return super().resolve_command(ctx, args)
 
-    def main(self, args: Sequence[str] | None = None, standalone_mode: bool = True, **more: Any) -> Any:
+    def main(self, *args: Any, standalone_mode: bool = True, **more: Any) -> Any:
         if not standalone_mode:
-            return super().main(args=args, standalone_mode=False, **more)
-        sys.exit(_guard(lambda: super(Verbs, self).main(args=args, standalone_mode=False, **more)))
+            return super().main(*args, standalone_mode=False, **more)
+        sys.exit(_guard(lambda: super(Verbs, self).main(*args, standalone_mode=False, **more)))
 
 
 def _guard(run: Any) -> int:

@@ -27,6 +27,7 @@ from dlcli.core.errors import UsageError, nearest
 _SHORT = {"lr": "optimiser.lr", "clip": "clip"}  # of the single player
 _SHORT_GROUPS = ("optimiser", "schedule", "objective")
 _NUMBERS = (int, float)
+_UNTIL = {"epochs": 20}  # where nothing says when to stop
 _NULLABLE: dict[str, tuple[tuple[type, ...], str]] = {
     "steps": ((int,), "a whole number"), "epochs": (_NUMBERS, "a number"),
     "eval_every": ((int,), "a whole number"), "checkpoint_every": ((int,), "a whole number"),
@@ -334,6 +335,8 @@ def _fold_until(config: DictConfig) -> DictConfig:
         kept = {name: limit for name, limit in config.until.items() if name not in ("steps", "epochs")}
         config.until = {**short, **kept}
         config.steps = config.epochs = None
+    if not config.until:
+        config.until = dict(_UNTIL)
     for name, limit in config.until.items():
         if isinstance(limit, bool) or not isinstance(limit, _NUMBERS) or not limit > 0:
             raise UsageError(f"{name} is a number above 0, not {limit!r}")

@@ -11,7 +11,7 @@ import string
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self, TextIO
+from typing import Any, TextIO
 
 SCHEMA = 1
 _CUT_BACK = ("metrics.csv", "timing.csv")
@@ -44,7 +44,7 @@ class Run:
         return f"Run({str(self.path)!r}, {self.status})"
 
     @classmethod
-    def create(cls, out: Path, verb: str, label: str, config: str, **facts: Any) -> Self:
+    def create(cls, out: Path, verb: str, label: str, config: str, **facts: Any) -> "Run":
         """A new directory `<out>/<verb>/<label>/<time>_<id>` with its config.yaml, locked by this process.
 
         Raises:
@@ -74,7 +74,7 @@ class Run:
         return run
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(cls, path: Path) -> "Run":
         """The run in a directory.
 
         Raises:

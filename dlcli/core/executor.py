@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class Report:
     error: str = ""
 
 
+@runtime_checkable
 class Executor(Protocol):
     """Reports come in the order the jobs were submitted in, so that how many run at once changes nothing."""
 

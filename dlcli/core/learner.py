@@ -22,6 +22,7 @@ class Row:
     counts: Mapping[str, int]
 
 
+@runtime_checkable
 class Learner(Protocol):
     """Moves a model, one step at a time.
 
@@ -44,6 +45,7 @@ class Learner(Protocol):
         """Go on from a state; Mismatch when it is another model's."""
 
 
+@runtime_checkable
 class Objective(Protocol):
     """A loss whose gradient is a learning rule. One with memory is an nn.Module whose buffers are saved.
 
@@ -53,6 +55,7 @@ class Objective(Protocol):
     def __call__(self, model: nn.Module, batch: Batch, carry: Carry = None) -> Loss: ...
 
 
+@runtime_checkable
 class Schedule(Protocol):
     """The learning rate as a multiple of the optimiser's own."""
 

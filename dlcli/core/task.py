@@ -99,6 +99,7 @@ class Goal:
         return new < old if self.direction == "min" else new > old
 
 
+@runtime_checkable
 class Task(Protocol):
     """Data and yardstick, in splits "train", "valid", "test" (and "all" where a user's own data are scored)."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.learner import Row
@@ -55,7 +55,8 @@ class Gradient:
     def step(self) -> Row:
         if not self._model.training:
             self._model.train()
-        values, updates, batches, samples = {}, 0, 0, 0
+        values: dict[str, Tensor] = {}
+        updates = batches = samples = 0
         for name, seat in self._seats.items():
             prefix, before = self._prefix[name], seat.batches
             for _ in range(seat.player.repeats):

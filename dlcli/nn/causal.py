@@ -45,18 +45,7 @@ class CausalConv(nn.Module):
         return F.conv2d(x, weight, self.taps.bias, stride=(1, stride), dilation=(1, dilation))
 
     def forward(self, x: Signal) -> Float[Tensor, "batch width 1 time"]:
-        d = self.dilation
-        if d < 16:
-            return self._convolve(torch.cat((self.start(x), x), -1), dilation=self.dilation)
-        b, c, _, t = x.shape
-        a = -t % d
-        seen = torch.cat((x.new_zeros(b, 1, self.reach + a, c).permute(0, 3, 1, 2), x), -1)
-        w = self.taps.weight.transpose(2, 3).contiguous(memory_format=torch.channels_last)
-        y = F.conv2d(seen.reshape(b, c, -1, d), w, self.taps.bias)
-        return y.reshape(b, y.shape[1], 1, -1)[..., a:]
-
-    def start(self, x):
-        return x.new_zeros(len(x), 1, self.reach, self.taps.in_channels).permute(0, 3, 1, 2)
+        return self._convolve(F.pad(x, (self.reach, 0)), dilation=self.dilation)
 
     def stream(self, x: Signal, past: Float[Tensor, "batch channel 1 reach"]) -> tuple[Tensor, Tensor]:
         """The outputs of steps that follow the last `reach` inputs, and the last `reach` inputs after them."""
@@ -72,7 +61,7 @@ class CausalConv(nn.Module):
 class CausalBlock(nn.Module):
     """Two causal convolutions, each followed by ReLU and noise; the input is added, and a last ReLU.
 
-    Paper: Bai, Kolter & Koltun 2018, arXiv:1803.01271, section 3.3 and figure 1(b).
+    Paper: Bai, Kolter & Koltun 2018, arXiv:1803.01271, section 3 and figure 1(b).
 
     Args:
         inputs: channels that come in; a 1x1 convolution takes them to the sum when there are not `width`.
@@ -95,7 +84,7 @@ class CausalBlock(nn.Module):
             nn.init.normal_(self.shortcut.weight, std=0.01)
 
     def _active(self, x: Signal) -> Signal:
-        return self.noise(x.relu())
+        return self.noise(F.relu(x, inplace=True))  # x is a convolution's own output: nobody else reads it
 
     def forward(self, x: Signal) -> Float[Tensor, "batch width 1 time"]:
         h = self._active(self.second(self._active(self.first(x))))
@@ -104,9 +93,10 @@ class CausalBlock(nn.Module):
     def start(self, batch: int) -> Past:
         """What the two convolutions have seen before the first step: zeros."""
         like = self.second.taps.bias
-        return tuple(
+        first, second = (
             like.new_zeros(batch, conv.taps.in_channels, 1, conv.reach) for conv in (self.first, self.second)
         )
+        return first, second
 
     def stream(self, x: Signal, past: Past) -> tuple[Tensor, Past]:
         """The outputs of the steps that follow `past`, and the past of the steps after them."""

@@ -5,15 +5,11 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 
 class Bar:
-    """A progress bar whose `total` pooch sets once it knows the size.
+    """A progress bar on standard error whose `total` pooch sets once it knows the size."""
 
-    Args:
-        console: where it is drawn.
-    """
-
-    def __init__(self, console: Console) -> None:
+    def __init__(self) -> None:
         self.bar = Progress(
-            TextColumn("download"), BarColumn(), DownloadColumn(), TimeRemainingColumn(), console=console
+            TextColumn("download"), BarColumn(), DownloadColumn(), TimeRemainingColumn(), console=Console(stderr=True)
         )
         self.task = self.bar.add_task("download", total=None)
 

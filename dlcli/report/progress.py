@@ -4,7 +4,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Protocol, Self, TextIO
+from typing import Protocol, TextIO, runtime_checkable
 
 from rich.console import Console
 from rich.progress import (
@@ -22,10 +22,11 @@ MODES = ("auto", "bar", "plain", "none")
 _PLAIN_EVERY = 5.0  # seconds between two plain lines
 
 
+@runtime_checkable
 class Shown(Protocol):
     """The engine's watcher, as a context, with a voice."""
 
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> "Shown": ...
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -67,7 +68,7 @@ class Plain:
         self.title, self.metric, self.note, self.stream = title, metric, note, stream
         self.begun = self.shown = time.monotonic()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Plain":
         return self
 
     def __exit__(
@@ -117,7 +118,7 @@ class Bar:
         self.best = ""
         self.loss = ""
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Bar":
         self.bar.start()
         return self
 

@@ -111,9 +111,7 @@ def fill_missing(line: Timeline, columns: Sequence[str], rule: str) -> pd.DataFr
     if not words:
         return frame
     if rule == "error":
-        raise UsageError(
-            f"missing values: {words}.\nFill them, or let task.missing=ffill or task.missing=mean do it"
-        )
+        raise UsageError(f"missing values: {words}.\nFill them, or let task.missing=ffill or task.missing=mean do it")
     _logger.info("missing values: %s; task.missing=%s", words, rule)
     return frame.groupby(line.segment).ffill() if rule == "ffill" else frame
 
@@ -129,6 +127,4 @@ def check_columns(frame: pd.DataFrame, fitted: Fitted, other: Sequence[str]) -> 
         column("the run was trained on other columns", name, list(frame.columns))
     extra = [name for name in frame.columns if name not in {*known, *other}]
     if extra:
-        _logger.info(
-            "columns that the run was not trained with are left out: %s", ", ".join(map(repr, extra))
-        )
+        _logger.info("columns that the run was not trained with are left out: %s", ", ".join(map(repr, extra)))

@@ -127,7 +127,8 @@ class CsvSeries:
         if split == _FUTURE:
             target = torch.full_like(target, self._aim.blank)
         windows = self._values.unfold(0, self._window, 1)  # a view: nothing is copied before it is indexed
-        return replace(rows, inputs=(windows[ends - self._window + 1],), target=target, index=ends)
+        inputs = (windows[ends - self._window + 1].contiguous(),)
+        return replace(rows, inputs=inputs, target=target, index=ends)
 
     def loss(self, model: nn.Module, batch: Batch, carry: Carry = None) -> Loss:
         return self._rows.loss(model, batch, carry)
@@ -140,9 +141,7 @@ class CsvSeries:
     def summary(self, means: Mapping[str, float]) -> dict[str, float]:
         return self._rows.summary(means)
 
-    def predictions(
-        self, model: nn.Module, batch: Batch, carry: Carry = None
-    ) -> tuple[dict[str, list[Any]], Carry]:
+    def predictions(self, model: nn.Module, batch: Batch, carry: Carry = None) -> tuple[dict[str, list[Any]], Carry]:
         """Time (or row) and group of the window's last row, then prediction and target, None where blank."""
         places = self._line.places(batch.index.cpu().numpy())
         return places | self._aim.columns(model(*batch.inputs), batch.target, self.fitted), carry

@@ -48,8 +48,9 @@ class Forecast:
         return self.line.ticks[ends + 1], self.line.ticks[ends + self.horizon]
 
     def future(self, ends: Rows) -> Rows:
-        """The last window of each series."""
-        return ends[np.append(self.line.series, -1)[ends + 1] != self.line.series[ends]]
+        """The last window of each series; rows below it may wait for their target."""
+        ends = ends[~np.isnan(self.values[ends])]
+        return ends[np.append(np.diff(self.line.series[ends]) != 0, True)[: len(ends)]]
 
     def learn(self, _train: Rows, /) -> dict[str, Any]:
         return {"kind": "forecast"}
@@ -73,7 +74,5 @@ class Forecast:
             after = f"_{step + 1}" if self.horizon > 1 else ""
             for name, part in (("prediction", output), ("target", target)):
                 values = (part[:, step].double().cpu() * std + mean).tolist()
-                table[f"{self.target}_{name}{after}"] = [
-                    None if value != value else value for value in values
-                ]
+                table[f"{self.target}_{name}{after}"] = [None if value != value else value for value in values]
         return table

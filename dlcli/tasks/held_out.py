@@ -35,15 +35,11 @@ def split_rows(found: Mapping[str, Pair], seed: int, *, new: bool) -> dict[str, 
     if len(y) > len(missing):
         return rows | _held_out(y, missing, seed) if missing else rows
     if new:
-        raise UsageError(
-            f"{len(y)} training rows are too few to take {' and '.join(missing)} from: give them too"
-        )
+        raise UsageError(f"{len(y)} training rows are too few to take {' and '.join(missing)} from: give them too")
     return {name: index for name, index in rows.items() if name != "train"}
 
 
-def _held_out(
-    y: Shaped[np.ndarray, "sample *position"], missing: Sequence[str], seed: int
-) -> dict[str, Tensor]:
+def _held_out(y: Shaped[np.ndarray, "sample *position"], missing: Sequence[str], seed: int) -> dict[str, Tensor]:
     """Train without the missing splits, and these: evenly spaced over the shuffled rows, sorted by class."""
     order = torch.randperm(len(y), generator=generator(seed)).numpy()
     if y.ndim == 1:

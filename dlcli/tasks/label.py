@@ -61,8 +61,7 @@ class Label:
             raise UsageError(f"column {self.target!r} has only one label ({', '.join(names) or 'none'})")
         if len(names) > self.limit:
             raise UsageError(
-                f"column {self.target!r} has {len(names)} different labels, "
-                f"more than task.max_categories={self.limit}"
+                f"column {self.target!r} has {len(names)} different labels, more than task.max_categories={self.limit}"
             )
         majority = np.bincount(codes_of(self.text.iloc[train], names)).argmax()
         return {"kind": "label", "classes": names, "majority": int(majority)}

@@ -52,9 +52,7 @@ class Npz(ArrayTask):
         rows = split_rows(found, data_seed, new=fitted is None)
         if fitted is None:
             train = rows["train"]
-            fitted = _fit_inputs(x, train, scaling) | _fit_targets(
-                y, train, scaling, arrays.get("class_names")
-            )
+            fitted = _fit_inputs(x, train, scaling) | _fit_targets(y, train, scaling, arrays.get("class_names"))
         inputs, given = _inputs(x, fitted)
         target, wanted = _targets(y, fitted)
         splits = {name: Arrays((inputs[index],), target[index]) for name, index in rows.items()}
@@ -103,15 +101,11 @@ def _class_names(y: Int[np.ndarray, "sample *time"], names: np.ndarray | None) -
     """
     seen = np.unique(y[y != IGNORED])
     if len(seen) < 2:
-        raise UsageError(
-            f"y has only one class ({', '.join(map(str, seen)) or 'none'}): there is nothing to learn"
-        )
+        raise UsageError(f"y has only one class ({', '.join(map(str, seen)) or 'none'}): there is nothing to learn")
     count = int(seen[-1]) + 1
     if names is not None:
         if names.ndim != 1 or len(names) < count:
-            raise UsageError(
-                f"class_names has shape {names.shape}; y has classes up to {count - 1}, one name each"
-            )
+            raise UsageError(f"class_names has shape {names.shape}; y has classes up to {count - 1}, one name each")
         return [str(name) for name in names]
     if count > y.size:
         raise UsageError(
@@ -138,19 +132,13 @@ def _targets(y: Shaped[np.ndarray, "sample *position"], fitted: Fitted) -> tuple
         _check_known("y", y, len(fitted["classes"]), "classes")
         return torch.from_numpy(y), Classes(len(fitted["classes"]), y.shape[1:])
     if len(fitted["target_mean"]) != y.shape[1]:
-        wanted = (
-            f"{len(fitted['classes'])} classes"
-            if fitted["classes"]
-            else f"{len(fitted['target_mean'])} values"
-        )
+        wanted = f"{len(fitted['classes'])} classes" if fitted["classes"] else f"{len(fitted['target_mean'])} values"
         raise UsageError(f"y has {y.shape[1]} values a sample, the run was trained on {wanted}")
     return torch.from_numpy(Scaling(fitted["target_mean"], fitted["target_std"]).apply(y)), Real(y.shape[1:])
 
 
 def _check_known(part: str, values: Int[np.ndarray, "sample *time"], count: int, what: str) -> None:
     if not count:
-        raise UsageError(
-            f"{part} holds integers, which are {what}; the run was trained on real values: save floats"
-        )
+        raise UsageError(f"{part} holds integers, which are {what}; the run was trained on real values: save floats")
     if values.max() >= count:
         raise UsageError(f"{part} has {what} up to {values.max()}, the run was trained on 0 to {count - 1}")

@@ -69,9 +69,7 @@ def pairs(arrays: Mapping[str, np.ndarray]) -> dict[str, Pair]:
     for split, (x, y) in names.items():
         if (x in arrays) != (y in arrays):
             there, absent = (x, y) if x in arrays else (y, x)
-            raise UsageError(
-                f"the file has {there} but not {absent}; it has: {', '.join(arrays)}.\nWanted: {_WANTED}"
-            )
+            raise UsageError(f"the file has {there} but not {absent}; it has: {', '.join(arrays)}.\nWanted: {_WANTED}")
         if x in arrays:
             found[split] = _pair(x, arrays[x], y, arrays[y])
     for place, part in enumerate("xy"):
@@ -112,15 +110,10 @@ def _target(name: str, y: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 def _natural(name: str, array: np.ndarray, what: str) -> np.ndarray:
     array = array.astype(np.int64)
-    if array.min() < 0 and (
-        array.ndim == 1 or what == "tokens" or array[array != IGNORED].min(initial=0) < 0
-    ):
-        ignored = (
-            f" ({IGNORED} at a step that does not count)" if array.ndim == 2 and what == "classes" else ""
-        )
+    if array.min() < 0 and (array.ndim == 1 or what == "tokens" or array[array != IGNORED].min(initial=0) < 0):
+        ignored = f" ({IGNORED} at a step that does not count)" if array.ndim == 2 and what == "classes" else ""
         raise UsageError(
-            f"{name} holds negative integers, the smallest is {array.min()}; "
-            f"integers are {what} 0, 1, ...{ignored}"
+            f"{name} holds negative integers, the smallest is {array.min()}; integers are {what} 0, 1, ...{ignored}"
         )
     return array
 
@@ -129,9 +122,7 @@ def _check(name: str, array: np.ndarray, axes: Sequence[int]) -> None:
     if array.dtype.kind not in _NUMBERS:
         raise UsageError(f"{name} has dtype {array.dtype}, wanted floats or integers")
     if array.ndim not in axes:
-        raise UsageError(
-            f"{name} has {array.ndim} axes {array.shape}, wanted {axes[0]} to {axes[-1]}, samples first"
-        )
+        raise UsageError(f"{name} has {array.ndim} axes {array.shape}, wanted {axes[0]} to {axes[-1]}, samples first")
     if not array.size:
         raise UsageError(f"{name} is empty: shape {array.shape}")
     if array.dtype.kind == "f" and not (finite := np.isfinite(array)).all():
@@ -144,9 +135,7 @@ def _check_alike(part: str, arrays: Mapping[str, np.ndarray]) -> None:
     (first, one), *others = arrays.items()
     for split, other in others:
         if (one.dtype.kind == "f") != (other.dtype.kind == "f"):
-            raise UsageError(
-                f"{part}_{first} is {one.dtype}, {part}_{split} is {other.dtype}: one kind is wanted"
-            )
+            raise UsageError(f"{part}_{first} is {one.dtype}, {part}_{split} is {other.dtype}: one kind is wanted")
         if one.shape[1:] != other.shape[1:]:
             raise UsageError(
                 f"{part}_{first} and {part}_{split} differ in the shape of a sample: "

@@ -26,17 +26,11 @@ class SequentialDigits(ArrayTask):
         images = torch.from_numpy(digits.data).float().div(16).view(-1, 1, 64)
         labels = torch.from_numpy(digits.target).long()
         rows = range(len(labels))
-        rest, test = train_test_split(
-            rows, test_size=300, stratify=digits.target, random_state=_SPLIT_SEED
-        )
-        train, valid = train_test_split(
-            rest, test_size=300, stratify=digits.target[rest], random_state=_SPLIT_SEED
-        )
+        rest, test = train_test_split(rows, test_size=300, stratify=digits.target, random_state=_SPLIT_SEED)
+        train, valid = train_test_split(rest, test_size=300, stratify=digits.target[rest], random_state=_SPLIT_SEED)
         splits = {
             name: Arrays((images[index],), labels[index])
             for name, index in (("train", train), ("valid", valid), ("test", test))
         }
         names = [str(digit) for digit in range(10)]
-        super().__init__(
-            splits, Spec((Real((1, 64)),), Classes(10)), Classification(names), batch=batch, order=order
-        )
+        super().__init__(splits, Spec((Real((1, 64)),), Classes(10)), Classification(names), batch=batch, order=order)

@@ -40,9 +40,7 @@ def _parse(path: str, lines: list[str]) -> pd.DataFrame:
     separator = max(",;\t", key=lines[0].count)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "error", pd.errors.ParserWarning
-            )  # rows longer than the header would be cut
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header would be cut
             frame = pd.read_csv(
                 io.StringIO("\n".join(lines)),
                 sep=separator,

@@ -120,15 +120,11 @@ def _read_ticks(text: pd.Series) -> Float[np.ndarray, "step"]:
     bad = np.flatnonzero(np.isnan(ticks))
     if bad.size:
         value = "nothing" if pd.isna(text.iloc[bad[0]]) else repr(text.iloc[bad[0]])
-        raise UsageError(
-            f"time column {text.name!r}: row {text.index[bad[0]]} has {value}, wanted a date or a number"
-        )
+        raise UsageError(f"time column {text.name!r}: row {text.index[bad[0]]} has {value}, wanted a date or a number")
     return ticks
 
 
-def _check_twice(
-    frame: pd.DataFrame, time: str | None, group: str | None, twice: Bool[np.ndarray, "step"]
-) -> None:
+def _check_twice(frame: pd.DataFrame, time: str | None, group: str | None, twice: Bool[np.ndarray, "step"]) -> None:
     if not twice.any():
         return
     second = int(np.argmax(twice))
@@ -140,9 +136,7 @@ def _check_twice(
     )
 
 
-def _absent_steps(
-    steps: Float[np.ndarray, "step"], follows: Bool[np.ndarray, "step"]
-) -> Int[np.ndarray, "step"]:
+def _absent_steps(steps: Float[np.ndarray, "step"], follows: Bool[np.ndarray, "step"]) -> Int[np.ndarray, "step"]:
     """How many steps are missing before each row (-1: one too many); all 0 without a regular step."""
     absent = np.zeros(len(steps), dtype=np.int64)
     if not follows.any():
@@ -152,9 +146,7 @@ def _absent_steps(
     share = float((absent[follows] == 0).mean())
     if share >= _REGULAR:
         return absent
-    _logger.info(
-        "time steps are irregular (%.0f %% are the median one): every row counts as one step", 100 * share
-    )
+    _logger.info("time steps are irregular (%.0f %% are the median one): every row counts as one step", 100 * share)
     return np.zeros_like(absent)
 
 

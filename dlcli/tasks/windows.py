@@ -18,9 +18,7 @@ def window_ends(line: Timeline, window: int) -> Rows:
     return rows[whole & line.observed[rows]]
 
 
-def followed(
-    line: Timeline, ends: Rows, horizon: int, there: Bool[np.ndarray, "step"]
-) -> Bool[np.ndarray, "sample"]:
+def followed(line: Timeline, ends: Rows, horizon: int, there: Bool[np.ndarray, "step"]) -> Bool[np.ndarray, "sample"]:
     """Whether the next `horizon` rows belong to the same stretch and all have a target of their own."""
     known = np.append(0, np.cumsum(there & line.observed))
     last = np.minimum(ends + horizon, len(there) - 1)
@@ -33,9 +31,7 @@ def cut(first: Float[np.ndarray, "sample"], fractions: Sequence[float]) -> tuple
     if not first.size:
         return np.inf, np.inf
     ordered = np.sort(first)
-    places = (
-        np.floor(np.cumsum(fractions[:2]) * len(ordered) + 1e-9).astype(np.int64).clip(max=len(ordered) - 1)
-    )
+    places = np.floor(np.cumsum(fractions[:2]) * len(ordered) + 1e-9).astype(np.int64).clip(max=len(ordered) - 1)
     return float(ordered[places[0]]), float(ordered[places[1]])
 
 

@@ -105,13 +105,16 @@ class Regression:
     def scores(
         self, output: Float[Tensor, "batch unit *time"], target: Float[Tensor, "batch unit *time"]
     ) -> dict[str, Score]:
-        error = (self._restore(output) - self._restore(target)).flatten(1)
+        error = ((output - target) * self._by_channel(self.scale, output)).flatten(1)
         weight = torch.full_like(error[:, 0], error.shape[1])
         return {"mse": Score(error.square().sum(1), weight), "mae": Score(error.abs().sum(1), weight)}
 
     def _restore(self, values: Tensor) -> Tensor:
-        axes = (-1, *[1] * (values.dim() - 2))
-        return values * self.scale.to(values).view(axes) + self.shift.to(values).view(axes)
+        return values * self._by_channel(self.scale, values) + self._by_channel(self.shift, values)
+
+    @staticmethod
+    def _by_channel(numbers: Tensor, values: Tensor) -> Tensor:
+        return numbers.to(values).view(-1, *[1] * (values.dim() - 2))
 
     def summary(self, means: Mapping[str, float]) -> dict[str, float]:
         return {"rmse": math.sqrt(means["mse"])}

@@ -90,12 +90,11 @@ def fetch(name: str) -> int:
 
 def _downloader(url: str) -> object:
     import pooch
-    from rich.console import Console
 
     from dlcli.report.download import Bar
 
     kind = pooch.FTPDownloader if url.startswith("ftp:") else pooch.HTTPDownloader
-    return kind(progressbar=Bar(Console(stderr=True)))
+    return kind(progressbar=Bar())
 
 
 def verify(name: str | None) -> int:

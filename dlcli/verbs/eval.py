@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from dlcli import build, compose, runs
 from dlcli.core.errors import Mismatch, UsageError
@@ -16,7 +17,7 @@ from dlcli.core.task import Predicts, Task
 from dlcli.engine import evaluate, read_checkpoint
 from dlcli.report import tables
 from dlcli.run import Run, replace_file
-from dlcli.verbs.train import Options, describe_spec
+from dlcli.verbs.train import Options, describe_spec, listening
 
 _OPEN = ("task", "device", "threads")
 """What may be changed: where the data come from and where it runs."""
@@ -40,14 +41,8 @@ def score(selector: str, words: Sequence[str], options: Options, *, split: str |
     device = build.choose_device(config["device"])
     if isinstance(config["threads"], int):
         torch.set_num_threads(config["threads"])
-    state = read_checkpoint(source.checkpoint_path("best"))
-    task = build.build_task(config, device, state.get("fitted"))
-    _compare_specs(source, task)
-    model = build.build_model(config, task, device)
-    try:
-        model.load_state_dict(state["model"])
-    except (RuntimeError, KeyError) as error:
-        raise Mismatch(f"the checkpoint of run {source.id} is another model's: {_last_line(error)}") from None
+    with listening(options.quiet):
+        model, task = _restored(source, config, device)
     split = split or ("all" if any(word.startswith("task.path=") for word in words) else "test")
     metrics = evaluate(model, task, split)
     if predictions is not None:
@@ -60,6 +55,30 @@ def score(selector: str, words: Sequence[str], options: Options, *, split: str |
     run.log(source.info.get("best", {}).get("step", 0), split, metrics)
     run.finish("completed", 0, metrics={split: metrics}, source=str(source.path))
     return run
+
+
+def restore(run: Run) -> nn.Module:
+    """The model of a run with the weights of its best checkpoint, on the CPU, in evaluation mode."""
+    config = compose.load((run.path / "config.yaml").read_text())
+    return _restored(run, config, torch.device("cpu"))[0].eval()
+
+
+def _restored(source: Run, config: Mapping[str, Any], device: torch.device) -> tuple[nn.Module, Task]:
+    """Model and task of a run, with the weights and what was fitted on training data.
+
+    Raises:
+        Mismatch: the task is for another model, or the checkpoint is another model's.
+    """
+    path = source.checkpoint_path("best")
+    state = read_checkpoint(path)
+    try:
+        task = build.build_task(config, device, state["fitted"])
+        _compare_specs(source, task)
+        model = build.build_model(config, task, device)
+        model.load_state_dict(state["model"])
+    except (RuntimeError, KeyError, TypeError) as error:
+        raise Mismatch(f"{path} is another model's: {_last_line(error)}") from None
+    return model, task
 
 
 def _config(source: Run, words: Sequence[str]) -> dict[str, Any]:

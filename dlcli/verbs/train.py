@@ -2,10 +2,12 @@
 
 import errno
 import json
+import logging
 import os
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,6 +74,11 @@ def train(point: compose.Point, options: Options) -> Run:
     Raises:
         UsageError: something is wrong with the configuration or the data; there is no run directory then.
     """
+    with listening(options.quiet) as heard:
+        return _train(point, options, heard)
+
+
+def _train(point: compose.Point, options: Options, heard: Sequence[str]) -> Run:
     config = build.settle_budget(point.resolved())
     core = build.core(build.settle_budget(point.resolved(seed=0)))
     device = build.choose_device(config["device"])
@@ -102,7 +109,38 @@ def train(point: compose.Point, options: Options) -> Run:
         options.out, point.verb, point.label, compose.dump(config), **facts, **reach(built.model, built.task)
     )
     _keep_environment(run, str(device), config["threads"])
+    for line in heard:
+        run.note(line)
     return _go(run, built, config, options)
+
+
+@contextmanager
+def listening(quiet: bool) -> Iterator[list[str]]:
+    """What tasks say of their data while they load, each once: on standard error, and in the list."""
+    ear = _Ear(quiet)
+    logger = logging.getLogger("dlcli")
+    before = logger.level
+    logger.setLevel(logging.INFO)
+    logger.addHandler(ear)
+    try:
+        yield ear.lines
+    finally:
+        logger.removeHandler(ear)
+        logger.setLevel(before)
+
+
+class _Ear(logging.Handler):
+    def __init__(self, quiet: bool) -> None:
+        super().__init__()
+        self.quiet = quiet
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = record.getMessage()
+        if line not in self.lines:
+            self.lines.append(line)
+            if not self.quiet:
+                print(line, file=sys.stderr, flush=True)  # noqa: T201
 
 
 def resume(selector: str, words: Sequence[str], options: Options) -> Run:
@@ -124,7 +162,8 @@ def resume(selector: str, words: Sequence[str], options: Options) -> Run:
         raise UsageError(f"run {run.id} is completed; steps=N or epochs=N beyond {old['until']} goes on with it")
     device = build.choose_device(config["device"])
     torch.set_num_threads(int(config["threads"]))
-    built = build.build(config, device)
+    with listening(options.quiet):
+        built = build.build(config, device)
     limits(config["until"], built.learner, built.task)
     try:
         run.resume()

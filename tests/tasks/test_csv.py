@@ -1,5 +1,6 @@
 """A stranger's time series: windows, splits without leakage, and every mistake said."""
 
+import itertools
 import logging
 
 import numpy as np
@@ -67,7 +68,12 @@ def whole(task, split):
 
 def units(task, scaled):
     """Values of the target in the data's units."""
-    return (scaled * task.fitted["std"][0] + task.fitted["mean"][0]).round(decimals=2).tolist()
+    values = scaled.double() * task.fitted["std"][0] + task.fitted["mean"][0]
+    return values.round(decimals=2).tolist()
+
+
+def times_of(task, split):
+    return predict(Last(task), task, [task.batch(split, index) for index in range(task.size(split))])["time"]
 
 
 class Last(nn.Module):
@@ -154,6 +160,10 @@ def test_the_future_is_the_last_window_with_an_empty_target(series):
     assert table["time"] == ["2024-02-29"]
     assert table["sales_prediction"] == [pytest.approx(700)]
     assert table["sales_target"] == [None]
+    waiting = shop()
+    waiting.loc[58:, "sales"] = None
+    task = series(waiting)
+    assert predict(Last(task), task, [task.batch("future", 0)])["sales_prediction"] == [pytest.approx(680)]
 
 
 def test_rows_are_sorted_by_the_time_column(series):
@@ -182,7 +192,7 @@ def test_no_window_spans_a_gap_unless_it_is_filled(series, caplog, rule):
     assert "7 time steps are missing in 2 gaps" in caplog.text
     x, y, _ = whole(task, "all")
     rows = [[*units(task, one), *units(task, two)] for one, two in zip(x[:, 0], y, strict=True)]
-    jumps = {round(b - a) for row in rows for a, b in zip(row, row[1:], strict=False)}
+    jumps = {round(b - a) for row in rows for a, b in itertools.pairwise(row)}
     assert jumps == ({10} if rule == "break" else {0, 10, 30})
     assert all(row[-1] != row[-2] for row in rows)  # a filled value is never a target
 
@@ -206,13 +216,15 @@ def test_windows_stay_in_their_group(series):
     task = series(pd.concat(parts), group="shop")
     x, y, _ = whole(task, "all")
     assert len(x) == 3 * 26
-    assert all((row.max() - row.min()) < 50 for row in torch.tensor([units(task, one) for one in torch.cat([x[:, 0], y], 1)]))
+    rows = torch.tensor(units(task, torch.cat([x[:, 0], y], 1)))
+    assert (rows[:, -1] - rows[:, 0]).allclose(torch.tensor(40.0, dtype=rows.dtype), atol=0.05)
     assert len(whole(task, "future")[2]) == 3
     table = predict(Last(task), task, [task.batch("future", 0)])
     assert table["group"] == ["north", "south", "west"]
     assert table["sales_prediction"] == pytest.approx([400, 10400, 20400], rel=1e-4)
-    times = {s: predict(Last(task), task, [task.batch(s, i) for i in range(task.size(s))])["time"] for s in ("train", "test")}
-    assert max(times["train"]) < min(times["test"])
+    times = {name: times_of(task, name) for name in ("train", "valid", "test")}
+    assert max(times["train"]) < min(times["valid"])
+    assert max(times["valid"]) < min(times["test"])
 
 
 @pytest.mark.parametrize(("rule", "expected"), [("ffill", 3.0), ("mean", None)])
@@ -322,9 +334,11 @@ def test_hares_and_lynxes_are_read(real_data):
     task = CsvSeries(**(DEFAULTS | {"path": str(path), "target": "Hare", "fractions": [0.7, 0.15, 0.15]}))
     assert task.fitted["time"] == "Year"
     assert task.fitted["numeric"] == ["Hare", "Lynx"]
-    assert units(task, whole(task, "all")[0][0]) [0] == [30.0, 47.2, 70.2, 77.4]
-    hares = np.array([77.4, 36.3, 20.6, 18.1, 21.4, 22, 25.4, 27.1, 40.3, 57, 76.6, 52.3, 19.5, 11.2, 7.6, 14.6, 16.2, 24.7])
-    assert score(Last(task, slope=0), task, "all")["mse_persistence"] == pytest.approx(np.square(np.diff(hares)).mean(), rel=1e-4)
+    assert units(task, whole(task, "all")[0][0, 0]) == [30.0, 47.2, 70.2, 77.4]
+    hares = [77.4, 36.3, 20.6, 18.1, 21.4, 22, 25.4, 27.1, 40.3, 57, 76.6, 52.3, 19.5, 11.2, 7.6, 14.6, 16.2, 24.7]
+    scores = score(Last(task, slope=0), task, "all")
+    assert scores["mse_persistence"] == pytest.approx(np.square(np.diff(hares)).mean(), rel=1e-4)
+    assert scores["mse"] == pytest.approx(scores["mse_persistence"], rel=1e-4)
     assert predict(Last(task), task, [task.batch("future", 0)])["time"] == ["1920"]
 
 
@@ -407,7 +421,7 @@ def test_a_file_that_is_none_is_said(tmp_path):
 def test_the_rows_said_to_be_needed_are_enough(series):
     for options in ({"window": 9}, {"window": 9, "horizon": 3}, {"window": 5, "horizon": 7}):
         with pytest.raises(UsageError) as caught:
-            series(shop(12), **options)
+            series(shop(11), **options)
         needed = int(str(caught.value).split("about ")[1].split(" rows")[0])
         series(shop(needed), **options)
         with pytest.raises(UsageError, match="too short"):

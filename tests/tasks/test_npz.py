@@ -66,9 +66,7 @@ def test_targets_are_described_by_their_shape(tmp_path, y, part, metric):
     task = made(tmp_path, data(20, y=y))
     assert task.spec.target == part
     assert task.main.metric == metric
-    assert task.batch("valid", 0).target.shape[1:] == (
-        part.positions if isinstance(part, Classes) else part.shape
-    )
+    assert task.batch("valid", 0).target.shape[1:] == (part.positions if isinstance(part, Classes) else part.shape)
 
 
 def test_missing_splits_are_taken_from_train_stratified_seeded_and_said(tmp_path, caplog):

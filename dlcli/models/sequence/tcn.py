@@ -1,6 +1,8 @@
 """The temporal convolutional network."""
 
 from collections.abc import Sequence
+from itertools import pairwise
+from typing import cast
 
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
@@ -59,13 +61,11 @@ class TCN(nn.Module):
         self.front = Front(spec, embedding=embedding, dropout=embedding_dropout, reader="TCN")
         if tied and self.front.tokens is None:
             raise UsageError(f"model.tied needs tokens to embed, not {spec.describe()}")
-        widths = (self.front.width, *channels)
-        self.blocks = nn.ModuleList(
-            CausalBlock(
-                inputs, width, kernel_size=kernel_size, dilation=2**level, noise=lambda: _NOISE[noise](dropout)
-            )
-            for level, (inputs, width) in enumerate(zip(widths, channels, strict=False))
+        blocks = nn.ModuleList(
+            CausalBlock(inputs, width, kernel_size=kernel_size, dilation=2**level, noise=lambda: _NOISE[noise](dropout))
+            for level, (inputs, width) in enumerate(pairwise((self.front.width, *channels)))
         )
+        self.blocks = cast(Sequence[CausalBlock], blocks)
         self.head = Head(channels[-1], spec, tied=self.front.tokens if tied else None)
         nn.init.normal_(self.head.linear.weight, std=0.01)
         self.kernel_size = kernel_size

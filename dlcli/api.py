@@ -1,0 +1,105 @@
+"""The verbs as functions, for notebooks: `dlcli.train("model=tcn", seed=1)`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dlcli import run as directory
+from dlcli import runs
+
+if TYPE_CHECKING:
+    import pandas
+    from torch import nn
+
+_OUT = Path("outputs")
+
+
+class Run(directory.Run):
+    """A run directory with what notebooks ask of it."""
+
+    @classmethod
+    def of(cls, run: directory.Run) -> "Run":
+        """The same run; the exception that ended it is raised.
+
+        Raises:
+            Exception: what went wrong in this process.
+        """
+        if run.error is not None:
+            raise run.error
+        return cls(run.path, run.info)
+
+    def table(self) -> "pandas.DataFrame":
+        """metrics.csv as a table: step, split, metric, value."""
+        import pandas
+
+        return pandas.DataFrame(self.metrics(), columns=["step", "split", "metric", "value"])
+
+    def load(self) -> "nn.Module":
+        """The model with the weights of the best checkpoint, on the CPU, in evaluation mode."""
+        from dlcli.verbs.eval import restore
+
+        return restore(self)
+
+
+def train(*words: str, out: str | Path = _OUT, progress: str = "auto", **settings: Any) -> "Run | list[Run]":
+    """Train as `dlcli train WORDS` does; settings are overrides too: `train("model=tcn", seed=1)`.
+
+    Returns:
+        The run, or a list of runs where a value holds several (`seed="0,1,2"`, `seed=[0, 1, 2]`).
+
+    Raises:
+        UsageError: something is wrong with the words or the data.
+    """
+    from dlcli import compose
+    from dlcli.verbs.train import Options
+    from dlcli.verbs.train import train as one
+
+    options = Options(Path(out), show=progress, argv=("train", *words, *_written(settings)))
+    points = compose.expand("train", [*words, *_written(settings)])
+    found = [Run.of(one(point, options)) for point in points]
+    return found if len(points) > 1 else found[0]
+
+
+def evaluate(
+    run: "str | directory.Run", *words: str, split: str | None = None, out: str | Path = _OUT, **settings: Any
+) -> dict[str, dict[str, float]]:
+    """Score a run as `dlcli eval RUN WORDS` does: {split: {metric: value}}."""
+    from dlcli.verbs.eval import score
+    from dlcli.verbs.train import Options
+
+    selector = str(run.path) if isinstance(run, directory.Run) else run
+    scored = score(selector, [*words, *_written(settings)], Options(Path(out)), split=split, predictions=None)
+    return scored.info["metrics"]
+
+
+def compare(*selectors: str, metric: str | None = None, out: str | Path = _OUT) -> "pandas.DataFrame":
+    """One row a group of runs that differ only in the seed, as `dlcli compare runs` prints it."""
+    import pandas
+
+    from dlcli.report.groups import group
+
+    groups, _ = group(runs.select(selectors, Path(out)), metric, "test")
+    return pandas.DataFrame([row.plain() for row in groups])
+
+
+def find(selector: str = "last", out: str | Path = _OUT) -> Run:
+    """The run that a selector names."""
+    found = runs.one(selector, Path(out))
+    return Run(found.path, found.info)
+
+
+def _written(settings: dict[str, Any]) -> Sequence[str]:
+    """Keyword arguments as overrides; a list of seeds is a sweep, any other list a value."""
+    return [f"{key.replace('__', '.')}={_value(key, value)}" for key, value in settings.items()]
+
+
+def _value(key: str, value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if key == "seed" and not isinstance(value, int | str):
+        return ",".join(map(str, value))
+    if isinstance(value, list | tuple):
+        return f"[{','.join(_value('', part) for part in value)}]"
+    return str(value)
