@@ -35,7 +35,7 @@ class Front(nn.Module):
             self.width = part.width
         else:
             raise Mismatch(f"{reader} reads (channel, time) or tokens (time), not {spec.describe()}")
-        self.dropout = nn.Dropout(probability("dropout of tokens", dropout))
+        self.dropout = nn.Dropout(probability("model.embedding_dropout", dropout))
 
     def forward(self, x: Shaped[Tensor, "batch *channel time"]) -> Float[Tensor, "batch channel time"]:
         return x if self.tokens is None else self.dropout(self.tokens(x)).transpose(1, 2)
@@ -52,10 +52,13 @@ class Head(nn.Module):
 
     Raises:
         UsageError: the tied embedding has another width, or other tokens than the target.
+        Mismatch: the target has more positions than steps.
     """
 
     def __init__(self, width: int, spec: Spec, *, tied: nn.Embedding | None = None) -> None:
         super().__init__()
+        if len(spec.target.positions) > 1:
+            raise Mismatch(f"a sequence model answers once a sequence or once a step, not {spec.describe()}")
         self.per_step = spec.per_step
         self.linear = nn.Linear(width, spec.target.width)
         if tied is not None:

@@ -235,7 +235,7 @@ def test_tied_weights_are_one_matrix():
         ({"channels": []}, r"model.channels is one or more widths of at least 1, not \[\]"),
         ({"channels": [4, 0]}, r"model.channels is one or more widths of at least 1, not \[4, 0\]"),
         ({"noise": "time"}, "model.noise is element or channel, not time"),
-        ({"tied": True}, "model.tied needs tokens to embed, not Real"),
+        ({"tied": True}, "model.tied=true needs tokens as input"),
     ],
 )
 def test_values_out_of_range_are_named(changed, words):
@@ -248,7 +248,7 @@ def test_values_out_of_range_are_named(changed, words):
     [
         (Spec((Real((1, 28, 28)),), Classes(10)), r"TCN reads \(channel, time\).*not Real\(1, 28, 28\)"),
         (Spec((Real((2, 9)), Real((2, 9))), Classes(10)), "TCN reads one input, not 2"),
-        (Spec((Real((2, 9)),), Classes(2, (9, 9))), "TCN answers once a sequence or once a step"),
+        (Spec((Real((2, 9)),), Classes(2, (9, 9))), "a sequence model answers once a sequence or once a step"),
     ],
 )
 def test_data_it_cannot_read_are_named(spec, words):

@@ -7,11 +7,12 @@ from typing import cast
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
-from dlcli.core.errors import Mismatch, UsageError
+from dlcli.core.errors import UsageError
 from dlcli.core.spec import Spec
 from dlcli.core.task import Carry
 from dlcli.nn.causal import CausalBlock, Past, Signal, channels_last
 from dlcli.nn.front import Front, Head, at_least, probability
+from dlcli.nn.tied import shared
 
 _NOISE = {"element": nn.Dropout, "channel": nn.Dropout2d}
 
@@ -55,18 +56,13 @@ class TCN(nn.Module):
         _check(channels, noise)
         at_least(2, kernel_size=kernel_size)
         probability("model.dropout", dropout)
-        probability("model.embedding_dropout", embedding_dropout)
-        if len(spec.target.positions) > 1:
-            raise Mismatch(f"TCN answers once a sequence or once a step, not {spec.describe()}")
         self.front = Front(spec, embedding=embedding, dropout=embedding_dropout, reader="TCN")
-        if tied and self.front.tokens is None:
-            raise UsageError(f"model.tied needs tokens to embed, not {spec.describe()}")
         blocks = nn.ModuleList(
             CausalBlock(inputs, width, kernel_size=kernel_size, dilation=2**level, noise=lambda: _NOISE[noise](dropout))
             for level, (inputs, width) in enumerate(pairwise((self.front.width, *channels)))
         )
         self.blocks = cast(Sequence[CausalBlock], blocks)
-        self.head = Head(channels[-1], spec, tied=self.front.tokens if tied else None)
+        self.head = Head(channels[-1], spec, tied=shared(self.front, tied))
         nn.init.normal_(self.head.linear.weight, std=0.01)
         self.kernel_size = kernel_size
 

@@ -1,0 +1,31 @@
+PYTHON ?= python
+
+.PHONY: check format lint types contracts test slow bench
+
+check: lint types contracts test
+
+format:
+	$(PYTHON) -m ruff format .
+	$(PYTHON) -m ruff check --fix .
+
+lint:
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m ruff check .
+
+types:
+	$(PYTHON) -m mypy
+
+contracts:
+	$(PYTHON) -c "import sys; from importlinter.cli import lint_imports_command as run; sys.argv = ['lint-imports']; run()"
+
+test:
+	$(PYTHON) -m pytest
+
+slow:
+	$(PYTHON) -m pytest -m slow
+
+bench:
+	$(PYTHON) benchmarks/tcn.py
+	$(PYTHON) benchmarks/cells.py
+	$(PYTHON) benchmarks/engine.py
+	$(PYTHON) benchmarks/startup.py
