@@ -41,8 +41,22 @@ class Run(directory.Run):
         return restore(self)
 
 
-def train(*words: str, out: str | Path = _OUT, progress: str = "auto", **settings: Any) -> "Run | list[Run]":
+def train(
+    *words: str,
+    name: str | None = None,
+    tags: Sequence[str] = (),
+    smoke: bool = False,
+    config_dir: str | Path | None = None,
+    out: str | Path = _OUT,
+    progress: str = "auto",
+    **settings: Any,
+) -> "Run | list[Run]":
     """Train as `dlcli train WORDS` does; settings are overrides too: `train("model=tcn", seed=1)`.
+
+    Args:
+        words: a recipe, then key=value.
+        settings: overrides by name, `__` for a dot: `task__path="series.csv"`.
+        name, tags, smoke, config_dir, out, progress: the command's options of these names.
 
     Returns:
         The run, or a list of runs where a value holds several (`seed="0,1,2"`, `seed=[0, 1, 2]`).
@@ -54,21 +68,29 @@ def train(*words: str, out: str | Path = _OUT, progress: str = "auto", **setting
     from dlcli.verbs.train import Options
     from dlcli.verbs.train import train as one
 
-    options = Options(Path(out), show=progress, argv=("train", *words, *_written(settings)))
-    points = compose.expand("train", [*words, *_written(settings)])
+    every = [*words, *_written(settings)]
+    extra = (Path(config_dir),) if config_dir is not None else ()
+    options = Options(Path(out), name, tuple(tags), progress, extra=extra, argv=("train", *every))
+    points = compose.expand("train", every, extra=extra, smoke=smoke)
     found = [Run.of(one(point, options)) for point in points]
     return found if len(points) > 1 else found[0]
 
 
 def evaluate(
-    run: "str | directory.Run", *words: str, split: str | None = None, out: str | Path = _OUT, **settings: Any
+    run: "str | directory.Run",
+    *words: str,
+    split: str | None = None,
+    predictions: str | Path | None = None,
+    out: str | Path = _OUT,
+    **settings: Any,
 ) -> dict[str, dict[str, float]]:
     """Score a run as `dlcli eval RUN WORDS` does: {split: {metric: value}}."""
     from dlcli.verbs.eval import score
     from dlcli.verbs.train import Options
 
     selector = str(run.path) if isinstance(run, directory.Run) else run
-    scored = score(selector, [*words, *_written(settings)], Options(Path(out)), split=split, predictions=None)
+    table = Path(predictions) if predictions is not None else None
+    scored = score(selector, [*words, *_written(settings)], Options(Path(out)), split=split, predictions=table)
     return scored.info["metrics"]
 
 
@@ -102,4 +124,8 @@ def _value(key: str, value: Any) -> str:
         return ",".join(map(str, value))
     if isinstance(value, list | tuple):
         return f"[{','.join(_value('', part) for part in value)}]"
+    if isinstance(value, dict):
+        return f"{{{','.join(f'{name}:{_value(name, part)}' for name, part in value.items())}}}"
+    if isinstance(value, Path):
+        return "'" + str(value).replace("'", "\\'") + "'"
     return str(value)

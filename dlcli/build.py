@@ -8,7 +8,8 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_type_hints
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import torch
 from beartype import BeartypeConf
@@ -25,6 +26,8 @@ from dlcli.core.task import Fitted, Task
 
 _OURS = ("dlcli.", "torch.")
 _LOOSE = BeartypeConf(is_pep484_tower=True)  # a whole number is a number
+_WRONG = (ValueError, TypeError, RuntimeError, LookupError, AttributeError, ArithmeticError, AssertionError)
+_PLAIN = {int: "a whole number", float: "a number", str: "a word", bool: "true or false", type(None): "null"}
 _INITIAL = 0x1417  # sets the draw of initial weights apart from the players'
 
 
@@ -56,8 +59,15 @@ def build_task(config: Mapping[str, Any], device: torch.device, fitted: Fitted |
     node = dict(config["task"])
     if fitted and "fitted" in node:
         node["fitted"] = None
-        return _make(node, config, "task")(fitted=dict(fitted)).to(device)
-    return _make(node, config, "task")().to(device)
+        return _checked(_make(node, config, "task")(fitted=dict(fitted)), Task, "task").to(device)
+    return _checked(_make(node, config, "task")(), Task, "task").to(device)
+
+
+def _checked(made: Any, kind: Any, place: str) -> Any:
+    """What was made, when it is of the kind that its place wants."""
+    if isinstance(made, kind):
+        return made
+    raise UsageError(f"{place}._target_: {type(made).__name__} is no {kind.__name__.lower()}")
 
 
 def build_model(config: Mapping[str, Any], task: Task, device: torch.device) -> nn.Module:
@@ -65,7 +75,7 @@ def build_model(config: Mapping[str, Any], task: Task, device: torch.device) -> 
     generator_state = torch.get_rng_state()
     torch.manual_seed(mix(config["seed"], _INITIAL))
     try:
-        return _make(config["model"], config, "model")(task.spec).to(device)
+        return _checked(_make(config["model"], config, "model")(task.spec), nn.Module, "model").to(device)
     finally:
         torch.set_rng_state(generator_state)
 
@@ -79,7 +89,7 @@ def build(config: Mapping[str, Any], device: torch.device) -> Built:
     task = build_task(config, device)
     model = build_model(config, task, device)
     _try(model, task)
-    learner = _make(config["learner"], config, "learner")(model, task)
+    learner = _checked(_make(config["learner"], config, "learner")(model, task), Learner, "learner")
     return Built(task, model, learner)
 
 
@@ -90,9 +100,10 @@ def _try(model: nn.Module, task: Task) -> None:
     try:
         with torch.no_grad():
             loss = task.loss(model.eval(), batch)
-    except (RuntimeError, ValueError, IndexError, TypeError, AttributeError) as error:
-        if isinstance(error, UsageError | torch.OutOfMemoryError):
-            raise
+    except UsageError:
+        raise
+    except _WRONG as error:
+        _check_memory(error)
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise Mismatch(
             f"{type(model).__name__} does not fit {type(task).__name__} ({task.spec.describe()}): {lines[0][:200]}"
@@ -119,18 +130,19 @@ def settle_budget(config: dict[str, Any]) -> dict[str, Any]:
         raise UsageError("budget: this model names no width to scale (its YAML has no `scales:`)")
     task = build_task(config, torch.device("cpu"))
 
-    def size(width: int) -> int:
+    def size(value: Any) -> int:
         with torch.device("meta"):
-            return count(_make(model | {key: _scaled(model[key], width)}, config, "model")(task.spec))
+            return count(_make(model | {key: value}, config, "model")(task.spec))
 
-    width = _solve(size, budget)
-    best = min((width, width + 1), key=lambda candidate: abs(size(candidate) - budget))
-    found = size(best)
-    if abs(found - budget) > 0.02 * budget:
-        raise UsageError(
-            f"budget={budget} cannot be met to 2 %: model.{key} gives {size(width)} or {size(width + 1)} parameters"
-        )
-    return settled | {"model": model | {key: _scaled(model[key], best)}}
+    width = _solve(lambda width: size(_scaled(model[key], width)), budget)
+    below, above = (_scaled(model[key], candidate) for candidate in (width, width + 1))
+    for candidates in ((below, above), _between(below, above)):
+        best = min(candidates, key=lambda value: abs(size(value) - budget), default=below)
+        if abs(size(best) - budget) <= 0.02 * budget:
+            return settled | {"model": model | {key: best}}
+    raise UsageError(
+        f"budget={budget} cannot be met to 2 %: model.{key} gives {size(below)} or {size(above)} parameters"
+    )
 
 
 def _scaled(value: Any, width: int) -> Any:
@@ -138,6 +150,13 @@ def _scaled(value: Any, width: int) -> Any:
     if isinstance(value, list):
         return [max(1, round(one * width / max(value))) for one in value]
     return width
+
+
+def _between(below: Any, above: Any) -> list[Any]:
+    """Lists whose first widths are already those of `above`; none between two single widths."""
+    if not isinstance(below, list):
+        return []
+    return [above[:wider] + below[wider:] for wider in range(1, len(below))]
 
 
 def _solve(size: Any, budget: int) -> int:
@@ -158,7 +177,7 @@ def core(config: Mapping[str, Any]) -> str:
     return _hash({name: _by_content(config[name]) for name in ("task", "model", "learner", "precision")})
 
 
-def signature(core: str, until: Mapping[str, float]) -> str:
+def signature(core: str, until: Mapping[str, int | float]) -> str:
     """What makes two runs the same experiment: the core, and when it stops."""
     return _hash({"core": core, "until": dict(until)})
 
@@ -214,15 +233,22 @@ def _guarded(factory: Callable[..., Any], place: str) -> Callable[..., Any]:
     def make(*given: Any, **more: Any) -> Any:
         try:
             return factory(*given, **more)
-        except (UsageError, torch.OutOfMemoryError):
+        except UsageError:
             raise
         except InstantiationException as error:
             raise _unwrapped(error) from error
-        except (ValueError, TypeError, RuntimeError) as error:
+        except _WRONG as error:
+            _check_memory(error)
             lines = str(error).strip().splitlines() or [type(error).__name__]
             raise UsageError(f"{place}: {lines[0][:300]}") from error
 
     return make
+
+
+def _check_memory(error: BaseException) -> None:
+    """Raises MemoryError when that is what PyTorch's error means."""
+    if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error):
+        raise MemoryError from error
 
 
 def _unwrapped(error: InstantiationException) -> UsageError:
@@ -231,6 +257,7 @@ def _unwrapped(error: InstantiationException) -> UsageError:
         cause = cause.__cause__
     if isinstance(cause, UsageError):
         return cause
+    _check_memory(cause)
     lines = str(cause).strip().splitlines() or [type(cause).__name__]
     return UsageError(lines[0][:300])
 
@@ -288,6 +315,8 @@ def _class(target: Any, place: str, plugins: Sequence[str]) -> type:
         raise UsageError(f"{place}._target_: {module} has no {name}{nearest(name, known)}") from None
     if not isinstance(found, type):
         raise UsageError(f"{place}._target_ names a class, not {target}")
+    if not f"{found.__module__}.".startswith(allowed):
+        raise UsageError(f"{place}._target_: {target} is {found.__module__}.{name}, outside dlcli, torch and plugins")
     return found
 
 
@@ -299,5 +328,12 @@ def _fits(value: Any, hint: Any) -> bool:
 
 
 def _words(hint: Any) -> str:
-    plain = {int: "a whole number", float: "a number", str: "a word", bool: "true or false"}
-    return plain.get(hint) or str(hint).replace("typing.", "").replace("collections.abc.", "")
+    """A type in plain words."""
+    if hint in _PLAIN:
+        return _PLAIN[hint]
+    parts = get_args(hint)
+    if isinstance(hint, UnionType) or get_origin(hint) is Union:
+        return " or ".join(_words(part) for part in parts)
+    if get_origin(hint) is Sequence and parts:
+        return f"a list, each {_words(parts[0])}"
+    return str(hint).replace("typing.", "").replace("collections.abc.", "")

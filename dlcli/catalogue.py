@@ -3,14 +3,23 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from dlcli.core.errors import Missing
+
 VERBS = ("train",)
 """Verbs that have recipes, `conf/experiment/<verb>/`."""
 
 
 def folders(extra: Sequence[Path] = ()) -> list[Path]:
-    """Where configuration is looked for: what the user names, `./conf`, and what came with dlcli, in this order."""
+    """Where configuration is looked for: what the user names, `./conf`, and what came with dlcli, in this order.
+
+    Raises:
+        Missing: the user names no folder.
+    """
     own = packaged()
     here = Path("conf").resolve()
+    for folder in extra:
+        if not folder.is_dir():
+            raise Missing(f"--config-dir: there is no folder {folder}")
     found = [folder.resolve() for folder in extra]
     if here.is_dir() and here != own:
         found.append(here)
@@ -41,7 +50,7 @@ def recipes(extra: Sequence[Path] = ()) -> Iterator[tuple[str, str, Path]]:
 
 def describe(path: Path) -> str:
     """The comment of a file's first line that is not Hydra's own."""
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         if not line.startswith("#"):
             break
         if not line.startswith("# @package"):

@@ -1,6 +1,7 @@
 """The verbs of the command line: arguments, messages, exit codes. Everything heavy is imported where it is needed."""
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,14 +19,14 @@ class Verbs(TyperGroup):
     """The top of the command line: every error is a few lines on standard error and an exit code."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+        known = not args or self.get_command(ctx, args[0]) is not None
+        if not known and not args[0].startswith("-") and not ctx.resilient_parsing:
             raise UsageError(f"no verb {args[0]!r}{nearest(args[0], self.list_commands(ctx))}\nAll: dlcli --help")
         return super().resolve_command(ctx, args)
 
-    def main(self, *args: Any, standalone_mode: bool = True, **more: Any) -> Any:
-        if not standalone_mode:
-            return super().main(*args, standalone_mode=False, **more)
-        sys.exit(_guard(lambda: super(Verbs, self).main(*args, standalone_mode=False, **more)))
+    def main(self, args: Any = None, *rest: Any, standalone_mode: bool = True, **more: Any) -> Any:
+        run = partial(super().main, args, *rest, **more | {"standalone_mode": False})
+        return sys.exit(_guard(run)) if standalone_mode else run()
 
 
 def _guard(run: Any) -> int:
@@ -53,7 +54,8 @@ def _guard(run: Any) -> int:
 
 def _tell(text: str, code: int) -> int:
     lines = [line for line in text.strip().splitlines() if line.strip()][:5]
-    print("dlcli: " + "\n       ".join(lines), file=sys.stderr)  # noqa: T201
+    if lines:
+        print("dlcli: " + "\n       ".join(lines), file=sys.stderr)  # noqa: T201
     return code
 
 

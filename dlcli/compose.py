@@ -2,10 +2,11 @@
 
 import itertools
 import json
+import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from dlcli import catalogue
 from dlcli.core.errors import UsageError, nearest
@@ -28,11 +30,18 @@ _SHORT = {"lr": "optimiser.lr", "clip": "clip"}  # of the single player
 _SHORT_GROUPS = ("optimiser", "schedule", "objective")
 _NUMBERS = (int, float)
 _UNTIL = {"epochs": 20}  # where nothing says when to stop
+_NEEDED = ("task", "model", "learner", "seed", "until", "device", "threads")
+_MOST = 10_000  # runs of one command
+_FROM_ONE = ("eval_every", "log_every", "checkpoint_every", "patience", "budget")
 _NULLABLE: dict[str, tuple[tuple[type, ...], str]] = {
     "steps": ((int,), "a whole number"), "epochs": (_NUMBERS, "a number"),
     "eval_every": ((int,), "a whole number"), "checkpoint_every": ((int,), "a whole number"),
     "patience": ((int,), "a whole number"), "wall": (_NUMBERS, "a number of seconds"),
-    "budget": ((int,), "a whole number of parameters"), "threads": ((int, str), "a whole number or auto"),
+    "budget": ((int,), "a whole number of parameters"),
+}  # fmt: skip
+_NEEDED_KINDS: dict[str, tuple[tuple[type, ...], str]] = {
+    "seed": ((int,), "a whole number"), "log_every": ((int,), "a whole number"), "device": ((str,), "a word"),
+    "threads": ((int, str), "a whole number or auto"), "precision": ((str,), "a word"),
 }  # fmt: skip
 
 
@@ -69,18 +78,18 @@ class Point:
         except OmegaConfBaseException as error:
             raise UsageError(f"a reference cannot be resolved: {_first_line(error)}") from None
         assert isinstance(plain, dict)
+        _check_numbers(plain)
         return {str(key): value for key, value in plain.items()}
 
 
 @dataclass(frozen=True)
 class _Request:
-    """The words of a command line, sorted."""
+    """The words of one run, its recipe set apart."""
 
     verb: str
     recipe: str | None
     words: tuple[str, ...]
     extra: tuple[Path, ...] = ()
-    smoke: tuple[str, ...] = field(default=())
 
 
 def expand(verb: str, words: Sequence[str], *, extra: Sequence[Path] = (), smoke: bool = False) -> list[Point]:
@@ -89,26 +98,33 @@ def expand(verb: str, words: Sequence[str], *, extra: Sequence[Path] = (), smoke
     Raises:
         UsageError: a word is not an override, or names something that does not exist.
     """
-    request = _sort(verb, words, tuple(extra))
-    with _hydra(request.extra):
-        if smoke:
-            request = replace(request, smoke=_smoke(request))
-        return [_point(request, point) for point in _product(request.words)]
+    recipe, rest = _sort(verb, words, tuple(extra))
+    with _hydra(extra):
+        requests = [_request(verb, recipe, point, tuple(extra)) for point in _product(rest)]
+        return [_point(request, _smoke(request) if smoke else ()) for request in requests]
 
 
-def _sort(verb: str, words: Sequence[str], extra: tuple[Path, ...]) -> _Request:
-    """Tell the recipe from the overrides; a model alone brings its home recipe."""
+def _sort(verb: str, words: Sequence[str], extra: tuple[Path, ...]) -> tuple[str | None, list[str]]:
+    """Tell the recipe from the overrides."""
     recipe, rest = None, list(words)
     if rest and _is_bare(rest[0]):
         recipe = _recipe(verb, rest.pop(0), extra)
     for word in rest:
         _check_word(word)
-    keys = {word.lstrip("+~").partition("=")[0]: word.partition("=")[2] for word in rest}
-    home = catalogue.members(f"experiment/{verb}", extra)
-    if recipe is None and "task" not in keys and keys.get("model", "tcn") in home:
-        recipe = keys.get("model", "tcn")
-        rest = [word for word in rest if not word.startswith("model=")]
-    return _Request(verb, recipe, tuple(rest), extra)
+    return recipe, [_quoted(word) for word in rest]
+
+
+def _request(verb: str, recipe: str | None, words: tuple[str, ...], extra: tuple[Path, ...]) -> _Request:
+    """One run; a model alone brings its home recipe."""
+    keys = {_key(word): word.partition("=")[2] for word in words}
+    model = keys.get("model", "tcn")
+    if recipe is None and "task" not in keys and model in catalogue.members(f"experiment/{verb}", extra):
+        return _Request(verb, model, tuple(word for word in words if not word.startswith("model=")), extra)
+    return _Request(verb, recipe, words, extra)
+
+
+def _key(word: str) -> str:
+    return word.lstrip("+~").partition("=")[0]
 
 
 def _is_bare(word: str) -> bool:
@@ -132,6 +148,13 @@ def _check_word(word: str) -> None:
         raise UsageError(f"{word}: settings are written key=value, without dashes: {shown}")
     if _is_bare(word):
         raise UsageError(f"{word!r} is not key=value; a recipe comes first, and there is only one")
+    key = _key(word)
+    if not key:
+        raise UsageError(f"{word!r} is not key=value: nothing stands before the =")
+    if key.partition("/")[0] == "experiment":
+        raise UsageError(f"{word}: a recipe is the first word, by its name alone: {word.partition('=')[2]}")
+    if word.startswith("~") and "." not in key:
+        raise UsageError(f"{word}: every run needs {key}, it cannot be taken away")
 
 
 @contextmanager
@@ -152,15 +175,28 @@ def _hydra(extra: Sequence[Path]) -> Iterator[None]:
 
 
 def _parse(words: Sequence[str]) -> list[Override]:
+    return [_parse_one(word) for word in words]
+
+
+def _parse_one(word: str) -> Override:
     try:
-        return OverridesParser.create().parse_overrides(list(words))
-    except HydraException as error:
-        raise UsageError(_plain_parse_error(error)) from None
+        return OverridesParser.create().parse_override(word)
+    except HydraException:
+        raise UsageError(
+            f"{word[:100]!r} cannot be read\nValues with commas, brackets or quotes are quoted: 'key=\"a, b\"'"
+        ) from None
 
 
-def _plain_parse_error(error: HydraException) -> str:
-    lines = str(error).splitlines()
-    return f"{lines[0]}\nWrite key=value; quote values with commas, brackets or spaces: 'key=\"a, b\"'"
+def _quoted(word: str) -> str:
+    """The word; its value in quotes when Hydra's grammar cannot read it and it can only be one plain text."""
+    key, equals, value = word.partition("=")
+    if not equals or not value or any(sign in value for sign in ",'\"\\$"):
+        return word
+    try:
+        OverridesParser.create().parse_override(word)
+    except HydraException:
+        return f"{key}='{value}'"
+    return word
 
 
 def _product(words: Sequence[str]) -> Iterator[tuple[str, ...]]:
@@ -170,15 +206,25 @@ def _product(words: Sequence[str]) -> Iterator[tuple[str, ...]]:
         if override.is_sweep_override():
             key = word.partition("=")[0]
             try:
-                choices.append([f"{key}={value}" for value in override.sweep_string_iterator()])
+                values = list(itertools.islice(override.sweep_string_iterator(), _MOST + 1))
             except (HydraException, ValueError, TypeError) as error:
                 raise UsageError(f"{word}: {_first_line(error)}") from None
+            choices.append([f"{key}={value}" for value in values])
         else:
             choices.append([word])
+    _check_count(math.prod(map(len, choices)))
     return itertools.product(*choices)
 
 
+def _check_count(count: int) -> None:
+    if count > _MOST:
+        raise UsageError(f"these values make more than {_MOST:,} runs")
+    if count == 0:
+        raise UsageError("these values make no run: a range is empty")
+
+
 def _smoke(request: _Request) -> tuple[str, ...]:
+    """The overrides of the recipe's own one-second version."""
     config, _ = _compose(request.verb, request.recipe, _group_words(request.words, request))
     return tuple(OmegaConf.to_object(config).get("smoke", ()))  # type: ignore[union-attr]
 
@@ -197,18 +243,19 @@ def _group_words(words: Sequence[str], request: _Request) -> list[str]:
     return found
 
 
-def _point(request: _Request, words: tuple[str, ...]) -> Point:
-    words = (*request.smoke, *words)
+def _point(request: _Request, smoke: tuple[str, ...]) -> Point:
+    words = (*smoke, *request.words)
     plain = [word for word in words if word.partition("=")[0] not in (*_SHORT, *_SHORT_GROUPS, "batch")]
-    groups = _group_words(plain, request)
-    base, _ = _compose(request.verb, request.recipe, groups)
+    first = _group_words(plain, request)
+    base, _ = _compose(request.verb, request.recipe, first)
     written = [_write_out(word, base) for word in words]
     groups = _group_words(written, request)
-    base, _ = _compose(request.verb, request.recipe, groups)
+    if groups != first:
+        base, _ = _compose(request.verb, request.recipe, groups)
     values = [word for word in written if word not in groups]
     for word, override in zip(values, _parse(values), strict=True):
         _check_value(word, override, base)
-    ordered = [*groups, *(_open(word) for word in values)]
+    ordered = [*groups, *(opened for word in values for opened in _open(word))]
     config, choices = _compose(request.verb, request.recipe, ordered)
     return Point(request.verb, _fold_until(config), request.recipe, choices, words)
 
@@ -228,9 +275,11 @@ def _write_out(word: str, base: DictConfig) -> str:
     return f"{key}@{place}.{key}={value}" if key in _SHORT_GROUPS else f"{place}.{_SHORT[key]}={value}"
 
 
-def _open(word: str) -> str:
-    """`until` takes any counter, so its keys need no leave to be added."""
-    return f"++{word}" if word.startswith("until.") else word
+def _open(word: str) -> list[str]:
+    """`until` takes any counter, so its keys need no leave to be added; a whole `until` takes the place of the old."""
+    if word.startswith("until={"):
+        return ["until=null", f"++{word}"]
+    return [f"++{word}"] if word.startswith("until.") else [word]
 
 
 def _compose(verb: str, recipe: str | None, words: Sequence[str]) -> tuple[DictConfig, dict[str, str]]:
@@ -238,7 +287,7 @@ def _compose(verb: str, recipe: str | None, words: Sequence[str]) -> tuple[DictC
     try:
         config = hydra_compose(verb, [*chosen, *words], return_hydra_config=True)
         choices = {str(group): str(name) for group, name in config.hydra.runtime.choices.items()}
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, YAMLError, ValueError, TypeError, KeyError) as error:
         raise UsageError(_plain_compose_error(error)) from None
     OmegaConf.set_struct(config, False)
     OmegaConf.set_readonly(config, False)
@@ -254,18 +303,18 @@ def _plain_compose_error(error: Exception) -> str:
 def _check_value(word: str, override: Override, base: DictConfig) -> None:
     """A changed key must be there, and its new value of the old one's kind."""
     key = override.key_or_group
-    if override.is_add() or override.is_force_add() or key.startswith("until."):
-        return
     known = _leaves(base)
+    added = override.is_add() or override.is_force_add() or key.startswith("until.")
+    if added and _parts(key)[:1] and _parts(key)[0] in base:
+        return
     if not _has(base, key):
         raise UsageError(f"no key {key!r}{_nearest_key(key, known)}\nAll of them: dlcli config")
     if override.is_delete():
         return
-    value = override.value()
-    if value is None:
+    value, old = override.value(), OmegaConf.select(base, key, throw_on_missing=False)
+    if value is None and ("." in key or key in _NULLABLE or old is None):
         return
-    old = OmegaConf.select(base, key, throw_on_missing=False)
-    kinds, wanted = _NULLABLE.get(key) or _kind(old)
+    kinds, wanted = _NULLABLE.get(key) or _NEEDED_KINDS.get(key) or _kind(old)
     if kinds and (not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds)):
         raise UsageError(f"{key} is {wanted}, not {_shown(word)}")
 
@@ -330,17 +379,28 @@ def _nearest_key(key: str, known: Sequence[str]) -> str:
 
 def _fold_until(config: DictConfig) -> DictConfig:
     """`steps` and `epochs` given short take the place of both in `until`."""
+    until: Any = config.get("until") or {}
     short = {name: config[name] for name in ("steps", "epochs") if config.get(name) is not None}
     if short:
-        kept = {name: limit for name, limit in config.until.items() if name not in ("steps", "epochs")}
-        config.until = {**short, **kept}
+        until = short | {name: until._get_node(name) for name in until if name not in ("steps", "epochs")}
         config.steps = config.epochs = None
-    if not config.until:
-        config.until = dict(_UNTIL)
-    for name, limit in config.until.items():
-        if isinstance(limit, bool) or not isinstance(limit, _NUMBERS) or not limit > 0:
-            raise UsageError(f"{name} is a number above 0, not {limit!r}")
+    config.until = until or dict(_UNTIL)
     return config
+
+
+def _check_numbers(config: Mapping[Any, Any]) -> None:
+    """Numbers that could not be right in any run."""
+    for name, limit in config["until"].items():
+        if isinstance(limit, bool) or not isinstance(limit, _NUMBERS) or not 0 < limit < math.inf:
+            raise UsageError(f"{name} is a number above 0, not {limit!r}")
+    for name, (kinds, wanted) in (_NULLABLE | _NEEDED_KINDS).items():
+        if not isinstance(config[name], kinds) and (config[name] is not None or name in _NEEDED_KINDS):
+            raise UsageError(f"{name} is {wanted}, not {config[name]!r}")
+    for name in _FROM_ONE:
+        if config[name] is not None and config[name] < 1:
+            raise UsageError(f"{name} is at least 1, not {config[name]}")
+    if config["wall"] is not None and not config["wall"] > 0:
+        raise UsageError(f"wall is a number of seconds above 0, not {config['wall']}")
 
 
 def sources(point: Point, extra: Sequence[Path] = ()) -> dict[str, str]:
@@ -350,7 +410,7 @@ def sources(point: Point, extra: Sequence[Path] = ()) -> dict[str, str]:
     found: dict[str, str] = {}
     with _hydra(extra):
         base, _ = _compose(point.verb, point.recipe, [])
-        written = [_open(_write_out(word, base)) for word in point.words]
+        written = [_write_out(word, base) for word in point.words]
         groups = _group_words(written, request)
         loader = GlobalHydra.instance().config_loader()
         listed = loader.compute_defaults_list(point.verb, [*recipe, *groups], RunMode.RUN)
@@ -364,9 +424,18 @@ def sources(point: Point, extra: Sequence[Path] = ()) -> dict[str, str]:
             place = default.package if default.package is not None else ""
             for key in _leaves(loaded.config, f"{place}." if place else ""):
                 found[key] = f"{loaded.path.removeprefix('file://')}/{default.config_path}.yaml"
+    known = {*_leaves(point.config)}
     for word in (word for word in written if word not in groups):
-        found[word.lstrip("+~").partition("=")[0]] = "command line"
+        found[_place(_key(word), known)] = "command line"
     return found
+
+
+def _place(key: str, known: Collection[str]) -> str:
+    """Where a word's value ended up: `steps` in `until`, an element of a list in the list."""
+    key = f"until.{key}" if key in ("steps", "epochs") else ".".join(_parts(key))
+    while key not in known and "." in key:
+        key = key.rpartition(".")[0]
+    return key
 
 
 def load(text: str) -> dict[str, Any]:
@@ -379,8 +448,8 @@ def load(text: str) -> dict[str, Any]:
         plain = OmegaConf.to_container(OmegaConf.create(text), resolve=True)
     except Exception as error:  # noqa: BLE001 - whatever YAML makes of a damaged file
         raise UsageError(f"config.yaml is damaged: {_first_line(error)}") from None
-    if not isinstance(plain, dict):
-        raise UsageError("config.yaml is damaged: it is not a mapping")
+    if not isinstance(plain, dict) or not {*_NEEDED} <= {*plain}:
+        raise UsageError(f"config.yaml is damaged: it does not hold {', '.join(_NEEDED)}")
     return {str(key): value for key, value in plain.items()}
 
 
@@ -398,6 +467,7 @@ def change(config: Mapping[str, Any], words: Sequence[str]) -> dict[str, Any]:
     for word in words:
         _check_word(word)
     changed = OmegaConf.create(dict(config))
+    words = [_quoted(word) for word in words]
     for word, override in zip(words, _parse(words), strict=True):
         if override.is_sweep_override():
             raise UsageError(f"{word}: one value, not several")

@@ -5,7 +5,7 @@ import math
 import pickle
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +22,7 @@ from dlcli.core.scoring import score as evaluate
 from dlcli.core.task import Task
 from dlcli.run import Run
 
-__all__ = ["Ending", "Plan", "Signals", "Watcher", "evaluate", "fit", "limits", "read_checkpoint"]
+__all__ = ["Ending", "Plan", "Signals", "Watcher", "evaluate", "fit", "limits", "read_checkpoint", "read_last"]
 
 _TICK = 0.1  # seconds between two looks of the watcher
 
@@ -40,12 +40,12 @@ class Plan:
         wall: seconds of this process after which a checkpoint is saved and the run counts as preempted.
     """
 
-    until: Mapping[str, float]
+    until: Mapping[str, int | float]
     eval_every: int | None = None
     log_every: int = 50
     checkpoint_every: int | None = None
     patience: int | None = None
-    wall: float | None = None
+    wall: int | float | None = None
 
 
 @dataclass(frozen=True)
@@ -144,13 +144,12 @@ class _Fit:
     def run_to_end(self) -> Ending:
         try:
             ending = self._loop()
+            if ending.status == "completed":
+                self._complete()
         except _Diverged as error:
             self.run.flush()
             return Ending("diverged", 3, f"{error} at step {self.state.step}")
         finally:
-            self._tell()
-        if ending.status == "completed":
-            self._complete()
             self._tell()
         return ending
 
@@ -202,7 +201,7 @@ class _Fit:
             return Ending("preempted", 75, f"the wall-clock budget of {plan.wall:g} s is used up")
         return None
 
-    def _counter(self, name: str) -> float:
+    def _counter(self, name: str) -> int | float:
         if name == "steps":
             return self.state.step
         if name == "seconds":
@@ -223,8 +222,7 @@ class _Fit:
         pending, self.state.pending = self.state.pending, {}
         if not pending:
             return
-        means = torch.stack([torch.stack(rows).double().mean() for rows in pending.values()]).tolist()
-        row = dict(zip(pending, means, strict=True))
+        row = {name: _mean(values) for name, values in pending.items()}
         self.state.latest = row
         self.run.log(self.state.step, "train", row)
         self.run.time(self.state.step, self.state.seconds, self.state.counters)
@@ -237,6 +235,7 @@ class _Fit:
         state, model, goal = self.state, self.learner.model, self.task.main
         if model is None:
             return
+        _check_finite(model)
         means = evaluate(model, self.task, "valid")
         self.run.log(state.step, "valid", means)
         state.scored = state.step
@@ -253,8 +252,8 @@ class _Fit:
 
     def _complete(self) -> None:
         """The rows and the scoring that are left at the end. last.pt is older, so a longer run repeats nothing."""
+        self._log()
         if self.state.scored != self.state.step:
-            self._log()
             self._score()
         self.run.flush()
 
@@ -267,8 +266,8 @@ class _Fit:
 
     def _save(self) -> None:
         model = self.learner.model
-        if model is not None and not _finite(model):
-            raise _Diverged("a parameter is not finite")
+        if model is not None:
+            _check_finite(model)
         state = {
             "run": self.run.id,
             "learner": self.learner.state_dict(),
@@ -276,6 +275,7 @@ class _Fit:
             **{name: value for name, value in vars(self.state).items() if name != "latest"},
         }
         self.run.checkpoint("last", _bytes(state))
+        self.run.drop_aside("best")
 
     def _save_best(self, model: nn.Module) -> None:
         state = {
@@ -285,34 +285,59 @@ class _Fit:
             "model": model.state_dict(),
             "fitted": dict(self.task.fitted),
         }
+        self.run.set_aside("best")
         self.run.checkpoint("best", _bytes(state))
 
     def _restore(self) -> None:
-        path = self.run.checkpoint_path("last")
-        if not path.exists():
-            self.run.checkpoint_path("best").unlink(missing_ok=True)
+        saved = read_last(self.run)
+        if saved is None:
+            for name in ("best", "best_before"):
+                self.run.checkpoint_path(name).unlink(missing_ok=True)
             self.run.restart()
             return
-        saved = read_checkpoint(path)
         try:
-            if saved["run"] != self.run.id:
-                raise Mismatch(f"{path} belongs to run {saved['run']}, not to {self.run.id}")
             self.learner.load_state_dict(saved["learner"])
-            lengths = saved["lengths"]
             self.state = _State(**{name: saved[name] for name in vars(_State()) if name != "latest"})
-        except (KeyError, TypeError) as error:
-            raise Mismatch(f"{path} is not a checkpoint of a run: {error} is missing or wrong") from None
-        self.run.truncate(lengths)
+            self.run.truncate(saved["lengths"])
+        except UsageError:
+            raise
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise Mismatch(f"{self.run.checkpoint_path('last')} is not a checkpoint of this run: {error}") from None
         self._restore_best()
 
     def _restore_best(self) -> None:
-        """best.pt may be newer than last.pt by a moment, or by a scoring at the end of a shorter run."""
+        """The best.pt that last.pt knows: a kill, or the end of a shorter run, may have left a newer one."""
         path = self.run.checkpoint_path("best")
-        best = read_checkpoint(path) if path.exists() else None
-        if best is None or best["step"] > self.state.step:
-            self.state.best, self.state.best_step = None, -1
-        else:
-            self.state.best, self.state.best_step = best["value"], best["step"]
+        for kept in (path, self.run.checkpoint_path("best_before")):
+            if kept.exists() and _best_step(kept, self.run) == self.state.best_step:
+                kept.replace(path)
+                return
+        path.unlink(missing_ok=True)
+        self.state.best, self.state.best_step = None, -1
+
+
+def read_last(run: Run) -> dict[str, Any] | None:
+    """The last checkpoint of a run, None where there is none yet.
+
+    Raises:
+        UsageError: it cannot be read, or is another run's.
+    """
+    path = run.checkpoint_path("last")
+    return _own(path, run, "learner", "lengths", "step", "counters") if path.exists() else None
+
+
+def _best_step(path: Path, run: Run) -> int:
+    return _own(path, run, "model", "step")["step"]
+
+
+def _own(path: Path, run: Run, *keys: str) -> dict[str, Any]:
+    saved = read_checkpoint(path)
+    missing = [key for key in ("run", *keys) if key not in saved]
+    if missing:
+        raise Mismatch(f"{path} is not a checkpoint of a run: it has no {', '.join(missing)}")
+    if saved["run"] != run.id:
+        raise Mismatch(f"{path} belongs to run {saved['run']}, not to {run.id}")
+    return saved
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -323,16 +348,20 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         UsageError: it is truncated, damaged, or holds anything else than tensors and plain scalars.
     """
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        saved = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise Missing(f"{path} is missing: the run has no such checkpoint yet") from None
     except pickle.UnpicklingError:
         raise UsageError(f"{path} holds something else than tensors and plain values; it was not loaded") from None
-    except (RuntimeError, EOFError, ValueError, OSError) as error:
-        raise UsageError(f"{path} cannot be read: truncated or damaged ({str(error).splitlines()[0]})") from None
+    except Exception as error:  # noqa: BLE001 - whatever a damaged file makes the reader trip over
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise UsageError(f"{path} cannot be read: truncated or damaged ({reason})") from None
+    if not isinstance(saved, dict):
+        raise Mismatch(f"{path} is not a checkpoint of a run: it holds a {type(saved).__name__}")
+    return saved
 
 
-def limits(until: Mapping[str, float], learner: Learner, task: Task) -> list[tuple[str, float]]:
+def limits(until: Mapping[str, int | float], learner: Learner, task: Task) -> list[tuple[str, int | float]]:
     """The limits by counter; epochs are batches of the training split.
 
     Raises:
@@ -350,9 +379,21 @@ def limits(until: Mapping[str, float], learner: Learner, task: Task) -> list[tup
     return found
 
 
-def _finite(model: nn.Module) -> bool:
-    values = [value for value in model.state_dict().values() if value.is_floating_point() and value.numel()]
-    return not values or bool(torch.stack([value.isfinite().all() for value in values]).all())
+def _mean(values: Sequence[Tensor]) -> float:
+    """On the newest value's device: those from a checkpoint come from the CPU."""
+    return float(torch.stack([value.to(values[-1].device) for value in values]).cpu().double().mean())
+
+
+def _check_finite(model: nn.Module) -> None:
+    """Parameters are finite; buffers may be infinite (masks), but are numbers.
+
+    Raises:
+        _Diverged: one is not.
+    """
+    sound = [value.isfinite().all() for value in model.parameters() if value.numel()]
+    sound += [~value.isnan().any() for value in model.buffers() if value.numel()]
+    if sound and not bool(torch.stack(sound).all()):
+        raise _Diverged("a parameter is not finite")
 
 
 def _bytes(state: Mapping[str, Any]) -> bytes:

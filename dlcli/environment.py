@@ -14,14 +14,15 @@ _PACKAGES = ("dlcli", "torch", "numpy", "hydra-core", "omegaconf", "pandas", "sc
 def describe(device: str, threads: int) -> tuple[dict[str, Any], str]:
     """The environment as plain values, and the uncommitted changes of the code as a patch (empty when none)."""
     code = Path(__file__).resolve().parent
-    commit = _git(code, "rev-parse", "HEAD").strip()
+    ours = _git(code, "ls-files", "--", str(Path(__file__).resolve()))  # not a project that has us in its .venv
+    commit = _git(code, "rev-parse", "HEAD").strip() if ours else ""
     patch = _git(code, "diff", "HEAD", "--", ".") if commit else ""
     facts = {
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in _PACKAGES},
         "platform": platform.platform(),
         "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "device": device,
         "threads": threads,
         "commit": commit or None,

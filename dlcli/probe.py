@@ -46,12 +46,17 @@ def _wait() -> None:
         torch.cuda.synchronize()
 
 
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def best_threads(signature: str, make: Callable[[], Learner]) -> int:
     """The number of threads for a configuration on this machine: 1 unless more are faster by a tenth.
 
     Probed once; the answer is kept in the user's cache directory.
     """
-    cores = len(os.sched_getaffinity(0))
+    cores = available_cores()
     candidates = sorted({1, cores // 2 or 1, cores})
     if len(candidates) == 1:
         return 1
@@ -68,8 +73,9 @@ def best_threads(signature: str, make: Callable[[], Learner]) -> int:
 
 def _read(path: Path) -> dict[str, int]:
     try:
-        return {key: int(number) for key, number in json.loads(path.read_text()).items()}
-    except (OSError, ValueError, AttributeError):
+        known = {key: int(number) for key, number in json.loads(path.read_text()).items()}
+        return {key: number for key, number in known.items() if number >= 1}
+    except (OSError, ValueError, TypeError, AttributeError):
         return {}
 
 
@@ -82,8 +88,8 @@ def _write(path: Path, known: Mapping[str, int]) -> None:
 
 
 def estimate(
-    learner: Learner, task: Task, stops: Sequence[tuple[str, float]], eval_every: int | None
-) -> dict[str, float | None]:
+    learner: Learner, task: Task, stops: Sequence[tuple[str, int | float]], eval_every: int | None
+) -> dict[str, int | float | None]:
     """Steps and seconds that a run will take, scoring included, from a few steps of its learner.
 
     Args:

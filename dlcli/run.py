@@ -8,6 +8,7 @@ import random
 import shutil
 import socket
 import string
+import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +16,8 @@ from typing import Any, TextIO
 
 SCHEMA = 1
 _CUT_BACK = ("metrics.csv", "timing.csv")
+_WORDS = ("id", "verb", "label", "status", "started", "host")
+_TRIES, _PAUSE = 10, 0.02  # for the lock: somebody may be looking whether it is held
 _METRICS_HEADER = "step,split,metric,value\n"
 _TIMING_HEADER = "step,seconds,counter,value\n"
 
@@ -67,9 +70,8 @@ class Run:
             replace_file(path / "metrics.csv", _METRICS_HEADER.encode())
             replace_file(path / "timing.csv", _TIMING_HEADER.encode())
             run.save()
-        except OSError:
-            run.close()
-            shutil.rmtree(path, ignore_errors=True)
+        except BaseException:
+            run.discard()
             raise
         return run
 
@@ -84,17 +86,19 @@ class Run:
             info = json.loads((path / "run.json").read_text())
         except FileNotFoundError:
             raise ValueError(f"{path} is not a run directory: it has no run.json") from None
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"{path / 'run.json'} is damaged: {error}") from None
-        if not isinstance(info, dict) or "id" not in info:
-            raise ValueError(f"{path / 'run.json'} is damaged: it has no id")
-        if info.get("schema", 0) > SCHEMA:
-            raise ValueError(f"{path} was written by a newer dlcli (schema {info['schema']}, this one reads {SCHEMA})")
+        _check(info, path)
         return cls(path, info)
 
     @property
     def id(self) -> str:
         return self.info["id"]
+
+    @property
+    def started(self) -> datetime:
+        """When it was created, whatever the time zone was then."""
+        return datetime.fromisoformat(self.info["started"]).astimezone()
 
     @property
     def status(self) -> str:
@@ -110,7 +114,7 @@ class Run:
         except OSError:
             return False
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except OSError:
             return True
         finally:
@@ -123,12 +127,13 @@ class Run:
         Raises:
             Busy: a living process has it.
         """
+        if self._lock is not None:
+            return
         handle = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not _locked(handle):
             os.close(handle)
-            raise Busy(f"run {self.id} is being written by process {self.info['pid']} on {self.info['host']}") from None
+            info = Run.open(self.path).info
+            raise Busy(f"run {self.id} is being written by process {info['pid']} on {info['host']}")
         self._lock = handle
 
     def save(self) -> None:
@@ -167,6 +172,20 @@ class Run:
         self.flush()
         replace_file(self.checkpoint_path(name), content)
 
+    def set_aside(self, name: str) -> None:
+        """Keep the present checkpoint as `<name>_before`, whole, until `drop_aside`."""
+        path, aside = self.checkpoint_path(name), self.checkpoint_path(f"{name}_before")
+        if not path.exists():
+            return
+        aside.unlink(missing_ok=True)
+        try:
+            os.link(path, aside)
+        except OSError:  # a file system without hard links
+            replace_file(aside, path.read_bytes())
+
+    def drop_aside(self, name: str) -> None:
+        self.checkpoint_path(f"{name}_before").unlink(missing_ok=True)
+
     def checkpoint_path(self, name: str) -> Path:
         return self.path / "checkpoints" / f"{name}.pt"
 
@@ -181,7 +200,16 @@ class Run:
         return {name: (self.path / name).stat().st_size for name in _CUT_BACK}
 
     def truncate(self, lengths: Mapping[str, int]) -> None:
-        """Cut the growing files back to what a checkpoint remembers; what was printed stays."""
+        """Cut the growing files back to what a checkpoint remembers; what was printed stays.
+
+        Raises:
+            ValueError: a file is shorter than that.
+        """
+        for name in _CUT_BACK:
+            path = self.path / name
+            size = path.stat().st_size if path.exists() else 0
+            if size < lengths[name]:
+                raise ValueError(f"{path} has {size} bytes, {lengths[name]} at the last checkpoint: it was changed")
         for name in _CUT_BACK:
             os.truncate(self.path / name, lengths[name])
 
@@ -193,18 +221,30 @@ class Run:
     def resume(self) -> None:
         """Take the run up again: locked, running, with this process in run.json."""
         self.lock()
-        self.info |= {"status": "running", "exit_code": None, "ended": None, "pid": os.getpid()}
-        self.info["host"] = socket.gethostname()
+        for side in self.path.rglob(".*.tmp"):
+            side.unlink(missing_ok=True)
+        self.info.pop("reason", None)
+        self.info |= {
+            "status": "running", "exit_code": None, "ended": None, "metrics": {},
+            "pid": os.getpid(), "host": socket.gethostname(),
+        }  # fmt: skip
         self.save()
 
     def finish(self, status: str, exit_code: int, **facts: Any) -> None:
         """Write how the run ended, and let go of it."""
         self.info |= {"status": status, "exit_code": exit_code, "ended": _now(), **facts}
         try:
-            self.flush()
-            self.save()
+            try:
+                self.flush()
+            finally:
+                self.save()
         finally:
             self.close()
+
+    def discard(self) -> None:
+        """Take back a directory that nothing has come of."""
+        self.close()
+        shutil.rmtree(self.path, ignore_errors=True)
 
     def close(self) -> None:
         for file in self._files.values():
@@ -254,6 +294,39 @@ def replace_file(path: Path, content: bytes) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _check(info: Any, path: Path) -> None:
+    """What run.json must hold, so that lists can rely on it.
+
+    Raises:
+        ValueError: it is damaged, or of a newer dlcli.
+    """
+    place = path / "run.json"
+    if not isinstance(info, dict):
+        raise ValueError(f"{place} is damaged: it holds no mapping")
+    schema = info.get("schema")
+    if isinstance(schema, int) and schema > SCHEMA:
+        raise ValueError(f"{path} was written by a newer dlcli (schema {schema}, this one reads {SCHEMA})")
+    wrong = [name for name in _WORDS if not isinstance(info.get(name), str)]
+    wrong += [name for name, kind in (("pid", int), ("metrics", dict)) if not isinstance(info.get(name), kind)]
+    if wrong:
+        raise ValueError(f"{place} is damaged: {', '.join(wrong)} missing or wrong")
+    try:
+        datetime.fromisoformat(info["started"])
+    except ValueError as error:
+        raise ValueError(f"{place} is damaged: started: {error}") from None
+
+
+def _locked(handle: int) -> bool:
+    for _ in range(_TRIES):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            time.sleep(_PAUSE)
+        else:
+            return True
+    return False
 
 
 def _reserve(parent: Path) -> tuple[Path, str]:

@@ -8,15 +8,13 @@ from pathlib import Path
 from dlcli.core.errors import Missing, UsageError, nearest
 from dlcli.run import Run
 
-_INSIDE = {"checkpoints", "artifacts", "runs"}
-
 
 def scan(out: Path, *, children: bool = False) -> list[Run]:
     """All runs below a folder, newest first; runs that belong to another run only with `children`."""
     found = list(_below(out, children))
     if not children:
         found = [run for run in found if not run.info.get("parent")]
-    return sorted(found, key=lambda run: (run.info["started"], run.id), reverse=True)
+    return sorted(found, key=lambda run: (run.started, run.id), reverse=True)
 
 
 def _below(folder: Path, children: bool) -> Iterator[Run]:
@@ -32,7 +30,7 @@ def _below(folder: Path, children: bool) -> Iterator[Run]:
             yield from _below(folder / "runs", children)
         return
     for entry in entries:
-        if entry.is_dir(follow_symlinks=False) and entry.name not in _INSIDE:
+        if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
             yield from _below(Path(entry.path), children)
 
 
@@ -65,17 +63,19 @@ def select(selectors: Sequence[str], out: Path) -> list[Run]:
     for selector in selectors:
         for run in _named(selector, listed, out):
             found.setdefault(run.path.resolve(), run)
-    return sorted(found.values(), key=lambda run: (run.info["started"], run.id), reverse=True)
+    return sorted(found.values(), key=lambda run: (run.started, run.id), reverse=True)
 
 
 def _named(selector: str, listed: Sequence[Run], out: Path) -> list[Run]:
     if selector == "last":
         selector = "1"
-    if selector.replace(":", "", 1).isdigit():
+    if not selector:
+        raise UsageError("an empty selector names no run")
+    if selector.replace(":", "", 1).isdecimal():
         return _placed(selector, listed, out)
     if selector.startswith("@"):
         return _tagged(selector[1:], listed, out)
-    path = Path(selector).expanduser()
+    path = _path(selector)
     if path.is_dir():
         return _at(path)
     everything = scan(out, children=True)
@@ -90,6 +90,13 @@ def _named(selector: str, listed: Sequence[Run], out: Path) -> list[Run]:
         raise Missing(f"there is no run at {selector}")
     hint = nearest(selector, known[:200]) if known else ""
     raise Missing(f"no run {selector!r} in {out}{hint}\nAll of them: dlcli list runs")
+
+
+def _path(selector: str) -> Path:
+    try:
+        return Path(selector).expanduser()
+    except RuntimeError:  # ~somebody who has no home
+        return Path(selector)
 
 
 def _placed(selector: str, listed: Sequence[Run], out: Path) -> list[Run]:

@@ -26,4 +26,5 @@ def reseed(device: torch.device, *words: int) -> None:
     seed = mix(*words)
     torch.default_generator.manual_seed(seed)
     if device.type == "cuda":
-        torch.cuda.manual_seed(seed)
+        with torch.cuda.device(device):
+            torch.cuda.manual_seed(seed)

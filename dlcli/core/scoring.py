@@ -6,21 +6,28 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from dlcli.core.random import reseed
 from dlcli.core.task import Batch, Carry, Collect, Metrics, Predicts, Task
+
+_SCORING = 0x5C02E  # sets draws while scoring apart from those of training
 
 
 def score(model: nn.Module, task: Task, split: str) -> dict[str, float]:
-    """Every metric of the task on a whole split, the model in evaluation mode; its mode is given back."""
+    """Every metric of the task on a whole split, the model in evaluation mode; its modes are given back.
+
+    What a model draws at random while it is scored is a function of the batch.
+    """
     sums: dict[str, Tensor] = {}
     outputs: list[Tensor] = []
     targets: list[Tensor] = []
-    training = model.training
+    modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
         with torch.inference_mode():
             carry: Carry = None
             for index in range(task.size(split)):
                 batch = task.batch(split, index)
+                reseed(batch.target.device, _SCORING, index)
                 metrics = task.metrics(model, batch, carry)
                 carry = metrics.carry
                 _add(sums, metrics)
@@ -31,8 +38,9 @@ def score(model: nn.Module, task: Task, split: str) -> dict[str, float]:
             if isinstance(task, Collect):
                 means |= task.collect(torch.cat(outputs), torch.cat(targets))
     finally:
-        model.train(training)
-    return means | task.summary(means)
+        for module, training in modes.items():
+            module.training = training
+    return {name: float(value) for name, value in (means | task.summary(means)).items()}
 
 
 def _add(sums: dict[str, Tensor], metrics: Metrics) -> None:

@@ -168,9 +168,18 @@ def call(model: nn.Module, batch: Batch, carry: Carry = None) -> tuple[Tensor, C
 
 def merge(first: Tensor, fresh: Carry, carry: Carry) -> Carry:
     """`fresh` in the rows marked first, `carry` in the others."""
+    if carry is None:
+        return fresh
     if isinstance(carry, Tensor):
         return torch.where(first.view(-1, *[1] * (carry.dim() - 1)), fresh, carry)
     return type(carry)(merge(first, new, old) for new, old in zip(fresh, carry, strict=True))
+
+
+def move(carry: Carry, device: torch.device) -> Carry:
+    """The carry on a device."""
+    if carry is None or isinstance(carry, Tensor):
+        return carry if carry is None else carry.to(device)
+    return type(carry)(move(part, device) for part in carry)
 
 
 def detach(carry: Carry) -> Carry:

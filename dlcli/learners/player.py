@@ -1,6 +1,7 @@
 """A player: which parameters follow which loss, with which optimiser, on which data."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from inspect import get_annotations
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.learner import Objective, Schedule
 from dlcli.core.random import reseed
 from dlcli.core.scoring import score
-from dlcli.core.task import Loss, Task
+from dlcli.core.task import Loss, Task, move
 from dlcli.learners.schedule import Watching
 
 _DTYPES = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -45,8 +46,10 @@ class Player:
         for name, number in (("repeats", repeats), ("accumulate", accumulate)):
             if number < 1:
                 raise UsageError(f"{name} of a player is at least 1, not {number}")
-        if clip is not None and clip <= 0:
+        if clip is not None and not clip > 0:
             raise UsageError(f"clip of a player is above 0 or null, not {clip}")
+        if split not in ("train", "valid"):
+            raise UsageError(f"split of a player is train or valid, not {split!r}")
         self.objective, self.optimiser, self.schedule = objective, optimiser, schedule
         self.parts, self.split = parts, split
         self.repeats, self.accumulate, self.clip = repeats, accumulate, clip
@@ -83,8 +86,8 @@ class Seat:
 
     def update(self) -> tuple[dict[str, Tensor], int]:
         """One update of the player's parameters: what to log, and how many samples it took."""
-        reseed(self.device, *self.seed, self.updates)
         rate = self._set_rate()
+        reseed(self.device, *self.seed, self.updates)
         values, samples = self._descend()
         norm = self._clip()
         self.scaler.step(self.optimiser)
@@ -104,20 +107,16 @@ class Seat:
 
     def _accumulate(self) -> tuple[dict[str, Tensor], int]:
         samples, weight, total = 0, torch.zeros((), device=self.device), torch.zeros((), device=self.device)
-        sums = [torch.zeros_like(parameter) for parameter in self.parameters]
+        sums: list[Tensor | None] = [None] * len(self.parameters)
         for _ in range(self.player.accumulate):
             loss, rows = self._loss()
-            gradients = torch.autograd.grad(
-                self.scaler.scale(loss.value * loss.weight),
-                self.parameters,
-                allow_unused=True,
-                materialize_grads=True,
-            )
-            torch._foreach_add_(sums, list(gradients))
+            value = self.scaler.scale(loss.value * loss.weight)
+            gradients = torch.autograd.grad(value, self.parameters, allow_unused=True)
+            sums = [_plus(old, new) for old, new in zip(sums, gradients, strict=True)]
             samples, weight = samples + rows, weight + loss.weight
             total = total + loss.value.detach() * loss.weight
         for parameter, gradient in zip(self.parameters, sums, strict=True):
-            parameter.grad = gradient / weight
+            parameter.grad = None if gradient is None else gradient / weight
         return {**loss.terms, "loss": total / weight}, samples
 
     def _loss(self) -> tuple[Loss, int]:
@@ -168,12 +167,19 @@ class Seat:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.optimiser.load_state_dict(state["optimiser"])
         self.scaler.load_state_dict(state["scaler"])
-        self.carry = state["carry"]
+        self.carry = move(state["carry"], self.device)
         self.updates, self.batches = state["updates"], state["batches"]
         if isinstance(self.player.schedule, Watching):
             self.player.schedule.load_state_dict(state["schedule"])
         if isinstance(self.objective, nn.Module):
             self.objective.load_state_dict(state["objective"])
+
+
+def _plus(old: Tensor | None, new: Tensor | None) -> Tensor | None:
+    """A parameter that no batch uses has no gradient, which is not a gradient of zero."""
+    if old is None or new is None:
+        return new if old is None else old
+    return old + new
 
 
 def _parameters(model: nn.Module, parts: Sequence[str] | None) -> list[nn.Parameter]:
@@ -195,7 +201,8 @@ def _within(name: str, part: str) -> bool:
 def _check_needs(objective: Objective, model: nn.Module) -> None:
     needs = getattr(objective, "needs", None)
     if needs is not None and not isinstance(model, needs):
-        wanted = sorted(name for name in vars(needs) if not name.startswith("_"))
+        members = {name for part in needs.__mro__ for name in (*vars(part), *get_annotations(part))}
+        wanted = sorted(name for name in members if not name.startswith("_"))
         raise Mismatch(
             f"{type(objective).__name__} needs a model with {', '.join(wanted)}; "
             f"{type(model).__name__} has not all of these"

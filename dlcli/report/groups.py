@@ -8,6 +8,9 @@ from typing import Any
 from dlcli.core.errors import UsageError, nearest
 from dlcli.run import Run
 
+_SAME = ("seed", "task", "model", "threads", "device", "eval_every", "log_every", "checkpoint_every", "wall")
+"""Keys whose values set no group apart, or are told in a column of their own."""
+
 
 @dataclass(frozen=True)
 class Group:
@@ -59,6 +62,7 @@ def group(found: Sequence[Run], metric: str | None, split: str) -> tuple[list[Gr
     """
     finished = [run for run in found if run.status == "completed" and run.info["metrics"].get(split)]
     left_out = [run for run in found if run not in finished]
+    _check_split(split, found)
     if metric is not None:
         _check_metric(metric, split, finished)
     groups: dict[str, list[Run]] = {}
@@ -68,6 +72,12 @@ def group(found: Sequence[Run], metric: str | None, split: str) -> tuple[list[Gr
             members.append(run)
     rows = [_row(signature, members, metric, split) for signature, members in groups.items()]
     return sorted(rows, key=_rank), left_out
+
+
+def _check_split(split: str, found: Sequence[Run]) -> None:
+    known = {name for run in found if run.status == "completed" for name in run.info["metrics"]}
+    if known and split not in known:
+        raise UsageError(f"no run has a score on split {split!r}{nearest(split, known)}")
 
 
 def _check_metric(metric: str, split: str, finished: Sequence[Run]) -> None:
@@ -100,7 +110,7 @@ def _row(signature: str, members: Sequence[Run], metric: str | None, split: str)
 
 def _name(info: Mapping[str, Any]) -> str:
     """What the run was called, or its recipe and the overrides that set it apart from others of it."""
-    words = [word for word in info.get("words", ()) if word.partition("=")[0] not in ("seed", "task", "model")]
+    words = [word for word in info.get("words", ()) if word.partition("=")[0] not in _SAME]
     return info["name"] or " ".join([info["label"], *words])
 
 

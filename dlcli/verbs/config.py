@@ -25,17 +25,20 @@ def main(verb: str, words: Sequence[str], extra: Sequence[Path], as_json: bool) 
     return 0
 
 
-def _lines(config: Mapping[str, Any], sources: Mapping[str, str], prefix: str = "") -> list[tuple[str, str]]:
-    """YAML lines, each with the source of its value."""
+def _lines(
+    config: Mapping[str, Any], sources: Mapping[str, str], prefix: str = "", above: str = ""
+) -> list[tuple[str, str]]:
+    """YAML lines, each with the source of its value, or of the whole that it came with."""
     found = []
     indent = "  " * prefix.count(".")
     for name, value in config.items():
         key = f"{prefix}{name}"
+        source = sources.get(key, above)
         if isinstance(value, dict) and value:
             found.append((f"{indent}{name}:", ""))
-            found += _lines(value, sources, f"{key}.")
+            found += _lines(value, sources, f"{key}.", source)
         else:
-            found.append((f"{indent}{name}: {json.dumps(value)}", _short(sources.get(key, ""))))
+            found.append((f"{indent}{name}: {json.dumps(value)}", _short(source)))
     return found
 
 

@@ -39,8 +39,7 @@ def score(selector: str, words: Sequence[str], options: Options, *, split: str |
     source = runs.one(selector, options.out)
     config = _config(source, words)
     device = build.choose_device(config["device"])
-    if isinstance(config["threads"], int):
-        torch.set_num_threads(config["threads"])
+    _set_threads(config["threads"])
     with listening(options.quiet):
         model, task = _restored(source, config, device)
     split = split or ("all" if any(word.startswith("task.path=") for word in words) else "test")
@@ -55,6 +54,18 @@ def score(selector: str, words: Sequence[str], options: Options, *, split: str |
     run.log(source.info.get("best", {}).get("step", 0), split, metrics)
     run.finish("completed", 0, metrics={split: metrics}, source=str(source.path))
     return run
+
+
+def _set_threads(threads: int | str) -> None:
+    """As many as were probed, or as said; auto keeps PyTorch's own number.
+
+    Raises:
+        UsageError: it is neither auto nor at least 1.
+    """
+    if isinstance(threads, int) and threads >= 1:
+        torch.set_num_threads(threads)
+    elif threads != "auto":
+        raise UsageError(f"threads is a whole number from 1, or auto, not {threads!r}")
 
 
 def restore(run: Run) -> nn.Module:

@@ -54,7 +54,7 @@ def _several(points: Sequence[compose.Point], options: Options, as_json: bool) -
         executor.submit(Job("train", (*recipe, *point.words), plain))
     reports: list[Report] = []
     for place, point in enumerate(points, 1):
-        _say(f"[{place}/{len(points)}] {' '.join(point.words)}")
+        _say(f"[{place}/{len(points)}] {_title(point)}")
         reports.append(executor.wait()[1])
         if reports[-1].exit_code:
             _say(f"[{place}/{len(points)}] exit code {reports[-1].exit_code}: {reports[-1].error}")
@@ -68,10 +68,14 @@ def _several(points: Sequence[compose.Point], options: Options, as_json: bool) -
     return _failures(points, reports)
 
 
+def _title(point: compose.Point) -> str:
+    return " ".join([point.label, *point.words])
+
+
 def _failures(points: Sequence[compose.Point], reports: Sequence[Report]) -> int:
     failed = [(point, report) for point, report in zip(points, reports, strict=True) if report.exit_code]
     for point, report in failed:
-        _say(f"failed: {' '.join(point.words)}: {report.error.splitlines()[0] if report.error else '?'}")
+        _say(f"failed: {_title(point)}: {report.error.splitlines()[0] if report.error else '?'}")
     if len(failed) == len(points) and all(report.exit_code == 2 for _, report in failed):
         return 2
     return 5 if failed else 0

@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from dlcli import build, compose, environment, probe, runs
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.executor import Job, Report
 from dlcli.core.task import Task
-from dlcli.engine import Ending, Plan, Signals, evaluate, fit, limits, read_checkpoint
+from dlcli.engine import Ending, Plan, Signals, evaluate, fit, limits, read_checkpoint, read_last
 from dlcli.report import progress
 from dlcli.run import Busy, Run
 
@@ -64,6 +64,9 @@ def perform(job: Job) -> Report:
         run = train(point, options)
     except (UsageError, OSError) as error:
         return Report(2, error=str(error))
+    except Exception as error:  # noqa: BLE001 - the other jobs go on
+        ending = _broken(error)
+        return Report(ending.exit_code, error=ending.reason)
     reason = "" if run.info["exit_code"] == 0 else run.info["reason"]
     return Report(run.info["exit_code"], str(run.path), run.info["metrics"], reason)
 
@@ -84,6 +87,7 @@ def _train(point: compose.Point, options: Options, heard: Sequence[str]) -> Run:
     device = build.choose_device(config["device"])
     built = build.build(config, device)
     limits(config["until"], built.learner, built.task)
+    planned = plan(config)
     if options.init_from:
         _take_weights(built.model, runs.one(options.init_from, options.out))
     config["threads"] = set_threads(config, core, device)
@@ -108,10 +112,14 @@ def _train(point: compose.Point, options: Options, heard: Sequence[str]) -> Run:
     run = Run.create(
         options.out, point.verb, point.label, compose.dump(config), **facts, **reach(built.model, built.task)
     )
-    _keep_environment(run, str(device), config["threads"])
-    for line in heard:
-        run.note(line)
-    return _go(run, built, config, options)
+    try:
+        _keep_environment(run, str(device), config["threads"])
+        for line in heard:
+            run.note(line)
+    except BaseException:
+        run.discard()
+        raise
+    return _go(run, built, planned, options)
 
 
 @contextmanager
@@ -149,30 +157,71 @@ def resume(selector: str, words: Sequence[str], options: Options) -> Run:
     Raises:
         UsageError: the run is alive or done, or the words change what is trained.
     """
-    run = runs.one(selector, options.out)
-    if run.info["verb"] != "train":
-        raise UsageError(f"run {run.id} is of dlcli {run.info['verb']}; only runs of train are resumed")
+    with _held(runs.one(selector, options.out)) as run:
+        if run.info["verb"] != "train":
+            raise UsageError(f"run {run.id} is of dlcli {run.info['verb']}; only runs of train are resumed")
+        _check_words(words)
+        old = compose.load((run.path / "config.yaml").read_text())
+        config = _extended(old, words)
+        saved = read_last(run)
+        _check_longer(run, old, config, saved)
+        planned = plan(config)
+        device = build.choose_device(config["device"])
+        torch.set_num_threads(int(config["threads"]))
+        with listening(options.quiet):
+            built = build.build(config, device)
+        _check_ahead(limits(config["until"], built.learner, built.task), saved)
+        if config != old:
+            run.describe("config.yaml", compose.dump(config))
+        run.info["signature"] = build.signature(run.info["core"], config["until"])
+        run.resume()
+    return _go(run, built, planned, options)
+
+
+@contextmanager
+def _held(run: Run) -> Iterator[Run]:
+    """The run as it is now, locked; let go when something is wrong with going on.
+
+    Raises:
+        UsageError: another process has it.
+    """
+    try:
+        run.lock()
+    except Busy as error:
+        raise UsageError(str(error)) from None
+    try:
+        run.info = Run.open(run.path).info
+        yield run
+    except BaseException:
+        run.close()
+        raise
+
+
+def _check_words(words: Sequence[str]) -> None:
     for word in words:
         key = word.lstrip("+~").partition("=")[0].partition(".")[0]
         if key not in _CHANGEABLE:
             raise UsageError(f"--resume may change {', '.join(_CHANGEABLE)}; {key} is part of what is trained")
-    old = compose.load((run.path / "config.yaml").read_text())
-    config = _extended(old, words)
-    if run.status == "completed" and config["until"] == old["until"]:
+
+
+def _check_longer(run: Run, old: Mapping[str, Any], new: Mapping[str, Any], saved: Mapping[str, Any] | None) -> None:
+    """A completed run goes on only when it may become longer, and has what it goes on from."""
+    if run.info["status"] != "completed":
+        return
+    if all(new[name] == old[name] for name in ("until", "patience")):
         raise UsageError(f"run {run.id} is completed; steps=N or epochs=N beyond {old['until']} goes on with it")
-    device = build.choose_device(config["device"])
-    torch.set_num_threads(int(config["threads"]))
-    with listening(options.quiet):
-        built = build.build(config, device)
-    limits(config["until"], built.learner, built.task)
-    try:
-        run.resume()
-    except Busy as error:
-        raise UsageError(str(error)) from None
-    if config != old:
-        run.describe("config.yaml", compose.dump(config))
-        run.info["signature"] = build.signature(run.info["core"], config["until"])
-    return _go(run, built, config, options)
+    if saved is None:
+        raise UsageError(f"run {run.id} is completed and its {run.checkpoint_path('last')} is gone: it cannot go on")
+
+
+def _check_ahead(stops: Sequence[tuple[str, int | float]], saved: Mapping[str, Any] | None) -> None:
+    """A run cannot become shorter than it is: its weights are those of all its steps. The last step may overshoot."""
+    if saved is None or not saved["step"]:
+        return
+    for name, limit in stops:
+        done = {"steps": saved["step"], **saved["counters"]}.get(name, 0)
+        if done - limit >= done / saved["step"] > 0:
+            raise UsageError(f"the run has done {done:,} {name} already; {limit:,g} lies behind it")
 
 
 def _extended(old: Mapping[str, Any], words: Sequence[str]) -> dict[str, Any]:
@@ -200,7 +249,7 @@ def set_threads(config: Mapping[str, Any], core: str, device: torch.device) -> i
     return wanted
 
 
-def _go(run: Run, built: build.Built, config: Mapping[str, Any], options: Options) -> Run:
+def _go(run: Run, built: build.Built, planned: Plan, options: Options) -> Run:
     """Fit, score, and write down how it ended, whatever happens."""
     title = run.info["name"] or run.info["label"]
     shown = progress.choose(options.show, title, built.task.main.metric, run.note, quiet=options.quiet)
@@ -208,13 +257,12 @@ def _go(run: Run, built: build.Built, config: Mapping[str, Any], options: Option
     error: BaseException | None = None
     try:
         with shown, signals.caught():
-            ending = fit(built.learner, built.task, run, plan(config), shown, signals)
+            ending = fit(built.learner, built.task, run, planned, shown, signals)
             if ending.status == "completed":
                 run.info["metrics"] = score_best(run, built.task, built.learner.model)
     except BaseException as caught:  # noqa: BLE001 - how it ended is written down, whatever it was
         error, ending = caught, _broken(caught)
-    _finish(run, ending, error)
-    shown.say(f"{ending.status} at step {run.info['steps']:,}: {ending.reason}")
+    _finish(run, ending, error, shown.say)
     if isinstance(error, UsageError):
         raise error
     run.error = error
@@ -228,6 +276,8 @@ def plan(config: Mapping[str, Any]) -> Plan:
         UsageError: an interval is below 1.
     """
     names = ("eval_every", "log_every", "checkpoint_every", "patience")
+    if config["log_every"] is None:
+        raise UsageError("log_every is a whole number, not null")
     for name in names:
         if config[name] is not None and config[name] < 1:
             raise UsageError(f"{name} is at least 1, not {config[name]}")
@@ -244,22 +294,22 @@ def score_best(run: Run, task: Task, model: nn.Module | None) -> dict[str, dict[
     return {split: evaluate(model, task, split) for split in ("valid", "test")}
 
 
-def _finish(run: Run, ending: Ending, error: BaseException | None) -> None:
+def _finish(run: Run, ending: Ending, error: BaseException | None, say: Callable[[str], None]) -> None:
+    """Write down how it ended, as far as the disk lets us."""
     if error is not None and not isinstance(error, KeyboardInterrupt):
-        _note(run, "".join(traceback.format_exception(error)))
+        _try_to(run.note, "".join(traceback.format_exception(error)))
+    _try_to(say, f"{ending.status} at step {run.info['steps']:,}: {ending.reason}")
     try:
         run.finish(ending.status, ending.exit_code, reason=ending.reason)
-    except OSError:
-        _note(run, "run.json could not be written")
-    finally:
-        run.close()
+    except OSError as failed:
+        print(f"run.json: {failed}", file=sys.stderr)  # noqa: T201 - the log cannot be written either
 
 
-def _note(run: Run, text: str) -> None:
+def _try_to(say: Callable[[str], None], text: str) -> None:
     try:
-        run.note(text)
+        say(text)
     except OSError as error:
-        print(f"log.txt: {error}", file=sys.stderr)  # noqa: T201 - the log itself cannot be written
+        print(f"{text}\nlog.txt: {error}", file=sys.stderr)  # noqa: T201 - the log itself cannot be written
 
 
 def _broken(error: BaseException) -> Ending:
@@ -285,7 +335,7 @@ def _take_weights(model: nn.Module, source: Run) -> None:
     state = read_checkpoint(source.checkpoint_path("best"))
     try:
         model.load_state_dict(state["model"])
-    except (RuntimeError, KeyError) as error:
+    except (RuntimeError, KeyError, TypeError) as error:
         raise Mismatch(f"run {source.id} has other weights: {str(error).splitlines()[-1].strip()}") from None
 
 

@@ -1,0 +1,135 @@
+"""Means with their intervals, over the seeds of one group."""
+
+import math
+import statistics
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, SupportsFloat
+
+import numpy as np
+from scipy import special, stats
+
+Value = SupportsFloat | None
+Kind = Literal["auto", "t", "bca"]
+
+RESAMPLES = 9_999
+BCA_FROM = 20
+"""Below, BCa covers less than it says (docs/statistics.md)."""
+
+_ROUNDING = 8 * sys.float_info.epsilon
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean and the interval around it.
+
+    Args:
+        mean: None without a finite value.
+        low: None with fewer than two values.
+        high: as low.
+        n: finite values.
+        kind: t or bca.
+        degenerate: the values are equal, so the width is zero and says nothing of the spread to expect.
+        excluded: values left out since they are missing, NaN or infinite.
+    """
+
+    mean: float | None
+    low: float | None
+    high: float | None
+    n: int
+    kind: str
+    degenerate: bool
+    excluded: int = 0
+
+
+def interval(values: Iterable[Value], *, kind: Kind = "auto", level: float = 0.95) -> Interval:
+    """Mean with its interval: Student's t below 20 values, BCa from there on.
+
+    BCa: Efron 1987, JASA 82, 171-185, by SciPy, with a fixed seed.
+
+    Raises:
+        ValueError: a level outside (0, 1).
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"a level lies between 0 and 1, not {level}")
+    given = list(values)
+    kept = finite(given)
+    n, excluded = len(kept), len(given) - len(kept)
+    chosen = kind if kind != "auto" else "bca" if n >= BCA_FROM else "t"
+    bounds = {"t": _t, "bca": _bca}[chosen]
+    if n < 2:
+        return Interval(kept[0] if kept else None, None, None, n, chosen, False, excluded)
+    if equal(kept):
+        return Interval(kept[0], kept[0], kept[0], n, chosen, True, excluded)
+    unit = max(map(abs, kept))  # nothing overflows among values of the order of one
+    low, high = (plain(float(bound) * unit) for bound in bounds(np.asarray(kept) / unit, level))
+    return Interval(statistics.mean(kept), low, high, n, chosen, False, excluded)
+
+
+def finite(values: Iterable[Value]) -> list[float]:
+    """The values that are numbers."""
+    return [number for value in values if value is not None and math.isfinite(number := float(value))]
+
+
+def plain(value: float) -> float | None:
+    """A float that JSON can hold, or None."""
+    return float(value) if math.isfinite(value) else None
+
+
+def equal(values: Sequence[float], scale: float | None = None) -> bool:
+    """Whether values differ by rounding alone, at the scale of the numbers they were computed from."""
+    size = max(map(abs, values)) if scale is None else scale
+    return bool(max(values) - min(values) <= _ROUNDING * size)
+
+
+def _t(z: np.ndarray, level: float) -> tuple[float, float]:
+    half = special.stdtrit(z.size - 1, (1 + level) / 2) * z.std(ddof=1) / math.sqrt(z.size)
+    return z.mean() - half, z.mean() + half
+
+
+def _bca(z: np.ndarray, level: float) -> tuple[float, float]:
+    found = stats.bootstrap(
+        (z,),
+        np.mean,
+        n_resamples=RESAMPLES,
+        batch=max(1, 4_000_000 // z.size),
+        confidence_level=level,
+        method="BCa",
+        random_state=np.random.default_rng(0),  # SciPy before 1.15 knows no `rng`
+    )
+    return found.confidence_interval
+
+
+@dataclass(frozen=True)
+class Band:
+    """Mean and t interval of several seeds' curves, a value a step; None where a step has too few finite values."""
+
+    steps: list[float | int]
+    mean: list[float | None]
+    low: list[float | None]
+    high: list[float | None]
+    n: list[int]
+
+
+def band(curves: Mapping[Any, tuple[Iterable[float | int], Iterable[Value]]], *, level: float = 0.95) -> Band:
+    """The curves' mean and interval, on the steps that all of them have.
+
+    Args:
+        curves: seed -> (steps, values); a step given twice counts as last given, a curve without points not at all.
+        level: of the interval.
+    """
+    tables = [table for steps, values in curves.values() if (table := dict(zip(steps, values, strict=True)))]
+    steps = sorted(set.intersection(*map(set, tables))) if tables else []
+    y = np.array([[_or_nan(table[step]) for step in steps] for table in tables]).reshape(len(tables), len(steps))
+    n = np.isfinite(y).sum(0)
+    with np.errstate(all="ignore"):
+        mean = np.where(np.isfinite(y), y, 0.0).sum(0) / n
+        square = np.where(np.isfinite(y), (y - mean) ** 2, 0.0).sum(0) / (n - 1)
+        half = special.stdtrit(n - 1.0, (1 + level) / 2) * np.sqrt(square / n)
+        rows = mean, mean - half, mean + half
+    return Band(steps, *([plain(value) for value in row] for row in rows), n=n.tolist())
+
+
+def _or_nan(value: Value) -> float:
+    return math.nan if value is None else float(value)

@@ -1,0 +1,155 @@
+"""Scoring: sums with weights are right on uneven batches, and nothing is left changed."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from dlcli.core.scoring import predict, score
+from dlcli.core.spec import Real, Spec
+from dlcli.core.task import Batch, Goal, Metrics, Score
+
+SIZES = (3, 5, 1, 4)
+
+
+class Uneven:
+    """Batches of 3, 5, 1 and 4 rows; a row has as many units as its value says."""
+
+    main = Goal("error", "min")
+    spec = Spec((Real((1,)),), Real((1,)))
+    fitted = {}
+
+    def __init__(self):
+        self.values = torch.randint(1, 9, (sum(SIZES), 1), generator=torch.Generator().manual_seed(0)).float()
+
+    def size(self, split):
+        return len(SIZES)
+
+    def batch(self, split, index):
+        begin = sum(SIZES[:index])
+        x = self.values[begin : begin + SIZES[index]]
+        return Batch((x,), x, torch.full((len(x),), index == 0), index, 0, torch.arange(len(x)) + begin)
+
+    def metrics(self, model, batch, carry=None):
+        output = model(*batch.inputs)[:, 0]
+        return Metrics({"error": Score(output * batch.target[:, 0], batch.target[:, 0])}, (carry or 0) + 1)
+
+    def loss(self, model, batch, carry=None):
+        raise NotImplementedError
+
+    def summary(self, means):
+        return {"twice": np.float64(2 * means["error"])}
+
+    def to(self, device):
+        return self
+
+
+class Collecting(Uneven):
+    def __init__(self):
+        super().__init__()
+        self.calls = []
+
+    def output(self, model, batch):
+        return model(*batch.inputs)
+
+    def collect(self, outputs, targets):
+        self.calls.append((outputs, targets))
+        return {"rows": np.float64(len(outputs))}
+
+
+class Modes(nn.Module):
+    """Dropout in training, a part that is frozen in evaluation mode."""
+
+    def __init__(self):
+        super().__init__()
+        self.dropout, self.frozen = nn.Dropout(0.5), nn.BatchNorm1d(1)
+        self.train()
+        self.frozen.eval()
+
+    def forward(self, x):
+        assert not self.training
+        assert not self.dropout.training
+        return self.dropout(x)
+
+
+def test_uneven_batches_and_rows_give_the_mean_over_the_whole_set():
+    task = Uneven()
+    units = task.values.double()
+    found = score(nn.Identity(), task, "valid")
+    assert found["error"] == pytest.approx(float((units * units).sum() / units.sum()), rel=1e-12)
+    assert found["twice"] == 2 * found["error"]
+
+
+def test_everything_is_a_plain_number():
+    found = score(nn.Identity(), Collecting(), "valid")
+    assert {type(value) for value in found.values()} == {float}
+
+
+def test_metrics_of_a_whole_distribution_are_collected_once_in_order():
+    task = Collecting()
+    assert score(nn.Identity(), task, "valid")["rows"] == sum(SIZES)
+    ((outputs, targets),) = task.calls
+    assert torch.equal(outputs, task.values)
+    assert torch.equal(targets, task.values)
+
+
+def test_every_part_gets_its_own_mode_back_even_after_an_error():
+    model = Modes()
+    score(model, Uneven(), "valid")
+    assert (model.training, model.dropout.training, model.frozen.training) == (True, True, False)
+    broken = Uneven()
+    broken.metrics = lambda *given: 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        score(model, broken, "valid")
+    assert (model.training, model.dropout.training, model.frozen.training) == (True, True, False)
+    model.eval()
+    score(model, Uneven(), "valid")
+    assert not any(module.training for module in model.modules())
+
+
+def test_the_carry_goes_through_consecutive_batches_from_none():
+    seen = []
+
+    class Watched(Uneven):
+        def metrics(self, model, batch, carry=None):
+            seen.append(carry)
+            return super().metrics(model, batch, carry)
+
+    score(nn.Identity(), Watched(), "valid")
+    assert seen == [None, 1, 2, 3]
+
+
+def test_a_model_that_draws_is_scored_the_same_every_time():
+    class Drawing(nn.Module):
+        def forward(self, x):
+            return x + torch.randn_like(x)
+
+    torch.manual_seed(1)
+    one = score(Drawing(), Uneven(), "valid")
+    torch.manual_seed(2)
+    assert score(Drawing(), Uneven(), "valid") == one
+
+
+def test_no_graph_is_built():
+    class Asking(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.ones(1))
+
+        def forward(self, x):
+            output = x * self.weight
+            assert not output.requires_grad
+            return output
+
+    score(Asking(), Uneven(), "valid")
+
+
+def test_predictions_are_one_row_a_sample_in_order():
+    class Telling(Uneven):
+        def predictions(self, model, batch, carry=None):
+            return {"sample": batch.index.tolist(), "carry": [carry or 0] * len(batch)}, (carry or 0) + 1
+
+    task = Telling()
+    found = predict(nn.Identity(), task, (task.batch("test", index) for index in range(4)))
+    assert found["sample"] == list(range(sum(SIZES)))
+    assert found["carry"] == [0] * 3 + [1] * 5 + [2] + [3] * 4

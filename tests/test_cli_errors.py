@@ -1,0 +1,317 @@
+"""What bad input gets: one to five lines that name it and the nearest right thing, exit code 2, and no run directory."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from test_compose import WORD
+from typer.testing import CliRunner
+
+from dlcli.cli import app
+
+PLAYER = "learner.players.model"
+SMALL = ("threads=1", "steps=1", "model.channels=[4,4]")
+
+
+def dlcli(*words):
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+def check_refused(result, *told):
+    """Exit code 2, one to five lines on standard error that hold every word of `told`."""
+    assert result.exit_code == 2, (result.exit_code, result.stderr, result.exception)
+    assert isinstance(result.exception, SystemExit), result.exception
+    lines = [line for line in result.stderr.splitlines() if line.strip()]
+    assert 1 <= len(lines) <= 5, lines
+    assert "Traceback" not in result.stderr
+    assert all(word in result.stderr for word in told), (told, result.stderr)
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "runs"
+
+
+def check_train_refused(out, words, *told):
+    check_refused(dlcli("train", *words, "--out", out, "--progress", "none"), *told)
+    assert not list(out.rglob("run.json"))
+    assert not list(out.rglob("config.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["trian"], ["trian", '"train"']),
+        (["train", "--resum", "last"], ["resum"]),
+        (["list", "modles"], ["modles", "models"]),
+        (["compare", "rnus"], ["rnus", "runs"]),
+        (["data", "ftech", "mnist"], ["ftech", "fetch"]),
+        (["data", "fetch", "mnits"], ["mnits", '"mnist"']),
+        (["data", "verify", "mnits"], ["mnits", '"mnist"']),
+        (["show"], ["RUN"]),
+        (["show", "last", "--metrics", "loss"], ["--metrics", "--metric"]),
+        (["--foo"], ["--foo"]),
+        (["config", "--verb", "trian"], ["trian", '"train"']),
+        (["config", "modle=tcn"], ["modle", '"model"']),
+        (["list", "models", "--config-dir", "/no/such"], ["/no/such"]),
+        (["train", "--config-dir", "/no/such"], ["/no/such"]),
+        (["train", "--progress", "fancy"], ["fancy", "bar"]),
+        (["train", "--resume", "nosuch"], ["nosuch", "list runs"]),
+        (["train", "--init-from", "nosuch", *SMALL], ["nosuch"]),
+        (["eval", "nosuch"], ["nosuch", "list runs"]),
+        (["show", "3"], ["no run 3", "0 runs"]),
+        (["show", "@mine"], ["mine"]),
+        (["compare", "runs"], ["no run yet", "dlcli train"]),
+        (["compare", "runs", "here/there"], ["here/there"]),
+    ],
+)
+def test_a_wrong_command_is_told_with_the_nearest_right_one(words, told, out):
+    more = () if words[0] in ("data", "config", "list", "--foo") or "rnus" in words or len(words) == 1 else ("--out", out)
+    check_refused(dlcli(*words, *more), *told)
+    assert not list(out.rglob("run.json"))
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["tcnn"], ["tcnn", '"tcn"', "list recipes"]),
+        (["modle=tcn"], ["modle", '"model"']),
+        (["model=tnc"], ["tnc", '"tcn"']),
+        (["task=sequential_digit"], ['"sequential_digits"']),
+        (["learner=gradeint"], ["gradeint", "gradient"]),
+        (["optimiser=adma"], ["adma", '"adam"']),
+        (["schedule=cosin"], ["cosin", '"cosine"']),
+        (["objective=supervisd"], ["supervisd", "supervised"]),
+        ([f"{PLAYER}.optimiser.lrr=1"], ["lrr", f'"{PLAYER}.optimiser.lr"']),
+        (["model.kernel=3"], ["model.kernel", '"model.kernel_size"']),
+        (["kernel_size=3"], ["kernel_size", '"model.kernel_size"']),
+        (["+foo=1"], ["foo"]),
+        (["+model.foo=1"], ["TCN", "foo"]),
+        (["~model"], ["model"]),
+        (["~model.channels.0"], ["list"]),
+        (["seed=null"], ["seed", "whole number"]),
+        (["device=null"], ["device"]),
+        (["=3"], ["=3"]),
+        (["tcn", "gru"], ["gru", "key=value"]),
+        (["experiment/train=gru"], ["gru"]),
+        (["hydra.run.dir=x"], ["hydra.run.dir"]),
+        (["--optim.lr=1"], ["key=value", "optim.lr=1"]),
+        (["--lr", "1"], ["key=value", "lr=VALUE"]),
+        (["model.channels=[4,4"], ["model.channels=[4,4", "quoted"]),
+        (["seed=abc"], ["seed", "whole number", "abc"]),
+        (["seed=1.5"], ["seed", "whole number"]),
+        (["seed=true"], ["seed", "whole number"]),
+        (["model.kernel_size=two"], ["kernel_size", "whole number", "two"]),
+        (["model.channels=5"], ["channels", "list"]),
+        (["model.channels=[a]"], ["channels", "list", "whole number"]),
+        (["model.noise=3"], ["noise"]),
+        (["steps=1e2"], ["steps", "whole number"]),
+        (["lr=fast"], [".lr", "number", "fast"]),
+        (["until=3"], ["until", "mapping"]),
+        (["model.kernel_size=0"], ["kernel_size", "0"]),
+        (["model.dropout=1.5"], ["dropout", "1.5"]),
+        (["model.dropout=nan"], ["dropout", "nan"]),
+        (["model.channels=[]"], ["channels"]),
+        (["model.channels=[0]"], ["channels"]),
+        (["batch=0"], ["batch", "0"]),
+        (["lr=-1"], ["learning rate", "-1"]),
+        (["clip=0"], ["clip", "0"]),
+        (["steps=0"], ["steps", "above 0"]),
+        (["epochs=inf"], ["epochs", "inf"]),
+        (["eval_every=0"], ["eval_every", "at least 1"]),
+        (["log_every=0"], ["log_every", "at least 1"]),
+        (["checkpoint_every=-3"], ["checkpoint_every", "at least 1"]),
+        (["patience=0"], ["patience", "at least 1"]),
+        (["wall=-1"], ["wall", "above 0"]),
+        (["until.updatess=3"], ["updatess", '"updates"']),
+        (["until.steps=${nothing}"], ["nothing"]),
+        (["seed=range(3,1)"], ["range"]),
+        (["seed=range(1,1e9)"], ["10,000"]),
+        (["device=tpu"], ["tpu", "cpu"]),
+        (["threads=0"], ["threads", "0"]),
+        (["threads=many"], ["threads", "many"]),
+        (["precision=float8"], ["float8", "float32"]),
+        (["budget=3"], ["budget", "channels"]),
+        (["budget=-1"], ["budget", "at least 1"]),
+        ([f"{PLAYER}.split=tran"], ["tran"]),
+        ([f"{PLAYER}.parts=[nothing]"], ["nothing", "TCN"]),
+        (["schedule=cosine", f"{PLAYER}.schedule.warmup=9999"], ["warmup", "9999"]),
+        (["task=adding", "model=transformer", "model.heads=0"], ["heads"]),
+        (["model.tied=true"], ["tied"]),
+    ],
+)
+def test_wrong_words_leave_no_run(words, told, out):
+    check_train_refused(out, [*words, "threads=1"] if "threads" not in words[0] else words, *told)
+
+
+def test_values_are_refused_one_by_one_in_a_sweep(out):
+    result = dlcli("train", "seed=abc,def", *SMALL, "--out", out)
+    check_refused(result, "seed", "whole number")
+
+
+@pytest.mark.parametrize(
+    ("place", "target", "told"),
+    [
+        ("model", "os.system", "os.system"),
+        ("model", "subprocess.Popen", "subprocess.Popen"),
+        ("model", "builtins.eval", "builtins.eval"),
+        ("model", "dlcli.verbs.data.Path", "pathlib"),
+        ("model", "torch.multiprocessing.Process", "multiprocessing"),
+        ("model", "torch.hub.load", "names a class"),
+        ("model", "dlcli.core.errors.nearest", "names a class"),
+        ("model", "dlcli.models.sequence.tcn.TNC", '"TCN"'),
+        ("model", "dlcli.nothing.TCN", "no module"),
+        ("model", "tcn", "tcn"),
+        ("model", "torch.nn.Linear", "channels"),
+        ("model", "3", "3"),
+        ("task", "torch.nn.Identity", "no task"),
+        ("learner", "torch.nn.Identity", "no learner"),
+        (f"{PLAYER}.optimiser", "os.remove", "os.remove"),
+        (f"{PLAYER}.objective", "shutil.rmtree", "shutil.rmtree"),
+    ],
+)
+def test_a_target_outside_the_packages_or_no_class_is_refused(place, target, told, out):
+    check_train_refused(out, [f"{place}._target_={target}", "threads=1"], told)
+
+
+def test_a_target_in_a_list_or_below_another_is_refused_too(out):
+    check_train_refused(out, ["learner.players={model: {_target_: os.getcwd}}"], "os.getcwd")
+    check_train_refused(out, [f"{PLAYER}.optimiser={{_target_: torch.optim.SGD, lr: {{_target_: os.getcwd}}}}"], "os.getcwd")
+    check_train_refused(out, ["+learner.more=[{_target_: os.getcwd}]"], "more")
+
+
+def test_a_model_that_does_not_fit_the_data_is_told_what_it_reads(arrays, out):
+    images = np.zeros((20, 1, 8, 8), "float32") + np.arange(8, dtype="float32")
+    check_train_refused(out, ["npz_tcn", arrays(x=images, y=Y)], "TCN", "(channel, time)", "(1, 8, 8)")
+
+
+@pytest.fixture
+def arrays(tmp_path):
+    """Saves an .npz file; gives its override."""
+
+    def save(**parts):
+        path = tmp_path / "arrays.npz"
+        np.savez(path, **parts)
+        return f"task.path={path}"
+
+    return save
+
+
+X, Y = np.zeros((20, 1, 8), "float32") + np.arange(8, dtype="float32"), np.arange(20) % 2
+
+
+@pytest.mark.parametrize(
+    ("parts", "told"),
+    [
+        ({"x": X, "y": Y[:5]}, ["20", "5"]),
+        ({"x": X * np.nan, "y": Y}, ["NaN"]),
+        ({"x": X + np.inf, "y": Y}, ["x"]),
+        ({"x": np.array([{}] * 20, dtype=object), "y": Y}, ["pickled"]),
+        ({"x": np.array(["a"] * 20), "y": Y}, ["x"]),
+        ({"x": X}, ["y"]),
+        ({"x": X[:0], "y": Y[:0]}, ["x"]),
+        ({}, ["x"]),
+    ],
+)
+def test_arrays_that_cannot_be_right_are_refused(parts, told, arrays, out):
+    check_train_refused(out, ["npz_tcn", arrays(**parts), "threads=1"], *told)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut", b"step,value\n1,2\n", b"\x93NUMPY\x01\x00"])
+def test_a_file_of_another_kind_is_refused(content, tmp_path, out):
+    path = tmp_path / "arrays.npz"
+    path.write_bytes(content)
+    check_train_refused(out, ["npz_tcn", f"task.path={path}", "threads=1"], str(path))
+
+
+def test_a_truncated_file_is_refused(arrays, tmp_path, out):
+    word = arrays(x=X, y=Y)
+    path = tmp_path / "arrays.npz"
+    path.write_bytes(path.read_bytes()[:-300])
+    check_train_refused(out, ["npz_tcn", word, "threads=1"], str(path))
+
+
+@pytest.mark.parametrize("recipe", ["npz_tcn", "csv_tcn", "text_lstm"])
+def test_a_missing_file_is_named(recipe, tmp_path, out):
+    more = ("task.target=a",) if recipe == "csv_tcn" else ()
+    check_train_refused(out, [recipe, *more], "task.path")
+    check_train_refused(out, [recipe, f"task.path={tmp_path}/none", *more], f"{tmp_path}/none")
+    check_train_refused(out, [recipe, f"task.path={tmp_path}", *more], f"{tmp_path}")
+
+
+def test_missing_data_say_what_gets_them(tmp_path, monkeypatch, out):
+    monkeypatch.setenv("DLCLI_DATA", str(tmp_path))
+    check_train_refused(out, ["jsb_gru"], "JSB_Chorales.mat", "dlcli data fetch poly-music")
+    check_train_refused(out, ["sequential_mnist_gru"], "dlcli data fetch mnist")
+    check_train_refused(out, ["ptb_word_tcn_repo"], "dlcli data fetch ptb")
+
+
+@pytest.mark.parametrize("place", ["/proc/nothing", "/dev/null/runs"])
+def test_a_place_that_cannot_be_written_is_named(place, tmp_path):
+    check_refused(dlcli("train", *SMALL, "--out", place), place)
+
+
+def test_a_file_where_the_runs_should_go_is_named(tmp_path):
+    (tmp_path / "runs").write_text("mine")
+    check_refused(dlcli("train", *SMALL, "--out", tmp_path / "runs"), "runs")
+    assert (tmp_path / "runs").read_text() == "mine"
+
+
+def test_what_needs_more_memory_than_there_is_exits_4(out):
+    result = dlcli("train", "model.channels=[9999999,9999999]", "threads=1", "--out", out)
+    assert (result.exit_code, result.stderr.strip()) == (4, "dlcli: out of memory")
+    assert not list(out.rglob("run.json"))
+
+
+def test_the_console_script_says_the_same():
+    for words in (["trian"], ["train", "model=tnc"], ["config", "--optim.lr=1"]):
+        done = subprocess.run([sys.executable, "-m", "dlcli", *words], capture_output=True, text=True, check=False)
+        assert done.returncode == 2
+        assert done.stdout == ""
+        assert done.stderr == dlcli(*words).stderr
+
+
+@settings(max_examples=60, deadline=None, database=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@given(st.lists(WORD, max_size=3))
+def test_whatever_is_typed_ends_with_0_or_2(words):
+    result = dlcli("config", "--", *words)
+    assert result.exit_code in (0, 2), (words, result.exception)
+    if result.exit_code:
+        check_refused(result)
+
+
+TAMPERED = st.builds(
+    "{}={}".format,
+    st.sampled_from(
+        (
+            "model.channels", "model.kernel_size", "model.dropout", "model.noise", "model.tied", "model._target_",
+            "task.batch", "task.order", "task._target_", "seed", "lr", "clip", "steps", "epochs", "until.samples",
+            "eval_every", "patience", "device", "precision", "plugins", "learner._target_", "learner.players",
+            f"{PLAYER}.parts", f"{PLAYER}.split", f"{PLAYER}.repeats", f"{PLAYER}.accumulate", f"{PLAYER}.objective",
+            f"{PLAYER}.optimiser._target_", f"{PLAYER}.optimiser.betas", f"{PLAYER}.schedule._target_",
+        )
+    ),
+    st.sampled_from(
+        (
+            "null", "0", "-1", "1", "2", "1.5", "nan", "1e30", "true", "[]", "[1]", "[null]", "[a]", "{}", "{a: 1}",
+            "abc", "''", "cpu", "valid", "[0.9,2]", "torch.nn.Identity", "torch.nn.Module", "torch.Tensor",
+            "torch.optim.Optimizer", "torch.optim.LBFGS", "dlcli.run.Run", "dlcli.core.spec.Real",
+            "dlcli.models.sequence.gru.GRU", "dlcli.learners.schedule.Plateau", "dlcli.tasks.adding.Adding",
+        )
+    ),
+)  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None, database=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@given(st.lists(TAMPERED, min_size=1, max_size=2))
+def test_whatever_a_dry_run_is_told_ends_with_0_or_2(words):
+    quick = {"steps": 1, "milliseconds_a_step": 1.0, "seconds": 1.0}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dlcli.verbs.many.estimate", lambda *_: quick)
+        result = dlcli("train", "--dry-run", "tcn", "threads=1", "model.channels=[2]", "batch=64", *words)
+    assert result.exit_code in (0, 2), (words, result.exception)
+    if result.exit_code:
+        check_refused(result)

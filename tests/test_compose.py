@@ -1,0 +1,234 @@
+"""Words in, configurations out: sweeps, short words, recipes, the user's own folders, provenance, errors."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dlcli import compose
+from dlcli.core.errors import UsageError
+
+PLAYER = "learner.players.model"
+
+
+def one(*words, **more):
+    (point,) = compose.expand("train", words, **more)
+    return point
+
+
+def value(config, key):
+    for part in key.split("."):
+        config = config[part]
+    return config
+
+
+def words_of(*words):
+    return [point.words for point in compose.expand("train", words)]
+
+
+@pytest.mark.parametrize(
+    ("word", "key", "wanted"),
+    [
+        ("lr=0.5", f"{PLAYER}.optimiser.lr", 0.5),
+        ("clip=0.25", f"{PLAYER}.clip", 0.25),
+        ("clip=null", f"{PLAYER}.clip", None),
+        ("batch=7", "task.batch", 7),
+        ("optimiser=sgd", f"{PLAYER}.optimiser._target_", "torch.optim.SGD"),
+        ("schedule=cosine", f"{PLAYER}.schedule._target_", "dlcli.learners.schedule.Cosine"),
+        ("steps=9", "until", {"steps": 9}),
+        ("epochs=1.5", "until", {"epochs": 1.5}),
+        ("until={updates: 4}", "until", {"updates": 4}),
+        ("until.samples=100", "until", {"epochs": 40, "samples": 100}),
+        ("~until.epochs", "until", {"epochs": 20}),
+        ("model.channels.0=3", "model.channels", [3, 25, 25, 25]),
+    ],
+)
+def test_short_words_land_at_the_keys_they_stand_for(word, key, wanted):
+    assert value(one("tcn", word).resolved(), key) == wanted
+
+
+def test_a_short_word_reaches_the_member_that_another_word_chooses():
+    config = one("tcn", "lr=0.5", "optimiser=rmsprop").resolved()
+    assert value(config, f"{PLAYER}.optimiser._target_") == "torch.optim.RMSprop"
+    assert value(config, f"{PLAYER}.optimiser.lr") == 0.5
+
+
+def test_a_short_word_is_refused_where_there_are_two_players(tmp_path):
+    folder = tmp_path / "learner"
+    folder.mkdir()
+    (folder / "two.yaml").write_text("_target_: dlcli.learners.gradient.Gradient\nplayers: {critic: {}, generator: {}}\n")
+    with pytest.raises(UsageError, match=r"learner\.players\.critic\.optimiser\.lr, .*generator"):
+        compose.expand("train", ["task=adding", "learner=two", "lr=1"], extra=[tmp_path])
+
+
+def test_a_model_alone_starts_from_its_home_recipe():
+    point = one("model=gru")
+    assert (point.recipe, point.label, point.words) == ("gru", "gru", ())
+    assert one().recipe == "tcn"
+
+
+def test_a_model_with_a_task_has_no_recipe():
+    point = one("model=gru", "task=adding")
+    assert point.recipe is None
+    assert point.label == "adding_gru"
+    assert point.resolved()["until"] == {"epochs": 20}
+
+
+def test_every_model_of_a_sweep_starts_from_its_own_home_recipe():
+    points = compose.expand("train", ["model=tcn,gru", "seed=1,2"])
+    assert [(point.recipe, point.words) for point in points] == [
+        ("tcn", ("seed=1",)), ("tcn", ("seed=2",)), ("gru", ("seed=1",)), ("gru", ("seed=2",)),
+    ]  # fmt: skip
+
+
+def test_smoke_comes_from_the_recipe_and_the_users_words_come_after_it():
+    point = one("gru", "steps=2", smoke=True)
+    assert point.resolved()["until"] == {"steps": 2}
+    assert point.resolved()["model"]["hidden"] == 4
+
+
+@pytest.mark.parametrize(
+    ("word", "wanted"),
+    [
+        ("seed=1,2,3", ["1", "2", "3"]),
+        ("seed=range(3)", ["0", "1", "2"]),
+        ("seed=range(1,7,3)", ["1", "4"]),
+        ("seed=choice(5,6)", ["5", "6"]),
+        ("model.channels=[4,4],[5,5]", ["[4,4]", "[5,5]"]),
+        ("task.path='a,b'", ["'a,b'"]),
+        ("task.path='a,b',c", ["'a,b'", "c"]),
+        ("model.channels=[4,4]", ["[4,4]"]),
+    ],
+)
+def test_values_hold_several_runs_only_where_commas_are_not_quoted(word, wanted):
+    key = word.partition("=")[0]
+    found = words_of("task=csv", "model=tcn", word)
+    assert [words[-1] for words in found] == [f"{key}={one}" for one in wanted]
+
+
+def test_of_several_sweeps_the_last_changes_fastest():
+    assert words_of("tcn", "seed=1,2", "lr=0.1,0.2") == [
+        ("seed=1", "lr=0.1"), ("seed=1", "lr=0.2"), ("seed=2", "lr=0.1"), ("seed=2", "lr=0.2"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["é.csv", "/tmp/a(1).csv", "a=b.csv", "~/x.csv", "温度", "a b.csv", "a[1].csv"])
+def test_plain_texts_that_hydra_cannot_read_are_taken_as_they_are(text):
+    assert one("task=csv", f"task.path={text}").resolved()["task"]["path"] == text
+
+
+def test_a_seed_reaches_what_refers_to_it():
+    config = one("seed=7").resolved()
+    assert (config["task"]["order"], config["learner"]["seed"]) == (7, 7)
+    assert one("seed=7").resolved(seed=0)["task"]["order"] == 0
+
+
+def recipe(folder, channels):
+    (folder / "experiment" / "train").mkdir(parents=True)
+    (folder / "model").mkdir()
+    (folder / "experiment/train/mine.yaml").write_text(
+        "# @package _global_\n# Mine\ndefaults:\n  - override /model: mymodel\n  - _self_\nuntil: {steps: 3}\n"
+    )
+    (folder / "model/mymodel.yaml").write_text(
+        f"_target_: dlcli.models.sequence.tcn.TCN\nchannels: {channels}\nkernel_size: 2\n"
+    )
+
+
+def test_the_named_folder_comes_before_here_and_here_before_ours(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    recipe(tmp_path / "conf", [1])
+    assert one("mine").resolved()["model"]["channels"] == [1]
+    recipe(tmp_path / "named", [2])
+    assert one("mine", extra=[tmp_path / "named"]).resolved()["model"]["channels"] == [2]
+    (tmp_path / "conf/model/tcn.yaml").write_text("_target_: dlcli.models.sequence.tcn.TCN\nchannels: [3]\n")
+    assert one("task=adding", "model=tcn").resolved()["model"]["channels"] == [3]
+
+
+def test_provenance_names_the_file_or_the_command_line():
+    point = one("gru", "seed=3", "lr=0.1", "steps=5", "optimiser=sgd", "until.samples=9")
+    found = compose.sources(point)
+    assert found["model.hidden"].endswith("conf/model/gru.yaml")
+    assert found[f"{PLAYER}.clip"].endswith("conf/experiment/train/gru.yaml")
+    assert found[f"{PLAYER}.optimiser.momentum"].endswith("conf/optimiser/sgd.yaml")
+    assert found["precision"].endswith("conf/train.yaml")
+    typed = ("seed", f"{PLAYER}.optimiser.lr", "until.steps", "until.samples")
+    assert [found[key] for key in typed] == ["command line"] * 4
+
+
+def test_the_hydra_of_a_notebook_is_given_back():
+    from hydra.core.global_hydra import GlobalHydra
+
+    mine = object()
+    GlobalHydra.instance().hydra = mine
+    try:
+        one("tcn")
+        with pytest.raises(UsageError):
+            one("tcn", "nonsense=1")
+        assert GlobalHydra.instance().hydra is mine
+    finally:
+        GlobalHydra.instance().hydra = None
+
+
+def test_a_run_s_configuration_comes_back_from_its_text():
+    config = one("tcn").resolved()
+    assert compose.load(compose.dump(config)) == config
+    assert compose.change(config, ["task.batch=5", "task.batch=6"])["task"]["batch"] == 6
+    assert config["task"]["batch"] == 32
+    for text in ("", "[1]", "{", "a: ${b}"):
+        with pytest.raises(UsageError, match="damaged"):
+            compose.load(text)
+    for word in ("task.bach=5", "task.batch=1,2", "task.batch=x", "nonsense"):
+        with pytest.raises(UsageError):
+            compose.change(config, [word])
+
+
+def test_a_damaged_yaml_of_the_user_is_told_in_words(tmp_path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/broken.yaml").write_text("a: [1\nb: {")
+    with pytest.raises(UsageError, match="broken"):
+        compose.expand("train", ["task=adding", "model=broken"], extra=[tmp_path])
+
+
+KEYS = (
+    "model", "task", "learner", "optimiser", "schedule", "objective", "lr", "batch", "clip", "steps", "epochs",
+    "until", "until.steps", "until.x", "seed", "budget", "wall", "threads", "patience", "plugins", "smoke", "hydra",
+    "hydra.run.dir", "hydra/launcher", "experiment", "experiment/train", "data", "defaults", "defaults.0", "",
+    "model.channels", "model.channels.0", "model.channels[0]", "model._target_", "learner.players", PLAYER,
+    f"{PLAYER}.optimiser", f"optimiser@{PLAYER}.optimiser", "task@foo", "model@model",
+)  # fmt: skip
+VALUES = (
+    "", "tcn", "mnist", "csv", "null", "1", "-1", "1.5", "1e400", "nan", "inf", "true", "[]", "[1,2]", "{}", "{a:1}",
+    "{steps:3}", "a,b", "range(3)", "range(0,0)", "range(1,1e9)", "choice(1,2)", "interval(0,1)", "shuffle(1,2)",
+    "glob(*)", "sort(3,2)", "tag(a,b)", "${seed}", "${foo}", "${oc.env:HOME}", "${model}", "${", "'", '"', "'a,b'", "@",
+    "\\", "???", "é", "\x00", "\n", "a" * 3000, "[[[[", "(((", "cast(1)", "extend_list(1)", "!!python/tuple [1]", "*a",
+)  # fmt: skip
+VALUE = st.one_of(
+    st.sampled_from(VALUES),
+    st.text(max_size=20),
+    st.lists(st.sampled_from(VALUES), min_size=2, max_size=3).map(",".join),
+    st.sampled_from(VALUES).map("[{}]".format),
+    st.integers().map(str),
+    st.floats().map(str),
+)
+PREFIX = st.sampled_from(("", "", "", "", "+", "++", "~", "--", "-", "@"))
+WORD = st.one_of(
+    st.builds("{}{}={}".format, PREFIX, st.sampled_from(KEYS), VALUE),
+    st.builds("{}{}".format, PREFIX, st.sampled_from(KEYS)),
+    st.builds("{}.{}={}".format, st.sampled_from(KEYS), st.text(max_size=5), VALUE),
+    st.text(max_size=30),
+)
+
+
+@settings(max_examples=120, deadline=None, database=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@given(st.lists(WORD, max_size=3))
+def test_whatever_is_typed_is_a_configuration_or_a_usage_error(words):
+    try:
+        points = compose.expand("train", words)
+        configs = [point.resolved() for point in points[:2]]
+        sources = [compose.sources(point) for point in points[:1]]
+    except UsageError as error:
+        lines = [line for line in str(error).splitlines() if line.strip()]
+        assert 1 <= len(lines) <= 5
+        assert "Traceback" not in str(error)
+    else:
+        assert all(configs)
+        assert all(sources)

@@ -1,0 +1,579 @@
+"""The loop: when it stops, what it writes, and that looking changes nothing."""
+
+import io
+import math
+import os
+import pickle
+import signal
+import zipfile
+
+import pytest
+import torch
+from torch import nn
+
+from dlcli.core.errors import Mismatch, Missing, UsageError
+from dlcli.core.learner import Row, Rows, Text
+from dlcli.core.scoring import score
+from dlcli.core.task import Loss
+from dlcli.engine import Plan, Signals, fit, limits, read_checkpoint
+from dlcli.learners.gradient import Gradient
+from dlcli.learners.player import Player
+from dlcli.learners.schedule import Constant
+from dlcli.objectives.supervised import Supervised
+from dlcli.run import Run
+from dlcli.tasks.adding import Adding
+
+SIZES = {"length": 5, "train": 40, "valid": 24, "test": 8, "batch": 8, "data_seed": 0}
+
+
+@pytest.fixture(autouse=True)
+def no_waiting_for_the_disk(monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda handle: None)
+
+
+class Quiet:
+    """A watcher that remembers."""
+
+    def __init__(self):
+        self.done, self.best = [], []
+
+    def tick(self, step, done, latest):
+        self.done.append(done)
+
+    def scored(self, step, split, means, best):
+        self.best.append((step, split, best))
+
+
+def network():
+    return nn.Sequential(nn.Flatten(), nn.Linear(10, 8), nn.Tanh(), nn.Dropout(0.3), nn.Linear(8, 1))
+
+
+def sgd(parameters):
+    return torch.optim.SGD(parameters, lr=0.05, momentum=0.9)
+
+
+def frozen(parameters):
+    return torch.optim.SGD(parameters, lr=0.0)
+
+
+def adding(seed=0):
+    return Adding(**SIZES, order=seed)
+
+
+def gradient(task, seed=0, objective=Supervised, optimiser=sgd, model=None):
+    torch.manual_seed(seed)
+    player = Player(
+        objective=objective, optimiser=optimiser, schedule=Constant(), parts=None, split="train", repeats=1,
+        accumulate=1, clip=None,
+    )  # fmt: skip
+    model = model or network()
+    return Gradient(model, task, players={"model": player}, seed=seed, precision="float32", compile=False)
+
+
+def go(out, plan=None, *, seed=0, learner=None, task=None, signals=None, watcher=None, run=None, **planned):
+    """Fit in a run directory of its own: the run, the learner and the ending."""
+    task = task or adding(seed)
+    learner = learner or gradient(task, seed)
+    run = run or Run.create(out, "train", "toy", "")
+    plan = plan or Plan(**({"until": {"steps": 12}, "eval_every": 4, "log_every": 3} | planned))
+    ending = fit(learner, task, run, plan, watcher or Quiet(), signals or Signals())
+    return run, learner, ending
+
+
+def weights(model):
+    return [value.clone() for value in model.state_dict().values()]
+
+
+def same(one, other):
+    return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+class Tapped:
+    """A learner that something happens to before a step."""
+
+    def __init__(self, learner, happenings):
+        self.learner, self.happenings, self.steps = learner, happenings, 0
+        self.counters = learner.counters
+
+    @property
+    def model(self):
+        return self.learner.model
+
+    def step(self):
+        self.happenings.get(self.steps, lambda learner: None)(self.learner)
+        self.steps += 1
+        return self.learner.step()
+
+    def state_dict(self):
+        return self.learner.state_dict()
+
+    def load_state_dict(self, state):
+        self.learner.load_state_dict(state)
+
+
+class Counting:
+    """A learner without a model, whose step n reports n."""
+
+    counters = ("trials",)
+    model = None
+
+    def __init__(self):
+        self.steps = 0
+
+    def step(self):
+        self.steps += 1
+        return Row({"loss": torch.tensor(float(self.steps))}, {"trials": 2})
+
+    def state_dict(self):
+        return {"steps": self.steps}
+
+    def load_state_dict(self, state):
+        self.steps = state["steps"]
+
+
+# What it writes
+
+
+def test_training_rows_are_means_of_log_every_steps_and_the_rest_at_the_end(tmp_path):
+    run, _, ending = go(tmp_path, learner=Counting(), until={"steps": 8}, log_every=3, eval_every=100)
+    assert run.metrics() == [(3, "train", "loss", 2.0), (6, "train", "loss", 5.0), (8, "train", "loss", 7.5)]
+    assert (ending.status, ending.exit_code, ending.reason) == ("completed", 0, "steps reached 8")
+    assert run.info["counters"] == {"trials": 16}
+
+
+def test_the_last_rows_are_written_when_the_last_step_was_scored_too(tmp_path):
+    run, _, _ = go(tmp_path, until={"steps": 8}, log_every=3, eval_every=4)
+    assert [step for step, split, name, _ in run.metrics() if (split, name) == ("train", "loss")] == [3, 6, 8]
+    assert [step for step, split, name, _ in run.metrics() if (split, name) == ("valid", "mse")] == [4, 8]
+
+
+def test_the_last_step_is_scored_though_it_was_not_due(tmp_path):
+    run, learner, _ = go(tmp_path, until={"steps": 5}, eval_every=4)
+    scores = {step: value for step, split, name, value in run.metrics() if (split, name) == ("valid", "mse")}
+    assert list(scores) == [4, 5]
+    assert scores[5] == score(learner.model, adding(), "valid")["mse"]
+
+
+def test_an_epoch_is_scored_when_nothing_else_is_said(tmp_path):
+    run, _, _ = go(tmp_path, until={"epochs": 3}, eval_every=None)
+    assert [step for step, split, name, _ in run.metrics() if name == "mae"] == [5, 10, 15]
+
+
+def test_best_is_the_best_and_last_is_the_last(tmp_path):
+    watcher = Quiet()
+    run, learner, _ = go(tmp_path, until={"steps": 40}, eval_every=4, watcher=watcher)
+    scores = {step: value for step, split, name, value in run.metrics() if (split, name) == ("valid", "mse")}
+    best = read_checkpoint(run.checkpoint_path("best"))
+    assert best["value"] == min(scores.values()) == scores[best["step"]]
+    assert run.info["best"] == {"step": best["step"], "value": best["value"]}
+    assert [step for step, _, was in watcher.best if was][-1] == best["step"]
+    fresh = network()
+    fresh.load_state_dict(best["model"])
+    assert score(fresh, adding(), "valid")["mse"] == best["value"]
+    last = read_checkpoint(run.checkpoint_path("last"))
+    assert same(last["learner"]["model"].values(), weights(learner.model))
+
+
+def test_a_metric_to_be_made_large_keeps_its_largest(tmp_path):
+    task = adding()
+    task.main = type(task.main)("mse", "max")
+    run, _, _ = go(tmp_path, task=task, learner=gradient(task))
+    scores = [value for _, split, name, value in run.metrics() if (split, name) == ("valid", "mse")]
+    assert read_checkpoint(run.checkpoint_path("best"))["value"] == max(scores)
+
+
+def test_the_same_seed_gives_the_same_rows_and_another_seed_others(tmp_path):
+    texts = [(go(tmp_path, seed=seed)[0].path / "metrics.csv").read_bytes() for seed in (3, 3, 4)]
+    assert texts[0] == texts[1] != texts[2]
+
+
+@pytest.mark.parametrize("eval_every", [1, 3, 5, 100, None])
+@pytest.mark.parametrize("checkpoint_every", [1, None])
+def test_looking_more_often_changes_nothing_in_the_weights(eval_every, checkpoint_every, tmp_path):
+    _, plain, _ = go(tmp_path, eval_every=7)
+    _, looked, _ = go(tmp_path, eval_every=eval_every, checkpoint_every=checkpoint_every)
+    assert same(weights(plain.model), weights(looked.model))
+
+
+def test_leaves_of_learner_task_and_model_are_written_after_each_scoring(tmp_path):
+    class Leaving(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inside, self.times = network(), 0
+
+        def forward(self, x):
+            return self.inside(x)
+
+        def leave(self):
+            self.times += 1
+            return {"weights": Rows(("times",), [(self.times,)]), "deep/words": Text("said")}
+
+    model, task = Leaving(), adding()
+    run, _, _ = go(tmp_path, task=task, learner=gradient(task, model=model), until={"steps": 9}, eval_every=4)
+    assert model.times == 3
+    assert (run.path / "artifacts" / "weights.csv").read_text() == "times\n3\n"
+    assert (run.path / "artifacts" / "deep" / "words.txt").read_text() == "said"
+
+
+def test_collected_metrics_are_asked_for_once_a_scoring(tmp_path):
+    class Collecting(Adding):
+        sizes = []
+
+        def output(self, model, batch):
+            return model(*batch.inputs)
+
+        def collect(self, outputs, targets):
+            self.sizes.append((len(outputs), len(targets)))
+            return {"spread": float(outputs.std())}
+
+    task = Collecting(**SIZES, order=0)
+    run, _, _ = go(tmp_path, task=task, learner=gradient(task), until={"steps": 8}, eval_every=4)
+    assert task.sizes == [(24, 24)] * 2
+    assert [step for step, _, name, _ in run.metrics() if name == "spread"] == [4, 8]
+
+
+def test_a_task_without_its_main_metric_is_said(tmp_path):
+    task = adding()
+    task.main = type(task.main)("accuracy", "max")
+    with pytest.raises(Mismatch, match="Adding reports no accuracy"):
+        go(tmp_path, task=task)
+
+
+# When it stops
+
+
+@pytest.mark.parametrize(
+    ("until", "steps"),
+    [
+        ({"steps": 7}, 7), ({"epochs": 2}, 10), ({"epochs": 0.5}, 3), ({"samples": 24}, 3), ({"samples": 25}, 4),
+        ({"updates": 6}, 6), ({"batches": 4}, 4), ({"seconds": 1e-9}, 0), ({"steps": 9, "samples": 16}, 2),
+        ({"seconds": 1e9, "steps": 2}, 2),
+    ],
+)  # fmt: skip
+def test_it_stops_at_the_first_limit(until, steps, tmp_path):
+    run, _, ending = go(tmp_path, until=until)
+    assert run.info["steps"] == steps
+    assert (ending.status, ending.exit_code) == ("completed", 0)
+
+
+def test_an_update_of_several_batches_counts_them_all(tmp_path):
+    task = adding()
+    player = Player(
+        objective=Supervised, optimiser=sgd, schedule=Constant(), parts=None, split="train", repeats=2, accumulate=3,
+        clip=None,
+    )  # fmt: skip
+    learner = Gradient(network(), task, players={"model": player}, seed=0, precision="float32", compile=False)
+    run, _, _ = go(tmp_path, task=task, learner=learner, until={"epochs": 2})
+    assert run.info["steps"] == 2
+    assert run.info["counters"] == {"updates": 4, "batches": 12, "samples": 96}
+
+
+@pytest.mark.parametrize(
+    ("until", "words"),
+    [
+        ({}, "nothing says when to stop"),
+        ({"stepz": 3}, r'until.stepz: Gradient does not count it \(did you mean "steps"\?\)'),
+        ({"trials": 3}, "until.trials: Gradient does not count it"),
+    ],
+)
+def test_a_limit_that_nobody_counts_is_refused(until, words):
+    task = adding()
+    with pytest.raises(UsageError, match=words):
+        limits(until, gradient(task), task)
+
+
+def test_epochs_of_a_learner_that_counts_no_batches_are_refused():
+    with pytest.raises(UsageError, match="until.epochs: Counting does not count it"):
+        limits({"epochs": 1}, Counting(), adding())
+
+
+def test_patience_stops_after_so_many_scorings_that_are_not_better(tmp_path):
+    task = adding()
+    learner = gradient(task, optimiser=frozen)
+    run, _, ending = go(tmp_path, task=task, learner=learner, until={"steps": 99}, eval_every=2, patience=3)
+    assert run.info["steps"] == 8
+    assert run.info["best"]["step"] == 2
+    assert (ending.status, ending.exit_code, ending.reason) == ("completed", 0, "no better mse in 3 scorings")
+
+
+def test_a_better_score_begins_patience_anew(tmp_path):
+    run, _, ending = go(tmp_path, until={"steps": 60}, eval_every=3, patience=2)
+    scores = [(step, value) for step, split, name, value in run.metrics() if (split, name) == ("valid", "mse")]
+    best, stale, stopped = math.inf, 0, 60
+    for step, value in scores:
+        best, stale = (value, 0) if value < best else (best, stale + 1)
+        if stale == 2:
+            stopped = step
+            break
+    assert run.info["steps"] == stopped
+
+
+def test_a_wall_saves_a_checkpoint_and_counts_as_preempted(tmp_path):
+    run, _, ending = go(tmp_path, wall=1e-9)
+    assert (ending.status, ending.exit_code) == ("preempted", 75)
+    assert read_checkpoint(run.checkpoint_path("last"))["step"] == 0
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "code"),
+    [(signal.SIGINT, "stopped", 130), (signal.SIGTERM, "stopped", 143), (signal.SIGUSR1, "preempted", 75)],
+)
+@pytest.mark.parametrize("step", [0, 3, 7])
+def test_a_signal_ends_it_after_the_step_with_a_checkpoint(number, status, code, step, tmp_path):
+    before = signal.getsignal(number)
+    task = adding()
+    learner = Tapped(gradient(task), {step: lambda _: os.kill(os.getpid(), number)})
+    with Signals().caught() as signals:
+        run, _, ending = go(tmp_path, task=task, learner=learner, signals=signals)
+    assert (ending.status, ending.exit_code) == (status, code)
+    assert signal.Signals(number).name in ending.reason
+    saved = read_checkpoint(run.checkpoint_path("last"))
+    assert saved["step"] == step + 1
+    assert same(saved["learner"]["model"].values(), weights(learner.model))
+    assert signal.getsignal(number) is before
+
+
+def test_a_second_interrupt_does_not_wait():
+    with pytest.raises(KeyboardInterrupt), Signals().caught():
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_the_way_that_is_done_goes_from_nothing_to_one(tmp_path):
+    watcher = Quiet()
+    go(tmp_path, until={"steps": 4, "samples": 1000}, watcher=watcher)
+    assert watcher.done[0] == 0.25
+    assert all(0 <= done <= 1 for done in watcher.done)
+
+
+# When it breaks
+
+
+def broken_at(number):
+    """The task's loss, not a number from batch `number` on."""
+
+    class Broken(Supervised):
+        def __call__(self, model, batch, carry=None):
+            loss = super().__call__(model, batch, carry)
+            return Loss(loss.value * (math.nan if batch.step >= number else 1.0), {}, loss.weight)
+
+    return Broken
+
+
+def finite(state):
+    return all(value.isfinite().all() for value in state.values())
+
+
+@pytest.mark.parametrize(("number", "saved"), [(0, None), (2, 2), (5, 4), (6, 6)])
+@pytest.mark.parametrize("log_every", [1, 3, 100])
+def test_a_loss_that_is_not_a_number_stops_it_and_keeps_the_last_good_checkpoint(number, saved, log_every, tmp_path):
+    task = adding()
+    learner = gradient(task, objective=broken_at(number))
+    run, _, ending = go(
+        tmp_path, task=task, learner=learner, log_every=log_every, eval_every=4, checkpoint_every=2, until={"steps": 9}
+    )
+    assert (ending.status, ending.exit_code) == ("diverged", 3)
+    assert "at step" in ending.reason
+    path = run.checkpoint_path("last")
+    assert path.exists() is (saved is not None)
+    if saved is not None:
+        assert read_checkpoint(path)["step"] == saved
+        assert finite(read_checkpoint(path)["learner"]["model"])
+    if run.checkpoint_path("best").exists():
+        assert finite(read_checkpoint(run.checkpoint_path("best"))["model"])
+
+
+def test_a_loss_that_breaks_without_touching_the_weights_is_seen_at_the_very_end(tmp_path):
+    class Detached(Supervised):
+        def __call__(self, model, batch, carry=None):
+            loss = super().__call__(model, batch, carry)
+            return Loss(loss.value + (math.inf if batch.step == 6 else 0.0), {}, loss.weight)
+
+    task = adding()
+    learner = gradient(task, objective=Detached, optimiser=frozen)
+    run, _, ending = go(tmp_path, task=task, learner=learner, log_every=100, until={"steps": 8}, eval_every=4)
+    assert (ending.status, ending.exit_code, ending.reason) == ("diverged", 3, "loss is inf at step 8")
+    assert (8, "train", "loss", math.inf) in run.metrics()
+
+
+def spoil(learner):
+    with torch.no_grad():
+        next(learner.model.parameters())[0, 0] = math.nan
+
+
+@pytest.mark.parametrize("eval_every", [2, 100])
+def test_a_parameter_that_is_not_a_number_is_never_saved(eval_every, tmp_path):
+    """Not even where the metric, an accuracy say, does not notice."""
+
+    class Blind(Adding):
+        def metrics(self, model, batch, carry=None):
+            found = super().metrics(model, batch, carry)
+            scores = {name: type(one)(torch.zeros_like(one.total), one.weight) for name, one in found.values.items()}
+            return type(found)(scores)
+
+    task = Blind(**SIZES, order=0)
+    learner = Tapped(gradient(task, optimiser=frozen), {5: spoil})
+    run, _, ending = go(
+        tmp_path, task=task, learner=learner, until={"steps": 8}, eval_every=eval_every, checkpoint_every=3,
+        log_every=100,
+    )  # fmt: skip
+    assert (ending.status, ending.exit_code) == ("diverged", 3)
+    assert finite(read_checkpoint(run.checkpoint_path("last"))["learner"]["model"])
+    assert not [row for row in run.metrics() if row[0] >= 6 and row[1] == "valid"]
+
+
+def test_the_first_scoring_keeps_no_best_of_broken_weights(tmp_path):
+    class Blind(Adding):
+        def summary(self, means):
+            return {"mse": 0.0}
+
+    task = Blind(**SIZES, order=0)
+    learner = Tapped(gradient(task), {0: spoil})
+    run, _, ending = go(tmp_path, task=task, learner=learner, eval_every=1, log_every=100)
+    assert ending.status == "diverged"
+    assert os.listdir(run.path / "checkpoints") == []
+
+
+def test_an_infinite_mask_is_not_a_divergence(tmp_path):
+    task = adding()
+    model = network()
+    model.register_buffer("mask", torch.tensor([0.0, -math.inf]))
+    assert go(tmp_path, task=task, learner=gradient(task, model=model))[2].status == "completed"
+
+
+# What it goes on from
+
+
+@pytest.fixture
+def half(tmp_path):
+    """A run that was stopped at step 6."""
+    task = adding()
+    learner = Tapped(gradient(task), {5: lambda _: os.kill(os.getpid(), signal.SIGTERM)})
+    with Signals().caught() as signals:
+        return go(tmp_path, task=task, learner=learner, signals=signals)[0]
+
+
+def test_it_goes_on_from_the_last_checkpoint(half, tmp_path):
+    run, learner, _ = go(tmp_path, run=half)
+    whole, reference, _ = go(tmp_path)
+    assert same(weights(learner.model), weights(reference.model))
+    assert (run.path / "metrics.csv").read_bytes() == (whole.path / "metrics.csv").read_bytes()
+
+
+def test_rows_from_the_checkpoint_and_new_ones_make_one_mean(tmp_path):
+    first = go(tmp_path, learner=Counting(), log_every=5, until={"steps": 3}, eval_every=100)[0]
+    run, _, _ = go(tmp_path, run=first, learner=Counting(), log_every=5, until={"steps": 5}, eval_every=100)
+    assert run.metrics() == [(5, "train", "loss", 3.0)]
+
+
+def test_another_runs_checkpoint_is_refused(half, tmp_path):
+    other = go(tmp_path)[0]
+    half.checkpoint_path("last").write_bytes(other.checkpoint_path("last").read_bytes())
+    before = (half.path / "metrics.csv").read_bytes()
+    with pytest.raises(Mismatch, match=f"belongs to run {other.id}, not to {half.id}"):
+        go(tmp_path, run=half)
+    assert (half.path / "metrics.csv").read_bytes() == before
+
+
+def test_another_models_checkpoint_is_refused(half, tmp_path):
+    task = adding()
+    other = nn.Sequential(nn.Flatten(), nn.Linear(10, 1))
+    with pytest.raises(Mismatch, match="the checkpoint is another model's"):
+        go(tmp_path, run=half, task=task, learner=gradient(task, model=other))
+
+
+def test_rows_that_are_gone_are_said(half, tmp_path):
+    (half.path / "metrics.csv").unlink()
+    with pytest.raises(Mismatch, match="has 0 bytes"):
+        go(tmp_path, run=half)
+
+
+class Payload:
+    """Pickled, it would create a file when it is loaded."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+def packed(thing):
+    buffer = io.BytesIO()
+    torch.save(thing, buffer)
+    return buffer.getvalue()
+
+
+def zipped(content):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("archive/data.pkl", content)
+        archive.writestr("archive/version", "3\n")
+        archive.writestr("archive/byteorder", "little")
+    return buffer.getvalue()
+
+
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+@pytest.mark.parametrize("name", ["last", "best"])
+@pytest.mark.parametrize("how", ["torch", "pickle", "zip", "inside"])
+def test_a_malicious_checkpoint_is_not_executed(how, name, half, tmp_path):
+    victim = tmp_path / "executed"
+    payload = Payload(victim)
+    path = half.checkpoint_path(name)
+    content = {
+        "torch": lambda: packed(payload),
+        "pickle": lambda: pickle.dumps({"run": half.id, "x": payload}),
+        "zip": lambda: zipped(pickle.dumps(payload)),
+        "inside": lambda: packed(read_checkpoint(path) | {"extra": payload}),
+    }[how]()
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match="tensors and plain values; it was not loaded"):
+        go(tmp_path, run=half)
+    assert not victim.exists()
+    torch.load(io.BytesIO(packed(payload)), weights_only=False)
+    assert victim.exists()
+
+
+@pytest.mark.parametrize("thing", [torch.ones(3), [1], 5, "words", None, {}, {"model": {}}, {"run": "x"}])
+@pytest.mark.parametrize("name", ["last", "best"])
+def test_a_foreign_checkpoint_is_refused(name, thing, half, tmp_path):
+    half.checkpoint_path(name).write_bytes(packed(thing))
+    with pytest.raises(Mismatch, match=rf"{name}.pt is not a checkpoint of a run"):
+        go(tmp_path, run=half)
+
+
+@pytest.mark.parametrize("key", ["learner", "lengths", "step", "pending", "scored"])
+def test_a_checkpoint_that_lacks_a_part_or_has_a_wrong_one_is_refused(key, half, tmp_path):
+    path = half.checkpoint_path("last")
+    saved = read_checkpoint(path)
+    path.write_bytes(packed({name: value for name, value in saved.items() if name != key}))
+    with pytest.raises(Mismatch, match="not a checkpoint of"):
+        go(tmp_path, run=half)
+
+
+@pytest.mark.parametrize("wrong", [{"learner": 3}, {"learner": {"model": {}}}, {"lengths": {}}, {"lengths": None}])
+def test_a_checkpoint_of_wrong_parts_is_refused(wrong, half, tmp_path):
+    path = half.checkpoint_path("last")
+    path.write_bytes(packed(read_checkpoint(path) | wrong))
+    with pytest.raises(Mismatch, match="checkpoint"):
+        go(tmp_path, run=half)
+
+
+def test_however_a_checkpoint_is_cut_or_flipped_it_is_refused_in_words(half):
+    path = half.checkpoint_path("last")
+    whole = path.read_bytes()
+    for length in [0, 1, 2, 10, *range(30, len(whole), len(whole) // 40), len(whole) - 1]:
+        path.write_bytes(whole[:length])
+        with pytest.raises(UsageError, match=r"cannot be read: truncated or damaged|it was not loaded"):
+            read_checkpoint(path)
+    for place in range(0, len(whole), max(1, len(whole) // 300)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        try:
+            read_checkpoint(path)
+        except UsageError:
+            continue
+
+
+def test_a_missing_checkpoint_is_missing(tmp_path):
+    with pytest.raises(Missing, match="the run has no such checkpoint yet"):
+        read_checkpoint(tmp_path / "best.pt")

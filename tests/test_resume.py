@@ -1,0 +1,449 @@
+"""Killed, stopped, preempted or extended: what comes out is what one run without a break gives, to the last bit.
+
+Children are forked by a server that has imported everything and computed nothing, so each costs milliseconds.
+"""
+
+import json
+import multiprocessing
+import os
+import pickle
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from dlcli import runs
+from dlcli.run import Run
+
+SERVER = multiprocessing.get_context("forkserver")
+SERVER.set_forkserver_preload(["dlcli.verbs.many", "dlcli.cli"])
+CONSOLE = Path(sys.executable).with_name("dlcli")
+
+WORDS = [
+    "task=adding", "task.length=12", "task.train=72", "task.valid=24", "task.test=16", "task.batch=8",
+    "model=tcn", "model.channels=[4,4]", "model.kernel_size=3", "model.dropout=0.3",
+    "clip=0.5", "schedule=cosine", "learner.players.model.schedule.updates=60",
+    "learner.players.model.schedule.warmup=5", "lr=0.02", "steps=60", "eval_every=8", "checkpoint_every=3",
+    "log_every=5", "threads=1", "seed=3",
+]  # fmt: skip
+
+
+def dlcli(words, out, events, plan):
+    """In a child: the command line, with something that happens at a moment."""
+    if plan:
+        events[plan[0]](*plan[1:])
+    sys.stdout = sys.stderr = open(Path(out) / "said.txt", "a")  # noqa: SIM115 - until the process ends
+    from dlcli.cli import app
+
+    app([*words, "--out", str(out), "--progress", "none"])
+
+
+def begin(out, words, plan=None):
+    out.mkdir(exist_ok=True)
+    child = SERVER.Process(target=dlcli, args=(words, out, EVENTS, plan))
+    child.start()
+    return child
+
+
+def finish(out, words, plan=None):
+    """Exit code of the command in a child; negative for the signal that killed it."""
+    child = begin(out, words, plan)
+    child.join(120)
+    return child.exitcode
+
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def at_step(number, what=signal.SIGKILL):
+    """A signal before step `number` of this process, counted from 0."""
+    from dlcli.learners.gradient import Gradient
+
+    step, count = Gradient.step, [0]
+
+    def counted(self):
+        if count[0] == number:
+            os.kill(os.getpid(), what)
+        count[0] += 1
+        return step(self)
+
+    Gradient.step = counted
+
+
+def in_scoring(number):
+    """Death in the middle of the scoring `number`."""
+    from dlcli.tasks.adding import Adding
+
+    metrics, count = Adding.metrics, [0]
+
+    def counted(self, *given):
+        found = metrics(self, *given)
+        count[0] += 1
+        if count[0] == number:
+            die()
+        return found
+
+    Adding.metrics = counted
+
+
+def in_write(name, number, moment):
+    """Death while the file is written for the `number`th time: half of it in the side file, or just put in place."""
+    from dlcli import run
+
+    replace, count = run.replace_file, [0]
+
+    def counted(path, content):
+        count[0] += path.name == name
+        if path.name != name or count[0] != number:
+            return replace(path, content)
+        if moment == "half":
+            path.with_name(f".{name}.{os.getpid()}.tmp").write_bytes(content[: len(content) // 2])
+        else:
+            replace(path, content)
+        return die()
+
+    run.replace_file = counted
+
+
+def in_rows(number):
+    """Death after a part of a row of metrics reached the disk."""
+    log, count = Run.log, [0]
+
+    def counted(self, step, split, row):
+        log(self, step, split, row)
+        count[0] += 1
+        if count[0] == number:
+            file = self._growing("metrics.csv")
+            file.write(f"{step},train,lo")
+            file.flush()
+            die()
+
+    Run.log = counted
+
+
+EVENTS = {"step": at_step, "scoring": in_scoring, "write": in_write, "rows": in_rows}
+
+
+def bits(thing):
+    """A tree of tensors and scalars as something that is equal only when every bit is."""
+    if isinstance(thing, torch.Tensor):
+        return str(thing.dtype), tuple(thing.shape), thing.contiguous().numpy().tobytes()
+    if isinstance(thing, dict):
+        return {key: bits(value) for key, value in thing.items()}
+    if isinstance(thing, list | tuple):
+        return [bits(value) for value in thing]
+    return thing
+
+
+def outcome(out):
+    """All of the only run in a folder that must not depend on how it came about."""
+    (run,) = runs.scan(out)
+    last = torch.load(run.checkpoint_path("last"), weights_only=True)
+    best = torch.load(run.checkpoint_path("best"), weights_only=True)
+    for clock in ("run", "seconds", "lengths"):
+        last.pop(clock)
+    best.pop("run")
+    return {
+        "last": bits(last),
+        "best": bits(best),
+        "rows": (run.path / "metrics.csv").read_bytes(),
+        "facts": {key: run.info[key] for key in ("status", "exit_code", "metrics", "best", "counters", "signature")},
+    }
+
+
+def only(out):
+    (run,) = runs.scan(out)
+    return run
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """What an uninterrupted run gives."""
+    out = tmp_path_factory.mktemp("whole")
+    assert finish(out, ["train", *WORDS]) == 0
+    found = outcome(out)
+    assert found["facts"]["status"] == "completed"
+    assert found["last"]["step"] == 60
+    return found
+
+
+def resumed(out):
+    return finish(out, ["train", "--resume", "last"])
+
+
+KILLS = [
+    ("step", 0),                          # before anything
+    ("step", 2),                          # before the first checkpoint
+    ("write", "last.pt", 1, "half"),      # in the middle of the first checkpoint
+    ("write", "run.json", 1, "half"),     # while it is taken up again
+    ("step", 5),
+    ("rows", 2),                          # half a row on the disk
+    ("write", "best.pt", 1, "half"),
+    ("write", "best.pt", 1, "after"),     # best.pt is newer than last.pt
+    ("scoring", 1),                       # in the middle of a scoring
+    ("write", "last.pt", 2, "after"),
+    ("step", 17),
+    ("scoring", 2),
+]  # fmt: skip
+
+
+def test_killed_twelve_times_is_never_killed(whole, tmp_path):
+    assert finish(tmp_path, ["train", *WORDS], KILLS[0]) == -signal.SIGKILL
+    for plan in KILLS[1:]:
+        assert only(tmp_path).status == "lost"
+        assert finish(tmp_path, ["train", "--resume", "last"], plan) == -signal.SIGKILL, plan
+    assert resumed(tmp_path) == 0
+    assert outcome(tmp_path) == whole
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
+@pytest.mark.parametrize("plan", KILLS)
+def test_killed_once_is_never_killed(plan, whole, tmp_path):
+    assert finish(tmp_path, ["train", *WORDS], plan) == -signal.SIGKILL
+    if not runs.scan(tmp_path):  # run.json itself was half-written: there is no run, and nothing is listed
+        assert plan[1] == "run.json"
+        return
+    assert resumed(tmp_path) == 0
+    assert outcome(tmp_path) == whole
+
+
+def test_killed_at_random_moments(whole, tmp_path):
+    """From outside, whatever it is doing."""
+    kills, luck = 0, random.Random(0)
+    while kills < 10:
+        words = ["train", "--resume", "last"] if runs.scan(tmp_path) else ["train", *WORDS]
+        child = begin(tmp_path, words)
+        child.join(luck.uniform(0, 0.6) if kills % 2 else 0.05 + 0.02 * kills)
+        if child.exitcode == 0:
+            break
+        os.kill(child.pid, signal.SIGKILL)
+        child.join()
+        kills += 1
+    if not runs.scan(tmp_path):
+        assert finish(tmp_path, ["train", *WORDS]) == 0
+    elif only(tmp_path).status != "completed":
+        assert resumed(tmp_path) == 0
+    assert outcome(tmp_path) == whole
+
+
+def wait_for(path, older=None):
+    """Until a file is there, and not the one that was `older`."""
+    for _ in range(6000):
+        found = list(path.parent.parent.parent.glob(f"*/{path.parent.name}/{path.name}"))
+        if found and found[0].stat().st_ino != older:
+            return found[0]
+        time.sleep(0.002)
+    raise AssertionError(f"{path} did not appear")
+
+
+def test_killed_twice_through_the_console_script(tmp_path):
+    words = [word for word in WORDS if not word.startswith("steps=")] + ["steps=600"]
+    assert finish(tmp_path / "whole", ["train", *words]) == 0
+    out, older = tmp_path / "out", None
+    checkpoint = out / "train" / "adding_tcn" / "RUN" / "checkpoints" / "last.pt"
+    command = ["train", *words]
+    for _ in range(2):
+        child = subprocess.Popen([CONSOLE, *command, "--out", out, "--progress", "none"], stderr=subprocess.DEVNULL)
+        older = wait_for(checkpoint, older).stat().st_ino
+        child.kill()
+        assert child.wait() == -signal.SIGKILL
+        assert only(out).status == "lost"
+        command = ["train", "--resume", "last"]
+    assert resumed(out) == 0
+    assert outcome(out) == outcome(tmp_path / "whole")
+
+
+SIGNALS = [(signal.SIGINT, 130, "stopped"), (signal.SIGTERM, 143, "stopped"), (signal.SIGUSR1, 75, "preempted")]
+
+
+@pytest.mark.parametrize(("number", "code", "status"), SIGNALS)
+@pytest.mark.parametrize("step", [0, 1, 7, 59])
+def test_stopped_at_any_step_is_never_stopped(number, code, status, step, whole, tmp_path):
+    assert finish(tmp_path, ["train", *WORDS], ("step", step, number)) == code
+    run = only(tmp_path)
+    assert (run.status, run.info["exit_code"], run.info["steps"]) == (status, code, step + 1)
+    assert torch.load(run.checkpoint_path("last"), weights_only=True)["step"] == step + 1
+    assert resumed(tmp_path) == 0
+    assert outcome(tmp_path) == whole
+
+
+@pytest.mark.parametrize(("number", "code", "status"), SIGNALS)
+def test_a_signal_from_outside(number, code, status, tmp_path):
+    words = [word for word in WORDS if not word.startswith("steps=")] + ["steps=100000"]
+    child = begin(tmp_path, ["train", *words])
+    wait_for(tmp_path / "train" / "adding_tcn" / "RUN" / "checkpoints" / "last.pt")
+    os.kill(child.pid, number)
+    child.join(60)
+    assert child.exitcode == code
+    assert only(tmp_path).status == status
+
+
+def test_preempted_again_and_again_by_the_wall_clock(whole, tmp_path):
+    words = [*WORDS, "wall=0.02"]
+    code = finish(tmp_path, ["train", *words])
+    times = 0
+    while code == 75:
+        assert only(tmp_path).status == "preempted"
+        times += 1
+        code = resumed(tmp_path)
+    assert code == 0
+    assert times > 0
+    assert outcome(tmp_path) == whole
+
+
+@pytest.mark.parametrize("stop", [6, 8, 11, 21, 59])
+def test_an_extended_run_is_one_of_that_length(stop, whole, tmp_path):
+    """Also where the shorter one was scored at its end, out of turn, and that was its best."""
+    assert finish(tmp_path, ["train", *WORDS, f"steps={stop}"]) == 0
+    assert only(tmp_path).info["steps"] == stop
+    assert finish(tmp_path, ["train", "--resume", "last", "steps=60"]) == 0
+    assert outcome(tmp_path) == whole
+
+
+def test_an_extension_that_is_killed_at_once_keeps_its_new_length(whole, tmp_path):
+    assert finish(tmp_path, ["train", *WORDS, "steps=11"]) == 0
+    assert finish(tmp_path, ["train", "--resume", "last", "steps=60"], ("step", 1)) == -signal.SIGKILL
+    assert resumed(tmp_path) == 0
+    assert outcome(tmp_path) == whole
+
+
+def test_patience_counts_on(tmp_path):
+    words = [*WORDS, "lr=1e-12", "patience=4", "eval_every=4"]
+    assert finish(tmp_path / "whole", ["train", *words]) == 0
+    out = tmp_path / "out"
+    assert finish(out, ["train", *words], ("step", 9, signal.SIGTERM)) == 143
+    assert finish(out, ["train", "--resume", "last"], ("scoring", 1)) == -signal.SIGKILL
+    assert resumed(out) == 0
+    assert outcome(out) == outcome(tmp_path / "whole")
+    assert only(out).info["steps"] < 60
+
+
+def said(out):
+    return (out / "said.txt").read_text()
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory):
+    """A run that was stopped at step 10, to be copied."""
+    out = tmp_path_factory.mktemp("stopped")
+    assert finish(out, ["train", *WORDS], ("step", 9, signal.SIGTERM)) == 143
+    return out
+
+
+@pytest.fixture
+def copy(stopped, tmp_path):
+    """A copy of the stopped run."""
+    import shutil
+
+    out = tmp_path / "copy"
+    shutil.copytree(stopped, out)
+    (out / "said.txt").unlink()
+    return out
+
+
+def files(out):
+    """Every file of the run, but for the lock and what was printed."""
+    return {
+        path.relative_to(out): path.read_bytes()
+        for path in out.rglob("*")
+        if path.is_file() and path.name not in (".lock", "said.txt")
+    }
+
+
+def refused(out, *words):
+    """The message of a resume that is refused and changes nothing."""
+    before = files(out)
+    assert finish(out, ["train", "--resume", "last", *words]) == 2
+    assert files(out) == before
+    message = said(out)
+    assert "Traceback" not in message
+    assert 1 <= len(message.strip().splitlines()) <= 5
+    return message
+
+
+def test_a_living_run_is_not_resumed(tmp_path):
+    words = [word for word in WORDS if not word.startswith("steps=")] + ["steps=100000"]
+    child = begin(tmp_path, ["train", *words])
+    wait_for(tmp_path / "train" / "adding_tcn" / "RUN" / "checkpoints" / "last.pt")
+    assert only(tmp_path).status == "running"
+    assert finish(tmp_path, ["train", "--resume", "last"]) == 2
+    assert f"is being written by process {child.pid} on {socket.gethostname()}" in said(tmp_path)
+    assert child.is_alive()
+    child.kill()
+    child.join()
+    assert only(tmp_path).status == "lost"
+
+
+class Payload:
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+def damage(path, how, victim):
+    if how == "truncated":
+        path.write_bytes(path.read_bytes()[:-100])
+    elif how == "empty":
+        path.write_bytes(b"")
+    elif how == "words":
+        path.write_text("no checkpoint")
+    elif how == "payload":
+        torch.save({"run": "x", "extra": Payload(victim)}, path)
+    elif how == "pickle":
+        path.write_bytes(pickle.dumps(Payload(victim)))
+    elif how == "foreign":
+        torch.save({"weight": torch.ones(3)}, path)
+
+
+@pytest.mark.parametrize("how", ["truncated", "empty", "words", "payload", "pickle", "foreign"])
+def test_a_bad_checkpoint_is_refused_and_nothing_is_changed_or_executed(how, copy, tmp_path):
+    victim = tmp_path / "executed"
+    damage(only(copy).checkpoint_path("last"), how, victim)
+    assert "last.pt" in refused(copy, "steps=70")
+    assert not victim.exists()
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("lr=0.1", "--resume may change .*; lr is part of what is trained"),
+        ("model.dropout=0.5", "model is part of what is trained"),
+        ("seed=4", "seed is part"),
+        ("steps=9", "has done 10 steps already; 9 lies behind it"),
+        ("epochs=1", "has done 10 batches already; 9 lies behind it"),
+        ("steps=many", "steps"),
+        ("eval_every=0", "eval_every is at least 1, not 0"),
+        ("device=gpu", "device 'gpu' is not here"),
+        ("until.trials=3", "until.trials: Gradient does not count it"),
+    ],
+)
+def test_what_a_resume_may_not_change(word, told, copy):
+    import re
+
+    assert re.search(told, refused(copy, word))
+
+
+def test_a_completed_run_is_not_resumed_to_where_it_is(whole, tmp_path):
+    assert finish(tmp_path, ["train", *WORDS]) == 0
+    (tmp_path / "said.txt").unlink()
+    assert "is completed; steps=N or epochs=N beyond" in refused(tmp_path)
+    (tmp_path / "said.txt").unlink()
+    assert "has done 60 steps already; 30 lies behind it" in refused(tmp_path, "steps=30")
+    (tmp_path / "said.txt").unlink()
+    only(tmp_path).checkpoint_path("last").unlink()
+    assert "last.pt is gone: it cannot go on" in refused(tmp_path, "steps=90")
+
+
+def test_the_run_says_who_took_it_up(copy):
+    assert finish(copy, ["train", "--resume", "last"], ("step", 3)) == -signal.SIGKILL
+    info = json.loads((only(copy).path / "run.json").read_text())
+    assert (info["status"], info["exit_code"], info["ended"]) == ("running", None, None)

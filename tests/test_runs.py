@@ -1,0 +1,156 @@
+"""Choosing runs in words."""
+
+import json
+
+import pytest
+
+from dlcli import runs
+from dlcli.core.errors import Missing, UsageError
+from dlcli.run import SCHEMA, Run
+
+
+def make(out, identity, started, label="toy", **facts):
+    """A finished run with an id and a time of its own."""
+    path = out / "train" / label / f"stamp_{identity}"
+    path.mkdir(parents=True)
+    info = {
+        "schema": SCHEMA, "id": identity, "verb": "train", "label": label, "status": "completed", "exit_code": 0,
+        "started": started, "ended": started, "host": "here", "pid": 1, "metrics": {}, "tags": [], **facts,
+    }  # fmt: skip
+    (path / "run.json").write_text(json.dumps(info))
+    return path
+
+
+@pytest.fixture
+def out(tmp_path):
+    """Five runs, the oldest first, in two folders."""
+    make(tmp_path, "aaaaaa", "2026-01-01T10:00:00+00:00", name="first")
+    make(tmp_path, "aabbbb", "2026-01-01T11:00:00+00:00", tags=["good"])
+    make(tmp_path, "cccccc", "2026-01-01T12:00:00+00:00", "other", tags=["good", "fast"])
+    make(tmp_path, "d1d1d1", "2026-01-01T13:00:00+00:00")
+    make(tmp_path, "eeeeee", "2026-01-01T14:00:00+00:00", parent="d1d1d1")
+    return tmp_path
+
+
+def ids(found):
+    return [run.id for run in found]
+
+
+@pytest.mark.parametrize(
+    ("selectors", "wanted"),
+    [
+        ([], ["d1d1d1", "cccccc", "aabbbb", "aaaaaa"]),
+        (["last"], ["d1d1d1"]),
+        (["1"], ["d1d1d1"]),
+        (["4"], ["aaaaaa"]),
+        (["1:3"], ["d1d1d1", "cccccc", "aabbbb"]),
+        (["3:"], ["aabbbb", "aaaaaa"]),
+        ([":2"], ["d1d1d1", "cccccc"]),
+        (["3:99"], ["aabbbb", "aaaaaa"]),
+        (["@good"], ["cccccc", "aabbbb"]),
+        (["@fast"], ["cccccc"]),
+        (["aa"], ["aabbbb", "aaaaaa"]),
+        (["aab"], ["aabbbb"]),
+        (["d1"], ["d1d1d1"]),
+        (["eee"], ["eeeeee"]),
+        (["first"], ["aaaaaa"]),
+        (["aaaaaa", "last", "4", "@good"], ["d1d1d1", "cccccc", "aabbbb", "aaaaaa"]),
+    ],
+)
+def test_what_a_selector_names(selectors, wanted, out):
+    assert ids(runs.select(selectors, out)) == wanted
+
+
+def test_paths_of_a_run_and_of_a_folder_of_runs(out, tmp_path_factory, monkeypatch):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    path = out / "train" / "toy" / "stamp_aabbbb"
+    assert ids(runs.select([str(path)], elsewhere)) == ["aabbbb"]
+    assert ids(runs.select([str(out / "train" / "other")], elsewhere)) == ["cccccc"]
+    assert ids(runs.select([str(out)], elsewhere)) == ["d1d1d1", "cccccc", "aabbbb", "aaaaaa"]
+    monkeypatch.chdir(out / "train")
+    assert ids(runs.select(["toy"], elsewhere)) == ["d1d1d1", "aabbbb", "aaaaaa"]
+
+
+def test_folders_may_be_called_anything(tmp_path):
+    make(tmp_path / "runs" / "artifacts", "aaaaaa", "2026-01-01T10:00:00+00:00", label="checkpoints")
+    assert ids(runs.scan(tmp_path)) == ["aaaaaa"]
+
+
+@pytest.mark.parametrize(
+    ("selector", "words"),
+    [
+        ("0", "there is no run 0: .* holds 4 runs"),
+        ("5", "there is no run 5: .* holds 4 runs"),
+        ("3:1", "there is no run 3:1"),
+        ("@god", r'has the tag \'god\' \(did you mean "good"\?\)'),
+        ("cccccd", r'no run \'cccccd\' in .* \(did you mean "cccccc"\?\)'),
+        ("frist", r'did you mean "first"'),
+        (":", "no run ':'"),
+        ("1:2:3", "no run '1:2:3'"),
+        ("²", "no run '²'"),
+        ("-1", "no run '-1'"),
+        ("~nobody_of_this_name", "no run '~nobody"),
+        ("no/such/run", "there is no run at no/such/run"),
+        ("", "an empty selector names no run"),
+    ],
+)
+def test_what_names_nothing_is_said_in_words(selector, words, out):
+    with pytest.raises(UsageError, match=words):
+        runs.select([selector], out)
+
+
+def test_one_wants_one(out):
+    assert runs.one("last", out).id == "d1d1d1"
+    with pytest.raises(UsageError, match=r"'aa' names 2 runs \(aabbbb, aaaaaa ...\); one is wanted"):
+        runs.one("aa", out)
+
+
+def test_an_empty_or_missing_place_holds_no_run(tmp_path):
+    for out in (tmp_path, tmp_path / "nowhere"):
+        assert runs.select([], out) == []
+        with pytest.raises(Missing, match=r"there is no run last|holds 0 runs"):
+            runs.one("last", out)
+    with pytest.raises(Missing, match="holds no run"):
+        runs.one(str(tmp_path), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "is damaged"),
+        ('{"id": "zzz"}', "is damaged"),
+        (json.dumps({"schema": SCHEMA + 1, "id": "zzz"}), "newer dlcli"),
+    ],
+)
+def test_damaged_and_newer_runs_are_left_out_of_lists_and_named_when_asked_for(text, words, out):
+    path = out / "train" / "toy" / "stamp_zzz"
+    path.mkdir()
+    (path / "run.json").write_text(text)
+    assert len(runs.scan(out)) == 4
+    assert runs.one("last", out).id == "d1d1d1"
+    with pytest.raises(UsageError, match=words):
+        runs.one(str(path), out)
+
+
+def test_newest_is_newest_in_every_time_zone(tmp_path):
+    make(tmp_path, "summer", "2026-10-25T02:50:00+02:00")
+    make(tmp_path, "winter", "2026-10-25T02:10:00+01:00")
+    make(tmp_path, "tokyo1", "2026-10-25T09:00:00+09:00")
+    assert ids(runs.scan(tmp_path)) == ["winter", "summer", "tokyo1"]
+
+
+def test_a_half_made_directory_is_no_run(out):
+    (out / "train" / "toy" / "stamp_half" / "checkpoints").mkdir(parents=True)
+    assert len(runs.scan(out, children=True)) == 5
+
+
+def test_links_that_go_round_are_not_followed(out):
+    (out / "train" / "round").symlink_to(out, target_is_directory=True)
+    assert len(runs.scan(out)) == 4
+
+
+def test_children_lie_in_their_parents_runs(tmp_path):
+    parent = Run.create(tmp_path, "train", "toy", "")
+    Run.create(parent.path / "runs", "train", "toy", "", parent=parent.id)
+    assert ids(runs.scan(tmp_path)) == [parent.id]
+    assert len(runs.scan(tmp_path, children=True)) == 2
