@@ -135,8 +135,8 @@ def settle_budget(config: dict[str, Any]) -> dict[str, Any]:
             return count(_make(model | {key: value}, config, "model")(task.spec))
 
     width = _solve(lambda width: size(_scaled(model[key], width)), budget)
-    below, above = (_scaled(model[key], candidate) for candidate in (width, width + 1))
-    for candidates in ((below, above), _between(below, above)):
+    smaller, below, above = (_scaled(model[key], max(1, width + step)) for step in (-1, 0, 1))
+    for candidates in ([below, above], [*_between(smaller, below), *_between(below, above)]):
         best = min(candidates, key=lambda value: abs(size(value) - budget), default=below)
         if abs(size(best) - budget) <= 0.02 * budget:
             return settled | {"model": model | {key: best}}
@@ -153,10 +153,11 @@ def _scaled(value: Any, width: int) -> Any:
 
 
 def _between(below: Any, above: Any) -> list[Any]:
-    """Lists whose first widths are already those of `above`; none between two single widths."""
+    """Lists whose first or last widths are those of `above`; none between two single widths."""
     if not isinstance(below, list):
         return []
-    return [above[:wider] + below[wider:] for wider in range(1, len(below))]
+    cuts = range(1, len(below))
+    return [above[:cut] + below[cut:] for cut in cuts] + [below[:cut] + above[cut:] for cut in cuts]
 
 
 def _solve(size: Any, budget: int) -> int:

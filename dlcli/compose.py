@@ -24,7 +24,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from dlcli import catalogue
-from dlcli.core.errors import UsageError, nearest
+from dlcli.core.errors import Missing, UsageError, nearest
 
 _SHORT = {"lr": "optimiser.lr", "clip": "clip"}  # of the single player
 _SHORT_GROUPS = ("optimiser", "schedule", "objective")
@@ -438,8 +438,22 @@ def _place(key: str, known: Collection[str]) -> str:
     return key
 
 
-def load(text: str) -> dict[str, Any]:
+def read(path: Path) -> dict[str, Any]:
     """A run's config.yaml as plain values.
+
+    Raises:
+        UsageError: it is missing or damaged.
+    """
+    try:
+        return load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise Missing(f"{path} is missing: the run cannot be rebuilt") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{path} is damaged: it is not text") from None
+
+
+def load(text: str) -> dict[str, Any]:
+    """The text of a run's config.yaml as plain values.
 
     Raises:
         UsageError: it is damaged.

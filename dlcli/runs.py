@@ -1,37 +1,47 @@
 """Many run directories: finding them, and choosing some in words."""
 
-import contextlib
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from dlcli.core.errors import Missing, UsageError, nearest
 from dlcli.run import Run
 
 
-def scan(out: Path, *, children: bool = False) -> list[Run]:
+Trouble = Callable[[Path, str], None]
+"""Told of directories that look like runs and cannot be read as such."""
+
+
+def scan(out: Path, *, children: bool = False, trouble: Trouble = lambda path, reason: None) -> list[Run]:
     """All runs below a folder, newest first; runs that belong to another run only with `children`."""
-    found = list(_below(out, children))
+    found = list(_below(out, children, trouble))
     if not children:
         found = [run for run in found if not run.info.get("parent")]
     return sorted(found, key=lambda run: (run.started, run.id), reverse=True)
 
 
-def _below(folder: Path, children: bool) -> Iterator[Run]:
+def _below(folder: Path, children: bool, trouble: Trouble) -> Iterator[Run]:
     try:
         entries = list(os.scandir(folder))
     except (FileNotFoundError, NotADirectoryError, PermissionError):
         return
     names = {entry.name for entry in entries}
     if "run.json" in names:
-        with contextlib.suppress(ValueError, OSError):
+        try:
             yield Run.open(folder)
+        except (ValueError, OSError) as error:
+            trouble(folder, str(error))
         if children:
-            yield from _below(folder / "runs", children)
+            yield from _below(folder / "runs", children, trouble)
+        return
+    if "config.yaml" in names and "metrics.csv" in names:
+        trouble(folder, f"{folder} is half written: it has no run.json")
         return
     for entry in entries:
         if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
-            yield from _below(Path(entry.path), children)
+            yield from _below(Path(entry.path), children, trouble)
 
 
 def one(selector: str, out: Path) -> Run:
@@ -47,7 +57,7 @@ def one(selector: str, out: Path) -> Run:
     return found[0]
 
 
-def select(selectors: Sequence[str], out: Path) -> list[Run]:
+def select(selectors: Sequence[str], out: Path, trouble: Trouble = lambda path, reason: None) -> list[Run]:
     """The runs that any of the selectors names, newest first, each once; all of them without a selector.
 
     A selector is `last`, a place in the newest-first list (`1`) or a range of places (`1:10`), `@tag`, a path of a run
@@ -56,17 +66,17 @@ def select(selectors: Sequence[str], out: Path) -> list[Run]:
     Raises:
         UsageError: a selector names nothing.
     """
-    listed = scan(out)
+    listed = scan(out, trouble=trouble)
     if not selectors:
         return listed
     found: dict[Path, Run] = {}
     for selector in selectors:
-        for run in _named(selector, listed, out):
+        for run in _named(selector, listed, out, trouble):
             found.setdefault(run.path.resolve(), run)
     return sorted(found.values(), key=lambda run: (run.started, run.id), reverse=True)
 
 
-def _named(selector: str, listed: Sequence[Run], out: Path) -> list[Run]:
+def _named(selector: str, listed: Sequence[Run], out: Path, trouble: Trouble) -> list[Run]:
     if selector == "last":
         selector = "1"
     if not selector:
@@ -77,7 +87,7 @@ def _named(selector: str, listed: Sequence[Run], out: Path) -> list[Run]:
         return _tagged(selector[1:], listed, out)
     path = _path(selector)
     if path.is_dir():
-        return _at(path)
+        return _at(path, trouble)
     everything = scan(out, children=True)
     runs = [run for run in everything if run.id.startswith(selector)]
     if runs:
@@ -118,13 +128,50 @@ def _tagged(tag: str, listed: Sequence[Run], out: Path) -> list[Run]:
     return chosen
 
 
-def _at(path: Path) -> list[Run]:
+def _at(path: Path, trouble: Trouble) -> list[Run]:
     if (path / "run.json").exists():
         try:
             return [Run.open(path)]
         except ValueError as error:
             raise UsageError(str(error)) from None
-    runs = scan(path)
+    runs = scan(path, trouble=trouble)
     if not runs:
         raise Missing(f"{path} holds no run")
     return runs
+
+
+STATUSES = ("running", "completed", "failed", "diverged", "stopped", "preempted", "lost")
+_UNITS = {"s": "seconds", "m": "minutes", "min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def since(found: Sequence[Run], text: str) -> list[Run]:
+    """The runs that started within `2h` (s, min, h, d, w) or since a moment, `2026-11-20` or `2026-11-20T14:00`.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    moment = _moment(text.strip())
+    return [run for run in found if run.started >= moment]
+
+
+def _moment(text: str) -> datetime:
+    ago = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]+)", text)
+    try:
+        if ago and ago[2] in _UNITS:
+            return datetime.now().astimezone() - timedelta(**{_UNITS[ago[2]]: float(ago[1])})
+        return datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError):
+        raise UsageError(f"--since is 30s, 15min, 2h, 3d, 1w or a date such as 2026-11-20, not {text!r}") from None
+
+
+def of_status(found: Sequence[Run], text: str) -> list[Run]:
+    """The runs of a status, or of several with commas between them.
+
+    Raises:
+        UsageError: there is no such status.
+    """
+    wanted = [word.strip() for word in text.split(",") if word.strip()]
+    for word in wanted or [text]:
+        if word not in STATUSES:
+            raise UsageError(f"--status {word!r}{nearest(word, STATUSES)}")
+    return [run for run in found if run.status in wanted]

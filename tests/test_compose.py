@@ -55,7 +55,9 @@ def test_a_short_word_reaches_the_member_that_another_word_chooses():
 def test_a_short_word_is_refused_where_there_are_two_players(tmp_path):
     folder = tmp_path / "learner"
     folder.mkdir()
-    (folder / "two.yaml").write_text("_target_: dlcli.learners.gradient.Gradient\nplayers: {critic: {}, generator: {}}\n")
+    (folder / "two.yaml").write_text(
+        "_target_: dlcli.learners.gradient.Gradient\nplayers: {critic: {}, generator: {}}\n"
+    )
     with pytest.raises(UsageError, match=r"learner\.players\.critic\.optimiser\.lr, .*generator"):
         compose.expand("train", ["task=adding", "learner=two", "lr=1"], extra=[tmp_path])
 
@@ -226,9 +228,12 @@ def test_whatever_is_typed_is_a_configuration_or_a_usage_error(words):
         configs = [point.resolved() for point in points[:2]]
         sources = [compose.sources(point) for point in points[:1]]
     except UsageError as error:
-        lines = [line for line in str(error).splitlines() if line.strip()]
-        assert 1 <= len(lines) <= 5
-        assert "Traceback" not in str(error)
+        check_short(str(error))
     else:
         assert all(configs)
         assert all(sources)
+
+
+def check_short(text):
+    assert 1 <= len([line for line in text.splitlines() if line.strip()]) <= 5
+    assert "Traceback" not in text

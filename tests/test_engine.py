@@ -6,6 +6,7 @@ import os
 import pickle
 import signal
 import zipfile
+from typing import ClassVar
 
 import pytest
 import torch
@@ -217,7 +218,7 @@ def test_leaves_of_learner_task_and_model_are_written_after_each_scoring(tmp_pat
 
 def test_collected_metrics_are_asked_for_once_a_scoring(tmp_path):
     class Collecting(Adding):
-        sizes = []
+        sizes: ClassVar = []
 
         def output(self, model, batch):
             return model(*batch.inputs)
@@ -283,7 +284,7 @@ def test_a_limit_that_nobody_counts_is_refused(until, words):
 
 
 def test_epochs_of_a_learner_that_counts_no_batches_are_refused():
-    with pytest.raises(UsageError, match="until.epochs: Counting does not count it"):
+    with pytest.raises(UsageError, match=r"until\.epochs: Counting does not count it"):
         limits({"epochs": 1}, Counting(), adding())
 
 
@@ -297,7 +298,7 @@ def test_patience_stops_after_so_many_scorings_that_are_not_better(tmp_path):
 
 
 def test_a_better_score_begins_patience_anew(tmp_path):
-    run, _, ending = go(tmp_path, until={"steps": 60}, eval_every=3, patience=2)
+    run, _, _ = go(tmp_path, until={"steps": 60}, eval_every=3, patience=2)
     scores = [(step, value) for step, split, name, value in run.metrics() if (split, name) == ("valid", "mse")]
     best, stale, stopped = math.inf, 0, 60
     for step, value in scores:
@@ -334,9 +335,11 @@ def test_a_signal_ends_it_after_the_step_with_a_checkpoint(number, status, code,
 
 
 def test_a_second_interrupt_does_not_wait():
-    with pytest.raises(KeyboardInterrupt), Signals().caught():
+    with Signals().caught() as signals:
         os.kill(os.getpid(), signal.SIGINT)
-        os.kill(os.getpid(), signal.SIGINT)
+        assert signals.received == signal.SIGINT
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
 
 
 def test_the_way_that_is_done_goes_from_nothing_to_one(tmp_path):

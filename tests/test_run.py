@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -136,7 +137,9 @@ def test_a_living_run_cannot_be_taken_and_says_who_has_it(tmp_path):
     try:
         found = Run.open(run.path)
         assert found.status == "running"
-        with pytest.raises(Busy, match=f"run {run.id} is being written by process {child.pid} on {socket.gethostname()}"):
+        with pytest.raises(
+            Busy, match=f"run {run.id} is being written by process {child.pid} on {socket.gethostname()}"
+        ):
             Run(run.path, run.info).resume()
         assert Run.open(run.path).info["pid"] == child.pid
     finally:
@@ -174,6 +177,7 @@ def test_looking_whether_it_is_held_does_not_hold_it(tmp_path):
     def look():
         while not stop.is_set():
             assert Run.open(run.path).status in ("lost", "running")
+            time.sleep(0.001)
 
     with ThreadPoolExecutor(4) as pool:
         looking = [pool.submit(look) for _ in range(4)]
@@ -331,5 +335,5 @@ def test_a_damaged_or_newer_run_json_is_said_in_words(text, words, tmp_path):
 
 
 def test_what_is_no_run_is_said_in_words(tmp_path):
-    with pytest.raises(ValueError, match="is not a run directory: it has no run.json"):
+    with pytest.raises(ValueError, match=r"is not a run directory: it has no run\.json"):
         Run.open(Path(tmp_path))

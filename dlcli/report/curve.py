@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import plotext
 
-Curve = tuple[Sequence[float], Sequence[float]]
+Curve = tuple[Sequence[int | float], Sequence[int | float]]
 
 
 def draw(curves: Mapping[str, Curve], title: str, *, width: int | None = None, height: int = 16) -> str:
@@ -33,6 +33,6 @@ def draw(curves: Mapping[str, Curve], title: str, *, width: int | None = None, h
     return plotext.uncolorize(plotext.build())
 
 
-def _finite(curve: Curve) -> tuple[list[float], list[float]]:
+def _finite(curve: Curve) -> tuple[list[int | float], list[int | float]]:
     pairs = [(step, value) for step, value in zip(*curve, strict=True) if math.isfinite(value)]
     return [step for step, _ in pairs], [value for _, value in pairs]

@@ -14,11 +14,11 @@ class Bar:
         self.task = self.bar.add_task("download", total=None)
 
     @property
-    def total(self) -> float | None:
+    def total(self) -> int | float | None:
         return self.bar.tasks[0].total
 
     @total.setter
-    def total(self, size: float | None) -> None:
+    def total(self, size: int | float | None) -> None:
         self.bar.start()
         self.bar.update(self.task, total=size)
 

@@ -1,33 +1,53 @@
 """Runs that differ only in the seed, as one row."""
 
 import statistics
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from dlcli.core.errors import UsageError, nearest
+from dlcli.report import history
+from dlcli.report.bunches import Bunch, bunch, goal_of, metric_of, value_of
+from dlcli.report.facts import compared, differing, short_names
+from dlcli.report.intervals import Kind, finite, interval, plain
+from dlcli.report.left import Left
+from dlcli.report.naming import apart, unique
 from dlcli.run import Run
 
-_SAME = ("seed", "task", "model", "threads", "device", "eval_every", "log_every", "checkpoint_every", "wall")
-"""Keys whose values set no group apart, or are told in a column of their own."""
+_TRAINING_SIDE = ("task.batch", "task.context", "task.train")
+"""Keys of a task that change what is learned from, not what is scored."""
+_UNREADABLE = "unknown task (config.yaml is unreadable)"
+_HIGHER = ("accuracy", "recall", "precision", "auc", "f1", "reward", "score")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Group:
     """Runs of one signature.
 
     Args:
-        name: recipe, or task and model.
+        name: what people called them, or the recipe; told apart by the keys that differ.
+        task: group member; `yardstick` tells tasks of one name apart.
         metric: what is compared, `test accuracy`.
         direction: min or max.
-        n: seeds.
+        n: seeds with a finite value.
         mean: of the metric, over the seeds; None when no run has it.
+        low: of the 95 % interval; None with fewer than two seeds.
+        high: as low.
+        interval: t or bca.
+        degenerate: equal values: the interval has no width and says nothing of the spread to expect.
         std: sample standard deviation; None with one seed.
+        best: mean over the seeds of the best value on valid.
+        best_step: mean step of it.
+        last: mean over the seeds of the last value on valid.
+        last_step: mean step of it.
         parameters: of the model.
         seconds: mean training time.
         steps: mean steps.
+        keys: the configuration keys that set the groups apart.
+        values: of the metric, by the order of `seeds`; None where it is no finite number.
+        seeds: of the runs.
         runs: ids, newest first.
-        seeds: of the runs, in the same order.
+        note: what a reader has to know of the row.
     """
 
     name: str
@@ -37,89 +57,145 @@ class Group:
     direction: str
     n: int
     mean: float | None
+    low: float | None
+    high: float | None
+    interval: str
+    degenerate: bool
     std: float | None
+    best: float | None
+    best_step: float | None
+    last: float | None
+    last_step: float | None
     parameters: int | None
-    seconds: float
-    steps: float
+    seconds: float | None
+    steps: float | None
     signature: str
-    seeds: list[int]
-    runs: list[str]
+    yardstick: str = ""
+    keys: dict[str, Any] = field(default_factory=dict)
+    seeds: list[int] = field(default_factory=list)
+    values: list[float | None] = field(default_factory=list)
+    runs: list[str] = field(default_factory=list)
+    cost: dict[str, float | str | None] = field(default_factory=dict)
+    note: str = ""
 
     def plain(self) -> dict[str, Any]:
         return asdict(self)
 
+    @property
+    def arm(self) -> dict[int, float | None]:
+        """The values by seed."""
+        return dict(zip(self.seeds, self.values, strict=True))
 
-def group(found: Sequence[Run], metric: str | None, split: str) -> tuple[list[Group], list[Run]]:
-    """Finished runs in groups, the best first within a task; and the runs left out because they are not finished.
+
+def group(
+    found: Sequence[Run], metric: str | None, split: str, kind: Kind = "auto"
+) -> tuple[list[Group], list[Left]]:
+    """Runs in groups, the best first within a task; and the runs that do not count, with the reason.
 
     Args:
-        found: newest first; of two runs with the same signature and seed the newer one counts.
+        found: newest first; of two finished runs with the same signature and seed the newer one counts.
         metric: None is the task's main metric.
         split: whose score is compared.
+        kind: of the intervals.
 
     Raises:
         UsageError: no run has the metric.
     """
-    finished = [run for run in found if run.status == "completed" and run.info["metrics"].get(split)]
-    left_out = [run for run in found if run not in finished]
-    _check_split(split, found)
-    if metric is not None:
-        _check_metric(metric, split, finished)
-    groups: dict[str, list[Run]] = {}
-    for run in finished:
-        members = groups.setdefault(run.info["signature"], [])
-        if run.info["seed"] not in [member.info["seed"] for member in members]:
-            members.append(run)
-    rows = [_row(signature, members, metric, split) for signature, members in groups.items()]
-    return sorted(rows, key=_rank), left_out
+    bunches, left = bunch(found, metric, split)
+    return rows(bunches, metric, split, kind), left
 
 
-def _check_split(split: str, found: Sequence[Run]) -> None:
-    known = {name for run in found if run.status == "completed" for name in run.info["metrics"]}
-    if known and split not in known:
-        raise UsageError(f"no run has a score on split {split!r}{nearest(split, known)}")
+def rows(bunches: Sequence[Bunch], metric: str | None, split: str, kind: Kind = "auto") -> list[Group]:
+    """A row each, named apart, with the configuration keys that differ."""
+    found = [_row(own, metric, split, kind) for own in bunches]
+    flat = [compared(own.config) for own in bunches] if len(bunches) > 1 else [{} for _ in bunches]
+    short = short_names(differing(flat))
+    keys = [{short[name]: config[name] for name in short if name in config} for config in flat]
+    names = unique(apart([row.name for row in found], keys), [row.signature for row in found])
+    tasks = [row.task if config or len(bunches) == 1 else _UNREADABLE for row, config in zip(found, flat, strict=True)]
+    yards = apart(tasks, [_yardstick(config) for config in flat])
+    named = zip(found, names, keys, yards, strict=True)
+    return sorted((replace(row, name=name, keys=own, yardstick=yard) for row, name, own, yard in named), key=_rank)
 
 
-def _check_metric(metric: str, split: str, finished: Sequence[Run]) -> None:
-    known = {name for run in finished for name in run.info["metrics"][split]}
-    if finished and metric not in known:
-        raise UsageError(f"no run has a {split} {metric!r}{nearest(metric, known)}")
+def _yardstick(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of the task that decide what is scored."""
+    kept = {key: value for key, value in config.items() if key.startswith("task.") and key not in _TRAINING_SIDE}
+    return {key.removeprefix("task."): value for key, value in kept.items()}
 
 
-def _row(signature: str, members: Sequence[Run], metric: str | None, split: str) -> Group:
-    first = members[0].info
-    name = metric or first["goal"]["metric"]
-    values = [run.info["metrics"][split][name] for run in members if name in run.info["metrics"][split]]
+def _row(own: Bunch, metric: str | None, split: str, kind: Kind) -> Group:
+    info = own.first.info
+    name = metric_of(own.first, metric) or "metric"
+    direction = _direction(name, goal_of(own.first))
+    values = [value_of(run, metric, split) for run in own.counted]
+    around = interval(values, kind=kind)
+    kept = finite(values)
+    tops = [history.best(run, "valid", name, direction) for run in own.counted]
+    ends = [history.last(run, "valid", name) for run in own.counted]
+    without = [run for run, _ in own.others if run.info["seed"] not in [one.info["seed"] for one in own.counted]]
     return Group(
-        name=_name(first),
-        task=first["task"],
-        model=first["model"],
+        name=_name(own),
+        task=str(info.get("task") or "?"),
+        model=str(info.get("model") or "?"),
         metric=f"{split} {name}",
-        direction=_direction(name, first["goal"]),
-        n=len(values),
-        mean=statistics.fmean(values) if values else None,
-        std=statistics.stdev(values) if len(values) > 1 else None,
-        parameters=first["parameters"],
-        seconds=statistics.fmean(run.info["seconds"] for run in members),
-        steps=statistics.fmean(run.info["steps"] for run in members),
-        signature=signature,
-        seeds=[run.info["seed"] for run in members],
-        runs=[run.id for run in members],
+        direction=direction,
+        n=around.n,
+        mean=around.mean,
+        low=around.low,
+        high=around.high,
+        interval=around.kind,
+        degenerate=around.degenerate,
+        std=plain(statistics.stdev(kept)) if len(kept) > 1 else None,
+        best=_mean(point.value for point in tops if point),
+        best_step=_mean(point.step for point in tops if point),
+        last=_mean(point.value for point in ends if point),
+        last_step=_mean(point.step for point in ends if point),
+        parameters=info.get("parameters"),
+        seconds=_mean(run.info.get("seconds") for run in own.counted),
+        steps=_mean(run.info.get("steps") for run in own.counted),
+        signature=own.signature,
+        seeds=[run.info["seed"] for run in (*own.counted, *_once(without))],
+        values=[*(value if finite([value]) else None for value in values), *(None for _ in _once(without))],
+        runs=[run.id for run in own.counted],
+        note=_note(around.degenerate, around.excluded, [run.status for run in without]),
     )
 
 
-def _name(info: Mapping[str, Any]) -> str:
-    """What the run was called, or its recipe and the overrides that set it apart from others of it."""
-    words = [word for word in info.get("words", ()) if word.partition("=")[0] not in _SAME]
-    return info["name"] or " ".join([info["label"], *words])
+def _once(found: Sequence[Run]) -> list[Run]:
+    """The first run of each seed."""
+    return list({run.info["seed"]: run for run in reversed(found)}.values())[::-1]
 
 
-def _direction(metric: str, goal: dict[str, str]) -> str:
-    if metric == goal["metric"]:
-        return goal["direction"]
-    return "max" if any(word in metric for word in ("accuracy", "recall", "auc", "f1")) else "min"
+def _mean(values: Iterable[Any]) -> float | None:
+    kept = finite(value for value in values if isinstance(value, int | float))
+    return statistics.fmean(kept) if kept else None
+
+
+def _note(degenerate: bool, excluded: int, missing: Sequence[str]) -> str:
+    words = ["equal values"] if degenerate else []
+    words += [f"{excluded} not finite"] if excluded else []
+    words += [f"{count} {status if status != 'completed' else 'without it'}" for status, count in _tally(missing)]
+    return ", ".join(words)
+
+
+def _tally(words: Sequence[str]) -> list[tuple[str, int]]:
+    return sorted(Counter(words).items())
+
+
+def _name(own: Bunch) -> str:
+    """What all the runs are called, or their recipe."""
+    names = {run.info.get("name") for run in (own.counted or own.all)}
+    given = names.pop() if len(names) == 1 else None
+    return str(given or own.first.info["label"])
+
+
+def _direction(metric: str, goal: Mapping[str, str]) -> str:
+    if metric == goal.get("metric"):
+        return goal.get("direction", "min")
+    return "max" if any(word in metric for word in _HIGHER) else "min"
 
 
 def _rank(row: Group) -> tuple[str, bool, float]:
     sign = -1 if row.direction == "max" else 1
-    return row.task, row.mean is None, sign * (row.mean or 0.0)
+    return row.yardstick, row.mean is None, sign * (row.mean or 0.0)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, Literal, SupportsFloat
 
 import numpy as np
-from scipy import special, stats
 
 Value = SupportsFloat | None
 Kind = Literal["auto", "t", "bca"]
@@ -84,11 +83,15 @@ def equal(values: Sequence[float], scale: float | None = None) -> bool:
 
 
 def _t(z: np.ndarray, level: float) -> tuple[float, float]:
+    from scipy import special  # half a second, which only those who come here pay
+
     half = special.stdtrit(z.size - 1, (1 + level) / 2) * z.std(ddof=1) / math.sqrt(z.size)
     return z.mean() - half, z.mean() + half
 
 
 def _bca(z: np.ndarray, level: float) -> tuple[float, float]:
+    from scipy import stats
+
     found = stats.bootstrap(
         (z,),
         np.mean,
@@ -119,6 +122,8 @@ def band(curves: Mapping[Any, tuple[Iterable[float | int], Iterable[Value]]], *,
         curves: seed -> (steps, values); a step given twice counts as last given, a curve without points not at all.
         level: of the interval.
     """
+    from scipy import special
+
     tables = [table for steps, values in curves.values() if (table := dict(zip(steps, values, strict=True)))]
     steps = sorted(set.intersection(*map(set, tables))) if tables else []
     y = np.array([[_or_nan(table[step]) for step in steps] for table in tables]).reshape(len(tables), len(steps))

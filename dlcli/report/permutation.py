@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from dlcli.report.intervals import equal
 
@@ -79,6 +78,8 @@ def split(a: Sequence[float], b: Sequence[float]) -> Chance:
 
 def _splits(a: np.ndarray, b: np.ndarray, exact: bool) -> tuple[np.ndarray, float]:
     """Differences of means over all splits, or a sample of them, and the one observed."""
+    from scipy import stats  # a second, which only those who come here pay
+
     found = stats.permutation_test(
         (a, b),
         lambda x, y, axis: x.mean(axis) - y.mean(axis),

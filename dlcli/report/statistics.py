@@ -9,7 +9,6 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-from scipy import special, stats
 
 from dlcli.core.errors import UsageError, nearest
 from dlcli.report.correction import holm, seeds_needed, sentence
@@ -127,6 +126,8 @@ def unpaired(a: Arm, b: Arm, *, level: float = 0.95) -> Pair:
 
 def _welch(x: Sequence[float], y: Sequence[float], level: float) -> tuple[float | None, float | None]:
     """Welch 1947, Biometrika 34, 28-35, by SciPy, on values of the order of one."""
+    from scipy import stats  # a second, which only those who come here pay
+
     unit = max(map(abs, (*x, *y)))
     z = np.asarray([*x, *y]) / unit
     z -= z.mean()
@@ -138,6 +139,8 @@ def _welch(x: Sequence[float], y: Sequence[float], level: float) -> tuple[float 
 
 def _hedges(difference: float, x: Sequence[float], y: Sequence[float], still: bool) -> float | None:
     """Standardised difference, unbiased: Hedges 1981, Journal of Educational Statistics 6, equation 6e."""
+    from scipy import special
+
     freedom = len(x) + len(y) - 2
     spread = math.hypot(*((len(arm) - 1) ** 0.5 * statistics.stdev(arm) for arm in (x, y))) / freedom**0.5
     log_j = special.gammaln(freedom / 2) - special.gammaln((freedom - 1) / 2) - math.log(freedom / 2) / 2

@@ -10,11 +10,12 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from dlcli.report.groups import Group
+from dlcli.report.naming import one_line
 from dlcli.report.words import duration, moment, number
 from dlcli.run import Run
 
 _PIPE_WIDTH = 200
+_MANY = 60  # rows, from which on a table is written without rich
 _COLOURS = {"completed": "green", "running": "cyan", "failed": "red", "diverged": "red", "lost": "red"}
 
 
@@ -26,12 +27,24 @@ def _console() -> Console:
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str | Text]], numeric: Sequence[str] = ()) -> None:
     """A plain table; `numeric` columns are set to the right."""
+    if len(rows) > _MANY:
+        _print_long(columns, rows, numeric)
+        return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, justify="right" if column in numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(cell if isinstance(cell, Text) else escape(cell) for cell in row))
+        table.add_row(*(cell if isinstance(cell, Text) else escape(one_line(cell)) for cell in row))
     _console().print(table)
+
+
+def _print_long(columns: Sequence[str], rows: Sequence[Sequence[str | Text]], numeric: Sequence[str]) -> None:
+    """The same without colours and folding: rich takes a millisecond a line."""
+    lines = [list(columns), *([one_line(str(cell)) for cell in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    sides = [">" if column in numeric else "<" for column in columns]
+    form = "  ".join(f"{{:{side}{width}}}" for side, width in zip(sides, widths, strict=True)).format
+    sys.stdout.write("".join(form(*line).rstrip() + "\n" for line in lines))
 
 
 def print_runs(found: Sequence[Run]) -> None:
@@ -67,15 +80,17 @@ def _main(run: Run) -> tuple[str, str]:
     return metric, ""
 
 
-def print_groups(groups: Sequence[Group]) -> None:
+def print_groups(groups: Sequence[Any], digits: int = 4) -> None:
     """One row a group of runs that differ only in the seed."""
-    rows = [
-        (row.name, f"{row.task} {row.model}", str(row.n), row.metric, _maybe(row.mean), _maybe(row.std),
-         f"{row.parameters:,}" if row.parameters is not None else "", f"{row.steps:,.0f}", duration(row.seconds))
-        for row in groups
-    ]  # fmt: skip
-    columns = ("what", "task and model", "n", "metric", "mean", "std", "parameters", "steps", "time")
-    print_table(columns, rows, numeric=("n", "mean", "std", "parameters", "steps", "time"))
+    from dlcli.report.layout import of_groups
+
+    print_written(of_groups(groups), digits)
+
+
+def print_written(table: Any, digits: int) -> None:
+    """A table of `formats`."""
+    titles = [column.title for column in table.columns]
+    print_table(titles, table.cells(digits), [column.title for column in table.columns if not column.wordy])
 
 
 def _maybe(value: float | None) -> str:

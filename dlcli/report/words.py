@@ -4,7 +4,7 @@ import math
 from datetime import datetime
 
 
-def number(value: float, digits: int = 4) -> str:
+def number(value: int | float, digits: int = 4) -> str:
     """Four significant digits, in powers of ten only where it is shorter to read."""
     if not math.isfinite(value):
         return str(value)
@@ -13,11 +13,11 @@ def number(value: float, digits: int = 4) -> str:
     return f"{value:.{digits}g}" if abs(value) < 1000 else f"{value:,.1f}"
 
 
-def duration(seconds: float) -> str:
+def duration(seconds: int | float) -> str:
     """`12.3 s`, `4 min 05 s`, `2 h 03 min`."""
     if not math.isfinite(seconds):
         return "?"
-    if seconds < 60:
+    if seconds < 59.95:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:

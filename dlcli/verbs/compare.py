@@ -1,37 +1,196 @@
-"""`dlcli compare runs`: what finished runs came to, over their seeds."""
+"""`dlcli compare runs`: what finished runs came to over their seeds, and which differences the seeds support."""
 
-import csv
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from dlcli import runs
-from dlcli.core.errors import Missing
-from dlcli.report import tables
-from dlcli.report.groups import group
+from dlcli.core.errors import Missing, UsageError, nearest
+from dlcli.report import formats, layout, tables
+from dlcli.report.comparison import Comparison, Question, compare
+from dlcli.report.facts import having
+from dlcli.report.left import Left
+from dlcli.report.naming import one_line
+from dlcli.report.where import parse
+from dlcli.run import Run
+
+INTERVALS = ("auto", "t", "bca")
+_SAID = 6  # runs left out that are named one by one
 
 
-def main(selectors: Sequence[str], out: Path, metric: str | None, split: str, as_json: bool, as_csv: bool) -> int:
-    """Print the groups as a table, JSON or CSV."""
-    found = runs.select(selectors, out)
-    if not found:
-        raise Missing(f"{out} holds no run yet\nMake one: dlcli train model=tcn")
-    groups, left_out = group(found, metric, split)
-    plain = [row.plain() for row in groups]
-    if as_json:
-        print(json.dumps({"groups": plain, "left_out": [run.id for run in left_out]}, indent=1))  # noqa: T201
-    elif as_csv:
-        writer = csv.DictWriter(sys.stdout, plain[0] if plain else ["name"], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({**row, "seeds": _joined(row["seeds"]), "runs": _joined(row["runs"])} for row in plain)
-    else:
-        tables.print_groups(groups)
-    if left_out:
-        shown = ", ".join(f"{run.id} ({run.status})" for run in left_out[:6])
-        print(f"left out, no {split} score: {shown}{' ...' * (len(left_out) > 6)}", file=sys.stderr)  # noqa: T201
+@dataclass(frozen=True)
+class Choice:
+    """Which runs: selectors, and what must hold of them."""
+
+    selectors: Sequence[str]
+    out: Path
+    where: Sequence[str] = ()
+    since: str | None = None
+    status: str | None = None
+
+
+@dataclass(frozen=True)
+class Output:
+    """How the answer is written.
+
+    Args:
+        form: table, json, csv, md or latex.
+        precision: significant digits.
+        sort: a column, `-column` from above; None is the best first, task by task.
+        limit: groups.
+        plot: a picture to write.
+        html: a page to write.
+    """
+
+    form: str = "table"
+    precision: int = 4
+    sort: str | None = None
+    limit: int | None = None
+    plot: Path | None = None
+    html: Path | None = None
+
+
+def form_of(flags: dict[str, bool]) -> str:
+    """The one form that is asked for.
+
+    Raises:
+        UsageError: several are.
+    """
+    wanted = [name for name, given in flags.items() if given]
+    if len(wanted) > 1:
+        raise UsageError(f"--{wanted[0]} and --{wanted[1]}: standard output takes one of them")
+    return wanted[0] if wanted else "table"
+
+
+def main(choice: Choice, question: Question, output: Output) -> int:
+    """Print the groups and pairs, and write the picture and the page that are asked for."""
+    _check(question, output)
+    found, damaged = chosen(choice)
+    answer = layout.limited(compare(found, question, damaged), output.sort, output.limit)
+    _FORMS[output.form](answer, output.precision)
+    if output.plot is not None:
+        from dlcli.report import plot
+
+        plot.write(output.plot, answer, question)
+    if output.html is not None:
+        from dlcli.report.page import html
+
+        html.write(output.html, answer, question, f"dlcli compare runs {' '.join(choice.selectors)}".strip())
+    _tell(answer, output)
     return 0
 
 
-def _joined(values: Sequence[object]) -> str:
-    return " ".join(map(str, values))
+def _check(question: Question, output: Output) -> None:
+    if question.interval not in INTERVALS:
+        raise UsageError(f"--interval {question.interval!r}{nearest(question.interval, INTERVALS)}")
+    if not 1 <= output.precision <= 17:
+        raise UsageError(f"--precision is 1 to 17 significant digits, not {output.precision}")
+    if output.limit is not None and output.limit < 1:
+        raise UsageError(f"--limit is at least 1, not {output.limit}")
+    for path in (output.plot, output.html):
+        if path is not None and not path.absolute().parent.is_dir():
+            raise Missing(f"{path}: there is no folder {path.parent}")
+
+
+@dataclass
+class _Damaged:
+    """What cannot be read as a run, each once."""
+
+    found: dict[Path, Left] = field(default_factory=dict)
+
+    def __call__(self, path: Path, reason: str) -> None:
+        self.found.setdefault(path.resolve(), Left.damaged(path, reason))
+
+
+def chosen(choice: Choice) -> tuple[list[Run], list[Left]]:
+    """The runs of a choice, newest first, and directories that cannot be read.
+
+    Raises:
+        UsageError: the choice leaves no run.
+    """
+    conditions = [parse(text) for text in choice.where]
+    damaged = _Damaged()
+    found = runs.select(choice.selectors, choice.out, damaged)
+    trouble = list(damaged.found.values())
+    if not found and not trouble:
+        raise Missing(f"{choice.out} holds no run yet\nMake one: dlcli train model=tcn")
+    before = len(found)
+    if choice.since is not None:
+        found = runs.since(found, choice.since)
+    if choice.status is not None:
+        found = runs.of_status(found, choice.status)
+    for condition in conditions:
+        found = having(found, condition)
+    if not found:
+        raise Missing(_none(before, trouble))
+    return found, trouble
+
+
+def _none(before: int, trouble: Sequence[Left]) -> str:
+    if before:
+        return f"none of {before} run{'s' * (before != 1)} is left by --where, --since and --status"
+    return "\n".join(["no run that can be read", *(one.reason for one in trouble[:3])])
+
+
+def _print_json(answer: Comparison, digits: int) -> None:
+    print(json.dumps(answer.plain(), indent=1, allow_nan=False))  # noqa: T201
+
+
+def _print_csv(answer: Comparison, digits: int) -> None:
+    sys.stdout.write(formats.to_csv(layout.of_csv(answer)))
+
+
+def _print_markdown(answer: Comparison, digits: int) -> None:
+    parts = [formats.to_markdown(table, digits) for table in _tables(answer)]
+    said = [formats.marked(line) for line in answer.sentence.splitlines()]
+    sys.stdout.write("\n".join([*parts, *(line + "\n" for line in said)]))
+
+
+def _print_latex(answer: Comparison, digits: int) -> None:
+    parts = [formats.to_latex(table, digits) for table in _tables(answer)]
+    said = [formats.latex(line) for line in answer.sentence.splitlines()]
+    sys.stdout.write("\n".join([*parts, *(line + "\n" for line in said)]))
+
+
+def _print_table(answer: Comparison, digits: int) -> None:
+    for table in _tables(answer):
+        tables.print_written(table, digits)
+        print()  # noqa: T201
+    if answer.sentence:
+        print(one_line_each(answer.sentence))  # noqa: T201
+
+
+def _tables(answer: Comparison) -> list[formats.Table]:
+    pairs = [layout.of_pairs(answer)] if answer.pairs else []
+    return [layout.of_groups(answer.groups), *pairs]
+
+
+def one_line_each(text: str) -> str:
+    """Lines without control characters."""
+    return "\n".join(map(one_line, text.splitlines()))
+
+
+_FORMS: dict[str, Callable[[Comparison, int], Any]] = {
+    "table": _print_table, "json": _print_json, "csv": _print_csv, "md": _print_markdown, "latex": _print_latex,
+}  # fmt: skip
+
+
+def _tell(answer: Comparison, output: Output) -> None:
+    """Remarks, and every run that does not count, on standard error."""
+    for note in answer.notes:
+        _say(note)
+    for one in answer.left_out[:_SAID]:
+        _say(f"left out: {one.id or Path(one.path).name}: {one.reason}")
+    if len(answer.left_out) > _SAID:
+        rest = [one.id or Path(one.path).name for one in answer.left_out[_SAID:]]
+        _say(f"left out: {len(rest)} more ({', '.join(rest[:20])}{', ...' * (len(rest) > 20)}); reasons: --json")
+    for path in (output.plot, output.html):
+        if path is not None:
+            _say(f"written: {path}")
+
+
+def _say(text: str) -> None:
+    print(one_line(text), file=sys.stderr)  # noqa: T201

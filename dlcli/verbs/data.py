@@ -5,8 +5,11 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from dlcli import catalogue
 from dlcli.core.errors import Missing, UsageError, nearest
@@ -39,9 +42,11 @@ def _files(name: str) -> list[File]:
     if name not in known:
         raise UsageError(f"no data set {name!r}{nearest(name, known)}")
     folder = data_folder() / name
-    entries = OmegaConf.to_container(OmegaConf.load(known[name]).files)
-    assert isinstance(entries, list)
-    return [File(folder / one["path"], one["url"], one["sha256"], one["bytes"]) for one in entries]
+    try:
+        entries: Any = OmegaConf.to_object(OmegaConf.load(known[name]).files)
+        return [File(folder / one["path"], one["url"], one["sha256"], one["bytes"]) for one in entries]
+    except (OSError, YAMLError, OmegaConfBaseException, KeyError, TypeError, AttributeError, ValueError) as error:
+        raise UsageError(f"{known[name]} does not list files with path, url, sha256 and bytes: {error}") from None
 
 
 def show(as_json: bool) -> int:
@@ -69,32 +74,36 @@ def fetch(name: str) -> int:
     """Download what is missing or damaged; a file is in place only once its SHA-256 is right."""
     import pooch
 
+    from dlcli.report.download import Bar
+
+    pooch.get_logger().setLevel("WARNING")
     for file in _files(name):
         if file.state() == "ok":
             print(f"{file.path}: ok", file=sys.stderr)  # noqa: T201
             continue
         file.path.parent.mkdir(parents=True, exist_ok=True)
+        bar = Bar()
         try:
             pooch.retrieve(
                 file.url,
                 known_hash=f"sha256:{file.sha256}",
                 fname=file.path.name,
                 path=file.path.parent,
-                downloader=_downloader(file.url),
+                downloader=_downloader(file.url, bar),
             )
         except Exception as error:  # noqa: BLE001 - every library below pooch has errors of its own
             raise Missing(f"{file.url} could not be fetched: {_first_line(error)}\nPut it at {file.path}") from None
+        finally:
+            bar.close()
         print(f"{file.path}: fetched", file=sys.stderr)  # noqa: T201
     return 0
 
 
-def _downloader(url: str) -> object:
+def _downloader(url: str, bar: object) -> object:
     import pooch
 
-    from dlcli.report.download import Bar
-
     kind = pooch.FTPDownloader if url.startswith("ftp:") else pooch.HTTPDownloader
-    return kind(progressbar=Bar())
+    return kind(progressbar=bar)
 
 
 def verify(name: str | None) -> int:

@@ -37,6 +37,8 @@ def score(selector: str, words: Sequence[str], options: Options, *, split: str |
         UsageError: there is no checkpoint, or the data do not fit the model.
     """
     source = runs.one(selector, options.out)
+    if predictions is not None:
+        _check_place(predictions)
     config = _config(source, words)
     device = build.choose_device(config["device"])
     _set_threads(config["threads"])
@@ -70,7 +72,7 @@ def _set_threads(threads: int | str) -> None:
 
 def restore(run: Run) -> nn.Module:
     """The model of a run with the weights of its best checkpoint, on the CPU, in evaluation mode."""
-    config = compose.load((run.path / "config.yaml").read_text())
+    config = compose.read(run.path / "config.yaml")
     return _restored(run, config, torch.device("cpu"))[0].eval()
 
 
@@ -98,7 +100,7 @@ def _config(source: Run, words: Sequence[str]) -> dict[str, Any]:
         if "=" in word and key.partition(".")[0] not in (*_OPEN, "batch"):
             raise UsageError(f"eval may change {', '.join(f'{name}' for name in _OPEN)}; {key} is part of the run")
     written = [f"task.{word}" if word.startswith("batch=") else word for word in words]
-    return compose.change(compose.load((source.path / "config.yaml").read_text()), written)
+    return compose.change(compose.read(source.path / "config.yaml"), written)
 
 
 def _compare_specs(source: Run, task: Task) -> None:
@@ -119,6 +121,13 @@ def _shown(part: Any) -> str:
     if isinstance(part, Mapping):
         return f"{part['kind']} of width {part['width']} with {part['axes']} further axes"
     return "missing" if part is None else str(part)
+
+
+def _check_place(path: Path) -> None:
+    if path.is_dir():
+        raise UsageError(f"--predictions {path} is a folder, not a file")
+    if not path.parent.is_dir():
+        raise UsageError(f"--predictions {path}: there is no folder {path.parent}")
 
 
 def _write(path: Path, model: torch.nn.Module, task: Task, split: str) -> None:

@@ -309,7 +309,7 @@ def _try_to(say: Callable[[str], None], text: str) -> None:
     try:
         say(text)
     except OSError as error:
-        print(f"{text}\nlog.txt: {error}", file=sys.stderr)  # noqa: T201 - the log itself cannot be written
+        print(f"log.txt: {error}", file=sys.stderr)  # noqa: T201 - the log itself cannot be written
 
 
 def _broken(error: BaseException) -> Ending:

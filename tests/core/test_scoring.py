@@ -1,5 +1,7 @@
 """Scoring: sums with weights are right on uneven batches, and nothing is left changed."""
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 import torch
@@ -17,7 +19,7 @@ class Uneven:
 
     main = Goal("error", "min")
     spec = Spec((Real((1,)),), Real((1,)))
-    fitted = {}
+    fitted: ClassVar = {}
 
     def __init__(self):
         self.values = torch.randint(1, 9, (sum(SIZES), 1), generator=torch.Generator().manual_seed(0)).float()

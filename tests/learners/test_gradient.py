@@ -1,7 +1,7 @@
 """Gradient descent by players: each moves its own parameters, as its rule says, and goes on exactly."""
 
 import io
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
 import pytest
 import torch
@@ -21,7 +21,7 @@ class Lines:
 
     spec = Spec((Real((4,)),), Real((1,)))
     main = Goal("mse", "min")
-    fitted = {}
+    fitted: ClassVar = {}
 
     def __init__(self, rows=4, stream=False):
         self.rows, self.stream = rows, stream
@@ -414,7 +414,11 @@ class Critical:
         (lambda: gradient(linear(), model=player(parts=[])), Mismatch, "no parameters to train"),
         (lambda: gradient(nn.Identity(), model=player()), Mismatch, "Identity has no parameters"),
         (lambda: gradient(linear(), precision="int8", model=player()), UsageError, "precision is one of"),
-        (lambda: gradient(linear(), model=player(objective=Critical)), Mismatch, "needs a model with critic, pairs; Linear"),
+        (
+            lambda: gradient(linear(), model=player(objective=Critical)),
+            Mismatch,
+            "needs a model with critic, pairs; Linear",
+        ),
     ],
 )
 def test_what_cannot_work_is_refused_before_the_first_step(make, error, words):

@@ -1,0 +1,158 @@
+"""What the engine costs: a step of `fit` against a hand-written loop, same model, data and optimiser.
+
+python benchmarks/engine.py [--json] [--repeats N] [--steps N]
+
+A TCN of about 5 k parameters on copy memory, T 100. Blocks of both are taken in turns in one process; the medians of
+the blocks are compared. The loop by hand logs nothing; `fit` logs, counts and looks at the clock as in any run.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from dlcli import build, compose
+from dlcli.engine import Signals, fit
+from dlcli.run import Run
+from dlcli.verbs.train import plan
+
+CPU = torch.device("cpu")
+WORDS = ("copy_memory_tcn", "threads=1", "device=cpu", "clip=null")
+GOAL = 1.05
+
+
+class Silent:
+    """A watcher that shows nothing."""
+
+    def tick(self, step: int, done: float, latest: Mapping[str, float]) -> None: ...
+
+    def scored(self, step: int, split: str, means: Mapping[str, float], best: bool) -> None: ...
+
+
+def config(steps: int) -> dict[str, Any]:
+    """One block: so many steps, no scoring and no checkpoint before the end."""
+    (point,) = compose.expand("train", [*WORDS, f"steps={steps}", f"eval_every={10 * steps}", "checkpoint_every=null"])
+    return point.resolved()
+
+
+def by_hand(built: build.Built, steps: int) -> Callable[[], float]:
+    """Seconds a step of a loop that somebody would write for this model, in blocks of `steps`."""
+    model, task = built.model.train(), built.task
+    optimiser = torch.optim.Adam(model.parameters(), lr=0.002)
+    place = 0
+
+    def block() -> float:
+        nonlocal place
+        begin = time.perf_counter()
+        for index in range(place, place + steps):
+            batch = task.batch("train", index)
+            optimiser.zero_grad()
+            F.cross_entropy(model(*batch.inputs), batch.target).backward()
+            optimiser.step()
+        place += steps
+        return (time.perf_counter() - begin) / steps
+
+    return block
+
+
+class _Stepping:
+    """The learner, with the time of the first step and of the last, so that starting and ending a run do not count."""
+
+    def __init__(self, learner: Any) -> None:
+        self._learner, self.counters = learner, learner.counters
+        self.begun = self.ended = 0.0
+
+    @property
+    def model(self) -> nn.Module | None:
+        return self._learner.model
+
+    def step(self) -> Any:
+        if not self.begun:
+            self.begun = time.perf_counter()
+        row = self._learner.step()
+        self.ended = time.perf_counter()
+        return row
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
+
+
+def by_engine(built: build.Built, steps: int, out: Path) -> Callable[[], float]:
+    """Seconds a step of `fit`, from the beginning of its first step to the end of its last."""
+    plain = config(steps)
+
+    def block() -> float:
+        run = Run.create(out, "bench", "engine", "")
+        learner = _Stepping(built.learner)
+        try:
+            fit(learner, built.task, run, plan(plain), Silent(), Signals())
+        finally:
+            run.close()
+        return (learner.ended - learner.begun) / steps
+
+    return block
+
+
+def measure(repeats: int, steps: int) -> dict[str, Any]:
+    builts = [build.build(config(steps), CPU) for _ in range(2)]
+    check(*builts)
+    with tempfile.TemporaryDirectory() as out:
+        blocks = (by_hand(builts[0], steps), by_engine(builts[1], steps, Path(out)))
+        rounds = [[block() for block in order(blocks, turn)] for turn in range(repeats + 2)][2:]
+    pairs = [row if turn % 2 == 0 else row[::-1] for turn, row in enumerate(rounds)]
+    hand, engine = (statistics.median(column) for column in zip(*pairs, strict=True))
+    return {
+        "parameters": builts[0].parameters,
+        "hand_ms": round(1e3 * hand, 4),
+        "engine_ms": round(1e3 * engine, 4),
+        "ratio": round(statistics.median(ours / theirs for theirs, ours in pairs), 4),
+        "goal": GOAL,
+    }
+
+
+def order(blocks: tuple[Callable[[], float], ...], turn: int) -> tuple[Callable[[], float], ...]:
+    """Who begins changes with every turn."""
+    return blocks if turn % 2 == 0 else blocks[::-1]
+
+
+def check(one: build.Built, other: build.Built) -> None:
+    """Raises AssertionError when both would not descend the same loss on the same batch."""
+    batch = one.task.batch("train", 0)
+    by_task = other.task.loss(other.model, batch).value
+    torch.testing.assert_close(F.cross_entropy(one.model(*batch.inputs), batch.target), by_task)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--repeats", type=int, default=25, help="timed blocks of each (25)")
+    parser.add_argument("--steps", type=int, default=110, help="steps of a block (110, logged twice)")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    row = measure(arguments.repeats, arguments.steps)
+    where = {"threads": 1, "cores": os.cpu_count(), "machine": platform.machine(), "torch": torch.__version__}
+    if arguments.json:
+        print(json.dumps({**where, **row}, indent=2))
+    else:
+        print(", ".join(f"{key} {value}" for key, value in where.items()))
+        print("".join(f"{key:>14}" for key in row))
+        print("".join(f"{value:>14}" for value in row.values()))
+
+
+if __name__ == "__main__":
+    main()

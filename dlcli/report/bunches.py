@@ -1,0 +1,113 @@
+"""Runs by signature: which of them count, and why others do not."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from dlcli.core.errors import UsageError, nearest
+from dlcli.report.facts import read_config
+from dlcli.report.intervals import finite
+from dlcli.report.left import Left
+from dlcli.run import Run
+
+
+@dataclass
+class Bunch:
+    """The runs of one signature: those that count, a seed each, and why others do not."""
+
+    signature: str
+    counted: list[Run] = field(default_factory=list)
+    others: list[tuple[Run, str]] = field(default_factory=list)
+
+    @property
+    def first(self) -> Run:
+        return self.counted[0] if self.counted else self.others[0][0]
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """config.yaml of the first run, flat."""
+        return read_config(self.first)
+
+    @property
+    def all(self) -> list[Run]:
+        return [*self.counted, *(run for run, _ in self.others)]
+
+
+def bunch(found: Sequence[Run], metric: str | None, split: str) -> tuple[list[Bunch], list[Left]]:
+    """Runs by signature, and those that do not count."""
+    _check_known(found, metric, split)
+    bunches: dict[str, Bunch] = {}
+    left = []
+    for run in found:
+        reason = _unsigned(run)
+        if reason:
+            left.append(Left.of(run, reason))
+            continue
+        own = bunches.setdefault(run.info["signature"], Bunch(run.info["signature"]))
+        reason = _reason(run, metric, split) or _again(run, own)
+        if reason:
+            own.others.append((run, reason))
+            left.append(Left.of(run, reason))
+            continue
+        own.counted.append(run)
+        if not finite([value_of(run, metric, split)]):
+            left.append(Left.of(run, f"{split} {metric_of(run, metric)} is {value_of(run, metric, split)}"))
+    return list(bunches.values()), left
+
+
+def _unsigned(run: Run) -> str:
+    if run.info["verb"] == "eval":
+        return "a scoring by dlcli eval, no training"
+    if not isinstance(run.info.get("signature"), str):
+        return "run.json has no signature"
+    if not isinstance(run.info.get("seed"), int):
+        return "run.json has no seed"
+    return ""
+
+
+def _reason(run: Run, metric: str | None, split: str) -> str:
+    """Why a run has no value; "" when it has one."""
+    if run.status != "completed":
+        why = run.info.get("reason")
+        return f"{run.status}: {why}" if why else run.status
+    scores = run.info["metrics"].get(split)
+    if not isinstance(scores, Mapping):
+        return f"has no score on {split}"
+    name = metric_of(run, metric)
+    if name is None:
+        return "run.json names no main metric"
+    if not isinstance(scores.get(name), int | float):
+        return f"logged no {split} {name}"
+    return ""
+
+
+def _again(run: Run, own: Bunch) -> str:
+    newer = next((other.id for other in own.counted if other.info["seed"] == run.info["seed"]), None)
+    return f"seed {run.info['seed']} counts once, by the newer run {newer}" if newer else ""
+
+
+def metric_of(run: Run, metric: str | None) -> str | None:
+    """The metric asked for, or the task's main one."""
+    return metric or goal_of(run).get("metric")
+
+
+def goal_of(run: Run) -> Mapping[str, str]:
+    """The main metric and its direction, as far as run.json has them."""
+    goal = run.info.get("goal")
+    return goal if isinstance(goal, Mapping) else {}
+
+
+def value_of(run: Run, metric: str | None, split: str) -> float:
+    """The score of the selected checkpoint, of a run that counts."""
+    return float(run.info["metrics"][split][metric_of(run, metric)])
+
+
+def _check_known(found: Sequence[Run], metric: str | None, split: str) -> None:
+    scored = [run.info["metrics"] for run in found if run.status == "completed" and not _unsigned(run)]
+    splits = {name for scores in scored for name in scores}
+    if splits and split not in splits:
+        raise UsageError(f"no run has a score on split {split!r}{nearest(split, splits)}")
+    known = {name for scores in scored for name in scores.get(split) or ()}
+    if metric is not None and known and metric not in known:
+        raise UsageError(f"no run has a {split} {metric!r}{nearest(metric, known)}")

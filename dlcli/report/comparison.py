@@ -1,0 +1,191 @@
+"""Groups against a baseline: which differences the seeds support."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from dlcli.core.errors import UsageError, nearest
+from dlcli.report.bunches import Bunch, bunch
+from dlcli.report.cost import at_equal_cost
+from dlcli.report.facts import compared, differing
+from dlcli.report.groups import Group, rows
+from dlcli.report.intervals import Kind
+from dlcli.report.left import Left
+from dlcli.report.statistics import Pair, compare_arms, compare_pair, sentence
+from dlcli.run import Run
+
+ALPHA = 0.05
+_MOST_ARMS = 24
+"""Beyond, not all pairs are computed: their p is corrected by Bonferroni's factor, which is never kinder than Holm."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of the runs.
+
+    Args:
+        metric: None is the task's main metric.
+        split: whose score.
+        baseline: the name of a group, model or recipe; None is the best group of each task.
+        all_pairs: every pair of groups, not only those with the baseline.
+        interval: auto, t or bca.
+        x: the counter that curves and costs are measured by.
+    """
+
+    metric: str | None = None
+    split: str = "test"
+    baseline: str | None = None
+    all_pairs: bool = False
+    interval: Kind = "auto"
+    x: str | None = None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The answer: rows, pairs by task, a plain sentence, runs that do not count, and remarks for standard error."""
+
+    groups: list[Group]
+    pairs: list[tuple[str, Pair]]
+    sentence: str
+    left_out: list[Left]
+    notes: list[str] = field(default_factory=list)
+    bunches: Mapping[str, Bunch] = field(default_factory=dict)
+
+    def plain(self) -> dict[str, Any]:
+        """As `--json` has it."""
+        return {
+            "groups": [row.plain() for row in self.groups],
+            "pairs": [self.plain_pair(task, pair) for task, pair in self.pairs],
+            "sentence": self.sentence,
+            "left_out": [one.plain() for one in self.left_out],
+        }
+
+    def plain_pair(self, task: str, pair: Pair) -> dict[str, Any]:
+        return {"task": task, **asdict(pair), "verdict": self.verdict(pair)}
+
+    def verdict(self, pair: Pair) -> str:
+        """better, worse or open: of `a`, after the correction."""
+        if pair.p_holm is None or pair.difference is None:
+            return "untested"
+        if pair.p_holm > ALPHA or pair.difference == 0:
+            return "open"
+        direction = next(row.direction for row in self.groups if row.name == pair.a)
+        return "better" if (pair.difference > 0) == (direction == "max") else "worse"
+
+
+def compare(found: Sequence[Run], question: Question, damaged: Sequence[Left] = ()) -> Comparison:
+    """Group, compare within each task, and say what the seeds can show.
+
+    Raises:
+        UsageError: the metric, split, counter or baseline is not there.
+    """
+    bunches, left = bunch(found, question.metric, question.split)
+    groups = rows(bunches, question.metric, question.split, question.interval)
+    own = {one.signature: one for one in bunches}
+    groups = at_equal_cost(groups, own, question.x)
+    arms: dict[str, list[Group]] = {}
+    for row in groups:
+        if row.n:
+            arms.setdefault(row.yardstick, []).append(row)
+    chosen = _baselines(arms, question.baseline)
+    pairs = [(task, pair) for task, some in arms.items() for pair in _pairs(some, chosen[task], question)]
+    said = _sentences(arms, pairs, chosen, question)
+    notes = [*_mixed(bunches, groups), *_substituted(arms, chosen, question.baseline)]
+    return Comparison(groups, pairs, said, [*left, *damaged], notes, own)
+
+
+def _baselines(arms: Mapping[str, Sequence[Group]], wanted: str | None) -> dict[str, Group]:
+    """The baseline of each task: the one asked for where the task has it, the best elsewhere.
+
+    Raises:
+        UsageError: no group is called so, or several are.
+    """
+    found = {task: _called(wanted, some) if wanted is not None else None for task, some in arms.items()}
+    if wanted is not None and arms and not any(found.values()):
+        known = {name for some in arms.values() for row in some for name in (row.name, row.model)}
+        raise UsageError(f"--baseline: no group with a value is called {wanted!r}{nearest(wanted, known)}")
+    return {task: found[task] or some[0] for task, some in arms.items()}
+
+
+def _called(wanted: str, some: Sequence[Group]) -> Group | None:
+    """By its name, else by its model or the signature's beginning."""
+    exact = [row for row in some if row.name == wanted]
+    close = exact or [row for row in some if row.model == wanted or row.signature == wanted]
+    if len(close) > 1:
+        names = ", ".join(repr(row.name) for row in close[:5])
+        raise UsageError(f"--baseline {wanted!r} may be any of {names}: give the whole name")
+    return close[0] if close else None
+
+
+def _pairs(some: Sequence[Group], baseline: Group, question: Question) -> list[Pair]:
+    arms = {row.name: row.arm for row in some}
+    picked = question.baseline is None
+    if len(arms) <= _MOST_ARMS or not picked or question.all_pairs:
+        return compare_arms(arms, baseline.name, question.all_pairs, picked=picked)
+    family = len(arms) * (len(arms) - 1) // 2
+    found = [replace(compare_pair(arms[a], baseline.arm), a=a, b=baseline.name) for a in arms if a != baseline.name]
+    return [replace(pair, p_holm=None if pair.p is None else min(1.0, family * pair.p)) for pair in found]
+
+
+def _sentences(
+    arms: Mapping[str, Sequence[Group]],
+    pairs: Sequence[tuple[str, Pair]],
+    chosen: Mapping[str, Group],
+    question: Question,
+) -> str:
+    """For each task: the result in words, and what so many seeds can show at all."""
+    said = []
+    for task, some in arms.items():
+        own = [pair for where, pair in pairs if where == task]
+        if not own:
+            continue
+        wide = question.all_pairs or question.baseline is None
+        limits = sentence(min(pair.n for pair in own), len(some), wide, all(pair.paired for pair in own))
+        lead = f"{task}: " if len(arms) > 1 else ""
+        said.append(f"{lead}{_result(own, chosen[task], some[0].direction, question)}; {limits}")
+    return "\n".join(f"{one}." for one in said)
+
+
+def _result(own: Sequence[Pair], baseline: Group, direction: str, question: Question) -> str:
+    against = [pair for pair in own if pair.b == baseline.name]
+    shown = [pair for pair in against if pair.p_holm is not None and pair.p_holm <= ALPHA and pair.difference]
+    role = "the best mean" if question.baseline is None else "the baseline"
+    head = f"{baseline.name} ({role})"
+    if not shown:
+        return f"no difference from {head} is shown at {ALPHA} after the correction"
+    ahead = [pair.a for pair in shown if ((pair.difference or 0) > 0) == (direction == "max")]
+    behind = [pair.a for pair in shown if pair.a not in ahead]
+    parts = [f"{_few(ahead)} better"] if ahead else []
+    parts += [f"{_few(behind)} worse"] if behind else []
+    rest = len(against) - len(shown)
+    tail = f", {rest} open" if rest else ""
+    return f"against {head}, after the correction: {' and '.join(parts)}{tail}"
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 6} more" if len(names) > 6 else ""
+    return f"{', '.join(names[:6])}{more} {'is' if len(names) == 1 else 'are'}"
+
+
+def _mixed(bunches: Sequence[Bunch], groups: Sequence[Group]) -> list[str]:
+    """Recipes with several signatures: that they are not averaged, and the keys that differ."""
+    alike: dict[str, list[Bunch]] = {}
+    for one in bunches:
+        alike.setdefault(one.first.info["label"], []).append(one)
+    said = []
+    for label, several in alike.items():
+        if len(several) > 1:
+            keys = differing([compared(one.config) for one in several])
+            why = f"they differ in {', '.join(keys[:8])}{' ...' * (len(keys) > 8)}" if keys else _SAME_CONFIG
+            said.append(f"{label}: {len(several)} signatures, kept apart: {why}")
+    return said
+
+
+_SAME_CONFIG = "the configurations are equal, so the data files had other contents"
+
+
+def _substituted(arms: Mapping[str, Sequence[Group]], chosen: Mapping[str, Group], wanted: str | None) -> list[str]:
+    if wanted is None:
+        return []
+    others = [task for task, some in arms.items() if _called(wanted, some) is None]
+    return [f"{task} has no group {wanted!r}: the best, {chosen[task].name!r}, is its baseline" for task in others]

@@ -1,0 +1,145 @@
+"""What is known of a run without its curves: run.json, and the configuration as flat keys, read when asked for."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import yaml
+
+from dlcli.core.errors import UsageError, nearest
+from dlcli.report.where import ABSENT, Condition, Incomparable
+from dlcli.run import Run
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_OWN = (
+    "id", "verb", "label", "name", "recipe", "task", "model", "seed", "tags", "host", "parent", "parameters", "steps",
+    "seconds", "started", "signature", "receptive_field", "length",
+)  # fmt: skip
+_COMPARED = ("task", "model", "learner", "strategy", "until", "precision")
+"""What a signature is made of: no other key sets two groups apart."""
+_SEEDED = ("seed", "order")
+"""Last words of keys that follow the run's seed."""
+_CLASS = "._target_"
+_HIDDEN = ("_partial_", "scales")
+
+
+def flatten(node: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted keys with their values; lists are values."""
+    if not isinstance(node, Mapping):
+        yield place, node
+        return
+    for key, value in node.items():
+        yield from flatten(value, f"{place}.{key}" if place else str(key))
+
+
+def read_config(run: Run) -> dict[str, Any]:
+    """config.yaml as flat keys; nothing where it is missing or damaged."""
+    try:
+        text = (run.path / "config.yaml").read_text(encoding="utf-8")
+        plain = yaml.load(text, Loader=_Loader)
+    except (OSError, ValueError, yaml.YAMLError, RecursionError):
+        return {}
+    return dict(flatten(plain)) if isinstance(plain, Mapping) else {}
+
+
+class Facts:
+    """One run, asked by key: `model.hidden`, or a short form such as `hidden`, `lr`, `optimiser`."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        return read_config(self.run)
+
+    def __call__(self, key: str) -> Any:
+        """The value of a key, or ABSENT.
+
+        Raises:
+            UsageError: the short form stands for several keys.
+        """
+        if key == "status":
+            return self.run.status
+        own = "tags" if key == "tag" else key
+        if own in _OWN and own in self.run.info:
+            return self.run.info[own]
+        for name in (key, key + _CLASS):
+            if name in self.config:
+                return _value(name, self.config)
+        return self._short(key)
+
+    def _short(self, key: str) -> Any:
+        ends = (f".{key}", f".{key}{_CLASS}")
+        found = [name for name in self.config if name.endswith(ends)]
+        if len(found) > 1:
+            raise UsageError(f"{key} may be any of {', '.join(found[:6])}: give the whole key")
+        return _value(found[0], self.config) if found else ABSENT
+
+    def keys(self) -> Iterable[str]:
+        return ("status", "tag", *_OWN, *(name.removesuffix(_CLASS) for name in self.config))
+
+
+def _value(name: str, config: Mapping[str, Any]) -> Any:
+    value = config[name]
+    return str(value).rpartition(".")[2] if name.endswith(_CLASS) else value
+
+
+def having(found: Sequence[Run], condition: Condition) -> list[Run]:
+    """The runs that a condition holds of.
+
+    Raises:
+        UsageError: it asks for a key that no run has, or for an order where there is none.
+    """
+    known = [Facts(run) for run in found]
+    kept, trouble = [], None
+    for facts in known:
+        try:
+            if condition.holds(facts):
+                kept.append(facts.run)
+        except Incomparable as error:
+            trouble = error
+    _check_keys(condition, known)
+    if trouble and not kept:
+        raise UsageError(f"--where {condition.text!r}: {trouble}")
+    return kept
+
+
+def _check_keys(condition: Condition, known: Sequence[Facts]) -> None:
+    for key in condition.keys:
+        if known and all(facts(key) is ABSENT for facts in known):
+            names = {name for facts in known for name in facts.keys()}  # noqa: SIM118 - no mapping
+            short = {name.rpartition(".")[2] for name in names}
+            raise UsageError(f"--where {condition.text!r}: no run has {key!r}{nearest(key, names | short)}")
+
+
+def compared(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys that can set two groups apart, classes by their short names."""
+    return {
+        name.removesuffix(_CLASS): _value(name, config)
+        for name in config
+        if name.partition(".")[0] in _COMPARED
+        and name.rpartition(".")[2] not in (*_SEEDED, *_HIDDEN)
+        and name not in ("task._target_", "model._target_")
+    }
+
+
+def differing(configs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Keys that have several values among the configurations that have them, in the order they come up."""
+    values: dict[str, set[str]] = {}
+    for config in configs:
+        for name, value in config.items():
+            values.setdefault(name, set()).add(repr(value))
+    return [name for name, different in values.items() if len(different) > 1]
+
+
+def short_names(names: Sequence[str]) -> dict[str, str]:
+    """Each key by its last words, as few as tell it from the others."""
+    found = {}
+    for name in names:
+        parts = name.split(".")
+        for count in range(1, len(parts) + 1):
+            short = ".".join(parts[-count:])
+            if sum(other == short or other.endswith(f".{short}") for other in names) == 1:
+                break
+        found[name] = short
+    return found

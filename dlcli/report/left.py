@@ -1,0 +1,30 @@
+"""A run that does not count in a comparison, and why."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from dlcli.run import Run
+
+
+@dataclass(frozen=True)
+class Left:
+    """Args: what names the run, and the reason in words; a directory that is no whole run has only its path."""
+
+    path: str
+    reason: str
+    id: str | None = None
+    name: str | None = None
+    seed: int | None = None
+    status: str = "damaged"
+
+    @classmethod
+    def of(cls, run: Run, reason: str) -> "Left":
+        return cls(str(run.path), reason, run.id, run.info.get("name"), run.info.get("seed"), run.status)
+
+    @classmethod
+    def damaged(cls, path: Path, reason: str) -> "Left":
+        return cls(str(path), reason)
+
+    def plain(self) -> dict[str, Any]:
+        return asdict(self)

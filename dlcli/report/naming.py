@@ -1,0 +1,30 @@
+"""Names that tell things apart, and text that stays on one line."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dlcli.report.facts import differing
+
+
+def apart(names: Sequence[str], keys: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Equal names followed by the keys that differ among them: `tcn hidden=8`."""
+    alike: dict[str, list[Mapping[str, Any]]] = {}
+    for name, own in zip(names, keys, strict=True):
+        alike.setdefault(name, []).append(own)
+    telling = {name: differing(found) for name, found in alike.items()}
+    return [
+        " ".join([name, *(f"{key}={own[key]}" for key in telling[name] if key in own)])
+        for name, own in zip(names, keys, strict=True)
+    ]
+
+
+def unique(names: Sequence[str], marks: Sequence[str]) -> list[str]:
+    """Names that are equal still, with the beginning of a mark that is not."""
+    repeated = Counter(names)
+    return [f"{name} #{mark[:6]}" if repeated[name] > 1 else name for name, mark in zip(names, marks, strict=True)]
+
+
+def one_line(text: str) -> str:
+    """Text without line breaks and control characters, which move cursors and break tables."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)

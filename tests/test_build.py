@@ -1,0 +1,167 @@
+"""From configurations to objects: factories, signatures, budgets, devices."""
+
+import sys
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from dlcli import build, compose
+from dlcli.core.errors import Missing, UsageError
+
+CPU = torch.device("cpu")
+
+
+def config(*words):
+    (point,) = compose.expand("train", ["tcn", "model.channels=[4,4]", *words])
+    return build.settle_budget(point.resolved())
+
+
+def signature(*words):
+    (point,) = compose.expand("train", ["tcn", "model.channels=[4,4]", *words])
+    plain = build.settle_budget(point.resolved(seed=0))
+    return build.signature(build.core(plain), plain["until"])
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["seed=7", "eval_every=3", "log_every=1", "checkpoint_every=9", "patience=2", "threads=2", "device=cpu", "wall=9"],
+)  # fmt: skip
+def test_what_changes_nothing_about_the_experiment_keeps_the_signature(word):
+    assert signature(word) == signature()
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["lr=0.5", "clip=2", "batch=7", "model.kernel_size=3", "steps=5", "precision=bfloat16", "optimiser=sgd",
+     "schedule=cosine", "learner.players.model.accumulate=2"],
+)  # fmt: skip
+def test_what_changes_the_experiment_changes_the_signature(word):
+    assert signature(word) != signature()
+
+
+def test_a_data_file_counts_by_its_content_not_by_its_name(tmp_path):
+    files = [tmp_path / name for name in ("one.npz", "copy.npz", "other.npz")]
+    for file, shift in zip(files, (0, 0, 1), strict=True):
+        np.savez(file, x=np.arange(40.0).reshape(20, 2) + shift, y=np.arange(20) % 2)
+    one, copy, other = (build.core(config("task=npz", f"task.path={file}")) for file in files)
+    assert one == copy
+    assert one != other
+
+
+def test_a_budget_is_the_same_experiment_as_the_width_it_means():
+    given = config("model.channels=[25,25,25]", "budget=20000")
+    assert abs(build.build(given, CPU).parameters - 20_000) <= 400
+    width = ",".join(map(str, given["model"]["channels"]))
+    assert build.core(given) == build.core(config(f"model.channels=[{width}]"))
+
+
+def test_a_model_without_a_width_to_scale_takes_no_budget():
+    plain = config() | {"budget": 9000}
+    with pytest.raises(UsageError, match="scales"):
+        build.settle_budget(plain)
+
+
+@pytest.mark.parametrize("target", [20_000, 70_000, 500_000])
+def test_lists_of_widths_keep_their_proportions_under_a_budget(target):
+    (point,) = compose.expand("train", ["tcn", "model.channels=[10,20,20,40]", f"budget={target}"])
+    channels = build.settle_budget(point.resolved())["model"]["channels"]
+    assert len(channels) == 4
+    assert channels[3] >= channels[2] >= channels[0]
+    assert channels[3] / channels[0] == pytest.approx(4, rel=0.35)
+
+
+def test_initial_weights_are_a_function_of_the_seed_alone():
+    torch.manual_seed(123)
+    before = torch.get_rng_state()
+    one = build.build(config("seed=5"), CPU).model
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(456)
+    same, other = build.build(config("seed=5"), CPU).model, build.build(config("seed=6"), CPU).model
+    pairs = list(zip(one.parameters(), same.parameters(), other.parameters(), strict=True))
+    assert all(torch.equal(a, b) for a, b, _ in pairs)
+    assert not all(torch.equal(a, c) for a, _, c in pairs)
+
+
+def test_the_trial_batch_leaves_the_model_in_training_mode():
+    assert build.build(config(), CPU).model.training
+
+
+def test_parameters_that_are_shared_count_once():
+    model = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
+    model[1].weight = model[0].weight
+    model[1].bias.requires_grad_(False)
+    assert build.count(model) == 9 + 3
+
+
+@pytest.mark.parametrize("name", ["tpu", "cuda:99", "", "meta:x"])
+def test_a_device_that_is_not_here_is_named(name):
+    with pytest.raises(UsageError, match=repr(name)):
+        build.choose_device(name)
+    assert build.choose_device("cpu") == CPU
+
+
+PLUGIN = """
+import torch
+from torch import nn
+
+class Mine(nn.Module):
+    def __init__(self, spec, *, hidden):
+        super().__init__()
+        if hidden > 9:
+            raise KeyError("hidden")
+        self.layer = nn.Linear(spec.inputs[0].width, spec.target.width * hidden)
+    def forward(self, x):
+        return self.layer(x.mean(2))
+
+class Flat(nn.Flatten):
+    def __init__(self, spec, *, hidden):
+        super().__init__(hidden)
+
+class NotAModel:
+    def __init__(self, spec, *, hidden):
+        pass
+
+"""
+
+
+@pytest.fixture
+def plugin(tmp_path, monkeypatch):
+    (tmp_path / "mymodels.py").write_text(PLUGIN)
+    (tmp_path / "needy.py").write_text("import package_that_is_not_there\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield lambda target, **more: config("plugins=[mymodels,needy]") | {"model": {"_target_": target, **more}}
+    sys.modules.pop("mymodels", None)
+
+
+def test_a_plugin_s_class_is_built(plugin):
+    assert build.build(plugin("mymodels.Mine", hidden=1), CPU).parameters == 20
+
+
+@pytest.mark.parametrize(
+    ("target", "hidden", "told"),
+    [
+        ("mymodels.Flat", 2, "Flat does not fit SequentialDigits"),
+        ("mymodels.Mine", 10, "hidden"),
+        ("mymodels.NotAModel", 1, "is no module"),
+        ("mymodels.Nothing", 1, "has no Nothing"),
+        ("other.Mine", 1, "may point into"),
+        ("mymodelsx.Mine", 1, "may point into"),
+    ],
+)
+def test_what_is_wrong_in_a_plugin_is_told(plugin, target, hidden, told):
+    with pytest.raises(UsageError, match=told):
+        build.build(plugin(target, hidden=hidden), CPU)
+
+
+def test_a_package_that_a_plugin_needs_is_named(plugin):
+    with pytest.raises(Missing, match="pip install package_that_is_not_there"):
+        build.build(plugin("needy.Mine"), CPU)
+
+
+@pytest.mark.parametrize("node", [None, 3, [], {}, {"channels": [1]}, "tcn"])
+def test_a_node_without_a_class_is_told(node):
+    with pytest.raises(UsageError, match="model names no class"):
+        build.build(config() | {"model": node}, CPU)

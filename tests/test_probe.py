@@ -1,0 +1,216 @@
+"""The probe: what it answers is kept, and what it takes apart is not the run."""
+
+import json
+import os
+import subprocess
+
+import pytest
+import torch
+
+from dlcli import environment, probe
+from dlcli.core.executor import Executor, Job, Report
+from dlcli.core.learner import Row
+from dlcli.core.spec import Real, Spec
+from dlcli.core.task import Batch, Goal, Metrics, Score
+from dlcli.launch import InProcess
+
+
+class Clock:
+    """A clock that only learners move."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def perf_counter(self):
+        return self.now
+
+
+class Timed:
+    """A learner whose step takes, by the clock, so many seconds with so many threads."""
+
+    counters = ("samples", "batches")
+    model = None
+
+    def __init__(self, clock, seconds):
+        self.clock, self.seconds, self.steps = clock, seconds, 0
+
+    def step(self):
+        self.steps += 1
+        self.clock.now += self.seconds[torch.get_num_threads()]
+        return Row({}, {"samples": 8, "batches": 2})
+
+    def state_dict(self):
+        return {}
+
+    def load_state_dict(self, state):
+        return None
+
+
+@pytest.fixture
+def clock(monkeypatch, tmp_path):
+    """The clock, four cores, an empty cache; the number of threads is given back."""
+    clock, before = Clock(), torch.get_num_threads()
+    monkeypatch.setattr(probe.time, "perf_counter", clock.perf_counter)
+    monkeypatch.setattr(probe, "available_cores", lambda: 4)
+    monkeypatch.setattr(probe, "user_cache_path", lambda name: tmp_path / name)
+    yield clock
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "best"),
+    [
+        ({1: 1.0, 2: 0.5, 4: 0.3}, 4),
+        ({1: 1.0, 2: 0.5, 4: 0.6}, 2),
+        ({1: 1.0, 2: 0.95, 4: 3.5}, 1),  # a tenth is the least
+        ({1: 1.0, 2: 2.0, 4: 4.0}, 1),
+    ],
+)
+def test_the_fastest_number_of_threads_wins_when_it_is_worth_it(seconds, best, clock):
+    assert probe.best_threads("signature", lambda: Timed(clock, seconds)) == best
+
+
+def test_it_is_asked_once_for_a_machine_and_a_signature(clock, tmp_path):
+    asked = []
+
+    def make():
+        asked.append(1)
+        return Timed(clock, {1: 1.0, 2: 0.1, 4: 0.5})
+
+    assert [probe.best_threads(name, make) for name in ("a", "a", "b", "a")] == [2, 2, 2, 2]
+    assert len(asked) == 2
+    assert list(json.loads((tmp_path / "dlcli" / "threads.json").read_text()).values()) == [2, 2]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "3", '{"a": null}', '{"a": "x"}', '{"a": 0}', "\x00"])
+def test_a_damaged_cache_only_costs_the_probe(text, clock, tmp_path):
+    (tmp_path / "dlcli").mkdir()
+    (tmp_path / "dlcli" / "threads.json").write_text(text)
+    assert probe.best_threads("a", lambda: Timed(clock, {1: 1.0, 2: 0.1, 4: 0.5})) == 2
+
+
+def test_an_answer_that_could_not_be_is_asked_again(clock, tmp_path):
+    probe.best_threads("a", lambda: Timed(clock, {1: 1.0, 2: 0.1, 4: 0.5}))
+    path = tmp_path / "dlcli" / "threads.json"
+    path.write_text(json.dumps(dict.fromkeys(json.loads(path.read_text()), -1)))
+    assert probe.best_threads("a", lambda: Timed(clock, {1: 1.0, 2: 0.5, 4: 0.1})) == 4
+
+
+def test_a_cache_that_cannot_be_written_does_no_harm(clock, tmp_path):
+    (tmp_path / "dlcli").write_text("a file")
+    assert probe.best_threads("a", lambda: Timed(clock, {1: 1.0, 2: 0.1, 4: 0.5})) == 2
+
+
+def test_one_core_needs_no_probe(clock, monkeypatch):
+    monkeypatch.setattr(probe, "available_cores", lambda: 1)
+    assert probe.best_threads("a", lambda: 1 / 0) == 1
+
+
+def test_a_slow_learner_is_not_asked_for_long(clock):
+    learner = Timed(clock, {1: 10.0, 2: 10.0})
+    probe.seconds_a_step(learner, [1, 2])
+    assert learner.steps == 1 + 2 * (1 + probe._STEPS)
+
+
+class Three:
+    """A task of ten training batches whose scoring takes, by the clock, three seconds."""
+
+    spec, main, fitted = Spec((Real((1,)),), Real((1,))), Goal("mse", "min"), {}
+
+    def __init__(self, clock):
+        self.clock = clock
+
+    def size(self, split):
+        return 10 if split == "train" else 1
+
+    def batch(self, split, index):
+        x = torch.zeros(1, 1)
+        return Batch((x,), x, torch.ones(1) > 0, index, 0, torch.zeros(1, dtype=torch.int64))
+
+    def loss(self, model, batch, carry=None):
+        raise NotImplementedError
+
+    def metrics(self, model, batch, carry=None):
+        self.clock.now += 3.0
+        return Metrics({"mse": Score(torch.zeros(1), torch.ones(1))})
+
+    def summary(self, means):
+        return {}
+
+    def to(self, device):
+        return self
+
+
+class Modelled(Timed):
+    model = torch.nn.Identity()
+
+
+@pytest.mark.parametrize(
+    ("stops", "eval_every", "steps", "seconds"),
+    [
+        ([("steps", 100)], 10, 100, 100 * (0.5 + 3 / 10) + 6),
+        ([("steps", 100)], None, 100, 100 * (0.5 + 3 / 5) + 6),  # an epoch is five steps of two batches
+        ([("samples", 84)], 10, 11, 84 / 8 * (0.5 + 3 / 10) + 6),
+        ([("steps", 100), ("samples", 80)], 10, 10, 10 * (0.5 + 3 / 10) + 6),
+        ([("seconds", 20)], 10, None, 20),
+        ([("seconds", 20), ("steps", 100)], 10, 100, 20),
+    ],
+)
+def test_an_estimate_is_steps_and_scorings(stops, eval_every, steps, seconds, clock):
+    torch.set_num_threads(1)
+    found = probe.estimate(Modelled(clock, {1: 0.5}), Three(clock), stops, eval_every)
+    assert found["steps"] == steps
+    assert found["milliseconds_a_step"] == pytest.approx(500)
+    assert found["seconds"] == pytest.approx(seconds)
+
+
+def test_jobs_are_done_in_the_order_they_were_submitted():
+    done = []
+
+    def perform(job):
+        done.append(job.overrides)
+        return Report(0, run=job.overrides[0])
+
+    executor = InProcess(perform)
+    assert isinstance(executor, Executor)
+    numbers = [executor.submit(Job("train", (name,))) for name in "cab"]
+    assert done == []
+    assert [executor.wait() for _ in range(3)] == [
+        (n, Report(0, run=name)) for n, name in zip(numbers, "cab", strict=True)
+    ]
+    assert done == [("c",), ("a",), ("b",)]
+    with pytest.raises(IndexError):
+        executor.wait()
+    assert len(executor.workers()) == 1
+
+
+def test_the_environment_is_plain_values():
+    facts, patch = environment.describe("cpu", 1)
+    assert json.loads(json.dumps(facts)) == facts
+    assert facts["packages"]["torch"] == torch.__version__
+    assert facts["cores"] == len(os.sched_getaffinity(0))
+    assert facts["dirty"] is bool(patch)
+
+
+def test_another_projects_commit_is_not_ours(tmp_path, monkeypatch):
+    """dlcli installed below somebody's repository: that repository's commit says nothing of our code."""
+    code = tmp_path / ".venv" / "dlcli" / "environment.py"
+    code.parent.mkdir(parents=True)
+    code.write_text("")
+    (tmp_path / ".gitignore").write_text(".venv\n")
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b.c"]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "theirs"]):
+        try:
+            subprocess.run([*git, *words], check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            pytest.skip(f"no git here: {error}")
+    monkeypatch.setattr(environment, "__file__", str(code))
+    facts, patch = environment.describe("cpu", 1)
+    assert (facts["commit"], facts["dirty"], patch) == (None, False, "")
+    subprocess.run([*git, "add", "-f", str(code)], check=True)
+    subprocess.run([*git, "commit", "-qm", "ours"], check=True)
+    code.write_text("changed = True\n")
+    facts, patch = environment.describe("cpu", 1)
+    assert len(facts["commit"]) == 40
+    assert facts["dirty"]
+    assert "+changed = True" in patch

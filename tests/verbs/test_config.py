@@ -1,0 +1,49 @@
+"""`dlcli config`: the resolved configuration, with where each value came from."""
+
+import json
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from dlcli import compose
+from dlcli.cli import app
+
+
+def config(*words):
+    result = CliRunner().invoke(app, ["config", *words])
+    assert result.exit_code == 0, result.stderr
+    return result.stdout
+
+
+def line(text, start):
+    (found,) = [line for line in text.splitlines() if line.strip().startswith(start)]
+    return found
+
+
+@pytest.mark.parametrize("words", [(), ("gru", "seed=3"), ("adding_tcn", "until={updates: 3}", "clip=null")])
+def test_what_is_printed_is_the_configuration(words):
+    (point,) = compose.expand("train", words)
+    assert yaml.safe_load(config(*words).replace("1e-08", "1.0e-08")) == point.resolved()
+    assert json.loads(config(*words, "--json")) == point.resolved()
+
+
+def test_every_value_has_its_source(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "conf/model").mkdir(parents=True)
+    (tmp_path / "conf/model/mine.yaml").write_text("_target_: dlcli.models.sequence.tcn.TCN\nchannels: [3]\n")
+    text = config("gru", "seed=3", "lr=0.25", "steps=7", "model.hidden=9", "until.updates=4")
+    assert line(text, "hidden: 9").endswith("# command line")
+    assert line(text, "lr: 0.25").endswith("# command line")
+    assert line(text, "steps: 7").endswith("# command line")
+    assert line(text, "updates: 4").endswith("# command line")
+    assert line(text, "clip:").endswith("# dlcli: conf/experiment/train/gru.yaml")
+    assert line(text, "layers:").endswith("# dlcli: conf/model/gru.yaml")
+    assert line(text, "betas:").endswith("# dlcli: conf/optimiser/adam.yaml")
+    assert line(config("task=adding", "model=mine"), "channels:").endswith("# conf/model/mine.yaml")
+    bare = [row for row in text.splitlines() if not row.rstrip().endswith(":") and "#" not in row]
+    assert bare == []
+
+
+def test_several_points_are_printed_one_after_the_other():
+    assert config("model=tcn,gru").count("\nseed: 0") == 2
