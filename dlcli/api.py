@@ -65,7 +65,7 @@ def train(
         UsageError: something is wrong with the words or the data.
     """
     from dlcli import compose
-    from dlcli.verbs.train import Options
+    from dlcli.verbs.options import Options
     from dlcli.verbs.train import train as one
 
     every = [*words, *_written(settings)]
@@ -86,7 +86,7 @@ def evaluate(
 ) -> dict[str, dict[str, float]]:
     """Score a run as `dlcli eval RUN WORDS` does: {split: {metric: value}}."""
     from dlcli.verbs.eval import score
-    from dlcli.verbs.train import Options
+    from dlcli.verbs.options import Options
 
     selector = str(run.path) if isinstance(run, directory.Run) else run
     table = Path(predictions) if predictions is not None else None

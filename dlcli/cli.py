@@ -66,7 +66,7 @@ app = typer.Typer(
     help="The laboratory that settles by measurement which deep learning model is best for a problem.",
 )
 list_app = typer.Typer(no_args_is_help=True, help="List models, tasks, recipes or runs, one line each.")
-compare_app = typer.Typer(no_args_is_help=True, help="Compare finished runs.")
+compare_app = typer.Typer(no_args_is_help=True, help="Compare runs, their configurations, or models.")
 data_app = typer.Typer(no_args_is_help=True, help="List, fetch and verify the data sets that tasks read.")
 app.add_typer(list_app, name="list")
 app.add_typer(compare_app, name="compare")
@@ -120,7 +120,7 @@ def train(
 ) -> int:
     """Train a model on a task; `dlcli train model=tcn` needs nothing else."""
     from dlcli.verbs import many
-    from dlcli.verbs.train import Options
+    from dlcli.verbs.options import Options
 
     options = Options(
         out, name, tuple(tag or ()), progress, quiet, tuple(config_dir or ()), tuple(sys.argv[1:]),
@@ -144,7 +144,7 @@ def evaluate(
 ) -> int:
     """Score the best checkpoint of a run, on its test data or on others (task.path=new.csv)."""
     from dlcli.verbs import eval as verb
-    from dlcli.verbs.train import Options
+    from dlcli.verbs.options import Options
 
     options = Options(out, name, tuple(tag or ()), argv=tuple(sys.argv[1:]))
     return verb.main(run, words or [], options, split, predictions, as_json)
@@ -154,13 +154,14 @@ def evaluate(
 def show(
     run: Selector,
     metric: Annotated[str | None, typer.Option(help="The curve to draw; the main metric by default.")] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it as a page.")] = None,
     out: Out = _OUT,
     as_json: Json = False,
 ) -> int:
     """Show a run: configuration, status, scores, and a curve."""
     from dlcli.verbs import show as verb
 
-    return verb.main(run, out, metric, as_json)
+    return verb.main(run, out, metric, as_json, html)
 
 
 @app.command(context_settings=_WORDS_FIRST)
@@ -219,14 +220,62 @@ def compare_runs(
     selectors: Selectors = None,
     metric: Annotated[str | None, typer.Option(help="What is compared; the task's main metric by default.")] = None,
     split: Annotated[str, typer.Option(help="Whose score: test or valid.")] = "test",
+    where: Annotated[
+        list[str] | None, typer.Option(metavar="CONDITION", help="'task=adding and model.hidden>20'.")
+    ] = None,
+    since: Annotated[str | None, typer.Option(help="Started within 30min, 2h, 3d, or since 2026-11-20.")] = None,
+    status: Annotated[str | None, typer.Option(help="completed, failed, lost ...; several with commas.")] = None,
+    baseline: Annotated[
+        str | None, typer.Option(metavar="GROUP", help="The group others are compared with; the best by default.")
+    ] = None,
+    all_pairs: Annotated[bool, typer.Option("--all-pairs", help="Every pair, not only those with it.")] = False,
+    interval: Annotated[str, typer.Option(help="auto (t below 20 seeds), t or bca.")] = "auto",
+    x: Annotated[str | None, typer.Option("--x", metavar="COUNTER", help="What curves and costs go by.")] = None,
+    precision: Annotated[int, typer.Option(help="Significant digits.")] = 4,
+    sort: Annotated[str | None, typer.Option(metavar="COLUMN", help="By a column; -COLUMN from above.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Only so many groups.")] = None,
+    plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Curves as .png, .svg or .pdf.")] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="A page: tables, curves, intervals.")] = None,
     out: Out = _OUT,
     as_json: Json = False,
     as_csv: Csv = False,
+    as_md: Annotated[bool, typer.Option("--md", help="Write only Markdown to standard output.")] = False,
+    as_latex: Annotated[bool, typer.Option("--latex", help="Write only LaTeX to standard output.")] = False,
 ) -> int:
-    """One row a group of runs that differ only in the seed."""
+    """One row a group of runs that differ only in the seed, with intervals and a test of the differences."""
     from dlcli.verbs import compare as verb
 
-    return verb.main(selectors or [], out, metric, split, as_json, as_csv)
+    form = verb.form_of({"json": as_json, "csv": as_csv, "md": as_md, "latex": as_latex})
+    choice = verb.Choice(selectors or [], out, where or [], since, status)
+    question = verb.question(metric, split, baseline, all_pairs, interval, x)
+    return verb.main(choice, question, verb.Output(form, precision, sort, limit, plot, html))
+
+
+@compare_app.command("configs")
+def compare_configs(
+    a: Selector,
+    b: Selector,
+    out: Out = _OUT,
+    as_json: Json = False,
+) -> int:
+    """Where two runs differ: configuration, environment, code, data and scores."""
+    from dlcli.verbs import compare_configs as verb
+
+    return verb.main(a, b, out, as_json)
+
+
+@compare_app.command("models", context_settings=_WORDS_FIRST)
+def compare_models(
+    words: Words = None,
+    config_dir: ConfigDirs = None,
+    smoke: Annotated[bool, typer.Option("--smoke", help="The recipes' own one-second versions.")] = False,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> int:
+    """Parameters, multiply-adds and milliseconds a step of models on a task, without training."""
+    from dlcli.verbs import compare_models as verb
+
+    return verb.main(words or [], config_dir or [], smoke, as_json, as_csv)
 
 
 @data_app.command("list")

@@ -1,28 +1,25 @@
 """The loop over steps. It knows no model, task, learner or verb by name."""
 
-import io
 import math
-import pickle
 import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from types import FrameType
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
-from dlcli.core.errors import Mismatch, Missing, UsageError, nearest
+from dlcli.checkpoint import best_step, read_last, to_bytes
+from dlcli.core.errors import Mismatch, UsageError, nearest
 from dlcli.core.leaf import encode
 from dlcli.core.learner import Learner, Leaves
 from dlcli.core.scoring import score as evaluate
 from dlcli.core.task import Task
 from dlcli.run import Run
+from dlcli.signals import Signals
 
-__all__ = ["Ending", "Plan", "Signals", "Watcher", "evaluate", "fit", "limits", "read_checkpoint", "read_last"]
+__all__ = ["Ending", "Plan", "Watcher", "evaluate", "fit", "limits"]
 
 _TICK = 0.1  # seconds between two looks of the watcher
 
@@ -66,32 +63,6 @@ class Watcher(Protocol):
 
     def scored(self, step: int, split: str, means: Mapping[str, float], best: bool) -> None:
         """After a scoring; `best` when it is the best so far."""
-
-
-class Signals:
-    """SIGINT, SIGTERM and SIGUSR1 as a flag that the loop looks at; a second SIGINT interrupts at once."""
-
-    def __init__(self) -> None:
-        self.received: int | None = None
-
-    @contextmanager
-    def caught(self) -> Iterator["Signals"]:
-        """Catch them inside the block, where handlers may be set (the main thread)."""
-        wanted = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
-        try:
-            before = {number: signal.signal(number, self._receive) for number in wanted}
-        except ValueError:
-            before = {}
-        try:
-            yield self
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _receive(self, number: int, frame: FrameType | None) -> None:
-        if number == signal.SIGINT and self.received == signal.SIGINT:
-            raise KeyboardInterrupt
-        self.received = number
 
 
 @dataclass
@@ -274,7 +245,7 @@ class _Fit:
             "lengths": self.run.lengths(),
             **{name: value for name, value in vars(self.state).items() if name != "latest"},
         }
-        self.run.checkpoint("last", _bytes(state))
+        self.run.checkpoint("last", to_bytes(state))
         self.run.drop_aside("best")
 
     def _save_best(self, model: nn.Module) -> None:
@@ -286,7 +257,7 @@ class _Fit:
             "fitted": dict(self.task.fitted),
         }
         self.run.set_aside("best")
-        self.run.checkpoint("best", _bytes(state))
+        self.run.checkpoint("best", to_bytes(state))
 
     def _restore(self) -> None:
         saved = read_last(self.run)
@@ -309,56 +280,11 @@ class _Fit:
         """The best.pt that last.pt knows: a kill, or the end of a shorter run, may have left a newer one."""
         path = self.run.checkpoint_path("best")
         for kept in (path, self.run.checkpoint_path("best_before")):
-            if kept.exists() and _best_step(kept, self.run) == self.state.best_step:
+            if kept.exists() and best_step(kept, self.run) == self.state.best_step:
                 kept.replace(path)
                 return
         path.unlink(missing_ok=True)
         self.state.best, self.state.best_step = None, -1
-
-
-def read_last(run: Run) -> dict[str, Any] | None:
-    """The last checkpoint of a run, None where there is none yet.
-
-    Raises:
-        UsageError: it cannot be read, or is another run's.
-    """
-    path = run.checkpoint_path("last")
-    return _own(path, run, "learner", "lengths", "step", "counters") if path.exists() else None
-
-
-def _best_step(path: Path, run: Run) -> int:
-    return _own(path, run, "model", "step")["step"]
-
-
-def _own(path: Path, run: Run, *keys: str) -> dict[str, Any]:
-    saved = read_checkpoint(path)
-    missing = [key for key in ("run", *keys) if key not in saved]
-    if missing:
-        raise Mismatch(f"{path} is not a checkpoint of a run: it has no {', '.join(missing)}")
-    if saved["run"] != run.id:
-        raise Mismatch(f"{path} belongs to run {saved['run']}, not to {run.id}")
-    return saved
-
-
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """The tensors and plain scalars of a checkpoint, on the CPU.
-
-    Raises:
-        Missing: there is none.
-        UsageError: it is truncated, damaged, or holds anything else than tensors and plain scalars.
-    """
-    try:
-        saved = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise Missing(f"{path} is missing: the run has no such checkpoint yet") from None
-    except pickle.UnpicklingError:
-        raise UsageError(f"{path} holds something else than tensors and plain values; it was not loaded") from None
-    except Exception as error:  # noqa: BLE001 - whatever a damaged file makes the reader trip over
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
-        raise UsageError(f"{path} cannot be read: truncated or damaged ({reason})") from None
-    if not isinstance(saved, dict):
-        raise Mismatch(f"{path} is not a checkpoint of a run: it holds a {type(saved).__name__}")
-    return saved
 
 
 def limits(until: Mapping[str, int | float], learner: Learner, task: Task) -> list[tuple[str, int | float]]:
@@ -394,9 +320,3 @@ def _check_finite(model: nn.Module) -> None:
     sound += [~value.isnan().any() for value in model.buffers() if value.numel()]
     if sound and not bool(torch.stack(sound).all()):
         raise _Diverged("a parameter is not finite")
-
-
-def _bytes(state: Mapping[str, Any]) -> bytes:
-    buffer = io.BytesIO()
-    torch.save(dict(state), buffer)
-    return buffer.getvalue()

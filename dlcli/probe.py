@@ -15,7 +15,7 @@ from platformdirs import user_cache_path
 from dlcli.core.learner import Learner
 from dlcli.core.scoring import score
 from dlcli.core.task import Task
-from dlcli.run import replace_file
+from dlcli.disk import replace_file
 
 _STEPS = 5
 _ROUNDS = 5

@@ -1,23 +1,22 @@
 """A run directory as an object. Files that grow are only appended to; the others are replaced whole."""
 
 import contextlib
-import fcntl
 import json
 import os
 import random
 import shutil
 import socket
 import string
-import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO
 
+from dlcli.disk import Lock, replace_file
+
 SCHEMA = 1
 _CUT_BACK = ("metrics.csv", "timing.csv")
 _WORDS = ("id", "verb", "label", "status", "started", "host")
-_TRIES, _PAUSE = 10, 0.02  # for the lock: somebody may be looking whether it is held
 _METRICS_HEADER = "step,split,metric,value\n"
 _TIMING_HEADER = "step,seconds,counter,value\n"
 
@@ -41,7 +40,7 @@ class Run:
         self.info = info
         self.error: BaseException | None = None
         self._files: dict[str, TextIO] = {}
-        self._lock: int | None = None
+        self._lock = Lock(path / ".lock")
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}, {self.status})"
@@ -104,22 +103,9 @@ class Run:
     def status(self) -> str:
         """running, completed, failed, diverged, stopped, preempted; lost when its process is gone."""
         status = self.info["status"]
-        if status == "running" and self._lock is None and self.info["host"] == socket.gethostname():
-            return status if self._is_locked() else "lost"
+        if status == "running" and not self._lock.mine and self.info["host"] == socket.gethostname():
+            return status if self._lock.held() else "lost"
         return status
-
-    def _is_locked(self) -> bool:
-        try:
-            handle = os.open(self.path / ".lock", os.O_RDWR)
-        except OSError:
-            return False
-        try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError:
-            return True
-        finally:
-            os.close(handle)
-        return False
 
     def lock(self) -> None:
         """Hold the run until `close`; the system lets go when the process dies.
@@ -127,14 +113,9 @@ class Run:
         Raises:
             Busy: a living process has it.
         """
-        if self._lock is not None:
-            return
-        handle = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
-        if not _locked(handle):
-            os.close(handle)
+        if not self._lock.take():
             info = Run.open(self.path).info
             raise Busy(f"run {self.id} is being written by process {info['pid']} on {info['host']}")
-        self._lock = handle
 
     def save(self) -> None:
         """Write run.json."""
@@ -251,9 +232,7 @@ class Run:
             with contextlib.suppress(OSError):
                 file.close()
         self._files.clear()
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        self._lock.release()
 
     def metrics(self) -> list[tuple[int, str, str, float]]:
         """metrics.csv as (step, split, metric, value); a last line that was cut short is left out."""
@@ -276,26 +255,6 @@ class Run:
         return self._files[name]
 
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all: side file, fsync, rename."""
-    side = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with side.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        side.replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            side.unlink()
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
 def _check(info: Any, path: Path) -> None:
     """What run.json must hold, so that lists can rely on it.
 
@@ -316,17 +275,6 @@ def _check(info: Any, path: Path) -> None:
         datetime.fromisoformat(info["started"])
     except ValueError as error:
         raise ValueError(f"{place} is damaged: started: {error}") from None
-
-
-def _locked(handle: int) -> bool:
-    for _ in range(_TRIES):
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            time.sleep(_PAUSE)
-        else:
-            return True
-    return False
 
 
 def _reserve(parent: Path) -> tuple[Path, str]:

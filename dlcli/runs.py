@@ -9,7 +9,6 @@ from pathlib import Path
 from dlcli.core.errors import Missing, UsageError, nearest
 from dlcli.run import Run
 
-
 Trouble = Callable[[Path, str], None]
 """Told of directories that look like runs and cannot be read as such."""
 

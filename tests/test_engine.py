@@ -12,16 +12,18 @@ import pytest
 import torch
 from torch import nn
 
+from dlcli.checkpoint import read_checkpoint
 from dlcli.core.errors import Mismatch, Missing, UsageError
 from dlcli.core.learner import Row, Rows, Text
 from dlcli.core.scoring import score
 from dlcli.core.task import Loss
-from dlcli.engine import Plan, Signals, fit, limits, read_checkpoint
+from dlcli.engine import Plan, fit, limits
 from dlcli.learners.gradient import Gradient
 from dlcli.learners.player import Player
 from dlcli.learners.schedule import Constant
 from dlcli.objectives.supervised import Supervised
 from dlcli.run import Run
+from dlcli.signals import Signals
 from dlcli.tasks.adding import Adding
 
 SIZES = {"length": 5, "train": 40, "valid": 24, "test": 8, "batch": 8, "data_seed": 0}

@@ -132,14 +132,15 @@ def differing(configs: Sequence[Mapping[str, Any]]) -> list[str]:
     return [name for name, different in values.items() if len(different) > 1]
 
 
-def short_names(names: Sequence[str]) -> dict[str, str]:
-    """Each key by its last words, as few as tell it from the others."""
+def short_names(names: Sequence[str], taken: Sequence[str] = ()) -> dict[str, str]:
+    """Each key by its last words, as few as tell it from the others and from words that are taken."""
     found = {}
     for name in names:
         parts = name.split(".")
         for count in range(1, len(parts) + 1):
             short = ".".join(parts[-count:])
-            if sum(other == short or other.endswith(f".{short}") for other in names) == 1:
+            alike = sum(other == short or other.endswith(f".{short}") for other in names)
+            if alike == 1 and short not in taken:
                 break
         found[name] = short
     return found

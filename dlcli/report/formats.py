@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from dlcli.report.naming import one_line
+from dlcli.report.text import one_line
 from dlcli.report.words import duration
 
-Kind = Literal["text", "number", "count", "figure", "chance", "interval", "at", "duration"]
+Kind = Literal["text", "number", "count", "figure", "chance", "interval", "at", "effect", "duration"]
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,9 @@ class Table:
 
     def filled(self) -> "Table":
         """Without columns that hold nothing."""
-        kept = [c for c in self.columns if any(row.get(part) not in (None, "") for row in self.rows for part in c.parts)]
+        kept = [
+            c for c in self.columns if any(row.get(part) not in (None, "") for row in self.rows for part in c.parts)
+        ]
         return Table(self.name, kept, self.rows)
 
     def cells(self, digits: int) -> list[list[str]]:
@@ -92,13 +94,17 @@ def _at(values: Sequence[Any], digits: int) -> str:
     return f"{figure(values[0], digits)} @ {values[1]:,.0f}"
 
 
+def _effect(values: Sequence[Any], digits: int) -> str:
+    return f"{values[1]} {values[0]:.2f}"
+
+
 def _duration(values: Sequence[Any], digits: int) -> str:
     return duration(values[0])
 
 
 _WRITTEN: dict[Kind, Callable[[Sequence[Any], int], str]] = {
-    "text": _text, "number": _text, "count": _count, "figure": _figure, "chance": _chance, "interval": _interval, "at": _at,
-    "duration": _duration,
+    "text": _text, "number": _text, "count": _count, "figure": _figure, "chance": _chance, "interval": _interval,
+    "at": _at, "effect": _effect, "duration": _duration,
 }  # fmt: skip
 
 

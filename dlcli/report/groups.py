@@ -87,9 +87,7 @@ class Group:
         return dict(zip(self.seeds, self.values, strict=True))
 
 
-def group(
-    found: Sequence[Run], metric: str | None, split: str, kind: Kind = "auto"
-) -> tuple[list[Group], list[Left]]:
+def group(found: Sequence[Run], metric: str | None, split: str, kind: Kind = "auto") -> tuple[list[Group], list[Left]]:
     """Runs in groups, the best first within a task; and the runs that do not count, with the reason.
 
     Args:
@@ -105,11 +103,14 @@ def group(
     return rows(bunches, metric, split, kind), left
 
 
+_TAKEN = (*Group.__dataclass_fields__, "counter", "total", "equal", "value", "against", "difference", "p", "p_holm")
+
+
 def rows(bunches: Sequence[Bunch], metric: str | None, split: str, kind: Kind = "auto") -> list[Group]:
     """A row each, named apart, with the configuration keys that differ."""
     found = [_row(own, metric, split, kind) for own in bunches]
     flat = [compared(own.config) for own in bunches] if len(bunches) > 1 else [{} for _ in bunches]
-    short = short_names(differing(flat))
+    short = short_names(differing(flat), _TAKEN)
     keys = [{short[name]: config[name] for name in short if name in config} for config in flat]
     names = unique(apart([row.name for row in found], keys), [row.signature for row in found])
     tasks = [row.task if config or len(bunches) == 1 else _UNREADABLE for row, config in zip(found, flat, strict=True)]

@@ -59,6 +59,7 @@ def of_pairs(found: Comparison) -> Table:
     for row in rows:
         row["seeds"] = f"{row['n']} {'paired' if row['paired'] else 'an arm'}"
         row["said"] = _VERDICTS[row["verdict"]]
+        row["by"] = row["effect_name"].split()[-1] if row["effect"] is not None else None
     columns = [Column("task", "text", ("task",))] if rows and _different(rows, "task") else []
     return Table("pairs", [*columns, *_PAIRS], rows)
 
@@ -71,11 +72,10 @@ _PAIRS = (
     Column("95 % interval", "interval", ("low", "high")),
     Column("p", "chance", ("p",)),
     Column("p corrected", "chance", ("p_holm",)),
-    Column("effect", "figure", ("effect",)),
-    Column("of", "text", ("effect_name",)),
+    Column("effect", "effect", ("effect", "by")),
     Column("seeds", "text", ("seeds",)),
+    Column("verdict", "text", ("said",)),
     Column("test", "text", ("test",)),
-    Column("so it is", "text", ("said",)),
 )
 
 

@@ -1,4 +1,4 @@
-"""Names that tell things apart, and text that stays on one line."""
+"""Names that tell things apart."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -23,8 +23,3 @@ def unique(names: Sequence[str], marks: Sequence[str]) -> list[str]:
     """Names that are equal still, with the beginning of a mark that is not."""
     repeated = Counter(names)
     return [f"{name} #{mark[:6]}" if repeated[name] > 1 else name for name, mark in zip(names, marks, strict=True)]
-
-
-def one_line(text: str) -> str:
-    """Text without line breaks and control characters, which move cursors and break tables."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)

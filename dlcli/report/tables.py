@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from dlcli.report.naming import one_line
+from dlcli.report.text import one_line
 from dlcli.report.words import duration, moment, number
 from dlcli.run import Run
 

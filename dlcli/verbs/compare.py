@@ -13,7 +13,7 @@ from dlcli.report import formats, layout, tables
 from dlcli.report.comparison import Comparison, Question, compare
 from dlcli.report.facts import having
 from dlcli.report.left import Left
-from dlcli.report.naming import one_line
+from dlcli.report.text import one_line
 from dlcli.report.where import parse
 from dlcli.run import Run
 
@@ -65,27 +65,38 @@ def form_of(flags: dict[str, bool]) -> str:
     return wanted[0] if wanted else "table"
 
 
-def main(choice: Choice, question: Question, output: Output) -> int:
+def main(choice: Choice, asked: Question, output: Output) -> int:
     """Print the groups and pairs, and write the picture and the page that are asked for."""
-    _check(question, output)
+    _check(output)
     found, damaged = chosen(choice)
-    answer = layout.limited(compare(found, question, damaged), output.sort, output.limit)
+    answer = layout.limited(compare(found, asked, damaged), output.sort, output.limit)
     _FORMS[output.form](answer, output.precision)
     if output.plot is not None:
         from dlcli.report import plot
 
-        plot.write(output.plot, answer, question)
+        plot.write(output.plot, answer, asked)
     if output.html is not None:
         from dlcli.report.page import html
 
-        html.write(output.html, answer, question, f"dlcli compare runs {' '.join(choice.selectors)}".strip())
+        html.write(output.html, answer, asked, f"dlcli compare runs {' '.join(choice.selectors)}".strip())
     _tell(answer, output)
     return 0
 
 
-def _check(question: Question, output: Output) -> None:
-    if question.interval not in INTERVALS:
-        raise UsageError(f"--interval {question.interval!r}{nearest(question.interval, INTERVALS)}")
+def question(
+    metric: str | None, split: str, baseline: str | None, all_pairs: bool, kind: str, x: str | None
+) -> Question:
+    """What is asked, its words checked.
+
+    Raises:
+        UsageError: there is no such interval.
+    """
+    if kind == "auto" or kind == "t" or kind == "bca":
+        return Question(metric, split, baseline, all_pairs, kind, x)
+    raise UsageError(f"--interval {kind!r}{nearest(kind, INTERVALS)}")
+
+
+def _check(output: Output) -> None:
     if not 1 <= output.precision <= 17:
         raise UsageError(f"--precision is 1 to 17 significant digits, not {output.precision}")
     if output.limit is not None and output.limit < 1:

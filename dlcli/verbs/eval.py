@@ -11,13 +11,16 @@ import torch
 from torch import nn
 
 from dlcli import build, compose, runs
+from dlcli.checkpoint import read_checkpoint
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.scoring import predict
 from dlcli.core.task import Predicts, Task
-from dlcli.engine import evaluate, read_checkpoint
+from dlcli.disk import replace_file
+from dlcli.engine import evaluate
 from dlcli.report import tables
-from dlcli.run import Run, replace_file
-from dlcli.verbs.train import Options, describe_spec, listening
+from dlcli.run import Run
+from dlcli.verbs.options import Options, listening
+from dlcli.verbs.train import describe_spec
 
 _OPEN = ("task", "device", "threads")
 """What may be changed: where the data come from and where it runs."""

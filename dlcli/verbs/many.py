@@ -18,7 +18,8 @@ from dlcli.report import progress, tables
 from dlcli.report.groups import group
 from dlcli.run import Run
 from dlcli.verbs import train
-from dlcli.verbs.train import Options
+from dlcli.verbs.options import Options
+from dlcli.verbs.resume import resume as go_on
 
 
 def main(words: Sequence[str], options: Options, resume: str | None, as_json: bool, verbose: bool) -> int:
@@ -26,7 +27,7 @@ def main(words: Sequence[str], options: Options, resume: str | None, as_json: bo
     if options.show not in progress.MODES:
         raise UsageError(f"--progress {options.show!r}{nearest(options.show, progress.MODES)}")
     if resume is not None:
-        return _told(train.resume(resume, words, options), as_json, verbose)
+        return _told(go_on(resume, words, options), as_json, verbose)
     points = compose.expand("train", words, extra=options.extra, smoke=options.smoke)
     if len(points) == 1:
         return _told(train.train(points[0], options), as_json, verbose)

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from dlcli.cli import app
 from dlcli.core.errors import UsageError
 from dlcli.verbs import many
-from dlcli.verbs.train import Options
+from dlcli.verbs.options import Options
 
 SMALL = ("threads=1", "model.channels=[4,4]", "steps=3")
 

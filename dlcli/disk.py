@@ -1,0 +1,80 @@
+"""Files that are there whole or not at all, and the lock of who writes."""
+
+import contextlib
+import fcntl
+import os
+import time
+from pathlib import Path
+
+_TRIES, _PAUSE = 10, 0.02  # somebody may be looking whether it is held
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file so that it is there whole or not at all: side file, fsync, rename."""
+    side = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with side.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        side.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            side.unlink()
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+class Lock:
+    """A lock that the system lets go of when the process dies.
+
+    Args:
+        path: its file; made when it is taken.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._handle: int | None = None
+
+    @property
+    def mine(self) -> bool:
+        """Whether this object holds it."""
+        return self._handle is not None
+
+    def take(self) -> bool:
+        """Whether it is this object's now; not when another process, or object, has it."""
+        if self._handle is not None:
+            return True
+        handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+        for _ in range(_TRIES):
+            with contextlib.suppress(OSError):
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self._handle = handle
+                return True
+            time.sleep(_PAUSE)
+        os.close(handle)
+        return False
+
+    def held(self) -> bool:
+        """Whether anybody holds it."""
+        try:
+            handle = os.open(self.path, os.O_RDWR)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+        finally:
+            os.close(handle)
+        return False
+
+    def release(self) -> None:
+        """Let go of it."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None

@@ -1,0 +1,6 @@
+"""Text from outside, fit for one line of a table."""
+
+
+def one_line(text: str) -> str:
+    """Text without line breaks and control characters, which move cursors and break tables."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)

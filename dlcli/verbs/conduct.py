@@ -1,0 +1,87 @@
+"""A run to its end: fit, score, and write down how it ended, whatever happens."""
+
+import errno
+import os
+import sys
+import traceback
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from dlcli.build import Built
+from dlcli.checkpoint import read_checkpoint
+from dlcli.core.errors import UsageError
+from dlcli.core.task import Task
+from dlcli.engine import Ending, Plan, evaluate, fit
+from dlcli.report import progress
+from dlcli.run import Run
+from dlcli.signals import Signals
+from dlcli.verbs.options import Options
+
+
+def conduct(run: Run, built: Built, planned: Plan, options: Options) -> Run:
+    """Fit, score, and write down how it ended, whatever happens."""
+    title = run.info["name"] or run.info["label"]
+    shown = progress.choose(options.show, title, built.task.main.metric, run.note, quiet=options.quiet)
+    signals = Signals()
+    error: BaseException | None = None
+    try:
+        with shown, signals.caught():
+            ending = fit(built.learner, built.task, run, planned, shown, signals)
+            if ending.status == "completed":
+                run.info["metrics"] = score_best(run, built.task, built.learner.model)
+    except BaseException as caught:  # noqa: BLE001 - how it ended is written down, whatever it was
+        error, ending = caught, broken(caught)
+    _finish(run, ending, error, shown.say)
+    if isinstance(error, UsageError):
+        raise error
+    run.error = error
+    return run
+
+
+def score_best(run: Run, task: Task, model: nn.Module | None) -> dict[str, dict[str, float]]:
+    """Valid and test scores of best.pt, the one time that test data are touched by training."""
+    if model is None:
+        return {}
+    path = run.checkpoint_path("best")
+    if path.exists():
+        model.load_state_dict(read_checkpoint(path)["model"])
+    return {split: evaluate(model, task, split) for split in ("valid", "test")}
+
+
+def _finish(run: Run, ending: Ending, error: BaseException | None, say: Callable[[str], None]) -> None:
+    """Write down how it ended, as far as the disk lets us."""
+    if error is not None and not isinstance(error, KeyboardInterrupt):
+        _try_to(run.note, "".join(traceback.format_exception(error)))
+    _try_to(say, f"{ending.status} at step {run.info['steps']:,}: {ending.reason}")
+    try:
+        run.finish(ending.status, ending.exit_code, reason=ending.reason)
+    except OSError as failed:
+        print(f"run.json: {failed}", file=sys.stderr)  # noqa: T201 - the log cannot be written either
+
+
+def _try_to(say: Callable[[str], None], text: str) -> None:
+    try:
+        say(text)
+    except OSError as error:
+        print(f"log.txt: {error}", file=sys.stderr)  # noqa: T201 - the log itself cannot be written
+
+
+def broken(error: BaseException) -> Ending:
+    """How a run ends that an exception ended."""
+    if isinstance(error, KeyboardInterrupt):
+        return Ending("stopped", 130, "interrupted twice")
+    if is_out_of_memory(error):
+        return Ending("failed", 4, "out of memory")
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return Ending("failed", 1, f"{os.strerror(error.errno)}; the last checkpoint is intact")
+    lines = str(error).strip().splitlines() or [""]
+    return Ending("failed", 2 if isinstance(error, UsageError) else 1, f"{type(error).__name__}: {lines[0][:300]}")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether the machine, or PyTorch's allocator, had no more."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError) and "allocate memory" in str(error)
+    )

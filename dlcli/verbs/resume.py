@@ -1,0 +1,102 @@
+"""`dlcli train --resume`: go on with a run from its last checkpoint."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from dlcli import build, compose, runs
+from dlcli.checkpoint import read_last
+from dlcli.core.errors import UsageError
+from dlcli.engine import limits
+from dlcli.run import Busy, Run
+from dlcli.verbs.conduct import conduct
+from dlcli.verbs.options import Options, listening
+from dlcli.verbs.train import plan
+
+_CHANGEABLE = ("steps", "epochs", "until", "device", "wall", "eval_every", "checkpoint_every", "patience")
+"""What `--resume` may change: when to stop and where, not what is trained."""
+
+
+def resume(selector: str, words: Sequence[str], options: Options) -> Run:
+    """Go on with a run from its last checkpoint, or from the beginning when it has none.
+
+    Raises:
+        UsageError: the run is alive or done, or the words change what is trained.
+    """
+    with _held(runs.one(selector, options.out)) as run:
+        if run.info["verb"] != "train":
+            raise UsageError(f"run {run.id} is of dlcli {run.info['verb']}; only runs of train are resumed")
+        _check_words(words)
+        old = compose.load((run.path / "config.yaml").read_text())
+        config = _extended(old, words)
+        saved = read_last(run)
+        _check_longer(run, old, config, saved)
+        planned = plan(config)
+        device = build.choose_device(config["device"])
+        torch.set_num_threads(int(config["threads"]))
+        with listening(options.quiet):
+            built = build.build(config, device)
+        _check_ahead(limits(config["until"], built.learner, built.task), saved)
+        if config != old:
+            run.describe("config.yaml", compose.dump(config))
+        run.info["signature"] = build.signature(run.info["core"], config["until"])
+        run.resume()
+    return conduct(run, built, planned, options)
+
+
+@contextmanager
+def _held(run: Run) -> Iterator[Run]:
+    """The run as it is now, locked; let go when something is wrong with going on.
+
+    Raises:
+        UsageError: another process has it.
+    """
+    try:
+        run.lock()
+    except Busy as error:
+        raise UsageError(str(error)) from None
+    try:
+        run.info = Run.open(run.path).info
+        yield run
+    except BaseException:
+        run.close()
+        raise
+
+
+def _check_words(words: Sequence[str]) -> None:
+    for word in words:
+        key = word.lstrip("+~").partition("=")[0].partition(".")[0]
+        if key not in _CHANGEABLE:
+            raise UsageError(f"--resume may change {', '.join(_CHANGEABLE)}; {key} is part of what is trained")
+
+
+def _check_longer(run: Run, old: Mapping[str, Any], new: Mapping[str, Any], saved: Mapping[str, Any] | None) -> None:
+    """A completed run goes on only when it may become longer, and has what it goes on from."""
+    if run.info["status"] != "completed":
+        return
+    if all(new[name] == old[name] for name in ("until", "patience")):
+        raise UsageError(f"run {run.id} is completed; steps=N or epochs=N beyond {old['until']} goes on with it")
+    if saved is None:
+        raise UsageError(f"run {run.id} is completed and its {run.checkpoint_path('last')} is gone: it cannot go on")
+
+
+def _check_ahead(stops: Sequence[tuple[str, int | float]], saved: Mapping[str, Any] | None) -> None:
+    """A run cannot become shorter than it is: its weights are those of all its steps. The last step may overshoot."""
+    if saved is None or not saved["step"]:
+        return
+    for name, limit in stops:
+        done = {"steps": saved["step"], **saved["counters"]}.get(name, 0)
+        if done - limit >= done / saved["step"] > 0:
+            raise UsageError(f"the run has done {done:,} {name} already; {limit:,g} lies behind it")
+
+
+def _extended(old: Mapping[str, Any], words: Sequence[str]) -> dict[str, Any]:
+    """The old configuration with the words applied; a new `steps` or `epochs` takes the place of both."""
+    config = compose.change(old, words)
+    short = {name: config[name] for name in ("steps", "epochs") if config[name] is not None}
+    if short:
+        kept = {name: limit for name, limit in config["until"].items() if name not in ("steps", "epochs")}
+        config |= {"until": short | kept, "steps": None, "epochs": None}
+    return config
