@@ -168,6 +168,20 @@ def show(
     return verb.main(run, out, metric, as_json, html)
 
 
+@app.command()
+def export(
+    run: Selector,
+    to: Annotated[str, typer.Option("--to", help="safetensors, onnx or torchexport.")],
+    output: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to; ID.ENDING here by default.")] = None,
+    out: Out = _OUT,
+    as_json: Json = False,
+) -> int:
+    """Write a run's best model as a file for others, checked to answer as the model does."""
+    from dlcli.verbs import export as verb
+
+    return verb.main(run, out, to, output, as_json)
+
+
 @app.command(context_settings=_WORDS_FIRST)
 def config(
     words: Words = None,
