@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from dlcli import build, compose, runs
+from dlcli import build, compose, loggers, runs
 from dlcli.checkpoint import read_last
 from dlcli.core.errors import UsageError
 from dlcli.engine import limits
@@ -15,7 +15,7 @@ from dlcli.verbs.conduct import conduct
 from dlcli.verbs.options import Options, listening
 from dlcli.verbs.train import plan
 
-_CHANGEABLE = ("steps", "epochs", "until", "device", "wall", "eval_every", "checkpoint_every", "patience")
+_CHANGEABLE = ("steps", "epochs", "until", "device", "wall", "eval_every", "checkpoint_every", "patience", "logger")
 """What `--resume` may change: when to stop and where, not what is trained."""
 
 
@@ -34,6 +34,7 @@ def resume(selector: str, words: Sequence[str], options: Options) -> Run:
         saved = read_last(run)
         _check_longer(run, old, config, saved)
         planned = plan(config)
+        loggers.chosen(config)
         device = build.choose_device(config["device"])
         torch.set_num_threads(int(config["threads"]))
         with listening(options.quiet):
@@ -43,6 +44,7 @@ def resume(selector: str, words: Sequence[str], options: Options) -> Run:
             run.describe("config.yaml", compose.dump(config))
         run.info["signature"] = build.signature(run.info["core"], config["until"])
         run.resume()
+        loggers.attach(run, config, saved["step"] if saved else 0)
     return conduct(run, built, planned, options)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from dlcli import build, compose, environment, probe, runs
+from dlcli import build, compose, environment, loggers, probe, runs
 from dlcli.checkpoint import read_checkpoint
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.executor import Job, Report
@@ -50,6 +50,7 @@ def _train(point: compose.Point, options: Options, heard: Sequence[str]) -> Run:
     built = build.build(config, device)
     limits(config["until"], built.learner, built.task)
     planned = plan(config)
+    loggers.chosen(config)
     if options.init_from:
         _take_weights(built.model, runs.one(options.init_from, options.out))
     config["threads"] = set_threads(config, core, device)
@@ -78,6 +79,7 @@ def _train(point: compose.Point, options: Options, heard: Sequence[str]) -> Run:
         _keep_environment(run, str(device), config["threads"])
         for line in heard:
             run.note(line)
+        loggers.attach(run, config)
     except BaseException:
         run.discard()
         raise
