@@ -173,9 +173,11 @@ def _solve(size: Any, budget: int) -> int:
 
 def core(config: Mapping[str, Any]) -> str:
     """A hash of task, model, learner and precision: of a configuration resolved with seed 0, so that runs that differ
-    in the seed alone share it. Data files count by their content.
+    in the seed or the number of devices alone share it. Data files count by their content.
     """
-    return _hash({name: _by_content(config[name]) for name in ("task", "model", "learner", "precision")})
+    learner = {key: value for key, value in config["learner"].items() if key != "devices"}
+    hashed = {name: config[name] for name in ("task", "model", "precision")} | {"learner": learner}
+    return _hash({name: _by_content(value) for name, value in hashed.items()})
 
 
 def signature(core: str, until: Mapping[str, int | float]) -> str:

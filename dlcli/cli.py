@@ -123,6 +123,10 @@ def train(
     as_json: Json = False,
 ) -> int:
     """Train a model on a task; `dlcli train model=tcn` needs nothing else."""
+    from dlcli.verbs import follow
+
+    if follow.wanted():
+        return follow.under_torchrun()
     from dlcli.verbs import many
     from dlcli.verbs.options import Options
 

@@ -8,7 +8,9 @@ from torch import Tensor, nn
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.learner import Row
 from dlcli.core.task import Task
+from dlcli.learners import parallel
 from dlcli.learners.player import Player, Seat
+from dlcli.learners.team import Alone, Team
 
 
 class Gradient:
@@ -23,6 +25,7 @@ class Gradient:
         seed: all draws are a function of (seed, player, update).
         precision: "float32", or mixed "bfloat16" or "float16".
         compile: compile the model's forward pass with torch.compile.
+        devices: processes that share the rows of each batch; see `parallel.py`.
     """
 
     counters = ("updates", "batches", "samples")
@@ -36,6 +39,7 @@ class Gradient:
         seed: int,
         precision: str,
         compile: bool,
+        devices: int = 1,
     ) -> None:
         if not players:
             raise UsageError("the gradient learner needs at least one player")
@@ -44,6 +48,12 @@ class Gradient:
             name: Seat(player, model, task, seed=(seed, number), precision=precision)
             for number, (name, player) in enumerate(players.items())
         }
+        first = next(iter(self._seats.values()))
+        parallel.check(devices, model, task, [player.split for player in players.values()], first.device)
+        for seat in self._seats.values() if devices > 1 else ():
+            _check_memory(seat)
+        self.devices = devices
+        self._team: Team = Alone()
         self._prefix = {name: f"{name}_" if len(players) > 1 else "" for name in players}
         if compile:
             model.compile()
@@ -52,7 +62,16 @@ class Gradient:
     def model(self) -> nn.Module:
         return self._model
 
+    def join(self, team: Team) -> None:
+        """Work with others from now on, from the leader's state."""
+        team.prepare(self._model)
+        team.lead("load", self.state_dict())
+        self._team = team
+        for seat in self._seats.values():
+            seat.team = team
+
     def step(self) -> Row:
+        self._team.lead("step")
         if not self._model.training:
             self._model.train()
         values: dict[str, Tensor] = {}
@@ -67,6 +86,7 @@ class Gradient:
         return Row(values, {"updates": updates, "batches": batches, "samples": samples})
 
     def state_dict(self) -> dict[str, Any]:
+        self._team.lead("state")
         return {
             "model": self._model.state_dict(),
             "players": {name: seat.state_dict() for name, seat in self._seats.items()},
@@ -79,5 +99,12 @@ class Gradient:
             self._model.load_state_dict(state["model"])
         except RuntimeError as error:
             raise Mismatch(f"the checkpoint is another model's: {str(error).splitlines()[-1].strip()}") from None
+        self._team.lead("load", dict(state))
         for name, seat in self._seats.items():
             seat.load_state_dict(state["players"][name])
+
+
+def _check_memory(seat: Seat) -> None:
+    """Raises Mismatch where an objective remembers what each process would remember differently."""
+    if isinstance(seat.objective, nn.Module) and seat.objective.state_dict():
+        raise Mismatch(f"{type(seat.objective).__name__} keeps a memory of its own: learner.devices=1")

@@ -13,6 +13,7 @@ from dlcli.core.random import reseed
 from dlcli.core.scoring import score
 from dlcli.core.task import Loss, Task, move
 from dlcli.learners.schedule import Watching
+from dlcli.learners.team import Alone, Sums, Team
 
 _DTYPES = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -83,11 +84,13 @@ class Seat:
         self.updates = 0
         self.batches = 0
         self.carry: Any = None
+        self.team: Team = Alone()
+        self._terms: tuple[str, ...] = ()
 
     def update(self) -> tuple[dict[str, Tensor], int]:
         """One update of the player's parameters: what to log, and how many samples it took."""
         rate = self._set_rate()
-        reseed(self.device, *self.seed, self.updates)
+        reseed(self.device, *self.seed, self.updates, *self.team.words)
         values, samples = self._descend()
         norm = self._clip()
         self.scaler.step(self.optimiser)
@@ -97,7 +100,7 @@ class Seat:
 
     def _descend(self) -> tuple[dict[str, Tensor], int]:
         """Leave the gradient in the parameters; the values of the last batch, the loss averaged over all."""
-        if self.player.accumulate == 1:
+        if self.player.accumulate == 1 and self.team.size == 1:
             loss, samples = self._loss()
             gradients = torch.autograd.grad(self.scaler.scale(loss.value), self.parameters, allow_unused=True)
             for parameter, gradient in zip(self.parameters, gradients, strict=True):
@@ -110,25 +113,38 @@ class Seat:
         sums: list[Tensor | None] = [None] * len(self.parameters)
         for _ in range(self.player.accumulate):
             loss, rows = self._loss()
-            value = self.scaler.scale(loss.value * loss.weight)
-            gradients = torch.autograd.grad(value, self.parameters, allow_unused=True)
-            sums = [_plus(old, new) for old, new in zip(sums, gradients, strict=True)]
-            samples, weight = samples + rows, weight + loss.weight
-            total = total + loss.value.detach() * loss.weight
-        for parameter, gradient in zip(self.parameters, sums, strict=True):
-            parameter.grad = None if gradient is None else gradient / weight
-        return {**loss.terms, "loss": total / weight}, samples
+            last = torch.as_tensor(loss.weight, dtype=torch.float32, device=self.device)
+            if loss.value.requires_grad:
+                value = self.scaler.scale(loss.value * loss.weight)
+                gradients = torch.autograd.grad(value, self.parameters, allow_unused=True)
+                gradients = [_counted(gradient, last) for gradient in gradients]
+                sums = [_plus(old, new) for old, new in zip(sums, gradients, strict=True)]
+            samples, weight = samples + rows, weight + last
+            total = total + _counted(loss.value.detach() * last, last)
+        terms = {name: _counted(value * last, last) for name, value in loss.terms.items()}
+        added = self.team.add(Sums(sums, weight, total, terms, last), self.parameters)
+        for parameter, gradient in zip(self.parameters, added.gradients, strict=True):
+            parameter.grad = None if gradient is None else gradient / added.weight
+        return {
+            **{name: value / added.last for name, value in added.terms.items()},
+            "loss": added.loss / added.weight,
+        }, samples
 
     def _loss(self) -> tuple[Loss, int]:
-        batch = self.task.batch(self.player.split, self.batches)
+        """The loss of this process's rows, and how many rows the whole batch has."""
+        whole = self.task.batch(self.player.split, self.batches)
+        batch = self.team.share(whole)
+        self.batches += 1
+        if not len(batch):
+            nothing = torch.zeros((), device=self.device)
+            return Loss(nothing, dict.fromkeys(self._terms, nothing), 0.0, self.carry), len(whole)
         if self.dtype is None:
             loss = self.objective(self.model, batch, self.carry)
         else:
             with torch.autocast(self.device.type, self.dtype):
                 loss = self.objective(self.model, batch, self.carry)
-        self.carry = loss.carry
-        self.batches += 1
-        return loss, len(batch)
+        self.carry, self._terms = loss.carry, tuple(loss.terms)
+        return loss, len(whole)
 
     def _clip(self) -> dict[str, Tensor]:
         if self.player.clip is None:
@@ -147,14 +163,14 @@ class Seat:
 
     def _main_metric(self) -> float:
         """The task's main metric on valid, as something to be made small."""
-        value = score(self.model, self.task, "valid")[self.task.main.metric]
+        value = self.team.agree(lambda: score(self.model, self.task, "valid")[self.task.main.metric])
         return value if self.task.main.direction == "min" else -value
 
     def state_dict(self) -> dict[str, Any]:
         state: dict[str, Any] = {
             "optimiser": self.optimiser.state_dict(),
             "scaler": self.scaler.state_dict(),
-            "carry": self.carry,
+            "carry": self.team.join(self.carry),
             "updates": self.updates,
             "batches": self.batches,
         }
@@ -167,7 +183,7 @@ class Seat:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.optimiser.load_state_dict(state["optimiser"])
         self.scaler.load_state_dict(state["scaler"])
-        self.carry = move(state["carry"], self.device)
+        self.carry = self.team.part(move(state["carry"], self.device))
         self.updates, self.batches = state["updates"], state["batches"]
         if isinstance(self.player.schedule, Watching):
             self.player.schedule.load_state_dict(state["schedule"])
@@ -180,6 +196,11 @@ def _plus(old: Tensor | None, new: Tensor | None) -> Tensor | None:
     if old is None or new is None:
         return new if old is None else old
     return old + new
+
+
+def _counted(value: Tensor | None, weight: Tensor) -> Tensor | None:
+    """Zero where a mean was over nothing: that is no number."""
+    return None if value is None else torch.where(weight > 0, value, torch.zeros_like(value))
 
 
 def _parameters(model: nn.Module, parts: Sequence[str] | None) -> list[nn.Parameter]:

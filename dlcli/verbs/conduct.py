@@ -18,6 +18,7 @@ from dlcli.report import progress
 from dlcli.run import Run
 from dlcli.signals import Signals
 from dlcli.verbs.options import Options
+from dlcli.verbs.together import together
 
 
 def conduct(run: Run, built: Built, planned: Plan, options: Options) -> Run:
@@ -27,7 +28,7 @@ def conduct(run: Run, built: Built, planned: Plan, options: Options) -> Run:
     signals = Signals()
     error: BaseException | None = None
     try:
-        with shown, signals.caught():
+        with shown, signals.caught(), together(built.learner, run):
             ending = fit(built.learner, built.task, run, planned, shown, signals)
             if ending.status == "completed":
                 run.info["metrics"] = score_best(run, built.task, built.learner.model)

@@ -95,6 +95,7 @@ def set_threads(config: Mapping[str, Any], core: str, device: torch.device) -> i
     wanted = config["threads"]
     if wanted == "auto":
         wanted = probe.best_threads(core, lambda: build.build(config, device).learner)
+        wanted = max(1, min(wanted, probe.available_cores() // config["learner"].get("devices", 1)))
     if not isinstance(wanted, int) or wanted < 1:
         raise UsageError(f"threads is a whole number from 1, or auto, not {wanted!r}")
     torch.set_num_threads(wanted)
