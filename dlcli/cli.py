@@ -126,7 +126,7 @@ def train(
     from dlcli.verbs import follow
 
     if follow.wanted():
-        return follow.under_torchrun()
+        follow.under_torchrun()
     from dlcli.verbs import many
     from dlcli.verbs.options import Options
 

@@ -72,7 +72,7 @@ class Ranks:
 
     def __init__(self, rank: int, size: int, device: torch.device) -> None:
         self.rank, self.size, self.device = rank, size, device
-        self.words = (rank,)
+        self.words: tuple[int, ...] = (rank,)
 
     def prepare(self, model: nn.Module) -> None:
         """Batch statistics over all ranks, on GPUs; parameters and their names stay."""

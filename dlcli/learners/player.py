@@ -117,11 +117,13 @@ class Seat:
             if loss.value.requires_grad:
                 value = self.scaler.scale(loss.value * loss.weight)
                 gradients = torch.autograd.grad(value, self.parameters, allow_unused=True)
-                gradients = [_counted(gradient, last) for gradient in gradients]
-                sums = [_plus(old, new) for old, new in zip(sums, gradients, strict=True)]
+                sums = [
+                    _plus(old, None if new is None else _zero_unless(last, new))
+                    for old, new in zip(sums, gradients, strict=True)
+                ]
             samples, weight = samples + rows, weight + last
-            total = total + _counted(loss.value.detach() * last, last)
-        terms = {name: _counted(value * last, last) for name, value in loss.terms.items()}
+            total = total + _zero_unless(last, loss.value.detach() * last)
+        terms = {name: _zero_unless(last, value * last) for name, value in loss.terms.items()}
         added = self.team.add(Sums(sums, weight, total, terms, last), self.parameters)
         for parameter, gradient in zip(self.parameters, added.gradients, strict=True):
             parameter.grad = None if gradient is None else gradient / added.weight
@@ -198,9 +200,9 @@ def _plus(old: Tensor | None, new: Tensor | None) -> Tensor | None:
     return old + new
 
 
-def _counted(value: Tensor | None, weight: Tensor) -> Tensor | None:
-    """Zero where a mean was over nothing: that is no number."""
-    return None if value is None else torch.where(weight > 0, value, torch.zeros_like(value))
+def _zero_unless(weight: Tensor, value: Tensor) -> Tensor:
+    """The value, or zero where it is of a mean over nothing, which is no number."""
+    return torch.where(weight > 0, value, torch.zeros_like(value))
 
 
 def _parameters(model: nn.Module, parts: Sequence[str] | None) -> list[nn.Parameter]:

@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from typing import NoReturn
 
 
 def wanted() -> bool:
@@ -12,16 +13,16 @@ def wanted() -> bool:
     return int(os.environ.get("RANK", 0)) > 0
 
 
-def under_torchrun() -> int:
+def under_torchrun() -> NoReturn:
     """Be one of torchrun's processes; they end with the first."""
     _leave_signals_to_leader()
     from dlcli.verbs.together import follow
 
     follow(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), Path())
-    return 0
+    _end()
 
 
-def main(rank: int, size: int, place: Path) -> None:
+def main(rank: int, size: int, place: Path) -> NoReturn:
     """Be one of the processes that the first one started."""
     _leave_signals_to_leader()
     threading.Thread(target=_die_with_leader, daemon=True).start()
@@ -29,6 +30,14 @@ def main(rank: int, size: int, place: Path) -> None:
 
     (place / f"{rank}.here").touch()
     follow(rank, size, place)
+    _end()
+
+
+def _end() -> NoReturn:
+    """At once: others may be taking their connections down, which must not make this process fail."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _leave_signals_to_leader() -> None:

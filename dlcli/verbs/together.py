@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -88,8 +89,8 @@ def _start(size: int, place: Path) -> list[subprocess.Popen[bytes]]:
     for rank in range(1, size):
         words = [sys.executable, "-m", "dlcli.verbs.follow", str(rank), str(size), str(place)]
         with (place / f"{rank}.err").open("wb") as said:
-            streams = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": said}
-            found.append(subprocess.Popen(words, env=environment, start_new_session=True, **streams))
+            pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": said}
+            found.append(subprocess.Popen(words, env=environment, start_new_session=True, **pipes))
     return found
 
 
@@ -146,4 +147,3 @@ def follow(rank: int, size: int, place: Path) -> None:
     assert isinstance(learner, parallel.Parallel)
     learner.join(team)
     parallel.follow(learner, team)
-    dist.destroy_process_group()
