@@ -14,20 +14,21 @@ from dlcli.checkpoint import read_checkpoint
 from dlcli.core.errors import UsageError
 from dlcli.core.task import Task
 from dlcli.engine import Ending, Plan, evaluate, fit
+from dlcli.machine import computing
 from dlcli.report import progress
 from dlcli.run import Run
 from dlcli.signals import Signals
 from dlcli.verbs.options import Options
 
 
-def conduct(run: Run, built: Built, planned: Plan, options: Options) -> Run:
+def conduct(run: Run, built: Built, planned: Plan, options: Options, threads: int) -> Run:
     """Fit, score, and write down how it ended, whatever happens."""
     title = run.info["name"] or run.info["label"]
     shown = progress.choose(options.show, title, built.task.main.metric, run.note, quiet=options.quiet)
     signals = Signals()
     error: BaseException | None = None
     try:
-        with shown, signals.caught():
+        with shown, signals.caught(), computing(threads):
             ending = fit(built.learner, built.task, run, planned, shown, signals)
             if ending.status == "completed":
                 run.info["metrics"] = score_best(run, built.task, built.learner.model)

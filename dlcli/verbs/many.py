@@ -13,7 +13,7 @@ from dlcli.core.errors import UsageError, nearest
 from dlcli.core.executor import Job, Report
 from dlcli.engine import limits
 from dlcli.launch import InProcess
-from dlcli.machine import choose_device
+from dlcli.machine import choose_device, computing
 from dlcli.probe import estimate
 from dlcli.report import progress, tables
 from dlcli.report.groups import group
@@ -101,7 +101,9 @@ def _estimate(point: compose.Point) -> Mapping[str, Any]:
     built = build.build(config, device)
     stops = limits(config["until"], built.learner, built.task)
     plan = train.plan(config)
-    threads = train.set_threads(config, core, device)
+    threads = train.choose_threads(config, core, device)
+    with computing(threads):
+        expected = estimate(built.learner, built.task, stops, plan.eval_every)
     return {
         "what": point.label,
         "words": list(point.words),
@@ -113,7 +115,7 @@ def _estimate(point: compose.Point) -> Mapping[str, Any]:
         "until": config["until"],
         "threads": threads,
         "device": str(device),
-        **estimate(built.learner, built.task, stops, plan.eval_every),
+        **expected,
     }
 
 

@@ -13,7 +13,7 @@ from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.executor import Job, Report
 from dlcli.core.task import Task
 from dlcli.engine import Plan, limits
-from dlcli.machine import choose_device, use_threads
+from dlcli.machine import choose_device
 from dlcli.run import Run
 from dlcli.verbs.conduct import broken, conduct
 from dlcli.verbs.options import Options, listening
@@ -53,7 +53,7 @@ def _train(point: compose.Point, options: Options, heard: Sequence[str]) -> Run:
     planned = plan(config)
     if options.init_from:
         _take_weights(built.model, runs.one(options.init_from, options.out))
-    config["threads"] = set_threads(config, core, device)
+    config["threads"] = choose_threads(config, core, device)
     facts = {
         "name": options.name,
         "tags": list(options.tags),
@@ -82,11 +82,11 @@ def _train(point: compose.Point, options: Options, heard: Sequence[str]) -> Run:
     except BaseException:
         run.discard()
         raise
-    return conduct(run, built, planned, options)
+    return conduct(run, built, planned, options, config["threads"])
 
 
-def set_threads(config: Mapping[str, Any], core: str, device: torch.device) -> int:
-    """Set the number of threads that the configuration asks for; `auto` takes the probe's answer.
+def choose_threads(config: Mapping[str, Any], core: str, device: torch.device) -> int:
+    """The number of threads that the configuration asks for; `auto` takes the probe's answer.
 
     Raises:
         UsageError: it is neither auto nor at least 1.
@@ -96,7 +96,6 @@ def set_threads(config: Mapping[str, Any], core: str, device: torch.device) -> i
         wanted = probe.best_threads(core, lambda: build.build(config, device).learner)
     if not isinstance(wanted, int) or wanted < 1:
         raise UsageError(f"threads is a whole number from 1, or auto, not {wanted!r}")
-    use_threads(wanted)
     return wanted
 
 
