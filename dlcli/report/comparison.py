@@ -85,7 +85,7 @@ def compare(found: Sequence[Run], question: Question, damaged: Sequence[Left] = 
     groups = at_equal_cost(groups, own, question.x)
     arms: dict[str, list[Group]] = {}
     for row in groups:
-        if row.n:
+        if row.comparable:
             arms.setdefault(row.yardstick, []).append(row)
     chosen = _baselines(arms, question.baseline)
     pairs = [(task, pair) for task, some in arms.items() for pair in _pairs(some, chosen[task], question)]

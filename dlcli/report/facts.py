@@ -1,5 +1,6 @@
 """What is known of a run without its curves: run.json, and the configuration as flat keys, read when asked for."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -8,7 +9,8 @@ import yaml
 
 from dlcli.core.errors import UsageError, nearest
 from dlcli.report import plain_yaml
-from dlcli.report.where import ABSENT, Condition, Incomparable
+from dlcli.report.holding import ABSENT, Incomparable
+from dlcli.report.where import Condition
 from dlcli.run import Run
 
 _OWN = (
@@ -36,9 +38,17 @@ def read_config(run: Run) -> dict[str, Any]:
     """config.yaml as flat keys; nothing where it is missing or damaged."""
     try:
         text = (run.path / "config.yaml").read_text(encoding="utf-8")
-        return plain_yaml.read(text, lambda node: dict(flatten(node)))
+        found = plain_yaml.read(text, lambda node: dict(flatten(node)))
     except (OSError, ValueError, yaml.YAMLError, RecursionError):
         return {}
+    return {key: _told(value) for key, value in found.items()}
+
+
+def _told(value: Any) -> Any:
+    """A value that JSON can hold: infinities and NaN as words."""
+    if isinstance(value, list):
+        return [_told(part) for part in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 class Facts:
