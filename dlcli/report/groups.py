@@ -8,7 +8,7 @@ from typing import Any
 
 from dlcli.report import history
 from dlcli.report.bunches import Bunch, bunch, goal_of, metric_of, value_of
-from dlcli.report.facts import differing, short_names
+from dlcli.report.facts import setting_apart, short_names
 from dlcli.report.intervals import Kind, finite, interval, plain
 from dlcli.report.left import Left
 from dlcli.report.naming import apart, told_apart
@@ -115,7 +115,7 @@ def rows(bunches: Sequence[Bunch], metric: str | None, split: str, kind: Kind = 
     """A row each, named apart, with the configuration keys that differ."""
     found = [_row(own, metric, split, kind) for own in bunches]
     flat = [own.keys for own in bunches] if len(bunches) > 1 else [{} for _ in bunches]
-    short = short_names(differing(flat), _TAKEN)
+    short = short_names(setting_apart(flat, [(row.task, row.model) for row in found]), _TAKEN)
     keys = [{short[name]: config[name] for name in short if name in config} for config in flat]
     known = [bool(config) or len(bunches) == 1 for config in flat]
     tasks = [row.task if sure else f"{row.task} {_UNREADABLE}" for row, sure in zip(found, known, strict=True)]

@@ -12,7 +12,7 @@ def apart(names: Sequence[str], keys: Sequence[Mapping[str, Any]]) -> list[str]:
     alike: dict[str, list[Mapping[str, Any]]] = {}
     for name, own in zip(names, keys, strict=True):
         alike.setdefault(name, []).append(own)
-    telling = {name: differing(found) for name, found in alike.items()}
+    telling = {name: differing(found, absent=True) for name, found in alike.items()}
     return [
         " ".join([name, *(f"{key}={own[key]}" for key in telling[name] if key in own)])
         for name, own in zip(names, keys, strict=True)

@@ -21,6 +21,7 @@ _OPS: dict[type[ast.cmpop], str] = {
     ast.NotIn: "not in",
 }  # fmt: skip
 _MIRROR = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "!=": "!=", "in": "has", "not in": "has not"}
+_UNFINISHED = re.compile(r"(?:\b(?:and|or|not|in)|[=<>!(\[,.])\s*$")
 _LONGEST = 2_000
 
 
@@ -70,8 +71,10 @@ def _trouble(plain: str, error: SyntaxError) -> str:
         if wrong in plain.replace("!=", ""):
             return f"{wrong.strip()!r} is written {right!r}"
     place = (error.offset or 1) - 1
-    rest = plain[place : place + 20].strip()
-    return f"it cannot be read from {rest!r} on" if rest else "something is missing at its end"
+    rest = plain[place : place + 20].strip().replace("==", "=")
+    if not rest or _UNFINISHED.search(plain):
+        return "something is missing at its end"
+    return f"it cannot be read from {rest!r} on"
 
 
 def _test(node: ast.expr) -> Test:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from made_runs import make_run
 
 from dlcli.report import plain_yaml
-from dlcli.report.facts import compared, differing, flatten, read_config, short_names
+from dlcli.report.facts import compared, differing, flatten, read_config, setting_apart, short_names
 from dlcli.run import Run
 
 NAMES = st.from_regex(r"[a-z_]{1,6}", fullmatch=True)
@@ -93,3 +93,9 @@ def test_dates_and_infinities_become_words_that_json_holds(tmp_path):
     assert read_config(Run.open(path)) == {
         "task.day": "2026-01-01", "task.big": "inf", "task.list": ["nan", 1], "task.same": "-inf",
     }  # fmt: skip
+
+
+def test_a_key_that_only_some_of_a_kind_have_sets_them_apart():
+    configs = [{"model.hidden": 1}, {"model.hidden": 1, "model.gate": True}, {"model.channels": [3]}]
+    assert setting_apart(configs, ["gru", "gru", "tcn"]) == ["model.gate"]
+    assert setting_apart(configs, ["gru", "lstm", "tcn"]) == []
