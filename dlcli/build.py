@@ -198,22 +198,6 @@ def _by_content(value: Any) -> Any:
     return value
 
 
-def choose_device(name: str) -> torch.device:
-    """The device of a name; auto is the GPU when there is one.
-
-    Raises:
-        UsageError: there is no such device here.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, ValueError):
-        raise UsageError(f"device {name!r} is not here (auto, cpu, or cuda where PyTorch finds a GPU)") from None
-    return device
-
-
 def _make(node: Any, config: Mapping[str, Any], place: str) -> Callable[..., Any]:
     """The factory that a configuration node describes, its values checked."""
     if not isinstance(node, dict) or "_target_" not in node:

@@ -16,6 +16,7 @@ from dlcli.core.learner import Learner
 from dlcli.core.scoring import score
 from dlcli.core.task import Task
 from dlcli.disk import replace_file
+from dlcli.machine import use_threads
 
 _STEPS = 5
 _ROUNDS = 5
@@ -29,7 +30,7 @@ def seconds_a_step(learner: Learner, threads: Sequence[int]) -> dict[int, float]
     learner.step()
     for _ in range(_ROUNDS):
         for number in threads:
-            torch.set_num_threads(number)
+            use_threads(number)
             learner.step()
             start = time.perf_counter()
             for _ in range(_STEPS):

@@ -9,6 +9,7 @@ from torch import nn
 
 from dlcli import build, compose
 from dlcli.core.errors import Missing, UsageError
+from dlcli.machine import choose_device
 
 CPU = torch.device("cpu")
 
@@ -98,8 +99,8 @@ def test_parameters_that_are_shared_count_once():
 @pytest.mark.parametrize("name", ["tpu", "cuda:99", "", "meta:x"])
 def test_a_device_that_is_not_here_is_named(name):
     with pytest.raises(UsageError, match=repr(name)):
-        build.choose_device(name)
-    assert build.choose_device("cpu") == CPU
+        choose_device(name)
+    assert choose_device("cpu") == CPU
 
 
 PLUGIN = """

@@ -112,11 +112,24 @@ def rows(bunches: Sequence[Bunch], metric: str | None, split: str, kind: Kind = 
     flat = [compared(own.config) for own in bunches] if len(bunches) > 1 else [{} for _ in bunches]
     short = short_names(differing(flat), _TAKEN)
     keys = [{short[name]: config[name] for name in short if name in config} for config in flat]
-    names = unique(apart([row.name for row in found], keys), [row.signature for row in found])
     tasks = [row.task if config or len(bunches) == 1 else _UNREADABLE for row, config in zip(found, flat, strict=True)]
     yards = apart(tasks, [_yardstick(config) for config in flat])
+    names = _named([row.name for row in found], yards, keys, [row.signature for row in found])
     named = zip(found, names, keys, yards, strict=True)
     return sorted((replace(row, name=name, keys=own, yardstick=yard) for row, name, own, yard in named), key=_rank)
+
+
+def _named(
+    names: Sequence[str], yards: Sequence[str], keys: Sequence[dict[str, Any]], signatures: Sequence[str]
+) -> list[str]:
+    """No two alike: the keys that differ on one task follow, then the task, then the signature's beginning."""
+    joined = apart([f"{yard}\0{name}" for yard, name in zip(yards, names, strict=True)], keys)
+    told = [name.partition("\0")[2] for name in joined]
+    repeated = Counter(told) if len(set(yards)) > 1 else {}
+    with_task = [
+        f"{name} on {yard}" if repeated.get(name, 0) > 1 else name for name, yard in zip(told, yards, strict=True)
+    ]
+    return unique(with_task, signatures)
 
 
 def _yardstick(config: Mapping[str, Any]) -> dict[str, Any]:

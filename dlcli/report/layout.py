@@ -14,6 +14,8 @@ def of_groups(groups: Sequence[Group]) -> Table:
     keys = list(dict.fromkeys(key for row in groups for key in row.keys))
     rows = [_plain(row) for row in groups]
     several = [column for column in (_TASK, _MODEL, _METRIC) if _different(rows, column.parts[0])]
+    if _MODEL in several and all(row.name.startswith(row.model) for row in groups):
+        several.remove(_MODEL)
     mean = Column("mean" if _METRIC in several or not rows else groups[0].metric, "figure", ("mean",))
     columns = [
         Column("what", "text", ("name",)), *several, *(Column(key, _kind(rows, key), (f"key {key}",)) for key in keys),

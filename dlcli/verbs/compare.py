@@ -9,7 +9,7 @@ from typing import Any
 
 from dlcli import runs
 from dlcli.core.errors import Missing, UsageError, nearest
-from dlcli.report import formats, layout, tables
+from dlcli.report import formats, layout, plot, tables
 from dlcli.report.comparison import Comparison, Question, compare
 from dlcli.report.facts import having
 from dlcli.report.left import Left
@@ -68,17 +68,17 @@ def form_of(flags: dict[str, bool]) -> str:
 def main(choice: Choice, asked: Question, output: Output) -> int:
     """Print the groups and pairs, and write the picture and the page that are asked for."""
     _check(output)
+    if output.plot is not None:
+        plot.check(output.plot)
     found, damaged = chosen(choice)
     answer = layout.limited(compare(found, asked, damaged), output.sort, output.limit)
-    _FORMS[output.form](answer, output.precision)
     if output.plot is not None:
-        from dlcli.report import plot
-
         plot.write(output.plot, answer, asked)
     if output.html is not None:
         from dlcli.report.page import html
 
         html.write(output.html, answer, asked, f"dlcli compare runs {' '.join(choice.selectors)}".strip())
+    _FORMS[output.form](answer, output.precision)
     _tell(answer, output)
     return 0
 

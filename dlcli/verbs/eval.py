@@ -17,6 +17,7 @@ from dlcli.core.scoring import predict
 from dlcli.core.task import Predicts, Task
 from dlcli.disk import replace_file
 from dlcli.engine import evaluate
+from dlcli.machine import choose_device, use_threads
 from dlcli.report import tables
 from dlcli.run import Run
 from dlcli.verbs.options import Options, listening
@@ -43,7 +44,7 @@ def score(selector: str, words: Sequence[str], options: Options, *, split: str |
     if predictions is not None:
         _check_place(predictions)
     config = _config(source, words)
-    device = build.choose_device(config["device"])
+    device = choose_device(config["device"])
     _set_threads(config["threads"])
     with listening(options.quiet):
         model, task = _restored(source, config, device)
@@ -68,7 +69,7 @@ def _set_threads(threads: int | str) -> None:
         UsageError: it is neither auto nor at least 1.
     """
     if isinstance(threads, int) and threads >= 1:
-        torch.set_num_threads(threads)
+        use_threads(threads)
     elif threads != "auto":
         raise UsageError(f"threads is a whole number from 1, or auto, not {threads!r}")
 

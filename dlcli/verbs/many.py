@@ -13,6 +13,7 @@ from dlcli.core.errors import UsageError, nearest
 from dlcli.core.executor import Job, Report
 from dlcli.engine import limits
 from dlcli.launch import InProcess
+from dlcli.machine import choose_device
 from dlcli.probe import estimate
 from dlcli.report import progress, tables
 from dlcli.report.groups import group
@@ -96,7 +97,7 @@ def dry_run(words: Sequence[str], options: Options, as_json: bool) -> int:
 def _estimate(point: compose.Point) -> Mapping[str, Any]:
     config = build.settle_budget(point.resolved())
     core = build.core(build.settle_budget(point.resolved(seed=0)))
-    device = build.choose_device(config["device"])
+    device = choose_device(config["device"])
     built = build.build(config, device)
     stops = limits(config["until"], built.learner, built.task)
     plan = train.plan(config)

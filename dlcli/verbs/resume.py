@@ -4,12 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import torch
-
 from dlcli import build, compose, runs
 from dlcli.checkpoint import read_last
 from dlcli.core.errors import UsageError
 from dlcli.engine import limits
+from dlcli.machine import choose_device, use_threads
 from dlcli.run import Busy, Run
 from dlcli.verbs.conduct import conduct
 from dlcli.verbs.options import Options, listening
@@ -34,8 +33,8 @@ def resume(selector: str, words: Sequence[str], options: Options) -> Run:
         saved = read_last(run)
         _check_longer(run, old, config, saved)
         planned = plan(config)
-        device = build.choose_device(config["device"])
-        torch.set_num_threads(int(config["threads"]))
+        device = choose_device(config["device"])
+        use_threads(int(config["threads"]))
         with listening(options.quiet):
             built = build.build(config, device)
         _check_ahead(limits(config["until"], built.learner, built.task), saved)

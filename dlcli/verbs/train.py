@@ -12,6 +12,7 @@ from dlcli.checkpoint import read_checkpoint
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.task import Task
 from dlcli.engine import Plan, limits
+from dlcli.machine import choose_device, use_threads
 from dlcli.run import Run
 from dlcli.verbs.conduct import conduct
 from dlcli.verbs.options import Options, listening
@@ -30,7 +31,7 @@ def train(point: compose.Point, options: Options) -> Run:
 def _train(point: compose.Point, options: Options, heard: Sequence[str]) -> Run:
     config = build.settle_budget(point.resolved())
     core = build.core(build.settle_budget(point.resolved(seed=0)))
-    device = build.choose_device(config["device"])
+    device = choose_device(config["device"])
     built = build.build(config, device)
     limits(config["until"], built.learner, built.task)
     planned = plan(config)
@@ -80,7 +81,7 @@ def set_threads(config: Mapping[str, Any], core: str, device: torch.device, shar
         wanted = share or probe.best_threads(core, lambda: build.build(config, device).learner)
     if not isinstance(wanted, int) or wanted < 1:
         raise UsageError(f"threads is a whole number from 1, or auto, not {wanted!r}")
-    torch.set_num_threads(wanted)
+    use_threads(wanted)
     return wanted
 
 

@@ -1,7 +1,7 @@
 """What a page shows, as plain values: tables, curves thinned to what a screen can tell apart, runs."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -146,8 +146,3 @@ def _line(x: Sequence[thin.Number], series: Mapping[str, Sequence[Any]], most: i
     return {"x": thin.steps([x[at] for at in places])} | {
         name: thin.rounded([values[at] for at in places]) for name, values in series.items()
     }
-
-
-def metrics(groups: Iterable[Group]) -> list[str]:
-    """The curve that each task is judged by."""
-    return list(dict.fromkeys(f"valid {row.metric.partition(' ')[2]}" for row in groups))

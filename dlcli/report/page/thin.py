@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 Number = int | float
 
@@ -32,8 +33,8 @@ def rounded(values: Sequence[Number | None], digits: int = 5) -> list[Number | N
     return [_short(float(f"{value:.{digits}g}")) if is_number(value) else None for value in values]  # type: ignore[str-format]
 
 
-def _short(value: float) -> Number:
-    return int(value) if value.is_integer() and abs(value) < 1e15 else value
+def _short(value: Number) -> Number:
+    return int(value) if float(value).is_integer() and abs(value) < 1e15 else value
 
 
 def steps(values: Sequence[Number]) -> list[Number]:
@@ -41,5 +42,5 @@ def steps(values: Sequence[Number]) -> list[Number]:
     short = [_short(float(f"{value:.9g}")) for value in values]
     if not all(isinstance(value, int) for value in short):
         short = [_short(round(value * 1000) / 1000) for value in short]
-    gaps = [_short(round(after - before, 3)) for before, after in zip(short, short[1:], strict=False)]
+    gaps = [_short(round(after - before, 3)) for before, after in pairwise(short)]
     return [*short[:1], *gaps]
