@@ -108,7 +108,7 @@ def expand(
     pairs = [_zipped(text) for text in zips]
     _check_once([rest, *pairs])
     with _hydra(extra):
-        choices = [[(value,) for value in _values(word, tuple(extra))] for word in rest]
+        choices: list[list[tuple[str, ...]]] = [[(value,) for value in _values(word, tuple(extra))] for word in rest]
         choices += [_in_pairs(pair, tuple(extra)) for pair in pairs]
         requests = [_request(verb, recipe, point, tuple(extra)) for point in _product(choices)]
         return [_point(request, _smoke(request) if smoke else ()) for request in requests]

@@ -1,6 +1,7 @@
 """Engines by name."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from dlcli.core.errors import Missing, UsageError, nearest
 from dlcli.core.executor import Executor, Listener, Perform
 from dlcli.launch.in_process import InProcess
 from dlcli.launch.local import Local
+from dlcli.launch.remote import Remote
 
 ENGINES = ("local", "ray", "slurm")
 
@@ -33,6 +35,8 @@ def check(name: str, jobs: int | None) -> None:
         __import__(package)
     except ImportError as error:
         raise Missing(f"--on {name} needs {package} ({error})\nGet it: pip install 'dlcli[{name}]'") from None
+    if name == "slurm" and shutil.which("srun") is None:
+        raise Missing("--on slurm: Slurm's commands (srun, sbatch) are not on this machine")
 
 
 @contextmanager
@@ -51,7 +55,7 @@ def engine(name: str, perform: Perform, jobs: int | None, listen: Listener, fold
             made.close()
 
 
-def _make(name: str, perform: Perform, jobs: int | None, listen: Listener, folder: Path):  # type: ignore[no-untyped-def]
+def _make(name: str, perform: Perform, jobs: int | None, listen: Listener, folder: Path) -> InProcess | Local | Remote:
     if name == "ray":
         from dlcli.launch.on_ray import OnRay
 

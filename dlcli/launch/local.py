@@ -56,7 +56,7 @@ class Local:
         self._stopping = self._asked = False
         atexit.register(self._hang_up)  # before multiprocessing waits for its children
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload([getattr(perform, "__module__", __name__)])
+        self._context.set_forkserver_preload([__name__, getattr(perform, "__module__", __name__)])
 
     def submit(self, job: Job) -> int:
         return self._ledger.add(job)

@@ -4,7 +4,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Protocol, TextIO, runtime_checkable
 
@@ -38,6 +38,7 @@ class Row:
         if isinstance(what, Report):
             self.state = "waiting" if what == NOT_BEGUN else _STATES.get(what.exit_code, "failed")
             self.ended = time.monotonic()
+            self.news = self._last(what)
             return
         told = what.step > 0
         if told and self.begun is None:
@@ -45,6 +46,12 @@ class Row:
         if not what.step:  # it begins, perhaps once more
             self.begun, self.ended = None, None
         self.state, self.news = ("running" if what.metric else "starting"), what
+
+    def _last(self, report: Report) -> News:
+        """The test score of its main metric, once there is one."""
+        metric = self.news.metric.rpartition(" ")[2]
+        value = report.metrics.get("test", {}).get(metric)
+        return self.news if value is None else replace(self.news, metric=f"test {metric}", value=value)
 
     @property
     def value(self) -> str:
@@ -188,3 +195,15 @@ class Screen:
     def _rank(self, place: int) -> tuple[int, float]:
         row = self.rows[place]
         return _SHOWN_FIRST.index(row.state), -row.ended if row.ended is not None else place
+
+
+def print_failures(failures: Sequence[tuple[int, str, Report]]) -> None:
+    """Places, what the runs were, and how they failed, on standard error."""
+    table = Table(box=None, pad_edge=False, header_style="bold", title=f"{len(failures)} failed", title_justify="left")
+    table.add_column("#", justify="right")
+    for name in ("what", "exit code", "error"):
+        table.add_column(name, overflow="fold")
+    for place, what, report in failures:
+        lines = [line for line in report.error.splitlines() if line.strip()] or ["?"]
+        table.add_row(str(place + 1), Text(one_line(what)), str(report.exit_code), Text(one_line(lines[0])))
+    Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else 200).print(table)

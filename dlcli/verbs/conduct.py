@@ -27,7 +27,7 @@ def conduct(run: Run, built: Built, planned: Plan, options: Options) -> Run:
     signals = Signals()
     error: BaseException | None = None
     try:
-        with shown, signals.caught():
+        with signals.caught(), shown:
             ending = fit(built.learner, built.task, run, planned, shown, signals)
             if ending.status == "completed":
                 run.info["metrics"] = score_best(run, built.task, built.learner.model)

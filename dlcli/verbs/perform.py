@@ -41,7 +41,10 @@ def report(run: Run) -> Report:
 
 def packed(options: Options) -> dict[str, Any]:
     """Options as plain values, for JSON and other processes."""
-    plain = vars(options) | {"out": str(options.out.absolute()), "extra": [str(one.absolute()) for one in options.extra]}
+    plain = vars(options) | {
+        "out": str(options.out.absolute()),
+        "extra": [str(one.absolute()) for one in options.extra],
+    }
     return plain | {"tags": list(options.tags), "argv": list(options.argv), "tell": None}
 
 

@@ -207,8 +207,10 @@ def _heeding(executor: Executor) -> Iterator[list[int]]:
 
 
 def title(sweep: Sweep, place: int) -> str:
-    """The words of a point."""
-    return " ".join(sweep.points[place]["words"]) or sweep.info["verb"]
+    """The words of a point that not all points share; all of them when it has no others."""
+    words = sweep.points[place]["words"]
+    shared = set.intersection(*(set(point["words"]) for point in sweep.points))
+    return " ".join([word for word in words if word not in shared] or words) or sweep.info["verb"]
 
 
 def reports(sweep: Sweep) -> list[Report]:
