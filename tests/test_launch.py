@@ -1,12 +1,10 @@
 """Engines: order, resuming of what died, stopping, and that nobody outlives its coordinator."""
 
-import json
 import os
 import signal
 import stat
 import subprocess
 import sys
-import textwrap
 import time
 from pathlib import Path
 
@@ -350,35 +348,3 @@ def test_what_slurm_refuses_is_said(slurm, job, tmp_path, monkeypatch):
     executor.submit(job("quick", "a"))
     with pytest.raises(UsageError, match="invalid partition"):
         executor.wait()
-
-
-RAY = """
-import sys, json
-from pathlib import Path
-from dlcli.core.executor import Job, Report
-from dlcli.launch.on_ray import OnRay
-from test_launch import toy
-if __name__ == "__main__":
-    folder = Path({folder!r})
-    executor = OnRay(toy, 2, folder=folder / "sweep")
-    for words in [("slow", "a"), ("die once", "b"), ("quick", "c")]:
-        executor.submit(Job("train", words, {{"folder": str(folder)}}))
-    reports = [executor.wait() for _ in range(3)]
-    print(json.dumps([[number, report.exit_code, report.run] for number, report in reports]))
-    executor.close()
-"""
-
-
-def test_ray_runs_jobs_in_order_and_resumes_what_was_killed(tmp_path):
-    pytest.importorskip("ray", reason="ray is not installed: pip install 'dlcli[ray]'")
-    script = tmp_path / "coordinator.py"
-    script.write_text(textwrap.dedent(RAY.format(folder=str(tmp_path))))
-    here = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
-    done = subprocess.run(
-        [sys.executable, str(script)], env=os.environ | {"PYTHONPATH": os.pathsep.join(here)},
-        capture_output=True, text=True, timeout=240, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
-    found = json.loads(done.stdout.splitlines()[-1])
-    assert found == [[number, 0, str(tmp_path / name)] for number, name in enumerate("abc", 1)]
-    assert [run for _, _, run in marks(tmp_path / "b")] == ["None", str(tmp_path / "b")]

@@ -194,7 +194,7 @@ class Screen:
 
     def _rank(self, place: int) -> tuple[int, float]:
         row = self.rows[place]
-        return _SHOWN_FIRST.index(row.state), -row.ended if row.ended is not None else place
+        return _SHOWN_FIRST.index(row.state), -row.ended if row.ended is not None else float(place)
 
 
 def print_failures(failures: Sequence[tuple[int, str, Report]]) -> None:

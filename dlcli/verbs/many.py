@@ -62,7 +62,10 @@ def go_on_with(selector: str, asked: Options, ways: Ways, as_json: bool) -> int:
     ways.check()
     found = sweep.find(selector, asked.out)
     options = replace(sweep.take_up(found), show=asked.show, quiet=asked.quiet)
-    ways = replace(ways, jobs=ways.jobs or found.info.get("jobs"), on=ways.on or found.info.get("on"))
+    jobs, on = found.info.get("jobs"), found.info.get("on")
+    if not isinstance(jobs, int | None) or not isinstance(on, str | None):
+        raise UsageError(f"{found.path / 'sweep.json'} is damaged: jobs or on")
+    ways = replace(ways, jobs=ways.jobs or jobs, on=ways.on or on)
     ways.check()
     return _carried_out(found, options, ways, as_json)
 
@@ -115,7 +118,7 @@ def _out(options: Options) -> str:
 
 
 def _print_runs(reports: Sequence[Report]) -> None:
-    runs = [Run.open(Path(report.run)) for report in reports if report.run]
+    runs = [Run.open(Path(report.run)) for report in reports if report.run and report.exit_code == 0]
     if any(run.info["metrics"] for run in runs):
         tables.print_groups(group(runs[::-1], None, "test")[0])
 

@@ -97,6 +97,7 @@ def take_up(sweep: Sweep) -> Options:
     try:
         return replace(unpacked(sweep.info["options"]), out=out)
     except (LookupError, TypeError, ValueError) as error:
+        sweep.let_go()
         raise UsageError(f"{sweep.path / 'sweep.json'} is damaged: options: {error}") from None
 
 
@@ -115,10 +116,17 @@ def _settle(sweep: Sweep) -> None:
         path = sweep.run_of(place)
         if path is None or sweep.points[place]["exit_code"] == 0:
             continue
-        while (run := Run.open(path)).status == "running" and time.monotonic() < until:
+        while (status := _status(path)) == "running" and time.monotonic() < until:
             time.sleep(0.1)
-        if run.status == "completed":
+        if status == "completed":
             sweep.note(place, exit_code=0, error="")
+
+
+def _status(path: Path) -> str:
+    try:
+        return Run.open(path).status
+    except ValueError:
+        return "damaged"  # which going on with it will say
 
 
 def unfinished(sweep: Sweep) -> list[int]:
@@ -178,7 +186,10 @@ class _Heard:
         known: dict[str, Any] = {"run": what.run} if what.run else {}
         if isinstance(what, Report) and what != NOT_BEGUN:
             known |= {"exit_code": what.exit_code, "error": what.error}
-        self.sweep.note(self.places[number - 1], **known)
+        try:
+            self.sweep.note(self.places[number - 1], **known)
+        except OSError as error:  # the runs themselves know what is needed to go on
+            say(f"{self.sweep.path / 'sweep.json'}: {error.strerror}")
         self.board.hear(number - 1, what)
         if self.fail_fast and live.failed(what):
             self.stop()
@@ -223,7 +234,10 @@ def _report(sweep: Sweep, place: int) -> Report:
     if point["exit_code"] is None:
         return NOT_BEGUN if path is None else replace(NOT_BEGUN, run=str(path), error="not finished")
     if point["exit_code"] == 0 and path is not None:
-        return report(Run.open(path))
+        try:
+            return report(Run.open(path))
+        except ValueError as error:
+            return Report(1, error=str(error))
     return Report(point["exit_code"], str(path) if path else None, error=point["error"])
 
 

@@ -185,11 +185,11 @@ def test_a_sweep_that_does_not_exist(selector, tmp_path):
 
 def test_how_many_at_a_time_changes_nothing(tmp_path):
     for jobs in ("1", "2"):
-        words = ("train", *SMALL, "lr=0.01,0.1", "--seeds", "2", "--jobs", jobs, "--json", "--out", tmp_path / jobs)
+        words = ("train", *SMALL, "--seeds", "3", "--jobs", jobs, "--json", "--out", tmp_path / jobs)
         reports = json.loads(dlcli(*words).stdout)
-        assert [Run.open(Path(report["run"])).info["seed"] for report in reports] == [0, 1, 0, 1]
+        assert [Run.open(Path(report["run"])).info["seed"] for report in reports] == [0, 1, 2]
     assert rows_of_metrics(tmp_path / "1") == rows_of_metrics(tmp_path / "2")
-    assert len(set(rows_of_metrics(tmp_path / "1"))) == 4
+    assert len(set(rows_of_metrics(tmp_path / "1"))) == 3
     assert rows(tmp_path / "1") == rows(tmp_path / "2")
 
 
@@ -321,8 +321,16 @@ LONG = (
 )  # fmt: skip
 
 
-def begin(out):
-    words = [sys.executable, "-m", "dlcli", "train", *LONG, "--jobs", "2", "--out", str(out)]
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The same sweep without a break."""
+    out = tmp_path_factory.mktemp("whole")
+    assert dlcli("train", *LONG, "--jobs", "3", "--out", out).exit_code == 0
+    return out
+
+
+def begin(out, *ways):
+    words = [sys.executable, "-m", "dlcli", "train", *LONG, "--jobs", "2", "--out", str(out), *ways]
     return subprocess.Popen(words, stderr=(out.parent / "said.txt").open("w"), start_new_session=True)
 
 
@@ -351,8 +359,8 @@ def gone(pid):
     return False
 
 
-def test_killed_worker_and_killed_coordinator_lose_nothing(tmp_path):
-    out, whole = tmp_path / "killed", tmp_path / "whole"
+def test_killed_worker_and_killed_coordinator_lose_nothing(tmp_path, whole):
+    out = tmp_path / "killed"
     coordinator = begin(out)
     first, _ = running(out)
     os.kill(first["pid"], signal.SIGKILL)
@@ -365,7 +373,19 @@ def test_killed_worker_and_killed_coordinator_lose_nothing(tmp_path):
 
     result = dlcli("sweep", "resume", "last", "--out", out)
     assert result.exit_code == 0, result.stderr
-    assert dlcli("train", *LONG, "--jobs", "3", "--out", whole).exit_code == 0
+    assert rows_of_metrics(out) == rows_of_metrics(whole)
+    assert rows(out) == rows(whole)
+    assert len(list(out.glob("train/*/*/run.json"))) == 3
+
+
+def test_on_ray_a_killed_worker_loses_nothing(tmp_path, whole):
+    pytest.importorskip("ray", reason="ray is not installed: pip install 'dlcli[ray]'")
+    out = tmp_path / "ray"
+    coordinator = begin(out, "--on", "ray")
+    first, _ = running(out)
+    os.kill(first["pid"], signal.SIGKILL)
+    assert coordinator.wait(180) == 0, (tmp_path / "said.txt").read_text()
+    assert json.loads((first["path"] / "run.json").read_text())["pid"] != first["pid"]
     assert rows_of_metrics(out) == rows_of_metrics(whole)
     assert rows(out) == rows(whole)
     assert len(list(out.glob("train/*/*/run.json"))) == 3
