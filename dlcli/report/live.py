@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Protocol, TextIO, runtime_checkable
+from typing import Protocol, runtime_checkable
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -91,10 +91,10 @@ def choose(mode: str, titles: Sequence[str], *, quiet: bool = False) -> Board:
     """
     rows = [Row(one_line(title)) for title in titles]
     if mode == "none" or quiet:
-        return Lines(rows, sys.stderr, only_failures=True)
+        return Lines(rows, only_failures=True)
     if mode == "bar" or (mode == "auto" and sys.stderr.isatty()):
         return Screen(rows)
-    return Lines(rows, sys.stderr)
+    return Lines(rows)
 
 
 def failure(place: int, row: Row, report: Report) -> str:
@@ -120,8 +120,8 @@ class Lines:
         only_failures: no other lines.
     """
 
-    def __init__(self, rows: Sequence[Row], stream: TextIO, *, only_failures: bool = False) -> None:
-        self.rows, self.stream, self.only_failures = rows, stream, only_failures
+    def __init__(self, rows: Sequence[Row], *, only_failures: bool = False) -> None:
+        self.rows, self.only_failures = rows, only_failures
         self.said = time.monotonic()
 
     def __enter__(self) -> "Lines":
@@ -148,7 +148,7 @@ class Lines:
                 self._say(f"  {other.what}  step {other.news.step:,}  {other.value}  {other.left or '?'} left")
 
     def _say(self, text: str) -> None:
-        print(text, file=self.stream, flush=True)
+        print(text, file=sys.stderr, flush=True)  # noqa: T201
 
 
 class Screen:
@@ -174,9 +174,9 @@ class Screen:
             text = failure(place, self.rows[place], what)
             self.console.print(text, style="red", markup=False, soft_wrap=True)
 
-    def table(self) -> Table:
-        """The rows that matter most, in their order."""
-        table = Table(box=None, pad_edge=False, header_style="bold", caption=summary(self.rows), caption_justify="left")
+    def table(self) -> Group:
+        """The rows that matter most, in their order, and how many there are of each state."""
+        table = Table(box=None, pad_edge=False, header_style="bold")
         for name in ("#", "what", "state", "step", "metric", "left"):
             table.add_column(name, justify="right" if name in ("#", "step", "left") else "left", no_wrap=True)
         for place in self._chosen():
@@ -184,7 +184,7 @@ class Screen:
             state = Text(row.state, style=_COLOURS.get(row.state, "red"))
             step = f"{row.news.step:,}" if row.news.step else ""
             table.add_row(str(place + 1), Text(row.what), state, step, Text(row.value), row.left)
-        return table
+        return Group(table, Text(summary(self.rows), style="dim", no_wrap=True))
 
     def _chosen(self) -> list[int]:
         """Places; what runs and what failed first when there are too many, the latest to end before others."""
