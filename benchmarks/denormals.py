@@ -9,7 +9,7 @@ import torch
 
 from dlcli import build, compose
 from dlcli.core.learner import Learner
-from dlcli.machine import use_threads
+from dlcli.machine import computing
 
 _STEPS = 5
 _ROUNDS = 5
@@ -40,8 +40,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true")
     as_json = parser.parse_args().json
-    use_threads(1)
-    rows = [measure(recipe) for recipe in ("adding_elman", "adding_gru", "adding_lstm", "adding_tcn")]
+    with computing(1):
+        rows = [measure(recipe) for recipe in ("adding_elman", "adding_gru", "adding_lstm", "adding_tcn")]
     if as_json:
         print(json.dumps(rows, indent=1))
         return

@@ -1,5 +1,8 @@
 """The device and the threads that a run computes with."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
 from dlcli.core.errors import UsageError
@@ -21,11 +24,19 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def use_threads(number: int) -> None:
-    """Compute with so many threads, and take numbers too small to be normal for zero.
+@contextmanager
+def computing(threads: int) -> Iterator[None]:
+    """Compute with so many threads, and take numbers too small to be normal for zero; both are given back.
 
     Gradients that vanish over hundreds of steps end in such numbers, which the processor handles in microcode: an
     Elman network on the adding problem takes nine times as long with them (benchmarks/denormals.py).
     """
-    torch.set_num_threads(number)
+    before = torch.get_num_threads()
+    flushed = bool(torch.tensor(1e-30) * torch.tensor(1e-10) == 0)
+    torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+        torch.set_flush_denormal(flushed)

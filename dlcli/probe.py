@@ -16,7 +16,7 @@ from dlcli.core.learner import Learner
 from dlcli.core.scoring import score
 from dlcli.core.task import Task
 from dlcli.disk import replace_file
-from dlcli.machine import use_threads
+from dlcli.machine import computing
 
 _STEPS = 5
 _ROUNDS = 5
@@ -30,16 +30,20 @@ def seconds_a_step(learner: Learner, threads: Sequence[int]) -> dict[int, float]
     learner.step()
     for _ in range(_ROUNDS):
         for number in threads:
-            use_threads(number)
-            learner.step()
-            start = time.perf_counter()
-            for _ in range(_STEPS):
-                learner.step()
-            _wait()
-            times[number].append((time.perf_counter() - start) / _STEPS)
+            with computing(number):
+                times[number].append(_seconds(learner))
         if time.perf_counter() - begun > _PATIENCE:
             break
     return {number: statistics.median(values) for number, values in times.items()}
+
+
+def _seconds(learner: Learner) -> float:
+    learner.step()
+    start = time.perf_counter()
+    for _ in range(_STEPS):
+        learner.step()
+    _wait()
+    return (time.perf_counter() - start) / _STEPS
 
 
 def _wait() -> None:

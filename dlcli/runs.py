@@ -23,12 +23,7 @@ def scan(out: Path, *, children: bool = False, trouble: Trouble = lambda path, r
 
 
 def _below(folder: Path, children: bool, trouble: Trouble) -> Iterator[Run]:
-    try:
-        entries = list(os.scandir(folder))
-    except (FileNotFoundError, NotADirectoryError, PermissionError):
-        return
-    names = {entry.name for entry in entries}
-    if "run.json" in names:
+    if os.path.lexists(f"{folder}/run.json"):
         try:
             yield Run.open(folder)
         except (ValueError, OSError) as error:
@@ -36,6 +31,11 @@ def _below(folder: Path, children: bool, trouble: Trouble) -> Iterator[Run]:
         if children:
             yield from _below(folder / "runs", children, trouble)
         return
+    try:
+        entries = list(os.scandir(folder))
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return
+    names = {entry.name for entry in entries}
     if "config.yaml" in names and "metrics.csv" in names:
         trouble(folder, f"{folder} is half written: it has no run.json")
         return

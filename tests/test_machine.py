@@ -4,13 +4,25 @@ import pytest
 import torch
 
 from dlcli.core.errors import UsageError
-from dlcli.machine import choose_device, use_threads
+from dlcli.machine import choose_device, computing
 
 
-def test_numbers_too_small_to_be_normal_become_zero():
-    use_threads(1)
-    tiny = torch.tensor(1e-30) * torch.tensor(1e-10)
-    assert tiny.item() == 0.0
+def _tiny():
+    return (torch.tensor(1e-30) * torch.tensor(1e-10)).item()
+
+
+def test_numbers_too_small_to_be_normal_are_zero_while_computing_and_not_after():
+    assert _tiny() != 0.0
+    with computing(1):
+        assert _tiny() == 0.0
+    assert _tiny() != 0.0
+
+
+def test_threads_are_given_back():
+    before = torch.get_num_threads()
+    with computing(2):
+        assert torch.get_num_threads() == 2
+    assert torch.get_num_threads() == before
 
 
 def test_a_device_that_is_not_here_is_named():

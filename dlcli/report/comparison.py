@@ -7,7 +7,7 @@ from typing import Any
 from dlcli.core.errors import UsageError, nearest
 from dlcli.report.bunches import Bunch, bunch
 from dlcli.report.cost import at_equal_cost
-from dlcli.report.facts import compared, differing
+from dlcli.report.facts import differing
 from dlcli.report.groups import Group, rows
 from dlcli.report.intervals import Kind
 from dlcli.report.left import Left
@@ -175,7 +175,7 @@ def _mixed(bunches: Sequence[Bunch], groups: Sequence[Group]) -> list[str]:
     said = []
     for label, several in alike.items():
         if len(several) > 1:
-            keys = differing([compared(one.config) for one in several])
+            keys = differing([one.keys for one in several])
             why = f"they differ in {', '.join(keys[:8])}{' ...' * (len(keys) > 8)}" if keys else _SAME_CONFIG
             said.append(f"{label}: {len(several)} signatures, kept apart: {why}")
     return said

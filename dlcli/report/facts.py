@@ -7,10 +7,10 @@ from typing import Any
 import yaml
 
 from dlcli.core.errors import UsageError, nearest
+from dlcli.report import plain_yaml
 from dlcli.report.where import ABSENT, Condition, Incomparable
 from dlcli.run import Run
 
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _OWN = (
     "id", "verb", "label", "name", "recipe", "task", "model", "seed", "tags", "host", "parent", "parameters", "steps",
     "seconds", "started", "signature", "receptive_field", "length",
@@ -36,10 +36,9 @@ def read_config(run: Run) -> dict[str, Any]:
     """config.yaml as flat keys; nothing where it is missing or damaged."""
     try:
         text = (run.path / "config.yaml").read_text(encoding="utf-8")
-        plain = yaml.load(text, Loader=_Loader)
+        return plain_yaml.read(text, lambda node: dict(flatten(node)))
     except (OSError, ValueError, yaml.YAMLError, RecursionError):
         return {}
-    return dict(flatten(plain)) if isinstance(plain, Mapping) else {}
 
 
 class Facts:

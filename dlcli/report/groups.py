@@ -8,7 +8,7 @@ from typing import Any
 
 from dlcli.report import history
 from dlcli.report.bunches import Bunch, bunch, goal_of, metric_of, value_of
-from dlcli.report.facts import compared, differing, short_names
+from dlcli.report.facts import differing, short_names
 from dlcli.report.intervals import Kind, finite, interval, plain
 from dlcli.report.left import Left
 from dlcli.report.naming import apart, unique
@@ -109,7 +109,7 @@ _TAKEN = (*Group.__dataclass_fields__, "counter", "total", "equal", "value", "ag
 def rows(bunches: Sequence[Bunch], metric: str | None, split: str, kind: Kind = "auto") -> list[Group]:
     """A row each, named apart, with the configuration keys that differ."""
     found = [_row(own, metric, split, kind) for own in bunches]
-    flat = [compared(own.config) for own in bunches] if len(bunches) > 1 else [{} for _ in bunches]
+    flat = [own.keys for own in bunches] if len(bunches) > 1 else [{} for _ in bunches]
     short = short_names(differing(flat), _TAKEN)
     keys = [{short[name]: config[name] for name in short if name in config} for config in flat]
     tasks = [row.task if config or len(bunches) == 1 else _UNREADABLE for row, config in zip(found, flat, strict=True)]

@@ -11,7 +11,7 @@ from dlcli.core.errors import UsageError, nearest
 from dlcli.run import Run
 
 Curve = tuple[list[float], list[float]]
-_TAIL = 8_192
+_TAIL = 1_024
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Point:
 def last(run: Run, split: str, metric: str) -> Point | None:
     """The last value of a metric, from the end of metrics.csv."""
     needle = f",{split},{metric},".encode()
-    for block in _tails(run.path / "metrics.csv"):
+    for block in _tails(f"{run.path}/metrics.csv"):
         at = block.rfind(needle)
         while at >= 0:
             begin, end = block.rfind(b"\n", 0, at), block.find(b"\n", at)
@@ -48,18 +48,20 @@ def best(run: Run, split: str, metric: str, direction: str) -> Point | None:
     return pick(found, key=lambda point: point.value, default=None)
 
 
-def _tails(path: Path) -> Iterator[bytes]:
+def _tails(path: str) -> Iterator[bytes]:
     """The end of a file, then more of it, then all of it."""
     try:
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            for length in dict.fromkeys((_TAIL, 16 * _TAIL, size)):
-                file.seek(max(0, size - length))
-                yield file.read()
-                if length >= size:
-                    return
+        handle = os.open(path, os.O_RDONLY)
     except OSError:
         return
+    try:
+        size = os.fstat(handle).st_size
+        for length in dict.fromkeys((_TAIL, 32 * _TAIL, size)):
+            yield os.pread(handle, length, max(0, size - length))
+            if length >= size:
+                return
+    finally:
+        os.close(handle)
 
 
 def _point(line: bytes, needle: int) -> Point | None:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,6 @@ def _measure(point: compose.Point) -> dict[str, Any]:
     config = build.settle_budget(point.resolved())
     device = choose_device(config["device"])
     threads = _threads(config)
-    torch.set_num_threads(threads)
     built = build.build(config, device)
     return {
         "parameters": built.parameters,
@@ -95,8 +95,10 @@ def multiply_adds(model: nn.Module, task: Task) -> int:
     batch = task.batch("train", 0)
     training = model.training
     try:
-        with torch.backends.mkldnn.flags(enabled=False), torch.no_grad(), FlopCounterMode(display=False) as counter:
-            task.loss(model.eval(), batch)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of Intel GPUs that are not here
+            with torch.backends.mkldnn.flags(enabled=False), torch.no_grad(), FlopCounterMode(display=False) as counter:
+                task.loss(model.eval(), batch)
     finally:
         model.train(training)
     return round(counter.get_total_flops() / 2 / len(batch))

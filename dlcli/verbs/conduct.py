@@ -14,6 +14,7 @@ from dlcli.checkpoint import read_checkpoint
 from dlcli.core.errors import UsageError
 from dlcli.core.task import Task
 from dlcli.engine import Ending, Plan, evaluate, fit
+from dlcli.machine import computing
 from dlcli.report import progress
 from dlcli.report.telling import Telling
 from dlcli.run import Run
@@ -21,13 +22,13 @@ from dlcli.signals import Signals
 from dlcli.verbs.options import Options
 
 
-def conduct(run: Run, built: Built, planned: Plan, options: Options) -> Run:
+def conduct(run: Run, built: Built, planned: Plan, options: Options, threads: int) -> Run:
     """Fit, score, and write down how it ended, whatever happens."""
     shown = _shown(run, built.task.main.metric, options)
     signals = Signals()
     error: BaseException | None = None
     try:
-        with signals.caught(), shown:
+        with signals.caught(), shown, computing(threads):
             ending = fit(built.learner, built.task, run, planned, shown, signals)
             if ending.status == "completed":
                 run.info["metrics"] = score_best(run, built.task, built.learner.model)

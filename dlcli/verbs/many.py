@@ -13,7 +13,7 @@ from dlcli import build, compose
 from dlcli.core.errors import UsageError, nearest
 from dlcli.core.executor import NOT_BEGUN, Report
 from dlcli.engine import limits
-from dlcli.machine import choose_device
+from dlcli.machine import choose_device, computing
 from dlcli.probe import estimate
 from dlcli.report import live, progress, tables
 from dlcli.report.groups import group
@@ -154,7 +154,9 @@ def _estimate(point: compose.Point) -> Mapping[str, Any]:
     built = build.build(config, device)
     stops = limits(config["until"], built.learner, built.task)
     plan = train.plan(config)
-    threads = train.set_threads(config, core, device)
+    threads = train.choose_threads(config, core, device)
+    with computing(threads):
+        expected = estimate(built.learner, built.task, stops, plan.eval_every)
     return {
         "what": point.label,
         "words": list(point.words),
@@ -166,7 +168,7 @@ def _estimate(point: compose.Point) -> Mapping[str, Any]:
         "until": config["until"],
         "threads": threads,
         "device": str(device),
-        **estimate(built.learner, built.task, stops, plan.eval_every),
+        **expected,
     }
 
 

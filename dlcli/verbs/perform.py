@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from dlcli import compose
 from dlcli.core.errors import UsageError
 from dlcli.core.executor import Job, Report, Tell
@@ -18,6 +20,8 @@ from dlcli.verbs.train import train
 def perform(job: Job, tell: Tell) -> Report:
     """A job as a run, a new one or one that goes on, whatever becomes of it."""
     options = replace(unpacked(job.options), tell=tell, quiet=True)
+    if options.threads:  # building shares the processors too; only a process of ours has a share
+        torch.set_num_threads(options.threads)
     try:
         run = resume(job.run, (), options) if job.run else _new(job, options)
     except (UsageError, OSError) as error:

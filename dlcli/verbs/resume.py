@@ -8,7 +8,7 @@ from dlcli import build, compose, runs
 from dlcli.checkpoint import read_last
 from dlcli.core.errors import UsageError
 from dlcli.engine import limits
-from dlcli.machine import choose_device, use_threads
+from dlcli.machine import choose_device
 from dlcli.run import Busy, Run
 from dlcli.verbs.conduct import conduct
 from dlcli.verbs.options import Options, listening
@@ -34,7 +34,6 @@ def resume(selector: str, words: Sequence[str], options: Options) -> Run:
         _check_longer(run, old, config, saved)
         planned = plan(config)
         device = choose_device(config["device"])
-        use_threads(int(config["threads"]))
         with listening(options.quiet):
             built = build.build(config, device)
         _check_ahead(limits(config["until"], built.learner, built.task), saved)
@@ -42,7 +41,7 @@ def resume(selector: str, words: Sequence[str], options: Options) -> Run:
             run.describe("config.yaml", compose.dump(config))
         run.info["signature"] = build.signature(run.info["core"], config["until"])
         run.resume()
-    return conduct(run, built, planned, options)
+    return conduct(run, built, planned, options, int(config["threads"]))
 
 
 @contextmanager

@@ -47,7 +47,7 @@ def _write(page: Path, run: Run) -> None:
 
 def _configuration(run: Run) -> str:
     try:
-        return (run.path / "config.yaml").read_text()
+        return (run.path / "config.yaml").read_text(errors="replace")
     except OSError:
         return "config.yaml is missing\n"
 

@@ -12,7 +12,7 @@ from dlcli.checkpoint import read_checkpoint
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.task import Task
 from dlcli.engine import Plan, limits
-from dlcli.machine import choose_device, use_threads
+from dlcli.machine import choose_device
 from dlcli.run import Run
 from dlcli.verbs.conduct import conduct
 from dlcli.verbs.options import Options, listening
@@ -37,7 +37,7 @@ def _train(point: compose.Point, options: Options, heard: Sequence[str]) -> Run:
     planned = plan(config)
     if options.init_from:
         _take_weights(built.model, runs.one(options.init_from, options.out))
-    config["threads"] = set_threads(config, core, device, options.threads)
+    config["threads"] = choose_threads(config, core, device, options.threads)
     facts = {
         **options.facts,
         "name": options.name,
@@ -67,11 +67,11 @@ def _train(point: compose.Point, options: Options, heard: Sequence[str]) -> Run:
     except BaseException:
         run.discard()
         raise
-    return conduct(run, built, planned, options)
+    return conduct(run, built, planned, options, config["threads"])
 
 
-def set_threads(config: Mapping[str, Any], core: str, device: torch.device, share: int | None = None) -> int:
-    """Set the number of threads that the configuration asks for; `auto` is the share, else the probe's answer.
+def choose_threads(config: Mapping[str, Any], core: str, device: torch.device, share: int | None = None) -> int:
+    """The number of threads that the configuration asks for; `auto` is the share, else the probe's answer.
 
     Raises:
         UsageError: it is neither auto nor at least 1.
@@ -81,7 +81,6 @@ def set_threads(config: Mapping[str, Any], core: str, device: torch.device, shar
         wanted = share or probe.best_threads(core, lambda: build.build(config, device).learner)
     if not isinstance(wanted, int) or wanted < 1:
         raise UsageError(f"threads is a whole number from 1, or auto, not {wanted!r}")
-    use_threads(wanted)
     return wanted
 
 
