@@ -167,7 +167,7 @@ def test_an_estimate_is_steps_and_scorings(stops, eval_every, steps, seconds, cl
 def test_jobs_are_done_in_the_order_they_were_submitted():
     done = []
 
-    def perform(job):
+    def perform(job, tell):
         done.append(job.overrides)
         return Report(0, run=job.overrides[0])
 

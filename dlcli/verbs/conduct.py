@@ -16,6 +16,7 @@ from dlcli.core.task import Task
 from dlcli.engine import Ending, Plan, evaluate, fit
 from dlcli.machine import computing
 from dlcli.report import progress
+from dlcli.report.telling import Telling
 from dlcli.run import Run
 from dlcli.signals import Signals
 from dlcli.verbs.options import Options
@@ -23,12 +24,11 @@ from dlcli.verbs.options import Options
 
 def conduct(run: Run, built: Built, planned: Plan, options: Options, threads: int) -> Run:
     """Fit, score, and write down how it ended, whatever happens."""
-    title = run.info["name"] or run.info["label"]
-    shown = progress.choose(options.show, title, built.task.main.metric, run.note, quiet=options.quiet)
+    shown = _shown(run, built.task.main.metric, options)
     signals = Signals()
     error: BaseException | None = None
     try:
-        with shown, signals.caught(), computing(threads):
+        with signals.caught(), shown, computing(threads):
             ending = fit(built.learner, built.task, run, planned, shown, signals)
             if ending.status == "completed":
                 run.info["metrics"] = score_best(run, built.task, built.learner.model)
@@ -39,6 +39,14 @@ def conduct(run: Run, built: Built, planned: Plan, options: Options, threads: in
         raise error
     run.error = error
     return run
+
+
+def _shown(run: Run, metric: str, options: Options) -> progress.Shown:
+    """A display, or the voice of a job."""
+    if options.tell is not None:
+        return Telling(str(run.path), metric, run.note, options.tell)
+    title = run.info["name"] or run.info["label"]
+    return progress.choose(options.show, title, metric, run.note, quiet=options.quiet)
 
 
 def score_best(run: Run, task: Task, model: nn.Module | None) -> dict[str, dict[str, float]]:
