@@ -68,11 +68,13 @@ app = typer.Typer(
 list_app = typer.Typer(no_args_is_help=True, help="List models, tasks, recipes or runs, one line each.")
 compare_app = typer.Typer(no_args_is_help=True, help="Compare runs, their configurations, or models.")
 data_app = typer.Typer(no_args_is_help=True, help="List, fetch and verify the data sets that tasks read.")
+runs_app = typer.Typer(no_args_is_help=True, help="Keep house: remove runs and what they no longer need, and tag them.")
 app.add_typer(list_app, name="list")
 app.add_typer(compare_app, name="compare")
 app.add_typer(data_app, name="data")
 sweep_app = typer.Typer(no_args_is_help=True, help="Go on with many runs that one command began.")
 app.add_typer(sweep_app, name="sweep")
+app.add_typer(runs_app, name="runs")
 
 Words = Annotated[
     list[str] | None,
@@ -95,6 +97,8 @@ ConfigDirs = Annotated[
 Progress = Annotated[str, typer.Option("--progress", help="auto, bar, plain or none.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Nothing but results and errors.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more: what was loaded, tracebacks.")]
+Dry = Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Json = Annotated[bool, typer.Option("--json", help="Write only JSON to standard output.")]
 Csv = Annotated[bool, typer.Option("--csv", help="Write only CSV to standard output.")]
 
@@ -178,6 +182,20 @@ def show(
     from dlcli.verbs import show as verb
 
     return verb.main(run, out, metric, as_json, html)
+
+
+@app.command()
+def export(
+    run: Selector,
+    to: Annotated[str, typer.Option("--to", help="safetensors, onnx or torchexport.")],
+    output: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to; ID.ENDING here by default.")] = None,
+    out: Out = _OUT,
+    as_json: Json = False,
+) -> int:
+    """Write a run's best model as a file for others, checked to answer as the model does."""
+    from dlcli.verbs import export as verb
+
+    return verb.main(run, out, to, output, as_json)
 
 
 @app.command(context_settings=_WORDS_FIRST)
@@ -292,6 +310,57 @@ def compare_models(
     from dlcli.verbs import compare_models as verb
 
     return verb.main(words or [], config_dir or [], smoke, as_json, as_csv)
+
+
+@runs_app.command("rm")
+def runs_rm(
+    selectors: Selectors = None,
+    dry_run: Dry = False,
+    yes: Yes = False,
+    out: Out = _OUT,
+    as_json: Json = False,
+) -> int:
+    """Delete runs, never a live one."""
+    from dlcli.verbs import house as verb
+
+    return verb.rm(selectors or [], out, verb.Consent(dry_run, yes, as_json))
+
+
+@runs_app.command("prune")
+def runs_prune(
+    selectors: Selectors = None,
+    status: Annotated[str | None, typer.Option(help="Which runs; failed,lost by default.")] = None,
+    older_than: Annotated[
+        str | None, typer.Option(help="Without a sign of life for 12h, 30d, or since a date.")
+    ] = None,
+    checkpoints: Annotated[
+        bool, typer.Option("--checkpoints", help="Not runs, but what completed ones would go on from (last.pt).")
+    ] = False,
+    dry_run: Dry = False,
+    yes: Yes = False,
+    out: Out = _OUT,
+    as_json: Json = False,
+) -> int:
+    """Delete dead and failed runs, or stale checkpoints."""
+    from dlcli.verbs import house as verb
+
+    consent = verb.Consent(dry_run, yes, as_json)
+    return verb.prune(selectors or [], out, status, older_than, checkpoints, consent)
+
+
+@runs_app.command("tag")
+def runs_tag(
+    selectors: Selectors = None,
+    add: Annotated[list[str] | None, typer.Option("--add", metavar="WORD", help="Put a tag on.")] = None,
+    remove: Annotated[list[str] | None, typer.Option("--remove", metavar="WORD", help="Take a tag off.")] = None,
+    dry_run: Dry = False,
+    out: Out = _OUT,
+    as_json: Json = False,
+) -> int:
+    """Tag runs, to find them again as @WORD."""
+    from dlcli.verbs import tag as verb
+
+    return verb.main(selectors or [], out, add or [], remove or [], dry_run, as_json)
 
 
 @data_app.command("list")

@@ -1,10 +1,15 @@
-"""Files that are there whole or not at all, and the lock of who writes."""
+"""Files and folders that are there whole or not at all, and the lock of who writes."""
 
 import contextlib
 import fcntl
 import os
+import shutil
+import stat
 import time
 from pathlib import Path
+
+REMOVED = ".removed"
+"""What the hidden name of a folder ends in whose deletion has begun."""
 
 _TRIES, _PAUSE = 10, 0.02  # somebody may be looking whether it is held
 
@@ -27,6 +32,24 @@ def replace_file(path: Path, content: bytes) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def remove_folder(path: Path) -> None:
+    """Delete a folder so that it is there whole or not at all: moved aside, where nobody looks, then emptied."""
+    aside = path.with_name(f".{path.name}{REMOVED}")
+    path.rename(aside)
+    shutil.rmtree(aside)
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file, or of all files below a folder, hard links counted once."""
+    found = {}
+    for place in (path, *path.rglob("*")):
+        with contextlib.suppress(FileNotFoundError):
+            facts = place.lstat()
+            if stat.S_ISREG(facts.st_mode):
+                found[facts.st_dev, facts.st_ino] = facts.st_size
+    return sum(found.values())
 
 
 class Lock:

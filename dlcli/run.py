@@ -10,7 +10,7 @@ import string
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO, runtime_checkable
 
 from dlcli.disk import Lock, replace_file
 
@@ -25,6 +25,17 @@ class Busy(Exception):
     """Another process is writing the run."""
 
 
+@runtime_checkable
+class Observer(Protocol):
+    """Somebody who is told what a run logs, and never raises."""
+
+    def row(self, step: int, split: str, row: Mapping[str, float]) -> None:
+        """A row of metrics."""
+
+    def end(self, info: Mapping[str, Any]) -> None:
+        """The run has ended; `info` is its run.json."""
+
+
 class Run:
     """One run directory: `create` makes it, `open` finds it again, `lock` is held while it is written.
 
@@ -32,13 +43,14 @@ class Run:
         path: the directory.
         info: what run.json holds.
 
-    `error` is the exception that ended it in this process, if one did.
+    `error` is the exception that ended it in this process, if one did; `observers` are told what it logs.
     """
 
     def __init__(self, path: Path, info: dict[str, Any]) -> None:
         self.path = path
         self.info = info
         self.error: BaseException | None = None
+        self.observers: list[Observer] = []
         self._files: dict[str, TextIO] = {}
         self._lock = Lock(path / ".lock")
 
@@ -129,6 +141,8 @@ class Run:
         """Append a row of metrics."""
         lines = (f"{step},{split},{name},{value!r}\n" for name, value in row.items())
         self._growing("metrics.csv").write("".join(lines))
+        for observer in self.observers:
+            observer.row(step, split, row)
 
     def time(self, step: int, seconds: float, counters: Mapping[str, int]) -> None:
         """Append the clock and the counters."""
@@ -219,6 +233,8 @@ class Run:
                 self.flush()
             finally:
                 self.save()
+                for observer in self.observers:
+                    observer.end(self.info)
         finally:
             self.close()
 

@@ -171,18 +171,23 @@ def since(found: Sequence[Run], text: str) -> list[Run]:
     Raises:
         UsageError: it is neither.
     """
-    moment = _moment(text.strip())
-    return [run for run in found if run.started >= moment]
+    limit = moment(text.strip(), "--since")
+    return [run for run in found if run.started >= limit]
 
 
-def _moment(text: str) -> datetime:
+def moment(text: str, option: str) -> datetime:
+    """The moment that is `2h` ago, or that a date says.
+
+    Raises:
+        UsageError: it is neither; the option is named.
+    """
     ago = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]+)", text)
     try:
         if ago and ago[2] in _UNITS:
             return datetime.now().astimezone() - timedelta(**{_UNITS[ago[2]]: float(ago[1])})
         return datetime.fromisoformat(text).astimezone()
     except (ValueError, OverflowError):
-        raise UsageError(f"--since is 30s, 15min, 2h, 3d, 1w or a date such as 2026-11-20, not {text!r}") from None
+        raise UsageError(f"{option} is 30s, 15min, 2h, 3d, 1w or a date such as 2026-11-20, not {text!r}") from None
 
 
 def of_status(found: Sequence[Run], text: str) -> list[Run]:

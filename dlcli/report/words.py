@@ -28,3 +28,9 @@ def duration(seconds: int | float) -> str:
 def moment(stamp: str) -> str:
     """An ISO moment to the minute, in local time."""
     return f"{datetime.fromisoformat(stamp).astimezone():%Y-%m-%d %H:%M}"
+
+
+def size(count: int) -> str:
+    """`812 B`, `3.2 kB`, `1.4 GB`: powers of a thousand."""
+    power = min(4, max(0, len(str(count)) - 1) // 3)
+    return f"{count / 1000**power:.1f} {'kMGT'[power - 1]}B" if power else f"{count} B"

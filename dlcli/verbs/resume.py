@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from dlcli import build, compose, runs
+from dlcli import build, compose, loggers, runs
 from dlcli.checkpoint import read_last
 from dlcli.core.errors import UsageError
 from dlcli.engine import limits
@@ -14,7 +14,7 @@ from dlcli.verbs.conduct import conduct
 from dlcli.verbs.options import Options, listening
 from dlcli.verbs.train import plan
 
-_CHANGEABLE = ("steps", "epochs", "until", "device", "wall", "eval_every", "checkpoint_every", "patience")
+_CHANGEABLE = ("steps", "epochs", "until", "device", "wall", "eval_every", "checkpoint_every", "patience", "logger")
 """What `--resume` may change: when to stop and where, not what is trained."""
 
 
@@ -33,6 +33,7 @@ def resume(selector: str, words: Sequence[str], options: Options) -> Run:
         saved = read_last(run)
         _check_longer(run, old, config, saved)
         planned = plan(config)
+        loggers.chosen(config)
         device = choose_device(config["device"])
         with listening(options.quiet):
             built = build.build(config, device)
@@ -41,6 +42,7 @@ def resume(selector: str, words: Sequence[str], options: Options) -> Run:
             run.describe("config.yaml", compose.dump(config))
         run.info["signature"] = build.signature(run.info["core"], config["until"])
         run.resume()
+        loggers.attach(run, config, saved["step"] if saved else 0)
     return conduct(run, built, planned, options, int(config["threads"]))
 
 

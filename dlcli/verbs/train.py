@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from dlcli import build, compose, environment, probe, runs
+from dlcli import build, compose, environment, loggers, probe, runs
 from dlcli.budget import settle_budget
 from dlcli.checkpoint import read_checkpoint
 from dlcli.core.errors import Mismatch, UsageError
@@ -36,6 +36,7 @@ def _train(point: compose.Point, options: Options, heard: Sequence[str]) -> Run:
     built = build.build(config, device)
     limits(config["until"], built.learner, built.task)
     planned = plan(config)
+    loggers.chosen(config)
     if options.init_from:
         _take_weights(built.model, runs.one(options.init_from, options.out))
     config["threads"] = choose_threads(config, core, device, options.threads)
@@ -65,6 +66,7 @@ def _train(point: compose.Point, options: Options, heard: Sequence[str]) -> Run:
         _keep_environment(run, str(device), config["threads"])
         for line in heard:
             run.note(line)
+        loggers.attach(run, config)
     except BaseException:
         run.discard()
         raise

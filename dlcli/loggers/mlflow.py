@@ -1,0 +1,51 @@
+"""MLflow: a run of the experiment "dlcli" at MLFLOW_TRACKING_URI, or wherever MLflow keeps its own."""
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param
+
+from dlcli.loggers.mirror import Facts
+
+_EXPERIMENT = "dlcli"
+_LONGEST = 500  # letters of a parameter that every store takes
+_AT_ONCE = 100  # parameters
+
+
+class MLflow:
+    """The configuration as parameters, metrics as `split/name`; a run that goes on is the same run there."""
+
+    def __init__(self, facts: Facts) -> None:
+        self._client = MlflowClient()
+        found = self._client.get_experiment_by_name(_EXPERIMENT)
+        experiment = found.experiment_id if found else self._client.create_experiment(_EXPERIMENT)
+        before = self._client.search_runs([experiment], f"tags.dlcli_run = '{facts.id}'", max_results=1)
+        self._id = before[0].info.run_id if before else self._begin(experiment, facts)
+
+    def _begin(self, experiment: str, facts: Facts) -> str:
+        tags = {"dlcli_run": facts.id, "dlcli_path": str(facts.path)}
+        identity = self._client.create_run(experiment, tags=tags, run_name=facts.name).info.run_id
+        params = [Param(name, str(value)[:_LONGEST]) for name, value in _flat(facts.config, "")]
+        for start in range(0, len(params), _AT_ONCE):
+            self._client.log_batch(identity, params=params[start : start + _AT_ONCE])
+        return identity
+
+    def row(self, step: int, split: str, row: Mapping[str, float]) -> None:
+        now = int(time.time() * 1000)
+        metrics = [Metric(f"{split}/{name}", value, now, step) for name, value in row.items()]
+        self._client.log_batch(self._id, metrics=metrics)
+
+    def end(self, info: Mapping[str, Any]) -> None:
+        step = (info.get("best") or {}).get("step", 0)
+        self.row(max(step, 0), "test", info["metrics"].get("test", {}))
+        self._client.set_terminated(self._id, "FINISHED" if info["status"] == "completed" else "FAILED")
+
+
+def _flat(tree: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for name, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
