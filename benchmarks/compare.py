@@ -1,4 +1,4 @@
-"""`dlcli compare runs` and `list runs` over 2,000 run directories, against pandas.read_csv in a loop over the same files.
+"""`dlcli compare runs` and `list runs` over 2,000 run directories, against pandas.read_csv over the same files.
 
 Each is a process of its own, start included; they take turns. Usage: benchmarks/compare.py [--runs 2000] [--page FILE]
 """

@@ -8,6 +8,7 @@ import time
 import torch
 
 from dlcli import build, compose
+from dlcli.budget import settle_budget
 from dlcli.core.learner import Learner
 from dlcli.machine import computing
 
@@ -27,7 +28,7 @@ def milliseconds(learner: Learner, flush: bool) -> float:
 def measure(recipe: str) -> dict[str, object]:
     """Medians of both arms, taken in turns in this process."""
     (point,) = compose.expand("train", [recipe, "task.train=2000"])
-    learner = build.build(build.settle_budget(point.resolved()), torch.device("cpu")).learner
+    learner = build.build(settle_budget(point.resolved()), torch.device("cpu")).learner
     arms: dict[bool, list[float]] = {False: [], True: []}
     for _ in range(_ROUNDS):
         for flush, times in arms.items():

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from dlcli import build, compose
+from dlcli.budget import settle_budget
 from dlcli.core.errors import Missing, UsageError
 from dlcli.machine import choose_device
 
@@ -16,12 +17,12 @@ CPU = torch.device("cpu")
 
 def config(*words):
     (point,) = compose.expand("train", ["tcn", "model.channels=[4,4]", *words])
-    return build.settle_budget(point.resolved())
+    return settle_budget(point.resolved())
 
 
 def signature(*words):
     (point,) = compose.expand("train", ["tcn", "model.channels=[4,4]", *words])
-    plain = build.settle_budget(point.resolved(seed=0))
+    plain = settle_budget(point.resolved(seed=0))
     return build.signature(build.core(plain), plain["until"])
 
 
@@ -61,13 +62,13 @@ def test_a_budget_is_the_same_experiment_as_the_width_it_means():
 def test_a_model_without_a_width_to_scale_takes_no_budget():
     plain = config() | {"budget": 9000}
     with pytest.raises(UsageError, match="scales"):
-        build.settle_budget(plain)
+        settle_budget(plain)
 
 
 @pytest.mark.parametrize("target", [20_000, 70_000, 500_000])
 def test_lists_of_widths_keep_their_proportions_under_a_budget(target):
     (point,) = compose.expand("train", ["tcn", "model.channels=[10,20,20,40]", f"budget={target}"])
-    channels = build.settle_budget(point.resolved())["model"]["channels"]
+    channels = settle_budget(point.resolved())["model"]["channels"]
     assert len(channels) == 4
     assert channels[3] >= channels[2] >= channels[0]
     assert channels[3] / channels[0] == pytest.approx(4, rel=0.35)

@@ -8,15 +8,15 @@ from typing import Any
 
 from dlcli.report import history
 from dlcli.report.bunches import Bunch, bunch, goal_of, metric_of, value_of
-from dlcli.report.facts import differing, short_names
+from dlcli.report.facts import setting_apart, short_names
 from dlcli.report.intervals import Kind, finite, interval, plain
 from dlcli.report.left import Left
-from dlcli.report.naming import apart, unique
+from dlcli.report.naming import apart, told_apart
 from dlcli.run import Run
 
 _TRAINING_SIDE = ("task.batch", "task.context", "task.train")
 """Keys of a task that change what is learned from, not what is scored."""
-_UNREADABLE = "unknown task (config.yaml is unreadable)"
+_UNREADABLE = "(config.yaml is unreadable)"
 _HIGHER = ("accuracy", "recall", "precision", "auc", "f1", "reward", "score")
 
 
@@ -82,6 +82,11 @@ class Group:
         return asdict(self)
 
     @property
+    def comparable(self) -> bool:
+        """It has a value, and what it was scored on is known."""
+        return self.n > 0 and not self.yardstick.endswith(_UNREADABLE)
+
+    @property
     def arm(self) -> dict[int, float | None]:
         """The values by seed."""
         return dict(zip(self.seeds, self.values, strict=True))
@@ -110,26 +115,14 @@ def rows(bunches: Sequence[Bunch], metric: str | None, split: str, kind: Kind = 
     """A row each, named apart, with the configuration keys that differ."""
     found = [_row(own, metric, split, kind) for own in bunches]
     flat = [own.keys for own in bunches] if len(bunches) > 1 else [{} for _ in bunches]
-    short = short_names(differing(flat), _TAKEN)
+    short = short_names(setting_apart(flat, [(row.task, row.model) for row in found]), _TAKEN)
     keys = [{short[name]: config[name] for name in short if name in config} for config in flat]
-    tasks = [row.task if config or len(bunches) == 1 else _UNREADABLE for row, config in zip(found, flat, strict=True)]
+    known = [bool(config) or len(bunches) == 1 for config in flat]
+    tasks = [row.task if sure else f"{row.task} {_UNREADABLE}" for row, sure in zip(found, known, strict=True)]
     yards = apart(tasks, [_yardstick(config) for config in flat])
-    names = _named([row.name for row in found], yards, keys, [row.signature for row in found])
+    names = told_apart([row.name for row in found], yards, keys, [row.signature for row in found])
     named = zip(found, names, keys, yards, strict=True)
     return sorted((replace(row, name=name, keys=own, yardstick=yard) for row, name, own, yard in named), key=_rank)
-
-
-def _named(
-    names: Sequence[str], yards: Sequence[str], keys: Sequence[dict[str, Any]], signatures: Sequence[str]
-) -> list[str]:
-    """No two alike: the keys that differ on one task follow, then the task, then the signature's beginning."""
-    joined = apart([f"{yard}\0{name}" for yard, name in zip(yards, names, strict=True)], keys)
-    told = [name.partition("\0")[2] for name in joined]
-    repeated = Counter(told) if len(set(yards)) > 1 else {}
-    with_task = [
-        f"{name} on {yard}" if repeated.get(name, 0) > 1 else name for name, yard in zip(told, yards, strict=True)
-    ]
-    return unique(with_task, signatures)
 
 
 def _yardstick(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from pathlib import Path
 from dlcli.core.errors import UsageError, nearest
 from dlcli.run import Run
 
-Curve = tuple[list[float], list[float]]
+Number = int | float
+Curve = tuple[list[Number], list[Number]]
 _TAIL = 1_024
 
 
@@ -37,11 +38,10 @@ def last(run: Run, split: str, metric: str) -> Point | None:
 
 def best(run: Run, split: str, metric: str, direction: str) -> Point | None:
     """The best value of a metric: run.json has the main one's, the others are looked for."""
-    known = run.info.get("best")
-    goal = run.info.get("goal")
-    main = goal.get("metric") if isinstance(goal, dict) else None
-    if split == "valid" and metric == main and isinstance(known, dict) and isinstance(known.get("value"), int | float):
-        return Point(float(known["value"]), int(known.get("step", 0)))
+    known, goal = (found if isinstance(found := run.info.get(name), dict) else {} for name in ("best", "goal"))
+    value, step = known.get("value"), known.get("step")
+    if split == "valid" and metric == goal.get("metric") and isinstance(value, int | float) and isinstance(step, int):
+        return Point(float(value), step)
     steps, values = curve(run, split, metric)
     found = [Point(value, int(step)) for step, value in zip(steps, values, strict=True) if math.isfinite(value)]
     pick = max if direction == "max" else min
@@ -138,7 +138,7 @@ def _extend(found: dict[str, Curve], name: str, step: int, count: float) -> None
         counts.append(count)
 
 
-def along(run: Run, counter: str | None, steps: Sequence[float]) -> list[float]:
+def along(run: Run, counter: str | None, steps: Sequence[Number]) -> list[Number]:
     """Steps in units of a counter; between two entries of timing.csv it counts evenly.
 
     Raises:
@@ -152,7 +152,7 @@ def along(run: Run, counter: str | None, steps: Sequence[float]) -> list[float]:
     return [_between(known[counter], step) for step in steps]
 
 
-def _between(entries: Curve, step: float) -> float:
+def _between(entries: Curve, step: Number) -> Number:
     steps, counts = entries
     at = bisect_left(steps, step)
     if at == 0:

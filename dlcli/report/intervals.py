@@ -141,15 +141,13 @@ def band(curves: Mapping[Any, tuple[Iterable[float | int], Iterable[Value]]], *,
 
     tables = [table for steps, values in curves.values() if (table := dict(zip(steps, values, strict=True)))]
     steps = sorted(set.intersection(*map(set, tables))) if tables else []
-    y = np.array([[_or_nan(table[step]) for step in steps] for table in tables]).reshape(len(tables), len(steps))
+    rows = [[math.nan if (value := table[step]) is None else float(value) for step in steps] for table in tables]
+    y = np.array(rows).reshape(len(tables), len(steps))
     n = np.isfinite(y).sum(0)
     with np.errstate(all="ignore"):
         mean = np.where(np.isfinite(y), y, 0.0).sum(0) / n
         square = np.where(np.isfinite(y), (y - mean) ** 2, 0.0).sum(0) / (n - 1)
         half = special.stdtrit(n - 1.0, (1 + level) / 2) * np.sqrt(square / n)
-        rows = mean, mean - half, mean + half
-    return Band(steps, *([plain(value) for value in row] for row in rows), n=n.tolist())
-
-
-def _or_nan(value: Value) -> float:
-    return math.nan if value is None else float(value)
+        bounds = mean, mean - half, mean + half
+    middle, low, high = ([value if math.isfinite(value) else None for value in row.tolist()] for row in bounds)
+    return Band(steps, middle, low, high, n.tolist())

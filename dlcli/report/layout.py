@@ -19,7 +19,7 @@ def of_groups(groups: Sequence[Group]) -> Table:
     mean = Column("mean" if _METRIC in several or not rows else groups[0].metric, "figure", ("mean",))
     columns = [
         Column("what", "text", ("name",)), *several, *(Column(key, _kind(rows, key), (f"key {key}",)) for key in keys),
-        Column("n", "count", ("n",)), mean, *_MEASURED, *_COSTS, *_SIZES, Column("note", "text", ("note",)),
+        Column("n", "count", ("n",)), mean, *_MEASURED, *_costs(groups), *_SIZES, Column("note", "text", ("note",)),
     ]  # fmt: skip
     return Table("groups", columns, rows).filled()
 
@@ -32,12 +32,19 @@ _MEASURED = (
     Column("best valid @ step", "at", ("best", "best_step")),
     Column("last valid @ step", "at", ("last", "last_step")),
 )
-_COSTS = (Column("cost", "count", ("total",)), Column("best valid at equal cost", "at", ("value", "equal")))
 _SIZES = (
     Column("parameters", "count", ("parameters",)),
     Column("steps", "count", ("steps",)),
     Column("time", "duration", ("seconds",)),
 )
+
+
+def _costs(groups: Sequence[Group]) -> list[Column]:
+    """What was spent of the counter of `--x`, and the best value by the same spending."""
+    counter = next((str(row.cost["counter"]) for row in groups if row.cost), None)
+    if counter is None:
+        return []
+    return [Column(counter, "count", ("total",)), Column(f"best valid @ {counter}", "at", ("value", "equal"))]
 
 
 def _plain(row: Group) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 the rest.
 """
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -31,7 +32,12 @@ def read(text: str, flatten: Callable[[Any], Mapping[str, Any]]) -> dict[str, An
         return plain(text)
     except Odd:
         found = yaml.load(text, Loader=_Loader)
-        return dict(flatten(found)) if isinstance(found, Mapping) else {}
+        return dict(flatten(_held_by_json(found))) if isinstance(found, Mapping) else {}
+
+
+def _held_by_json(found: Any) -> Any:
+    """Dates as text; raises ValueError where a list holds itself."""
+    return json.loads(json.dumps(found, default=str, skipkeys=True))
 
 
 def plain(text: str) -> dict[str, Any]:

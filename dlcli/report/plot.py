@@ -35,6 +35,7 @@ def check(path: Path) -> None:
 def write(path: Path, answer: Comparison, asked: Question) -> None:
     """The picture of a comparison."""
     check(path)
+    from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -46,7 +47,7 @@ def write(path: Path, answer: Comparison, asked: Question) -> None:
     for place, (task, groups) in enumerate(panels.items(), 1):
         _panel(figure.add_subplot(max(1, len(panels)), 1, place), task, groups, answer, asked)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), rc_context({"svg.hashsalt": "dlcli"}):
             warnings.simplefilter("ignore")  # letters that the font does not have
             figure.savefig(path, metadata=_undated(path))
     except OSError as error:
@@ -108,13 +109,13 @@ def _line(axes: Any, found: Series, place: int, row: Group) -> None:
     axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
 
 
-def logarithmic(values: Iterable[float]) -> bool:
+def logarithmic(values: Iterable[int | float]) -> bool:
     """Whether values span two powers of ten."""
     kept = [value for value in values if math.isfinite(value)]
     return bool(kept) and min(kept) > 0 and max(kept) / min(kept) > 100
 
 
-def geometric(rows: Sequence[Sequence[float]]) -> bool:
+def geometric(rows: Sequence[Sequence[int | float]]) -> bool:
     """Whether the points crowd at the beginning, as steps do that double."""
     every = sorted(value for row in rows for value in row)
     return len(every) > 4 and every[0] > 0 and every[-1] / every[0] > 100 and every[len(every) // 2] < every[-1] / 10

@@ -12,6 +12,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from dlcli import build, compose
+from dlcli.budget import settle_budget
 from dlcli.core.errors import UsageError
 from dlcli.core.task import Task
 from dlcli.machine import choose_device
@@ -65,7 +66,7 @@ def _own(words: Sequence[str]) -> list[str]:
 
 
 def _measure(point: compose.Point) -> dict[str, Any]:
-    config = build.settle_budget(point.resolved())
+    config = settle_budget(point.resolved())
     device = choose_device(config["device"])
     threads = _threads(config)
     built = build.build(config, device)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dlcli import build, compose
+from dlcli.budget import settle_budget
 from dlcli.core.errors import UsageError, nearest
 from dlcli.core.executor import NOT_BEGUN, Report
 from dlcli.engine import limits
@@ -148,8 +149,8 @@ def dry_run(words: Sequence[str], options: Options, as_json: bool, ways: Ways = 
 
 
 def _estimate(point: compose.Point) -> Mapping[str, Any]:
-    config = build.settle_budget(point.resolved())
-    core = build.core(build.settle_budget(point.resolved(seed=0)))
+    config = settle_budget(point.resolved())
+    core = build.core(settle_budget(point.resolved(seed=0)))
     device = choose_device(config["device"])
     built = build.build(config, device)
     stops = limits(config["until"], built.learner, built.task)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from dlcli import build, compose, runs
+from dlcli.budget import settle_budget
 from dlcli.core.errors import UsageError
 from dlcli.run import Run
 from dlcli.verbs.options import Options
@@ -33,8 +34,8 @@ def _began_elsewhere(run: Run) -> bool:
 def _key(point: compose.Point) -> tuple[str, int] | None:
     """Signature and seed; None of a configuration that cannot be built, which its run will say."""
     try:
-        config = build.settle_budget(point.resolved())
-        core = build.core(build.settle_budget(point.resolved(seed=0)))
+        config = settle_budget(point.resolved())
+        core = build.core(settle_budget(point.resolved(seed=0)))
     except UsageError:
         return None
     return build.signature(core, config["until"]), config["seed"]

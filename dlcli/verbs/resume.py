@@ -28,7 +28,7 @@ def resume(selector: str, words: Sequence[str], options: Options) -> Run:
         if run.info["verb"] != "train":
             raise UsageError(f"run {run.id} is of dlcli {run.info['verb']}; only runs of train are resumed")
         _check_words(words)
-        old = compose.load((run.path / "config.yaml").read_text())
+        old = compose.read(run.path / "config.yaml")
         config = _extended(old, words)
         saved = read_last(run)
         _check_longer(run, old, config, saved)

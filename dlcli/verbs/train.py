@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from dlcli import build, compose, environment, probe, runs
+from dlcli.budget import settle_budget
 from dlcli.checkpoint import read_checkpoint
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.task import Task
@@ -29,8 +30,8 @@ def train(point: compose.Point, options: Options) -> Run:
 
 
 def _train(point: compose.Point, options: Options, heard: Sequence[str]) -> Run:
-    config = build.settle_budget(point.resolved())
-    core = build.core(build.settle_budget(point.resolved(seed=0)))
+    config = settle_budget(point.resolved())
+    core = build.core(settle_budget(point.resolved(seed=0)))
     device = choose_device(config["device"])
     built = build.build(config, device)
     limits(config["until"], built.learner, built.task)

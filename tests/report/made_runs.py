@@ -25,9 +25,10 @@ def make_run(out, model="tcn", seed=0, value=0.9, **more):
     steps = max(curve, default=0)
     info = {
         "schema": SCHEMA, "id": identity, "verb": "train", "label": model, "status": "completed", "exit_code": 0,
-        "started": f"2026-01-01T10:{number // 60 % 60:02d}:{number % 60:02d}+00:00", "ended": None, "host": "here", "pid": 1,
-        "metrics": {split: {metric: value}, "valid": {metric: value}}, "name": None, "tags": [], "parent": None,
-        "task": task, "model": model, "seed": seed, "signature": f"{task} {model} {sorted(keys.items())}",
+        "started": f"2026-01-01T10:{number // 60 % 60:02d}:{number % 60:02d}+00:00", "ended": None,
+        "host": "here", "pid": 1, "metrics": {split: {metric: value}, "valid": {metric: value}}, "name": None,
+        "tags": [], "parent": None, "task": task, "model": model, "seed": seed,
+        "signature": f"{task} {model} {sorted(keys.items())}",
         "parameters": 1000, "goal": {"metric": metric, "direction": "max" if metric == "accuracy" else "min"},
         "steps": steps, "seconds": steps / 10, "counters": {"updates": steps, "samples": 32 * steps},
         "best": {"step": steps, "value": value}, **more.pop("info", {}),

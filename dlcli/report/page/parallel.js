@@ -23,17 +23,18 @@ function parallelPlot(rows, keys, state, width) {
     const [low, high] = extent(values, false) || [0, 1];
     column.log = low > 0 && high / low > 30 && column.name !== rows[0].metric;
     column.scale = scaleOf(low, high, bottom, top, column.log);
+    column.spread = at < keys.length && new Set(values).size < rows.length ? Math.min(3, 24 / rows.length) : 0;
     column.x = left + (at * (right - left)) / (columns.length - 1);
   });
   const root = svg('svg', { viewBox: `0 0 ${width} ${height}`, height, role: 'img', 'aria-label': 'parallel coordinates' });
   const lines = svg('g', {});
   const [low, high] = extent(rows.map((row) => row.mean), false);
-  for (const row of rows) {
+  for (const [turn, row] of rows.entries()) {
     if (state.hidden.has(row.at)) continue;
     const share = high > low ? (row.mean - low) / (high - low) : 1;
     const good = Math.round(100 * (row.direction === 'max' ? share : 1 - share));
     const d = columns.filter((column) => column.of(row) !== undefined)
-      .map((column, at) => `${at ? 'L' : 'M'}${column.x.toFixed(1)} ${column.scale.at(column.of(row)).toFixed(1)}`).join('');
+      .map((column, at) => `${at ? 'L' : 'M'}${column.x.toFixed(1)} ${(column.scale.at(column.of(row)) + column.spread * (turn - (rows.length - 1) / 2)).toFixed(1)}`).join('');
     const path = svg('path', { d, class: 'polyline', 'data-group': row.at });
     path.style.stroke = `color-mix(in oklab, var(--high) ${good}%, var(--low))`;
     path.addEventListener('pointermove', (event) => {
@@ -50,7 +51,7 @@ function parallelPlot(rows, keys, state, width) {
     const ticks = distinct.length <= 6 && column !== columns[columns.length - 1] ? distinct : column.scale.ticks(5);
     for (const tick of ticks) {
       root.append(svg('line', { class: 'axis', x1: column.x - 3, x2: column.x + 3, y1: column.scale.at(tick), y2: column.scale.at(tick) }),
-        svg('text', { x: column.x + 7, y: column.scale.at(tick) + 4, text: tickText(tick) }));
+        svg('text', { class: 'halo', x: column.x + 7, y: column.scale.at(tick) + 4, text: tickText(tick) }));
     }
   }
   root.prepend(lines);
