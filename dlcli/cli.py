@@ -137,6 +137,7 @@ def train(
     as_json: Json = False,
 ) -> int:
     """Train a model on a task; `dlcli train model=tcn` needs nothing else."""
+    _prepare(jobs, on)
     from dlcli.verbs import many
     from dlcli.verbs.options import Options
     from dlcli.verbs.sweep import Ways
@@ -149,6 +150,14 @@ def train(
     if dry_run:
         return many.dry_run(words or [], options, as_json, ways)
     return many.main(words or [], options, resume, as_json, verbose, ways)
+
+
+def _prepare(jobs: int | None, on: str | None) -> None:
+    """Let the processes to come load PyTorch while this one does."""
+    if jobs is not None and jobs > 1 and on in (None, "local"):
+        from dlcli.launch.local import prepare
+
+        prepare("dlcli.verbs.perform")
 
 
 @app.command("eval", context_settings=_WORDS_FIRST)
@@ -401,6 +410,7 @@ def sweep_resume(
     as_json: Json = False,
 ) -> int:
     """Run what is missing, failed or stopped, from checkpoints where there are any."""
+    _prepare(jobs, on)
     from dlcli.verbs import many
     from dlcli.verbs.options import Options
     from dlcli.verbs.sweep import Ways

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from dlcli.core.errors import Missing, UsageError
 from dlcli.core.executor import NOT_BEGUN, Executor, Job, News, Report
@@ -123,13 +124,13 @@ def test_each_process_has_one_gpu_of_those_there_are(job, local, tmp_path):
 
 
 def test_devices_are_those_that_are_visible(monkeypatch):
-    monkeypatch.setattr(engines.torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(engines.torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     assert engines.devices() == ["0", "1"]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2, MIG-5")
     assert engines.devices() == ["2", "MIG-5"]
-    monkeypatch.setattr(engines.torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert engines.devices() == []
 
 
@@ -200,13 +201,14 @@ if __name__ == "__main__":
 """
 
 
-def test_processes_save_themselves_when_their_coordinator_is_killed(tmp_path):
+@pytest.mark.parametrize("end", [lambda pid: os.kill(pid, signal.SIGKILL), lambda pid: os.killpg(pid, signal.SIGHUP)])
+def test_processes_save_themselves_when_their_coordinator_is_killed(end, tmp_path):
     script = tmp_path / "coordinator.py"
     script.write_text(COORDINATOR.format(tests=str(Path(__file__).parent), folder=str(tmp_path)))
     coordinator = subprocess.Popen([sys.executable, str(script)], start_new_session=True)
     eventually(lambda: all((tmp_path / name).exists() and marks(tmp_path / name) for name in "ab"))
     pids = [int(marks(tmp_path / name)[0][0]) for name in "ab"]
-    coordinator.kill()
+    end(coordinator.pid)
     coordinator.wait()
     eventually(lambda: not any(map(alive, pids)))
     assert all((tmp_path / f"{name}.saved").exists() for name in "ab")

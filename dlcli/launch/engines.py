@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import torch
-
 from dlcli.core.errors import Missing, UsageError, nearest
 from dlcli.core.executor import Executor, Listener, Perform
 from dlcli.launch.in_process import InProcess
@@ -71,6 +69,8 @@ def _make(name: str, perform: Perform, jobs: int | None, listen: Listener, folde
 
 def devices() -> list[str]:
     """The GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them."""
+    import torch  # not before the server of the processes was started: both take their time to load it
+
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if not torch.cuda.is_available():
         return []

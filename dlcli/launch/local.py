@@ -7,7 +7,9 @@ import os
 import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -55,8 +57,7 @@ class Local:
         self._workers: list[_Worker] = []
         self._stopping = self._asked = False
         atexit.register(self._hang_up)  # before multiprocessing waits for its children
-        self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload([__name__, getattr(perform, "__module__", __name__)])
+        self._context = prepare(getattr(perform, "__module__", __name__))
 
     def submit(self, job: Job) -> int:
         return self._ledger.add(job)
@@ -145,6 +146,14 @@ class Local:
     def _hang_up(self) -> None:
         for worker in self._workers:
             worker.pipe.close()
+
+
+def prepare(module: str) -> ForkServerContext:
+    """Start the server that processes are forked from, which loads a module meanwhile; it is started once."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([module, "torch._dynamo"])  # PyTorch's optimisers load it at their first step
+    forkserver.ensure_running()
+    return context
 
 
 def _cause(exit_code: int | None) -> str:

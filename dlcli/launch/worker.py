@@ -24,6 +24,7 @@ def work(perform: Perform, pipe: Connection, environment: Mapping[str, str], sai
     if said is not None:
         _write_to(said)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches everybody; our coordinator says what to do
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # so does the end of a terminal, and then the pipe closes
     signal.signal(signal.SIGTERM, _leave)
     jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(pipe, jobs), daemon=True).start()

@@ -1,5 +1,6 @@
 """What is shown while many runs go on: a table in a terminal, a line an event elsewhere."""
 
+import math
 import sys
 import time
 from collections import Counter
@@ -85,13 +86,17 @@ class Board(Protocol):
 def choose(mode: str, titles: Sequence[str], *, quiet: bool = False) -> Board:
     """A table where standard error is a terminal, else lines; only failures when quiet.
 
+    `none` leaves out how far the runs are: a line when one begins and ends is all.
+
     Args:
         mode: one of `progress.MODES`.
         titles: what the runs are.
     """
     rows = [Row(one_line(title)) for title in titles]
-    if mode == "none" or quiet:
+    if quiet:
         return Lines(rows, only_failures=True)
+    if mode == "none":
+        return Lines(rows, every=math.inf)
     if mode == "bar" or (mode == "auto" and sys.stderr.isatty()):
         return Screen(rows)
     return Lines(rows)
@@ -117,11 +122,12 @@ class Lines:
     """A line when a run begins and ends, and every few seconds how far they are.
 
     Args:
+        every: seconds between two times that it is told how far they are.
         only_failures: no other lines.
     """
 
-    def __init__(self, rows: Sequence[Row], *, only_failures: bool = False) -> None:
-        self.rows, self.only_failures = rows, only_failures
+    def __init__(self, rows: Sequence[Row], *, every: float = _EVERY, only_failures: bool = False) -> None:
+        self.rows, self.every, self.only_failures = rows, every, only_failures
         self.said = time.monotonic()
 
     def __enter__(self) -> "Lines":
@@ -141,7 +147,7 @@ class Lines:
             return
         elif row.state in ("starting", "completed"):
             self._say(f"[{place + 1}/{len(self.rows)}] {row.what}  {row.state}  {row.value}".rstrip())
-        elif time.monotonic() - self.said >= _EVERY:
+        elif time.monotonic() - self.said >= self.every:
             self.said = time.monotonic()
             self._say(summary(self.rows))
             for other in (other for other in self.rows if other.state == "running"):
@@ -172,7 +178,7 @@ class Screen:
         self.rows[place].hear(what)
         if isinstance(what, Report) and failed(what):
             text = failure(place, self.rows[place], what)
-            self.console.print(text, style="red", markup=False, soft_wrap=True)
+            self.console.print(Text(text, style="red"), soft_wrap=True)
 
     def table(self) -> Group:
         """The rows that matter most, in their order, and how many there are of each state."""

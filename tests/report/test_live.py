@@ -83,9 +83,18 @@ def test_plain_lines_are_few(capsys, clock):
     assert 3 <= len(lines) <= 5
 
 
-@pytest.mark.parametrize(("mode", "quiet"), [("none", False), ("plain", True)])
-def test_when_quiet_only_failures_are_told(mode, quiet, capsys):
-    board = live.choose(mode, ["seed=0"], quiet=quiet)
+def test_without_progress_beginnings_and_ends_are_told(capsys, clock):
+    board = live.choose("none", ["seed=0"])
+    board.hear(0, News())
+    for step in range(1, 10):
+        clock.now += 100
+        board.hear(0, News("run", step, step / 10, "loss", 1.0))
+    board.hear(0, Report(0))
+    assert capsys.readouterr().err.splitlines() == ["[1/1] seed=0  starting", "[1/1] seed=0  completed  loss 1"]
+
+
+def test_when_quiet_only_failures_are_told(capsys):
+    board = live.choose("plain", ["seed=0"], quiet=True)
     board.hear(0, News())
     board.hear(0, News("run", 5, 0.5, "loss", 1.0))
     assert capsys.readouterr().err == ""
