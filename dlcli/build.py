@@ -13,9 +13,10 @@ from torch import nn
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.learner import Learner
 from dlcli.core.random import mix
-from dlcli.core.task import Fitted, Task
+from dlcli.core.task import Batch, Fitted, Task
 from dlcli.targets import WRONG, check_memory, factory
 
+_FEW = 4  # rows that a pairing is tried with
 _INITIAL = 0x1417  # sets the draw of initial weights apart from the players'
 
 
@@ -82,12 +83,13 @@ def build(config: Mapping[str, Any], device: torch.device) -> Built:
 
 
 def _try(model: nn.Module, task: Task) -> None:
-    """One batch through the model, so that a pairing that cannot work is told before there is a run."""
-    batch = task.batch("valid", 0)
+    """A few rows through the model, so that a pairing that cannot work is told before there is a run."""
+    batch = _few(task.batch("valid", 0))
     training = model.training
     try:
         with torch.no_grad():
             loss = task.loss(model.eval(), batch)
+            ahead = task.spec.causal and _sees_ahead(model, batch)
     except UsageError:
         raise
     except WRONG as error:
@@ -100,6 +102,29 @@ def _try(model: nn.Module, task: Task) -> None:
         model.train(training)
     if loss.value.dim():
         raise Mismatch(f"the loss of {type(task).__name__} is not one number")
+    if ahead:
+        raise Mismatch(
+            f"{type(model).__name__} sees later inputs, and in {type(task).__name__} those are the answers\n"
+            "Causal models: tcn, lstm, gru, transformer ..."
+        )
+
+
+def _few(batch: Batch) -> Batch:
+    inputs = tuple(part[:_FEW] for part in batch.inputs)
+    return Batch(inputs, batch.target[:_FEW], batch.first[:_FEW], batch.step, batch.epoch, batch.index[:_FEW])
+
+
+def _sees_ahead(model: nn.Module, batch: Batch) -> bool:
+    """Whether answers to earlier steps depend on the last input."""
+    changed = []
+    for part in batch.inputs:
+        other = part.clone()
+        other[..., -1] = other[..., 0] if part.dtype == torch.long else other[..., -1] + 1.0
+        if torch.equal(other, part):
+            other[..., -1] = (other[..., -1] == 0).to(part.dtype)
+        changed.append(other)
+    before, after = model(*batch.inputs)[..., :-1], model(*changed)[..., :-1]
+    return not torch.allclose(before, after, rtol=1e-3, atol=1e-4)
 
 
 def core(config: Mapping[str, Any]) -> str:

@@ -153,8 +153,9 @@ def _recipe(verb: str, name: str, extra: tuple[Path, ...]) -> str:
 
 def _check_word(word: str) -> None:
     if word.startswith("-"):
-        plain = word.lstrip("-")
-        shown = plain if "=" in plain else f"{plain}=VALUE"
+        key, _, value = word.lstrip("-").partition("=")
+        last = key.rpartition(".")[2]
+        shown = f"{last if last in (*_SHORT, *_SHORT_GROUPS) else key}={value or 'VALUE'}"
         raise UsageError(f"{word}: settings are written key=value, without dashes: {shown}")
     if _is_bare(word):
         raise UsageError(f"{word!r} is not key=value; a recipe comes first, and there is only one")

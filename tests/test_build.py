@@ -9,7 +9,7 @@ from torch import nn
 
 from dlcli import build, compose
 from dlcli.budget import settle_budget
-from dlcli.core.errors import Missing, UsageError
+from dlcli.core.errors import Mismatch, Missing, UsageError
 from dlcli.machine import choose_device
 
 CPU = torch.device("cpu")
@@ -167,3 +167,19 @@ def test_a_package_that_a_plugin_needs_is_named(plugin):
 def test_a_node_without_a_class_is_told(node):
     with pytest.raises(UsageError, match="model names no class"):
         build.build(config() | {"model": node}, CPU)
+
+
+@pytest.mark.parametrize("model", ["bilstm", "bigru"])
+def test_a_model_that_sees_the_answers_is_refused(tmp_path, model):
+    (tmp_path / "own.txt").write_text("so many words, and none of them twice over; " * 40)
+    words = ["task=text", f"task.path={tmp_path / 'own.txt'}", "task.length=16", "task.context=0", f"model={model}"]
+    config = settle_budget(compose.expand("train", [*words, "model.hidden=4"])[0].resolved())
+    with pytest.raises(Mismatch, match="sees later inputs"):
+        build.build(config, CPU)
+
+
+@pytest.mark.parametrize("model", ["tcn", "gru", "sru", "mut1", "transformer"])
+def test_a_causal_model_is_not(tmp_path, model):
+    (tmp_path / "own.txt").write_text("so many words, and none of them twice over; " * 40)
+    words = ["task=text", f"task.path={tmp_path / 'own.txt'}", "task.length=16", "task.context=0", f"model={model}"]
+    build.build(settle_budget(compose.expand("train", words)[0].resolved()), CPU)

@@ -28,6 +28,7 @@ _TASK = Column("task", "text", ("yardstick",))
 _MODEL = Column("model", "text", ("model",))
 _METRIC = Column("metric", "text", ("metric",))
 _MEASURED = (
+    Column("std", "figure", ("std",)),
     Column("95 % interval", "interval", ("low", "high")),
     Column("best valid @ step", "at", ("best", "best_step")),
     Column("last valid @ step", "at", ("last", "last_step")),
