@@ -29,3 +29,6 @@ bench:
 	$(PYTHON) benchmarks/cells.py
 	$(PYTHON) benchmarks/engine.py
 	$(PYTHON) benchmarks/startup.py
+	$(PYTHON) benchmarks/denormals.py
+	$(PYTHON) benchmarks/compare.py
+	$(PYTHON) benchmarks/sweep.py

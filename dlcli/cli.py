@@ -72,6 +72,8 @@ runs_app = typer.Typer(no_args_is_help=True, help="Keep house: remove runs and w
 app.add_typer(list_app, name="list")
 app.add_typer(compare_app, name="compare")
 app.add_typer(data_app, name="data")
+sweep_app = typer.Typer(no_args_is_help=True, help="Go on with many runs that one command began.")
+app.add_typer(sweep_app, name="sweep")
 app.add_typer(runs_app, name="runs")
 
 Words = Annotated[
@@ -100,6 +102,10 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Json = Annotated[bool, typer.Option("--json", help="Write only JSON to standard output.")]
 Csv = Annotated[bool, typer.Option("--csv", help="Write only CSV to standard output.")]
 
+Jobs = Annotated[int | None, typer.Option("--jobs", metavar="N", help="So many runs at a time.")]
+On = Annotated[str | None, typer.Option("--on", help="Where they run: local, ray or slurm.")]
+FailFast = Annotated[bool, typer.Option("--fail-fast/--keep-going", help="Stop all at the first failure.")]
+
 _OUT = Path("outputs")
 
 
@@ -113,6 +119,14 @@ def train(
     multirun: Annotated[
         bool, typer.Option("--multirun", "-m", help="Several values make several runs (they do anyway).")
     ] = False,
+    seeds: Annotated[str | None, typer.Option(help="Several seeds: 6 or 0:6 for 0 to 5, or 3,5.")] = None,
+    zips: Annotated[
+        list[str] | None, typer.Option("--zip", metavar="'A=1,2 B=3,4'", help="Values in pairs, in one pair of quotes.")
+    ] = None,
+    jobs: Jobs = None,
+    on: On = None,
+    fail_fast: FailFast = False,
+    needed: Annotated[bool, typer.Option("--needed", help="Leave out what an equal finished run covers.")] = False,
     name: Annotated[str | None, typer.Option(help="A name for people.")] = None,
     tag: Annotated[list[str] | None, typer.Option(help="A word to find the run by, as @TAG.")] = None,
     out: Out = _OUT,
@@ -127,16 +141,27 @@ def train(
 
     if follow.wanted():
         follow.under_torchrun()
+    _prepare(jobs, on)
     from dlcli.verbs import many
     from dlcli.verbs.options import Options
+    from dlcli.verbs.sweep import Ways
 
+    ways = Ways(seeds, tuple(zips or ()), jobs, on, fail_fast, needed)
     options = Options(
         out, name, tuple(tag or ()), progress, quiet, tuple(config_dir or ()), tuple(sys.argv[1:]),
         init_from=init_from, smoke=smoke,
     )  # fmt: skip
     if dry_run:
-        return many.dry_run(words or [], options, as_json)
-    return many.main(words or [], options, resume, as_json, verbose)
+        return many.dry_run(words or [], options, as_json, ways)
+    return many.main(words or [], options, resume, as_json, verbose, ways)
+
+
+def _prepare(jobs: int | None, on: str | None) -> None:
+    """Let the processes to come load PyTorch while this one does."""
+    if jobs is not None and jobs > 1 and on in (None, "local"):
+        from dlcli.launch.local import prepare
+
+        prepare("dlcli.verbs.perform")
 
 
 @app.command("eval", context_settings=_WORDS_FIRST)
@@ -375,6 +400,27 @@ def data_verify(
     from dlcli.verbs import data as verb
 
     return verb.verify(name)
+
+
+@sweep_app.command("resume")
+def sweep_resume(
+    sweep: Annotated[str, typer.Argument(metavar="SWEEP", help="A path, an id prefix, or last.")],
+    jobs: Jobs = None,
+    on: On = None,
+    fail_fast: FailFast = False,
+    out: Out = _OUT,
+    progress: Progress = "auto",
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> int:
+    """Run what is missing, failed or stopped, from checkpoints where there are any."""
+    _prepare(jobs, on)
+    from dlcli.verbs import many
+    from dlcli.verbs.options import Options
+    from dlcli.verbs.sweep import Ways
+
+    options = Options(out, show=progress, quiet=quiet)
+    return many.go_on_with(sweep, options, Ways(jobs=jobs, on=on, fail_fast=fail_fast), as_json)
 
 
 @app.callback(invoke_without_command=True)

@@ -16,7 +16,7 @@ from hydra._internal.hydra import Hydra
 from hydra._internal.utils import create_config_search_path
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Glob, Override
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -92,15 +92,25 @@ class _Request:
     extra: tuple[Path, ...] = ()
 
 
-def expand(verb: str, words: Sequence[str], *, extra: Sequence[Path] = (), smoke: bool = False) -> list[Point]:
-    """The runs that the words after a verb ask for: one, or several where values hold commas or `range()`.
+def expand(
+    verb: str, words: Sequence[str], *, extra: Sequence[Path] = (), smoke: bool = False, zips: Sequence[str] = ()
+) -> list[Point]:
+    """The runs that the words after a verb ask for: one, or several where values hold commas, `range()`, `choice()`
+    or, for a group, `glob()`.
+
+    Args:
+        zips: texts such as "a=1,2 b=3,4", whose values go in pairs.
 
     Raises:
         UsageError: a word is not an override, or names something that does not exist.
     """
     recipe, rest = _sort(verb, words, tuple(extra))
+    pairs = [_zipped(text) for text in zips]
+    _check_once([rest, *pairs])
     with _hydra(extra):
-        requests = [_request(verb, recipe, point, tuple(extra)) for point in _product(rest)]
+        choices: list[list[tuple[str, ...]]] = [[(value,) for value in _values(word, tuple(extra))] for word in rest]
+        choices += [_in_pairs(pair, tuple(extra)) for pair in pairs]
+        requests = [_request(verb, recipe, point, tuple(extra)) for point in _product(choices)]
         return [_point(request, _smoke(request) if smoke else ()) for request in requests]
 
 
@@ -143,8 +153,9 @@ def _recipe(verb: str, name: str, extra: tuple[Path, ...]) -> str:
 
 def _check_word(word: str) -> None:
     if word.startswith("-"):
-        plain = word.lstrip("-")
-        shown = plain if "=" in plain else f"{plain}=VALUE"
+        key, _, value = word.lstrip("-").partition("=")
+        last = key.rpartition(".")[2]
+        shown = f"{last if last in (*_SHORT, *_SHORT_GROUPS) else key}={value or 'VALUE'}"
         raise UsageError(f"{word}: settings are written key=value, without dashes: {shown}")
     if _is_bare(word):
         raise UsageError(f"{word!r} is not key=value; a recipe comes first, and there is only one")
@@ -199,21 +210,95 @@ def _quoted(word: str) -> str:
     return word
 
 
-def _product(words: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    """Every combination of the swept values, the last one changing fastest."""
-    choices = []
-    for word, override in zip(words, _parse(words), strict=True):
-        if override.is_sweep_override():
-            key = word.partition("=")[0]
-            try:
-                values = list(itertools.islice(override.sweep_string_iterator(), _MOST + 1))
-            except (HydraException, ValueError, TypeError) as error:
-                raise UsageError(f"{word}: {_first_line(error)}") from None
-            choices.append([f"{key}={value}" for value in values])
-        else:
-            choices.append([word])
+def _values(word: str, extra: tuple[Path, ...]) -> list[str]:
+    """The word once for every value that it holds."""
+    override = _parse_one(word)
+    if not override.is_sweep_override():
+        return [word]
+    key = word.partition("=")[0]
+    if override.is_interval_sweep():
+        raise UsageError(f"{word}: interval() names no values; write commas, range() or choice()")
+    try:
+        found = _globbed(override, extra) if isinstance(override.value(), Glob) else override.sweep_string_iterator()
+        values = list(itertools.islice(found, _MOST + 1))
+    except UsageError:
+        raise
+    except (HydraException, ValueError, TypeError) as error:
+        raise UsageError(f"{word}: {_first_line(error)}") from None
+    return [f"{key}={value}" for value in values]
+
+
+def _globbed(override: Override, extra: tuple[Path, ...]) -> Iterator[str]:
+    """The members of a group that a `glob()` names."""
+    key, value = override.key_or_group, override.value()
+    known = list(catalogue.members(key, extra))
+    if not known:
+        raise UsageError(f"{override.input_line}: glob() chooses members of a group, and {key} is none")
+    assert isinstance(value, Glob)
+    if not (found := value.filter(known)):
+        raise UsageError(f"{override.input_line}: no {key} matches (there are: {', '.join(known[:12])})")
+    return iter(found)
+
+
+def _product(choices: Sequence[Sequence[tuple[str, ...]]]) -> Iterator[tuple[str, ...]]:
+    """Every combination of the choices, the last one changing fastest."""
     _check_count(math.prod(map(len, choices)))
-    return itertools.product(*choices)
+    return (tuple(itertools.chain.from_iterable(point)) for point in itertools.product(*choices))
+
+
+_NEXT_WORD = re.compile(r"\s+(?=[+~]*[A-Za-z_][\w.@/\[\]-]*=)")
+
+
+def _zipped(text: str) -> list[str]:
+    """The words of `--zip`.
+
+    Raises:
+        UsageError: they are not `a=1,2 b=3,4`.
+    """
+    words = _NEXT_WORD.split(text.strip())
+    if len(words) < 2 or any("=" not in word for word in words):
+        raise UsageError(f"--zip {text!r}: it takes two settings or more in one pair of quotes: --zip 'a=1,2 b=3,4'")
+    for word in words:
+        _check_word(word)
+    return [_quoted(word) for word in words]
+
+
+def _check_once(places: Sequence[Sequence[str]]) -> None:
+    """What `--zip` pairs is said nowhere else."""
+    seen: set[str] = set()
+    for number, words in enumerate(places):
+        for key in map(_key, words):
+            if number and key in seen:
+                raise UsageError(f"--zip: {key} is given twice")
+            seen.add(key)
+
+
+def _in_pairs(words: Sequence[str], extra: tuple[Path, ...]) -> list[tuple[str, ...]]:
+    """First values together, second values together, and so on."""
+    columns = [_values(word, extra) for word in words]
+    for word, column in zip(words, columns, strict=True):
+        if len(column) != len(columns[0]):
+            first = f"{_key(words[0])} has {len(columns[0])}"
+            raise UsageError(f"--zip pairs values, and {first} of them, {_key(word)} has {len(column)}")
+    return list(zip(*columns, strict=True))
+
+
+def seeds(text: str) -> str:
+    """`6` and `0:6` as the word `seed=0,1,2,3,4,5`, `3,5` as `seed=3,5`.
+
+    Raises:
+        UsageError: it is none of these.
+    """
+    found = re.fullmatch(r"(\d{1,18})(?::(\d{1,18}))?|(\d{1,18}(?:,\d{1,18})+)", text.strip(), re.ASCII)
+    if found is None:
+        raise UsageError(f"--seeds {text!r}: it is a number of seeds (6), a range (0:6) or a list (3,5)")
+    if found[3]:
+        listed = [int(seed) for seed in found[3].split(",")]
+    else:
+        listed = list(range(*map(int, (found[1], found[2]) if found[2] else ("0", found[1])))[: _MOST + 1])
+    if not listed or len(set(listed)) < len(listed):
+        raise UsageError(f"--seeds {text!r} " + ("names a seed twice" if listed else "holds no seed"))
+    return f"seed={','.join(map(str, listed))}"
 
 
 def _check_count(count: int) -> None:

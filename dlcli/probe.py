@@ -1,6 +1,7 @@
 """How long a step takes, found by taking a few."""
 
 import json
+import logging
 import math
 import os
 import platform
@@ -16,7 +17,9 @@ from dlcli.core.learner import Learner
 from dlcli.core.scoring import score
 from dlcli.core.task import Task
 from dlcli.disk import replace_file
+from dlcli.machine import computing
 
+_log = logging.getLogger("dlcli")
 _STEPS = 5
 _ROUNDS = 5
 _PATIENCE = 4.0  # seconds that a probe may take
@@ -27,18 +30,25 @@ def seconds_a_step(learner: Learner, threads: Sequence[int]) -> dict[int, float]
     times: dict[int, list[float]] = {number: [] for number in threads}
     begun = time.perf_counter()
     learner.step()
+    steps = max(1, min(_STEPS, int(_PATIENCE / (10 * (time.perf_counter() - begun)))))
     for _ in range(_ROUNDS):
         for number in threads:
-            torch.set_num_threads(number)
-            learner.step()
-            start = time.perf_counter()
-            for _ in range(_STEPS):
-                learner.step()
-            _wait()
-            times[number].append((time.perf_counter() - start) / _STEPS)
+            with computing(number):
+                times[number].append(_seconds(learner, steps))
         if time.perf_counter() - begun > _PATIENCE:
             break
     return {number: statistics.median(values) for number, values in times.items()}
+
+
+def _seconds(learner: Learner, steps: int) -> float:
+    """Of one step, after one that warms up where steps are quick."""
+    if steps > 1:
+        learner.step()
+    start = time.perf_counter()
+    for _ in range(steps):
+        learner.step()
+    _wait()
+    return (time.perf_counter() - start) / steps
 
 
 def _wait() -> None:
@@ -64,6 +74,7 @@ def best_threads(signature: str, make: Callable[[], Learner]) -> int:
     key = f"{platform.node()} {cores} {torch.__version__} {signature}"
     known = _read(path)
     if key not in known:
+        _log.info("threads=auto: trying %s, once for this configuration", " and ".join(map(str, candidates)))
         seconds = seconds_a_step(make(), candidates)
         fastest = min(candidates, key=seconds.__getitem__)
         known[key] = fastest if seconds[fastest] < 0.9 * seconds[1] else 1

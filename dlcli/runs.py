@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dlcli.core.errors import Missing, UsageError, nearest
 from dlcli.run import Run
+from dlcli.sweep import Sweep, named
 
 Trouble = Callable[[Path, str], None]
 """Told of directories that look like runs and cannot be read as such."""
@@ -22,12 +23,7 @@ def scan(out: Path, *, children: bool = False, trouble: Trouble = lambda path, r
 
 
 def _below(folder: Path, children: bool, trouble: Trouble) -> Iterator[Run]:
-    try:
-        entries = list(os.scandir(folder))
-    except (FileNotFoundError, NotADirectoryError, PermissionError):
-        return
-    names = {entry.name for entry in entries}
-    if "run.json" in names:
+    if os.path.lexists(f"{folder}/run.json"):
         try:
             yield Run.open(folder)
         except (ValueError, OSError) as error:
@@ -35,6 +31,11 @@ def _below(folder: Path, children: bool, trouble: Trouble) -> Iterator[Run]:
         if children:
             yield from _below(folder / "runs", children, trouble)
         return
+    try:
+        entries = list(os.scandir(folder))
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return
+    names = {entry.name for entry in entries}
     if "config.yaml" in names and "metrics.csv" in names:
         trouble(folder, f"{folder} is half written: it has no run.json")
         return
@@ -59,8 +60,8 @@ def one(selector: str, out: Path) -> Run:
 def select(selectors: Sequence[str], out: Path, trouble: Trouble = lambda path, reason: None) -> list[Run]:
     """The runs that any of the selectors names, newest first, each once; all of them without a selector.
 
-    A selector is `last`, a place in the newest-first list (`1`) or a range of places (`1:10`), `@tag`, a path of a run
-    or of a folder of runs, or the beginning of an id.
+    A selector is `last`, a place in the newest-first list (`1`) or a range of places (`1:10`), `@tag`, a path of a run,
+    of a sweep or of a folder of runs, or the beginning of the id of a run or a sweep.
 
     Raises:
         UsageError: a selector names nothing.
@@ -92,9 +93,11 @@ def _named(selector: str, listed: Sequence[Run], out: Path, trouble: Trouble) ->
     if runs:
         return runs
     known = [run.id for run in everything] + [run.info["name"] for run in everything if run.info.get("name")]
-    named = [run for run in everything if run.info.get("name") == selector]
-    if named:
-        return named
+    called = [run for run in everything if run.info.get("name") == selector]
+    if called:
+        return called
+    if swept := named(selector, out):
+        return [run for path in swept for run in _members(path, trouble)]
     if os.sep in selector:
         raise Missing(f"there is no run at {selector}")
     hint = nearest(selector, known[:200]) if known else ""
@@ -133,10 +136,29 @@ def _at(path: Path, trouble: Trouble) -> list[Run]:
             return [Run.open(path)]
         except ValueError as error:
             raise UsageError(str(error)) from None
+    if (path / "sweep.json").exists():
+        return _members(path, trouble)
     runs = scan(path, trouble=trouble)
     if not runs:
         raise Missing(f"{path} holds no run")
     return runs
+
+
+def _members(path: Path, trouble: Trouble) -> list[Run]:
+    """The runs of a sweep."""
+    found = []
+    try:
+        places = Sweep.open(path).members()
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    for place in places:
+        try:
+            found.append(Run.open(place))
+        except (ValueError, OSError) as error:
+            trouble(place, str(error))
+    if not found:
+        raise Missing(f"sweep {path} holds no run yet")
+    return found
 
 
 STATUSES = ("running", "completed", "failed", "diverged", "stopped", "preempted", "lost")

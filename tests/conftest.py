@@ -3,6 +3,7 @@
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.pop("COLUMNS", None)  # set by pytest-xdist; pipes get whole lines
 
 from jaxtyping import install_import_hook
 

@@ -8,19 +8,21 @@ import torch
 from torch import nn
 
 from dlcli import build, compose
-from dlcli.core.errors import Missing, UsageError
+from dlcli.budget import settle_budget
+from dlcli.core.errors import Mismatch, Missing, UsageError
+from dlcli.machine import choose_device
 
 CPU = torch.device("cpu")
 
 
 def config(*words):
     (point,) = compose.expand("train", ["tcn", "model.channels=[4,4]", *words])
-    return build.settle_budget(point.resolved())
+    return settle_budget(point.resolved())
 
 
 def signature(*words):
     (point,) = compose.expand("train", ["tcn", "model.channels=[4,4]", *words])
-    plain = build.settle_budget(point.resolved(seed=0))
+    plain = settle_budget(point.resolved(seed=0))
     return build.signature(build.core(plain), plain["until"])
 
 
@@ -60,13 +62,13 @@ def test_a_budget_is_the_same_experiment_as_the_width_it_means():
 def test_a_model_without_a_width_to_scale_takes_no_budget():
     plain = config() | {"budget": 9000}
     with pytest.raises(UsageError, match="scales"):
-        build.settle_budget(plain)
+        settle_budget(plain)
 
 
 @pytest.mark.parametrize("target", [20_000, 70_000, 500_000])
 def test_lists_of_widths_keep_their_proportions_under_a_budget(target):
     (point,) = compose.expand("train", ["tcn", "model.channels=[10,20,20,40]", f"budget={target}"])
-    channels = build.settle_budget(point.resolved())["model"]["channels"]
+    channels = settle_budget(point.resolved())["model"]["channels"]
     assert len(channels) == 4
     assert channels[3] >= channels[2] >= channels[0]
     assert channels[3] / channels[0] == pytest.approx(4, rel=0.35)
@@ -98,8 +100,8 @@ def test_parameters_that_are_shared_count_once():
 @pytest.mark.parametrize("name", ["tpu", "cuda:99", "", "meta:x"])
 def test_a_device_that_is_not_here_is_named(name):
     with pytest.raises(UsageError, match=repr(name)):
-        build.choose_device(name)
-    assert build.choose_device("cpu") == CPU
+        choose_device(name)
+    assert choose_device("cpu") == CPU
 
 
 PLUGIN = """
@@ -165,3 +167,19 @@ def test_a_package_that_a_plugin_needs_is_named(plugin):
 def test_a_node_without_a_class_is_told(node):
     with pytest.raises(UsageError, match="model names no class"):
         build.build(config() | {"model": node}, CPU)
+
+
+@pytest.mark.parametrize("model", ["bilstm", "bigru"])
+def test_a_model_that_sees_the_answers_is_refused(tmp_path, model):
+    (tmp_path / "own.txt").write_text("so many words, and none of them twice over; " * 40)
+    words = ["task=text", f"task.path={tmp_path / 'own.txt'}", "task.length=16", "task.context=0", f"model={model}"]
+    config = settle_budget(compose.expand("train", [*words, "model.hidden=4"])[0].resolved())
+    with pytest.raises(Mismatch, match="sees later inputs"):
+        build.build(config, CPU)
+
+
+@pytest.mark.parametrize("model", ["tcn", "gru", "sru", "mut1", "transformer"])
+def test_a_causal_model_is_not(tmp_path, model):
+    (tmp_path / "own.txt").write_text("so many words, and none of them twice over; " * 40)
+    words = ["task=text", f"task.path={tmp_path / 'own.txt'}", "task.length=16", "task.context=0", f"model={model}"]
+    build.build(settle_budget(compose.expand("train", words)[0].resolved()), CPU)

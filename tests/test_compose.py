@@ -209,7 +209,7 @@ VALUE = st.one_of(
     st.lists(st.sampled_from(VALUES), min_size=2, max_size=3).map(",".join),
     st.sampled_from(VALUES).map("[{}]".format),
     st.integers().map(str),
-    st.floats().map(str),
+    st.floats(allow_subnormal=False).map(str),  # training flushes them to zero for the whole process
 )
 PREFIX = st.sampled_from(("", "", "", "", "+", "++", "~", "--", "-", "@"))
 WORD = st.one_of(
@@ -220,7 +220,7 @@ WORD = st.one_of(
 )
 
 
-@settings(max_examples=120, deadline=None, database=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(max_examples=80, deadline=None, database=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(st.lists(WORD, max_size=3))
 def test_whatever_is_typed_is_a_configuration_or_a_usage_error(words):
     try:

@@ -51,11 +51,14 @@ class Spec:
 
     Models answer with (batch, target.width) when the target has one position,
     with (batch, target.width, time) when it has one a step.
+
+    `causal` says that the answer to a step is a later input: a model that sees the future would read it.
     """
 
     inputs: tuple[Real | Classes, ...]
     target: Real | Classes
     given: Mapping[str, Tensor] = field(default_factory=dict)
+    causal: bool = False
 
     @property
     def per_step(self) -> bool:

@@ -1,5 +1,6 @@
 """A player: which parameters follow which loss, with which optimiser, on which data."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from inspect import get_annotations
 from typing import Any
@@ -79,6 +80,8 @@ class Seat:
             self.objective.to(self.device)
         self.optimiser = player.optimiser(self.parameters)
         self.rates = [float(group["lr"]) for group in self.optimiser.param_groups]
+        self.factor = 1.0
+        self.rate = torch.tensor(self.rates[0])
         self.dtype = _DTYPES[precision]
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=precision == "float16")
         self.updates = 0
@@ -159,9 +162,11 @@ class Seat:
         if isinstance(schedule, Watching):
             schedule.watch(self.updates, self._main_metric)
         factor = schedule.factor(self.updates)
-        for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
-            group["lr"] = rate * factor
-        return {"rate": torch.tensor(self.rates[0] * factor)}
+        if factor != self.factor:
+            self.factor, self.rate = factor, torch.tensor(self.rates[0] * factor)
+            for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
+                group["lr"] = rate * factor
+        return {"rate": self.rate}
 
     def _main_metric(self) -> float:
         """The task's main metric on valid, as something to be made small."""
@@ -184,6 +189,7 @@ class Seat:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.optimiser.load_state_dict(state["optimiser"])
+        self.factor = math.nan  # the loaded groups have the rate of their own last update
         self.scaler.load_state_dict(state["scaler"])
         self.carry = self.team.part(move(state["carry"], self.device))
         self.updates, self.batches = state["updates"], state["batches"]

@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Mapping, Sequence
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -48,7 +49,7 @@ def attach(run: Run, config: Mapping[str, Any], since: int = 0) -> None:
     """Let the configuration's trackers watch the run from a step on."""
     facts = Facts(run.path.resolve(), run.id, run.info.get("name") or run.info["label"], config, since)
     for name in chosen(config):
-        run.observers.append(Mirror(name, lambda name=name: _open(name, facts), run.note))
+        run.observers.append(Mirror(name, partial(_open, name, facts), run.note))
 
 
 def _open(name: str, facts: Facts) -> Tracker:

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from dlcli.core.errors import UsageError, nearest
-from dlcli.report.facts import read_config
+from dlcli.report.facts import compared, read_config
 from dlcli.report.intervals import finite
 from dlcli.report.left import Left
 from dlcli.run import Run
@@ -25,9 +25,9 @@ class Bunch:
         return self.counted[0] if self.counted else self.others[0][0]
 
     @cached_property
-    def config(self) -> dict[str, Any]:
-        """config.yaml of the first run, flat."""
-        return read_config(self.first)
+    def keys(self) -> dict[str, Any]:
+        """What its configuration may set it apart by."""
+        return compared(read_config(self.first))
 
     @property
     def all(self) -> list[Run]:

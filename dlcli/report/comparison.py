@@ -7,7 +7,7 @@ from typing import Any
 from dlcli.core.errors import UsageError, nearest
 from dlcli.report.bunches import Bunch, bunch
 from dlcli.report.cost import at_equal_cost
-from dlcli.report.facts import compared, differing
+from dlcli.report.facts import differing
 from dlcli.report.groups import Group, rows
 from dlcli.report.intervals import Kind
 from dlcli.report.left import Left
@@ -85,12 +85,12 @@ def compare(found: Sequence[Run], question: Question, damaged: Sequence[Left] = 
     groups = at_equal_cost(groups, own, question.x)
     arms: dict[str, list[Group]] = {}
     for row in groups:
-        if row.n:
+        if row.comparable:
             arms.setdefault(row.yardstick, []).append(row)
     chosen = _baselines(arms, question.baseline)
     pairs = [(task, pair) for task, some in arms.items() for pair in _pairs(some, chosen[task], question)]
     said = _sentences(arms, pairs, chosen, question)
-    notes = [*_mixed(bunches, groups), *_substituted(arms, chosen, question.baseline)]
+    notes = [*_mixed(bunches), *_substituted(arms, chosen, question.baseline)]
     return Comparison(groups, pairs, said, [*left, *damaged], notes, own)
 
 
@@ -167,15 +167,16 @@ def _few(names: Sequence[str]) -> str:
     return f"{', '.join(names[:6])}{more} {'is' if len(names) == 1 else 'are'}"
 
 
-def _mixed(bunches: Sequence[Bunch], groups: Sequence[Group]) -> list[str]:
+def _mixed(bunches: Sequence[Bunch]) -> list[str]:
     """Recipes with several signatures: that they are not averaged, and the keys that differ."""
-    alike: dict[str, list[Bunch]] = {}
+    alike: dict[tuple[str, str], list[Bunch]] = {}
     for one in bunches:
-        alike.setdefault(one.first.info["label"], []).append(one)
+        info = one.first.info
+        alike.setdefault((info["label"], str(info.get("task"))), []).append(one)
     said = []
-    for label, several in alike.items():
+    for (label, _), several in alike.items():
         if len(several) > 1:
-            keys = differing([compared(one.config) for one in several])
+            keys = differing([one.keys for one in several], absent=True)
             why = f"they differ in {', '.join(keys[:8])}{' ...' * (len(keys) > 8)}" if keys else _SAME_CONFIG
             said.append(f"{label}: {len(several)} signatures, kept apart: {why}")
     return said

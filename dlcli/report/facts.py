@@ -1,16 +1,18 @@
 """What is known of a run without its curves: run.json, and the configuration as flat keys, read when asked for."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 import yaml
 
 from dlcli.core.errors import UsageError, nearest
-from dlcli.report.where import ABSENT, Condition, Incomparable
+from dlcli.report import plain_yaml
+from dlcli.report.holding import ABSENT, Incomparable
+from dlcli.report.where import Condition
 from dlcli.run import Run
 
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _OWN = (
     "id", "verb", "label", "name", "recipe", "task", "model", "seed", "tags", "host", "parent", "parameters", "steps",
     "seconds", "started", "signature", "receptive_field", "length",
@@ -36,10 +38,17 @@ def read_config(run: Run) -> dict[str, Any]:
     """config.yaml as flat keys; nothing where it is missing or damaged."""
     try:
         text = (run.path / "config.yaml").read_text(encoding="utf-8")
-        plain = yaml.load(text, Loader=_Loader)
+        found = plain_yaml.read(text, lambda node: dict(flatten(node)))
     except (OSError, ValueError, yaml.YAMLError, RecursionError):
         return {}
-    return dict(flatten(plain)) if isinstance(plain, Mapping) else {}
+    return {key: _told(value) for key, value in found.items()}
+
+
+def _told(value: Any) -> Any:
+    """A value that JSON can hold: infinities and NaN as words."""
+    if isinstance(value, list):
+        return [_told(part) for part in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 class Facts:
@@ -123,13 +132,27 @@ def compared(config: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def differing(configs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Keys that have several values among the configurations that have them, in the order they come up."""
-    values: dict[str, set[str]] = {}
+def differing(configs: Sequence[Mapping[str, Any]], *, absent: bool = False) -> list[str]:
+    """Keys that have several values, in the order they come up.
+
+    Args:
+        configs: flat.
+        absent: a key that only some of them have differs too.
+    """
+    values: dict[str, list[str]] = {}
     for config in configs:
         for name, value in config.items():
-            values.setdefault(name, set()).add(repr(value))
-    return [name for name, different in values.items() if len(different) > 1]
+            values.setdefault(name, []).append(repr(value))
+    return [name for name, found in values.items() if len(set(found)) > 1 or (absent and len(found) < len(configs))]
+
+
+def setting_apart(configs: Sequence[Mapping[str, Any]], kinds: Sequence[Hashable]) -> list[str]:
+    """Keys with several values; among configurations of one kind, also those that only some of them have."""
+    alike: dict[Hashable, list[Mapping[str, Any]]] = {}
+    for kind, config in zip(kinds, configs, strict=True):
+        alike.setdefault(kind, []).append(config)
+    within = [name for some in alike.values() for name in differing(some, absent=True)]
+    return list(dict.fromkeys([*differing(configs), *within]))
 
 
 def short_names(names: Sequence[str], taken: Sequence[str] = ()) -> dict[str, str]:

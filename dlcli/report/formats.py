@@ -53,7 +53,7 @@ class Table:
         return [[_cell(column, row, digits) for column in self.columns] for row in self.rows]
 
 
-def figure(value: float, digits: int) -> str:
+def figure(value: int | float, digits: int) -> str:
     """Significant digits, in powers of ten only where it is shorter to read."""
     if not math.isfinite(value):
         return str(value)
@@ -62,7 +62,7 @@ def figure(value: float, digits: int) -> str:
         return f"{value:.{max(digits - 1, 0)}e}"
     if size >= 10**digits:
         return f"{value:,.0f}"
-    return f"{value:#.{digits}g}".rstrip(".") if value else "0"
+    return f"{float(value):#.{digits}g}".rstrip(".") if value else "0"
 
 
 def _cell(column: Column, row: Mapping[str, Any], digits: int) -> str:

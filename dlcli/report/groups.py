@@ -8,15 +8,15 @@ from typing import Any
 
 from dlcli.report import history
 from dlcli.report.bunches import Bunch, bunch, goal_of, metric_of, value_of
-from dlcli.report.facts import compared, differing, short_names
+from dlcli.report.facts import setting_apart, short_names
 from dlcli.report.intervals import Kind, finite, interval, plain
 from dlcli.report.left import Left
-from dlcli.report.naming import apart, unique
+from dlcli.report.naming import apart, told_apart
 from dlcli.run import Run
 
 _TRAINING_SIDE = ("task.batch", "task.context", "task.train")
 """Keys of a task that change what is learned from, not what is scored."""
-_UNREADABLE = "unknown task (config.yaml is unreadable)"
+_UNREADABLE = "(config.yaml is unreadable)"
 _HIGHER = ("accuracy", "recall", "precision", "auc", "f1", "reward", "score")
 
 
@@ -82,6 +82,11 @@ class Group:
         return asdict(self)
 
     @property
+    def comparable(self) -> bool:
+        """It has a value, and what it was scored on is known."""
+        return self.n > 0 and not self.yardstick.endswith(_UNREADABLE)
+
+    @property
     def arm(self) -> dict[int, float | None]:
         """The values by seed."""
         return dict(zip(self.seeds, self.values, strict=True))
@@ -109,12 +114,13 @@ _TAKEN = (*Group.__dataclass_fields__, "counter", "total", "equal", "value", "ag
 def rows(bunches: Sequence[Bunch], metric: str | None, split: str, kind: Kind = "auto") -> list[Group]:
     """A row each, named apart, with the configuration keys that differ."""
     found = [_row(own, metric, split, kind) for own in bunches]
-    flat = [compared(own.config) for own in bunches] if len(bunches) > 1 else [{} for _ in bunches]
-    short = short_names(differing(flat), _TAKEN)
+    flat = [own.keys for own in bunches] if len(bunches) > 1 else [{} for _ in bunches]
+    short = short_names(setting_apart(flat, [(row.task, row.model) for row in found]), _TAKEN)
     keys = [{short[name]: config[name] for name in short if name in config} for config in flat]
-    names = unique(apart([row.name for row in found], keys), [row.signature for row in found])
-    tasks = [row.task if config or len(bunches) == 1 else _UNREADABLE for row, config in zip(found, flat, strict=True)]
+    known = [bool(config) or len(bunches) == 1 for config in flat]
+    tasks = [row.task if sure else f"{row.task} {_UNREADABLE}" for row, sure in zip(found, known, strict=True)]
     yards = apart(tasks, [_yardstick(config) for config in flat])
+    names = told_apart([row.name for row in found], yards, keys, [row.signature for row in found])
     named = zip(found, names, keys, yards, strict=True)
     return sorted((replace(row, name=name, keys=own, yardstick=yard) for row, name, own, yard in named), key=_rank)
 

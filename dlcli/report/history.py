@@ -10,8 +10,9 @@ from pathlib import Path
 from dlcli.core.errors import UsageError, nearest
 from dlcli.run import Run
 
-Curve = tuple[list[float], list[float]]
-_TAIL = 8_192
+Number = int | float
+Curve = tuple[list[Number], list[Number]]
+_TAIL = 1_024
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Point:
 def last(run: Run, split: str, metric: str) -> Point | None:
     """The last value of a metric, from the end of metrics.csv."""
     needle = f",{split},{metric},".encode()
-    for block in _tails(run.path / "metrics.csv"):
+    for block in _tails(f"{run.path}/metrics.csv"):
         at = block.rfind(needle)
         while at >= 0:
             begin, end = block.rfind(b"\n", 0, at), block.find(b"\n", at)
@@ -37,29 +38,30 @@ def last(run: Run, split: str, metric: str) -> Point | None:
 
 def best(run: Run, split: str, metric: str, direction: str) -> Point | None:
     """The best value of a metric: run.json has the main one's, the others are looked for."""
-    known = run.info.get("best")
-    goal = run.info.get("goal")
-    main = goal.get("metric") if isinstance(goal, dict) else None
-    if split == "valid" and metric == main and isinstance(known, dict) and isinstance(known.get("value"), int | float):
-        return Point(float(known["value"]), int(known.get("step", 0)))
+    known, goal = (found if isinstance(found := run.info.get(name), dict) else {} for name in ("best", "goal"))
+    value, step = known.get("value"), known.get("step")
+    if split == "valid" and metric == goal.get("metric") and isinstance(value, int | float) and isinstance(step, int):
+        return Point(float(value), step)
     steps, values = curve(run, split, metric)
     found = [Point(value, int(step)) for step, value in zip(steps, values, strict=True) if math.isfinite(value)]
     pick = max if direction == "max" else min
     return pick(found, key=lambda point: point.value, default=None)
 
 
-def _tails(path: Path) -> Iterator[bytes]:
+def _tails(path: str) -> Iterator[bytes]:
     """The end of a file, then more of it, then all of it."""
     try:
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            for length in dict.fromkeys((_TAIL, 16 * _TAIL, size)):
-                file.seek(max(0, size - length))
-                yield file.read()
-                if length >= size:
-                    return
+        handle = os.open(path, os.O_RDONLY)
     except OSError:
         return
+    try:
+        size = os.fstat(handle).st_size
+        for length in dict.fromkeys((_TAIL, 32 * _TAIL, size)):
+            yield os.pread(handle, length, max(0, size - length))
+            if length >= size:
+                return
+    finally:
+        os.close(handle)
 
 
 def _point(line: bytes, needle: int) -> Point | None:
@@ -136,7 +138,7 @@ def _extend(found: dict[str, Curve], name: str, step: int, count: float) -> None
         counts.append(count)
 
 
-def along(run: Run, counter: str | None, steps: Sequence[float]) -> list[float]:
+def along(run: Run, counter: str | None, steps: Sequence[Number]) -> list[Number]:
     """Steps in units of a counter; between two entries of timing.csv it counts evenly.
 
     Raises:
@@ -150,7 +152,7 @@ def along(run: Run, counter: str | None, steps: Sequence[float]) -> list[float]:
     return [_between(known[counter], step) for step in steps]
 
 
-def _between(entries: Curve, step: float) -> float:
+def _between(entries: Curve, step: Number) -> Number:
     steps, counts = entries
     at = bisect_left(steps, step)
     if at == 0:

@@ -14,10 +14,12 @@ def of_groups(groups: Sequence[Group]) -> Table:
     keys = list(dict.fromkeys(key for row in groups for key in row.keys))
     rows = [_plain(row) for row in groups]
     several = [column for column in (_TASK, _MODEL, _METRIC) if _different(rows, column.parts[0])]
+    if _MODEL in several and all(row.name.startswith(row.model) for row in groups):
+        several.remove(_MODEL)
     mean = Column("mean" if _METRIC in several or not rows else groups[0].metric, "figure", ("mean",))
     columns = [
         Column("what", "text", ("name",)), *several, *(Column(key, _kind(rows, key), (f"key {key}",)) for key in keys),
-        Column("n", "count", ("n",)), mean, *_MEASURED, *_COSTS, *_SIZES, Column("note", "text", ("note",)),
+        Column("n", "count", ("n",)), mean, *_MEASURED, *_costs(groups), *_SIZES, Column("note", "text", ("note",)),
     ]  # fmt: skip
     return Table("groups", columns, rows).filled()
 
@@ -26,16 +28,24 @@ _TASK = Column("task", "text", ("yardstick",))
 _MODEL = Column("model", "text", ("model",))
 _METRIC = Column("metric", "text", ("metric",))
 _MEASURED = (
+    Column("std", "figure", ("std",)),
     Column("95 % interval", "interval", ("low", "high")),
     Column("best valid @ step", "at", ("best", "best_step")),
     Column("last valid @ step", "at", ("last", "last_step")),
 )
-_COSTS = (Column("cost", "count", ("total",)), Column("best valid at equal cost", "at", ("value", "equal")))
 _SIZES = (
     Column("parameters", "count", ("parameters",)),
     Column("steps", "count", ("steps",)),
     Column("time", "duration", ("seconds",)),
 )
+
+
+def _costs(groups: Sequence[Group]) -> list[Column]:
+    """What was spent of the counter of `--x`, and the best value by the same spending."""
+    counter = next((str(row.cost["counter"]) for row in groups if row.cost), None)
+    if counter is None:
+        return []
+    return [Column(counter, "count", ("total",)), Column(f"best valid @ {counter}", "at", ("value", "equal"))]
 
 
 def _plain(row: Group) -> dict[str, Any]:

@@ -20,7 +20,9 @@ class Left:
 
     @classmethod
     def of(cls, run: Run, reason: str) -> "Left":
-        return cls(str(run.path), reason, run.id, run.info.get("name"), run.info.get("seed"), run.status)
+        name, seed = run.info.get("name"), run.info.get("seed")
+        seed = seed if isinstance(seed, int) else None
+        return cls(str(run.path), reason, run.id, None if name is None else str(name), seed, run.status)
 
     @classmethod
     def damaged(cls, path: Path, reason: str) -> "Left":

@@ -139,11 +139,9 @@ def _welch(x: Sequence[float], y: Sequence[float], level: float) -> tuple[float 
 
 def _hedges(difference: float, x: Sequence[float], y: Sequence[float], still: bool) -> float | None:
     """Standardised difference, unbiased: Hedges 1981, Journal of Educational Statistics 6, equation 6e."""
-    from scipy import special
-
     freedom = len(x) + len(y) - 2
     spread = math.hypot(*((len(arm) - 1) ** 0.5 * statistics.stdev(arm) for arm in (x, y))) / freedom**0.5
-    log_j = special.gammaln(freedom / 2) - special.gammaln((freedom - 1) / 2) - math.log(freedom / 2) / 2
+    log_j = math.lgamma(freedom / 2) - math.lgamma((freedom - 1) / 2) - math.log(freedom / 2) / 2
     return _ratio(math.exp(log_j) * difference, 0.0 if still else spread)
 
 

@@ -16,6 +16,7 @@ from dlcli.run import Run
 
 _PIPE_WIDTH = 200
 _MANY = 60  # rows, from which on a table is written without rich
+_SPARE = ("last valid", "effect", "best valid", "steps", "parameters")  # beginnings of titles
 _COLOURS = {"completed": "green", "running": "cyan", "failed": "red", "diverged": "red", "lost": "red"}
 
 
@@ -88,9 +89,29 @@ def print_groups(groups: Sequence[Any], digits: int = 4) -> None:
 
 
 def print_written(table: Any, digits: int) -> None:
-    """A table of `formats`."""
-    titles = [column.title for column in table.columns]
-    print_table(titles, table.cells(digits), [column.title for column in table.columns if not column.wordy])
+    """A table of the common model; columns that can be spared are left out where the terminal is too narrow."""
+    titles, cells = [column.title for column in table.columns], table.cells(digits)
+    spared = _spared(titles, cells, _console().width)
+    kept = [place for place, title in enumerate(titles) if title not in spared]
+    numeric = [column.title for column in table.columns if not column.wordy]
+    print_table([titles[place] for place in kept], [[row[place] for place in kept] for row in cells], numeric)
+    if spared:
+        _console().print(
+            f"left out for want of width: {', '.join(spared)} (--csv, --json and --html have them)", style="dim"
+        )
+
+
+def _spared(titles: Sequence[str], cells: Sequence[Sequence[str]], width: int) -> list[str]:
+    """The fewest titles, the least needed first, without which a row fits the width; none where none are enough."""
+    wide = {title: max([len(title), *(len(row[place]) for row in cells)]) for place, title in enumerate(titles)}
+    spared: list[str] = []
+    for begun in _SPARE:
+        if sum(wide.values()) + 2 * len(wide) - 2 <= width:
+            return spared
+        for title in [title for title in wide if title.startswith(begun)]:
+            del wide[title]
+            spared.append(title)
+    return spared
 
 
 def _maybe(value: float | None) -> str:

@@ -9,9 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from dlcli.core.errors import UsageError
-
-ABSENT: Any = type("Absent", (), {"__repr__": lambda self: "nothing"})()
-"""What a run answers that has no such key."""
+from dlcli.report.holding import ABSENT, holds
 
 Facts = Callable[[str], Any]
 Test = Callable[[Facts], bool]
@@ -23,11 +21,8 @@ _OPS: dict[type[ast.cmpop], str] = {
     ast.NotIn: "not in",
 }  # fmt: skip
 _MIRROR = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "!=": "!=", "in": "has", "not in": "has not"}
+_UNFINISHED = re.compile(r"(?:\b(?:and|or|not|in)|[=<>!(\[,.])\s*$")
 _LONGEST = 2_000
-
-
-class Incomparable(UsageError):
-    """A value and a wanted one have no order."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +71,10 @@ def _trouble(plain: str, error: SyntaxError) -> str:
         if wrong in plain.replace("!=", ""):
             return f"{wrong.strip()!r} is written {right!r}"
     place = (error.offset or 1) - 1
-    rest = plain[place : place + 20].strip()
-    return f"it cannot be read from {rest!r} on" if rest else "something is missing at its end"
+    rest = plain[place : place + 20].strip().replace("==", "=")
+    if not rest or _UNFINISHED.search(plain):
+        return "something is missing at its end"
+    return f"it cannot be read from {rest!r} on"
 
 
 def _test(node: ast.expr) -> Test:
@@ -125,41 +122,9 @@ def _comparison(left: ast.expr, sign: str, right: ast.expr) -> Test:
         value = facts(key)
         if value is ABSENT:
             return sign in ("!=", "not in", "has not")
-        return _holds(key, value, sign, wanted)
+        return holds(key, value, sign, wanted)
 
     return test
-
-
-def _holds(key: str, value: Any, sign: str, wanted: Any) -> bool:
-    if sign in ("=", "!="):
-        return _same(value, wanted) == (sign == "=")
-    if sign in ("in", "not in"):
-        return any(_same(value, one) for one in wanted) == (sign == "in")
-    if sign in ("has", "has not"):
-        return _has(value, wanted) == (sign == "has")
-    if not _ordered(value, wanted):
-        raise Incomparable(f"{key} is {value!r}, which has no order with {wanted!r}")
-    return {"<": value < wanted, "<=": value <= wanted, ">": value > wanted, ">=": value >= wanted}[sign]
-
-
-def _same(value: Any, wanted: Any) -> bool:
-    """Equal; text in capitals or not, and anything else as it is written."""
-    if isinstance(wanted, str):
-        return str(value).casefold() == wanted.casefold()
-    if isinstance(value, bool) or isinstance(wanted, bool) or wanted is None:
-        return value is wanted
-    return bool(value == wanted)
-
-
-def _has(value: Any, wanted: Any) -> bool:
-    if isinstance(value, list):
-        return any(_same(one, wanted) for one in value)
-    return str(wanted).casefold() in str(value).casefold()
-
-
-def _ordered(value: Any, wanted: Any) -> bool:
-    number = [isinstance(one, int | float) and not isinstance(one, bool) for one in (value, wanted)]
-    return all(number) or (isinstance(value, str) and isinstance(wanted, str))
 
 
 def _key(node: ast.expr) -> str:
@@ -176,8 +141,10 @@ def _wanted(node: ast.expr) -> Any:
     match node:
         case ast.Constant(value=value) if value is None or isinstance(value, str | int | float):
             return value
-        case ast.UnaryOp(op=ast.USub() | ast.UAdd() as op, operand=ast.Constant(value=value)) if _is_number(value):
-            return -value if isinstance(op, ast.USub) else value
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as number)):
+            return -number
+        case ast.UnaryOp(op=ast.UAdd(), operand=ast.Constant(value=int() | float() as number)):
+            return number
         case ast.Name(id=name) if name.casefold() in _WORDS:
             return _WORDS[name.casefold()]
         case ast.Name() | ast.Attribute():
@@ -185,10 +152,6 @@ def _wanted(node: ast.expr) -> Any:
         case ast.List(elts=parts) | ast.Tuple(elts=parts) | ast.Set(elts=parts):
             return [_wanted(part) for part in parts]
     raise _refusal(node)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _refusal(node: ast.expr) -> UsageError:

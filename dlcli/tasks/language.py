@@ -68,7 +68,7 @@ class Language:
             self.vocabulary = Vocabulary.restore(fitted)
         self.fitted: Fitted = {"vocabulary": self.vocabulary.symbols}
         tokens = Classes(len(self.vocabulary), (None,))
-        self.spec = Spec((tokens,), tokens)
+        self.spec = Spec((tokens,), tokens, causal=True)
         self.main = unit.goal
         self.unit = unit
         self.yardstick = Classification(self.vocabulary.symbols)

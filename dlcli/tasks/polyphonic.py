@@ -70,7 +70,7 @@ class Polyphonic(ArrayTask):
 
     def __init__(self, *, corpus: str, batch: int, order: int) -> None:
         splits = _read(data_file("poly-music", f"{corpus}.mat"))
-        spec = Spec((Real((_KEYS, None)),), Real((_KEYS, None)))
+        spec = Spec((Real((_KEYS, None)),), Real((_KEYS, None)), causal=True)
         super().__init__(splits, spec, PianoRoll(), batch=batch, order=order)
 
 

@@ -2,34 +2,20 @@
 
 import json
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dlcli import runs
 from dlcli.core.errors import Missing, UsageError, nearest
-from dlcli.report import formats, layout, tables
+from dlcli.report import formats, layout, plot, tables
 from dlcli.report.comparison import Comparison, Question, compare
-from dlcli.report.facts import having
-from dlcli.report.left import Left
+from dlcli.report.intervals import Kind
 from dlcli.report.text import one_line
-from dlcli.report.where import parse
-from dlcli.run import Run
+from dlcli.verbs.choose import Choice, chosen
 
-INTERVALS = ("auto", "t", "bca")
+INTERVALS: dict[str, Kind] = {"auto": "auto", "t": "t", "bca": "bca"}
 _SAID = 6  # runs left out that are named one by one
-
-
-@dataclass(frozen=True)
-class Choice:
-    """Which runs: selectors, and what must hold of them."""
-
-    selectors: Sequence[str]
-    out: Path
-    where: Sequence[str] = ()
-    since: str | None = None
-    status: str | None = None
 
 
 @dataclass(frozen=True)
@@ -68,17 +54,17 @@ def form_of(flags: dict[str, bool]) -> str:
 def main(choice: Choice, asked: Question, output: Output) -> int:
     """Print the groups and pairs, and write the picture and the page that are asked for."""
     _check(output)
+    if output.plot is not None:
+        plot.check(output.plot)
     found, damaged = chosen(choice)
     answer = layout.limited(compare(found, asked, damaged), output.sort, output.limit)
-    _FORMS[output.form](answer, output.precision)
     if output.plot is not None:
-        from dlcli.report import plot
-
         plot.write(output.plot, answer, asked)
     if output.html is not None:
         from dlcli.report.page import html
 
         html.write(output.html, answer, asked, f"dlcli compare runs {' '.join(choice.selectors)}".strip())
+    _FORMS[output.form](answer, output.precision)
     _tell(answer, output)
     return 0
 
@@ -91,9 +77,9 @@ def question(
     Raises:
         UsageError: there is no such interval.
     """
-    if kind == "auto" or kind == "t" or kind == "bca":
-        return Question(metric, split, baseline, all_pairs, kind, x)
-    raise UsageError(f"--interval {kind!r}{nearest(kind, INTERVALS)}")
+    if kind not in INTERVALS:
+        raise UsageError(f"--interval {kind!r}{nearest(kind, INTERVALS)}")
+    return Question(metric, split, baseline, all_pairs, INTERVALS[kind], x)
 
 
 def _check(output: Output) -> None:
@@ -104,46 +90,6 @@ def _check(output: Output) -> None:
     for path in (output.plot, output.html):
         if path is not None and not path.absolute().parent.is_dir():
             raise Missing(f"{path}: there is no folder {path.parent}")
-
-
-@dataclass
-class _Damaged:
-    """What cannot be read as a run, each once."""
-
-    found: dict[Path, Left] = field(default_factory=dict)
-
-    def __call__(self, path: Path, reason: str) -> None:
-        self.found.setdefault(path.resolve(), Left.damaged(path, reason))
-
-
-def chosen(choice: Choice) -> tuple[list[Run], list[Left]]:
-    """The runs of a choice, newest first, and directories that cannot be read.
-
-    Raises:
-        UsageError: the choice leaves no run.
-    """
-    conditions = [parse(text) for text in choice.where]
-    damaged = _Damaged()
-    found = runs.select(choice.selectors, choice.out, damaged)
-    trouble = list(damaged.found.values())
-    if not found and not trouble:
-        raise Missing(f"{choice.out} holds no run yet\nMake one: dlcli train model=tcn")
-    before = len(found)
-    if choice.since is not None:
-        found = runs.since(found, choice.since)
-    if choice.status is not None:
-        found = runs.of_status(found, choice.status)
-    for condition in conditions:
-        found = having(found, condition)
-    if not found:
-        raise Missing(_none(before, trouble))
-    return found, trouble
-
-
-def _none(before: int, trouble: Sequence[Left]) -> str:
-    if before:
-        return f"none of {before} run{'s' * (before != 1)} is left by --where, --since and --status"
-    return "\n".join(["no run that can be read", *(one.reason for one in trouble[:3])])
 
 
 def _print_json(answer: Comparison, digits: int) -> None:

@@ -14,21 +14,22 @@ from dlcli.checkpoint import read_checkpoint
 from dlcli.core.errors import UsageError
 from dlcli.core.task import Task
 from dlcli.engine import Ending, Plan, evaluate, fit
+from dlcli.machine import computing
 from dlcli.report import progress
+from dlcli.report.telling import Telling
 from dlcli.run import Run
 from dlcli.signals import Signals
 from dlcli.verbs.options import Options
 from dlcli.verbs.together import together
 
 
-def conduct(run: Run, built: Built, planned: Plan, options: Options) -> Run:
+def conduct(run: Run, built: Built, planned: Plan, options: Options, threads: int) -> Run:
     """Fit, score, and write down how it ended, whatever happens."""
-    title = run.info["name"] or run.info["label"]
-    shown = progress.choose(options.show, title, built.task.main.metric, run.note, quiet=options.quiet)
+    shown = _shown(run, built.task.main.metric, options)
     signals = Signals()
     error: BaseException | None = None
     try:
-        with shown, signals.caught(), together(built.learner, run):
+        with signals.caught(), shown, computing(threads), together(built.learner, run):
             ending = fit(built.learner, built.task, run, planned, shown, signals)
             if ending.status == "completed":
                 run.info["metrics"] = score_best(run, built.task, built.learner.model)
@@ -39,6 +40,14 @@ def conduct(run: Run, built: Built, planned: Plan, options: Options) -> Run:
         raise error
     run.error = error
     return run
+
+
+def _shown(run: Run, metric: str, options: Options) -> progress.Shown:
+    """A display, or the voice of a job."""
+    if options.tell is not None:
+        return Telling(str(run.path), metric, run.note, options.tell)
+    title = run.info["name"] or run.info["label"]
+    return progress.choose(options.show, title, metric, run.note, quiet=options.quiet)
 
 
 def score_best(run: Run, task: Task, model: nn.Module | None) -> dict[str, dict[str, float]]:

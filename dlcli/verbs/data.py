@@ -54,7 +54,7 @@ def show(as_json: bool) -> int:
     rows = {}
     for name, path in catalogue.members("data").items():
         files = _files(name)
-        here = sum(file.path.is_file() for file in files)
+        here = sum(file.path.is_file() and file.path.stat().st_size == file.bytes for file in files)
         rows[name] = {
             "here": "yes" if here == len(files) else f"{here} of {len(files)} files",
             "megabytes": round(sum(file.bytes for file in files) / 1e6, 1),

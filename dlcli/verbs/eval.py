@@ -17,6 +17,7 @@ from dlcli.core.scoring import predict
 from dlcli.core.task import Predicts, Task
 from dlcli.disk import replace_file
 from dlcli.engine import evaluate
+from dlcli.machine import choose_device, computing
 from dlcli.report import tables
 from dlcli.run import Run
 from dlcli.verbs.options import Options, listening
@@ -43,14 +44,14 @@ def score(selector: str, words: Sequence[str], options: Options, *, split: str |
     if predictions is not None:
         _check_place(predictions)
     config = _config(source, words)
-    device = build.choose_device(config["device"])
-    _set_threads(config["threads"])
-    with listening(options.quiet):
-        model, task = _restored(source, config, device)
+    device = choose_device(config["device"])
     split = split or ("all" if any(word.startswith("task.path=") for word in words) else "test")
-    metrics = evaluate(model, task, split)
-    if predictions is not None:
-        _write(predictions, model, task, split)
+    with computing(_threads(config["threads"])):
+        with listening(options.quiet):
+            model, task = _restored(source, config, device)
+        metrics = evaluate(model, task, split)
+        if predictions is not None:
+            _write(predictions, model, task, split)
     run = Run.create(
         options.out, "eval", source.info["label"], compose.dump(config),
         name=options.name, tags=list(options.tags), parent=source.id, argv=list(options.argv),
@@ -61,16 +62,17 @@ def score(selector: str, words: Sequence[str], options: Options, *, split: str |
     return run
 
 
-def _set_threads(threads: int | str) -> None:
+def _threads(threads: int | str) -> int:
     """As many as were probed, or as said; auto keeps PyTorch's own number.
 
     Raises:
         UsageError: it is neither auto nor at least 1.
     """
-    if isinstance(threads, int) and threads >= 1:
-        torch.set_num_threads(threads)
-    elif threads != "auto":
+    if threads == "auto":
+        return torch.get_num_threads()
+    if not isinstance(threads, int) or threads < 1:
         raise UsageError(f"threads is a whole number from 1, or auto, not {threads!r}")
+    return threads
 
 
 def restore(run: Run) -> nn.Module:

@@ -1,37 +1,87 @@
-"""What `dlcli train` does with its words: one run, or one after another where values hold commas."""
+"""What `dlcli train` does with its words: one run, or a sweep where they ask for several."""
 
 import json
+import shlex
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from dlcli import build, compose
+from dlcli.budget import settle_budget
 from dlcli.core.errors import UsageError, nearest
-from dlcli.core.executor import Job, Report
+from dlcli.core.executor import NOT_BEGUN, Report
 from dlcli.engine import limits
-from dlcli.launch import InProcess
+from dlcli.machine import choose_device, computing
 from dlcli.probe import estimate
-from dlcli.report import progress, tables
+from dlcli.report import live, progress, tables
 from dlcli.report.groups import group
 from dlcli.run import Run
-from dlcli.verbs import train
+from dlcli.sweep import Sweep
+from dlcli.verbs import sweep, train
 from dlcli.verbs.options import Options
 from dlcli.verbs.resume import resume as go_on
+from dlcli.verbs.sweep import Ways
+
+_PLAIN = Ways()
 
 
-def main(words: Sequence[str], options: Options, resume: str | None, as_json: bool, verbose: bool) -> int:
+def main(
+    words: Sequence[str], options: Options, resume: str | None, as_json: bool, verbose: bool, ways: Ways = _PLAIN
+) -> int:
     """Run what the words ask for, print what came out, and answer with the exit code."""
+    _check_display(options)
+    ways.check()
+    if resume is not None:
+        _check_alone(ways)
+        return _told(go_on(resume, words, options), as_json, verbose)
+    points = expand(words, options, ways)
+    if len(points) == 1 and ways.engine == "local" and not ways.needed:
+        return _told(train.train(points[0], options), as_json, verbose)
+    made = sweep.create(points, options, ways)
+    covered = len(points) - len(sweep.unfinished(made))
+    if covered:
+        sweep.say(f"{covered} of {len(points)} covered by finished runs")
+    return _carried_out(made, options, ways, as_json)
+
+
+def expand(words: Sequence[str], options: Options, ways: Ways) -> list[compose.Point]:
+    """The runs that the words ask for, seeds and pairs included."""
+    words = list(words)
+    if ways.seeds is not None:
+        if any(word.lstrip("+").startswith("seed=") for word in words):
+            raise UsageError("--seeds and seed= say the same: give one of them")
+        words.append(compose.seeds(ways.seeds))
+    return compose.expand("train", words, extra=options.extra, smoke=options.smoke, zips=ways.zips)
+
+
+def go_on_with(selector: str, asked: Options, ways: Ways, as_json: bool) -> int:
+    """`dlcli sweep resume`: run what is missing, failed or stopped, and end with the table of all."""
+    _check_display(asked)
+    ways.check()
+    found = sweep.find(selector, asked.out)
+    options = replace(sweep.take_up(found), show=asked.show, quiet=asked.quiet)
+    jobs, on = found.info.get("jobs"), found.info.get("on")
+    if not isinstance(jobs, int | None) or not isinstance(on, str | None):
+        raise UsageError(f"{found.path / 'sweep.json'} is damaged: jobs or on")
+    ways = replace(ways, jobs=ways.jobs or jobs, on=ways.on or on)
+    ways.check()
+    return _carried_out(found, options, ways, as_json)
+
+
+def _check_display(options: Options) -> None:
     if options.show not in progress.MODES:
         raise UsageError(f"--progress {options.show!r}{nearest(options.show, progress.MODES)}")
-    if resume is not None:
-        return _told(go_on(resume, words, options), as_json, verbose)
-    points = compose.expand("train", words, extra=options.extra, smoke=options.smoke)
-    if len(points) == 1:
-        return _told(train.train(points[0], options), as_json, verbose)
-    return _several(points, options, as_json)
+
+
+def _check_alone(ways: Ways) -> None:
+    """What makes several runs does not go on with one."""
+    given = {"--seeds": ways.seeds, "--zip": ways.zips, "--needed": ways.needed}
+    for name, value in given.items():
+        if value:
+            raise UsageError(f"--resume goes on with one run; {name} is for new ones")
 
 
 def _told(run: Run, as_json: bool, verbose: bool) -> int:
@@ -46,45 +96,50 @@ def _told(run: Run, as_json: bool, verbose: bool) -> int:
     return run.info["exit_code"]
 
 
-def _several(points: Sequence[compose.Point], options: Options, as_json: bool) -> int:
-    """Every point once, failures told as they happen, then the table."""
-    executor = InProcess(train.perform)
-    plain = {name: value for name, value in vars(options).items() if name != "smoke"}
-    for point in points:
-        recipe = (point.recipe,) if point.recipe else ()
-        executor.submit(Job("train", (*recipe, *point.words), plain))
-    reports: list[Report] = []
-    for place, point in enumerate(points, 1):
-        _say(f"[{place}/{len(points)}] {_title(point)}")
-        reports.append(executor.wait()[1])
-        if reports[-1].exit_code:
-            _say(f"[{place}/{len(points)}] exit code {reports[-1].exit_code}: {reports[-1].error}")
-        if reports[-1].exit_code in (130, 143, 75):
-            return reports[-1].exit_code
-    runs = [Run.open(Path(report.run)) for report in reports if report.run]
+def _carried_out(made: Sweep, options: Options, ways: Ways, as_json: bool) -> int:
+    """The sweep to its end, then the table, and what failed."""
+    try:
+        interrupted = sweep.carry_out(made, options, ways)
+    finally:
+        made.let_go()
+    reports = sweep.reports(made)
     if as_json:
         print(json.dumps([asdict(report) for report in reports], indent=1))  # noqa: T201
-    else:
+    elif interrupted is None:
+        _print_runs(reports)
+    code = _failures(made, reports) if interrupted is None else interrupted
+    done = sum(report.exit_code == 0 for report in reports)
+    if done < len(reports):
+        _say(f"{done} of {len(reports)} done; to run the others: dlcli sweep resume {made.id}{_out(options)}")
+    return code
+
+
+def _out(options: Options) -> str:
+    return "" if options.out.absolute() == Path("outputs").absolute() else f" --out {shlex.quote(str(options.out))}"
+
+
+def _print_runs(reports: Sequence[Report]) -> None:
+    runs = [Run.open(Path(report.run)) for report in reports if report.run and report.exit_code == 0]
+    if any(run.info["metrics"] for run in runs):
         tables.print_groups(group(runs[::-1], None, "test")[0])
-    return _failures(points, reports)
 
 
-def _title(point: compose.Point) -> str:
-    return " ".join([point.label, *point.words])
-
-
-def _failures(points: Sequence[compose.Point], reports: Sequence[Report]) -> int:
-    failed = [(point, report) for point, report in zip(points, reports, strict=True) if report.exit_code]
-    for point, report in failed:
-        _say(f"failed: {_title(point)}: {report.error.splitlines()[0] if report.error else '?'}")
-    if len(failed) == len(points) and all(report.exit_code == 2 for _, report in failed):
+def _failures(made: Sweep, reports: Sequence[Report]) -> int:
+    """Tell what failed; the exit code of all."""
+    begun = [(place, report) for place, report in enumerate(reports) if report != NOT_BEGUN]
+    failed = [(place, report) for place, report in begun if report.exit_code]
+    if failed:
+        live.print_failures([(place, sweep.title(made, place), report) for place, report in failed])
+    codes = {report.exit_code for _, report in failed}
+    if codes == {2} and len(failed) == len(begun):
         return 2
-    return 5 if failed else 0
+    return 75 if codes == {75} else 5 if codes or len(begun) < len(reports) else 0
 
 
-def dry_run(words: Sequence[str], options: Options, as_json: bool) -> int:
+def dry_run(words: Sequence[str], options: Options, as_json: bool, ways: Ways = _PLAIN) -> int:
     """What would run: sizes, and the time that a probe of a few steps promises. Nothing is written."""
-    points = compose.expand("train", words, extra=options.extra, smoke=options.smoke)
+    ways.check()
+    points = expand(words, options, ways)
     rows = [_estimate(point) for point in points]
     if as_json:
         print(json.dumps(rows, indent=1))  # noqa: T201
@@ -94,13 +149,15 @@ def dry_run(words: Sequence[str], options: Options, as_json: bool) -> int:
 
 
 def _estimate(point: compose.Point) -> Mapping[str, Any]:
-    config = build.settle_budget(point.resolved())
-    core = build.core(build.settle_budget(point.resolved(seed=0)))
-    device = build.choose_device(config["device"])
+    config = settle_budget(point.resolved())
+    core = build.core(settle_budget(point.resolved(seed=0)))
+    device = choose_device(config["device"])
     built = build.build(config, device)
     stops = limits(config["until"], built.learner, built.task)
     plan = train.plan(config)
-    threads = train.set_threads(config, core, device)
+    threads = train.choose_threads(config, core, device)
+    with computing(threads):
+        expected = estimate(built.learner, built.task, stops, plan.eval_every)
     return {
         "what": point.label,
         "words": list(point.words),
@@ -112,7 +169,7 @@ def _estimate(point: compose.Point) -> Mapping[str, Any]:
         "until": config["until"],
         "threads": threads,
         "device": str(device),
-        **estimate(built.learner, built.task, stops, plan.eval_every),
+        **expected,
     }
 
 

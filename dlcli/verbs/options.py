@@ -2,10 +2,13 @@
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+from dlcli.core.executor import Tell
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,9 @@ class Options:
         parent: id of the run this one belongs to.
         init_from: selector of a run whose weights are the initial ones.
         smoke: the recipe's own one-second version.
+        threads: what `threads=auto` stands for; None asks the probe.
+        facts: what run.json says besides.
+        tell: told how the run goes, in place of a display.
     """
 
     out: Path = Path("outputs")
@@ -35,6 +41,9 @@ class Options:
     parent: str | None = None
     init_from: str | None = None
     smoke: bool = False
+    threads: int | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    tell: Tell | None = None
 
 
 @contextmanager

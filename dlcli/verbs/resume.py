@@ -4,12 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import torch
-
 from dlcli import build, compose, loggers, runs
 from dlcli.checkpoint import read_last
 from dlcli.core.errors import UsageError
 from dlcli.engine import limits
+from dlcli.machine import choose_device
 from dlcli.run import Busy, Run
 from dlcli.verbs.conduct import conduct
 from dlcli.verbs.options import Options, listening
@@ -29,14 +28,13 @@ def resume(selector: str, words: Sequence[str], options: Options) -> Run:
         if run.info["verb"] != "train":
             raise UsageError(f"run {run.id} is of dlcli {run.info['verb']}; only runs of train are resumed")
         _check_words(words)
-        old = compose.load((run.path / "config.yaml").read_text())
+        old = compose.read(run.path / "config.yaml")
         config = _extended(old, words)
         saved = read_last(run)
         _check_longer(run, old, config, saved)
         planned = plan(config)
         loggers.chosen(config)
-        device = build.choose_device(config["device"])
-        torch.set_num_threads(int(config["threads"]))
+        device = choose_device(config["device"])
         with listening(options.quiet):
             built = build.build(config, device)
         _check_ahead(limits(config["until"], built.learner, built.task), saved)
@@ -45,7 +43,7 @@ def resume(selector: str, words: Sequence[str], options: Options) -> Run:
         run.info["signature"] = build.signature(run.info["core"], config["until"])
         run.resume()
         loggers.attach(run, config, saved["step"] if saved else 0)
-    return conduct(run, built, planned, options)
+    return conduct(run, built, planned, options, int(config["threads"]))
 
 
 @contextmanager

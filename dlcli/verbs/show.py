@@ -1,26 +1,31 @@
 """`dlcli show`: one run on one screen."""
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from dlcli import runs
-from dlcli.core.errors import UsageError, nearest
+from dlcli.core.errors import Missing, UsageError, nearest
 from dlcli.report import curve, tables
 from dlcli.run import Run
 
 
-def main(selector: str, out: Path, metric: str | None, as_json: bool) -> int:
-    """Print the run, or its facts as JSON."""
+def main(selector: str, out: Path, metric: str | None, as_json: bool, page: Path | None = None) -> int:
+    """Print the run, or its facts as JSON, or write its page."""
     run = runs.one(selector, out)
     rows = run.metrics()
     if metric is not None:
         known = {name for _, _, name, _ in rows}
         if metric not in known:
             raise UsageError(f"run {run.id} logged no {metric!r}{nearest(metric, known)}")
+    if page is not None:
+        _write(page, run)
     if as_json:
         facts = {"path": str(run.path), **run.info, "status": run.status, "curves": _curves(rows)}
         print(json.dumps(facts, indent=1))  # noqa: T201
+        return 0
+    if page is not None:
         return 0
     tables.print_run(run, _configuration(run))
     shown = metric or (run.info.get("goal") or {}).get("metric")
@@ -31,9 +36,18 @@ def main(selector: str, out: Path, metric: str | None, as_json: bool) -> int:
     return 0
 
 
+def _write(page: Path, run: Run) -> None:
+    from dlcli.report.page import html
+
+    if not page.absolute().parent.is_dir():
+        raise Missing(f"{page}: there is no folder {page.parent}")
+    html.write_run(page, run)
+    print(f"written: {page}", file=sys.stderr)  # noqa: T201
+
+
 def _configuration(run: Run) -> str:
     try:
-        return (run.path / "config.yaml").read_text()
+        return (run.path / "config.yaml").read_text(errors="replace")
     except OSError:
         return "config.yaml is missing\n"
 

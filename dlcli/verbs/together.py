@@ -19,6 +19,7 @@ from dlcli import build, compose
 from dlcli.core.errors import UsageError
 from dlcli.core.learner import Learner
 from dlcli.learners import parallel
+from dlcli.machine import choose_device, computing
 from dlcli.run import Run
 
 _DAY = timedelta(days=1)  # the others wait as long as the leader scores
@@ -71,7 +72,7 @@ def _device(config: str, rank: int) -> torch.device:
     name = str(compose.load(config)["device"])
     if ":" in name:
         raise UsageError(f"device={name} is one device; several are device={name.partition(':')[0]}")
-    device = build.choose_device(name)
+    device = choose_device(name)
     if device.type == "cpu":
         return device
     torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", rank)))
@@ -141,9 +142,9 @@ def follow(rank: int, size: int, place: Path) -> None:
     team = parallel.Ranks(rank, size, torch.device("cpu"))
     _, text = team.hear()
     config = compose.load(text)
-    torch.set_num_threads(int(config["threads"]))
     team.device = _device(text, rank)
-    learner = build.build(config, team.device).learner
-    assert isinstance(learner, parallel.Parallel)
-    learner.join(team)
-    parallel.follow(learner, team)
+    with computing(int(config["threads"])):
+        learner = build.build(config, team.device).learner
+        assert isinstance(learner, parallel.Parallel)
+        learner.join(team)
+        parallel.follow(learner, team)

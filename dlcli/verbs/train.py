@@ -8,29 +8,15 @@ import torch
 from torch import nn
 
 from dlcli import build, compose, environment, loggers, probe, runs
+from dlcli.budget import settle_budget
 from dlcli.checkpoint import read_checkpoint
 from dlcli.core.errors import Mismatch, UsageError
-from dlcli.core.executor import Job, Report
 from dlcli.core.task import Task
 from dlcli.engine import Plan, limits
+from dlcli.machine import choose_device
 from dlcli.run import Run
-from dlcli.verbs.conduct import broken, conduct
+from dlcli.verbs.conduct import conduct
 from dlcli.verbs.options import Options, listening
-
-
-def perform(job: Job) -> Report:
-    """A job as a run, whatever becomes of it."""
-    options = Options(**job.options)
-    try:
-        (point,) = compose.expand(job.verb, job.overrides, extra=options.extra, smoke=options.smoke)
-        run = train(point, options)
-    except (UsageError, OSError) as error:
-        return Report(2, error=str(error))
-    except Exception as error:  # noqa: BLE001 - the other jobs go on
-        ending = broken(error)
-        return Report(ending.exit_code, error=ending.reason)
-    reason = "" if run.info["exit_code"] == 0 else run.info["reason"]
-    return Report(run.info["exit_code"], str(run.path), run.info["metrics"], reason)
 
 
 def train(point: compose.Point, options: Options) -> Run:
@@ -44,17 +30,18 @@ def train(point: compose.Point, options: Options) -> Run:
 
 
 def _train(point: compose.Point, options: Options, heard: Sequence[str]) -> Run:
-    config = build.settle_budget(point.resolved())
-    core = build.core(build.settle_budget(point.resolved(seed=0)))
-    device = build.choose_device(config["device"])
+    config = settle_budget(point.resolved())
+    core = build.core(settle_budget(point.resolved(seed=0)))
+    device = choose_device(config["device"])
     built = build.build(config, device)
     limits(config["until"], built.learner, built.task)
     planned = plan(config)
     loggers.chosen(config)
     if options.init_from:
         _take_weights(built.model, runs.one(options.init_from, options.out))
-    config["threads"] = set_threads(config, core, device)
+    config["threads"] = choose_threads(config, core, device, options.threads)
     facts = {
+        **options.facts,
         "name": options.name,
         "tags": list(options.tags),
         "parent": options.parent,
@@ -83,22 +70,22 @@ def _train(point: compose.Point, options: Options, heard: Sequence[str]) -> Run:
     except BaseException:
         run.discard()
         raise
-    return conduct(run, built, planned, options)
+    return conduct(run, built, planned, options, config["threads"])
 
 
-def set_threads(config: Mapping[str, Any], core: str, device: torch.device) -> int:
-    """Set the number of threads that the configuration asks for; `auto` takes the probe's answer.
+def choose_threads(config: Mapping[str, Any], core: str, device: torch.device, share: int | None = None) -> int:
+    """The number of threads that the configuration asks for; `auto` is the share, else the probe's answer.
 
     Raises:
         UsageError: it is neither auto nor at least 1.
     """
     wanted = config["threads"]
     if wanted == "auto":
-        wanted = probe.best_threads(core, lambda: build.build(config, device).learner)
-        wanted = max(1, min(wanted, probe.available_cores() // config["learner"].get("devices", 1)))
+        devices = config["learner"].get("devices", 1)
+        wanted = share or probe.best_threads(core, lambda: build.build(config, device).learner)
+        wanted = max(1, min(wanted, (share or probe.available_cores()) // devices))
     if not isinstance(wanted, int) or wanted < 1:
         raise UsageError(f"threads is a whole number from 1, or auto, not {wanted!r}")
-    torch.set_num_threads(wanted)
     return wanted
 
 

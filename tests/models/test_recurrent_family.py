@@ -36,7 +36,7 @@ WITH_MEMORY = {
     "MUT3": partial(MUT3, hidden=5),
     "SRU": partial(SRU, hidden=5),
 }
-ONE_DIRECTION = WITH_MEMORY | {"Transformer": partial(Transformer, head_width=3, heads=2)}
+ONE_DIRECTION = WITH_MEMORY | {"Transformer": partial(Transformer, head_width=3, heads=2, feedforward=24)}
 memory = pytest.mark.parametrize("make", WITH_MEMORY.values(), ids=WITH_MEMORY)
 directed = pytest.mark.parametrize("make", ONE_DIRECTION.values(), ids=ONE_DIRECTION)
 

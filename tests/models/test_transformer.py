@@ -16,7 +16,7 @@ HYPER = {"dropout": 0.0, "embedding": 4, "embedding_dropout": 0.0, "tied": False
 
 def build(**hyper):
     torch.manual_seed(0)
-    return Transformer(SPEC, **HYPER | {"head_width": 3, "heads": 2, "layers": 2} | hyper).double()
+    return Transformer(SPEC, **HYPER | {"head_width": 3, "heads": 2, "feedforward": 24, "layers": 2} | hyper).double()
 
 
 def series(time):
@@ -77,7 +77,7 @@ def test_it_has_no_memory_and_needs_a_head():
 @pytest.mark.parametrize("tied", [True, False])
 def test_tokens_enter_as_large_as_their_positions(tied):
     spec = Spec((Classes(50, (None,)),), Classes(50, (None,)))
-    hyper = HYPER | {"tied": tied, "embedding": 64, "head_width": 16, "heads": 4, "layers": 1}
+    hyper = HYPER | {"tied": tied, "embedding": 64, "head_width": 16, "heads": 4, "feedforward": 64, "layers": 1}
     torch.manual_seed(0)
     model, entered = Transformer(spec, **hyper), []
     model.inputs.register_forward_pre_hook(lambda _, given: entered.append(given[0]))

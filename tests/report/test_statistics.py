@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from dlcli.core.errors import UsageError
+from dlcli.report.intervals import _quantile
 from dlcli.report.permutation import sign_flip, split
 from dlcli.report.statistics import (
     band,
@@ -457,3 +458,9 @@ def test_whatever_was_logged_the_result_is_strict_json_in_order(a, b):
     for arm_of in (a, b):
         assert interval(arm_of.values()).n + interval(arm_of.values()).excluded == len(arm_of)
     json.dumps(asdict(band({0: (a.keys(), a.values()), 1: (b.keys(), b.values())})), allow_nan=False)
+
+
+def test_the_quantiles_that_are_written_down_are_scipys():
+    for freedom in range(1, 40):
+        assert _quantile(freedom, 0.95) == pytest.approx(stats.t.ppf(0.975, freedom), rel=1e-14)
+    assert _quantile(4, 0.9) == pytest.approx(stats.t.ppf(0.95, 4))

@@ -1,13 +1,22 @@
 """Several runs from one command, and what would run."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from dlcli.cli import app
 from dlcli.core.errors import UsageError
-from dlcli.verbs import many
+from dlcli.core.executor import Report
+from dlcli.run import Run
+from dlcli.sweep import Sweep, sweeps
+from dlcli.verbs import many, sweep
 from dlcli.verbs.options import Options
 
 SMALL = ("threads=1", "model.channels=[4,4]", "steps=3")
@@ -60,21 +69,336 @@ def test_when_all_of_several_are_wrong_the_words_were(tmp_path):
 
 
 def test_an_interrupt_ends_all_that_would_follow(tmp_path, monkeypatch):
-    from dlcli.core.executor import Report
-
     asked = []
-    monkeypatch.setattr(many.train, "perform", lambda job: asked.append(job) or Report(130, error="interrupted"))
-    assert dlcli("train", *SMALL, "seed=0,1,2", "--out", tmp_path).exit_code == 130
+    monkeypatch.setattr(sweep, "perform", lambda job, tell: asked.append(job) or Report(130, error="interrupted"))
+    result = dlcli("train", *SMALL, "seed=0,1,2", "--out", tmp_path)
+    assert result.exit_code == 130
     assert len(asked) == 1
+    assert "0 of 3 done" in result.stderr
+    assert "dlcli sweep resume" in result.stderr
 
 
 def test_models_of_a_sweep_are_told_apart(tmp_path):
-    result = dlcli("train", "model=elman,gru", "steps=1", "model.hidden=3", "threads=1", "-q", "--out", tmp_path)
-    assert result.exit_code == 0, result.stderr
+    result = dlcli("train", "model=elman,gru", "steps=1", "model.hidden=3", "threads=1", "--out", tmp_path)
     assert "[1/2] elman" in result.stderr
     assert "[2/2] gru" in result.stderr
+    assert result.exit_code == 0, result.stderr
+    assert "elman" in result.stdout
+    assert "gru" in result.stdout
 
 
 def test_an_unknown_display_is_refused(tmp_path):
     with pytest.raises(UsageError, match="plain"):
         many.main(["tcn"], Options(tmp_path, show="plane"), None, False, False)
+
+
+def rows(out, *selectors):
+    """The table of `compare runs`, without what differs from run to run: ids and seconds."""
+    result = dlcli("compare", "runs", *selectors, "--json", "--out", out)
+    assert result.exit_code == 0, result.stderr
+    groups = json.loads(result.stdout)["groups"]
+    for row in groups:
+        row["values"] = dict(zip(row.pop("seeds"), row["values"], strict=True))  # listed as they began
+    return [{name: row[name] for name in row if name not in ("runs", "seconds", "cost")} for row in groups]
+
+
+def points(out):
+    return Sweep.open(sweeps(out)[0]).points
+
+
+def rows_of_metrics(out):
+    """metrics.csv of every point, in order."""
+    return [(path / "metrics.csv").read_bytes() for path in Sweep.open(sweeps(out)[0]).members()]
+
+
+@pytest.mark.parametrize(
+    ("ways", "words"),
+    [
+        (["--seeds", "3"], ["seed=0", "seed=1", "seed=2"]),
+        (["--seeds", "2:4"], ["seed=2", "seed=3"]),
+        (["--seeds", "7,5"], ["seed=7", "seed=5"]),
+        (["seed=choice(4,6)"], ["seed=4", "seed=6"]),
+        (["--zip", "seed=1,2 lr=0.1,0.2"], ["seed=1 lr=0.1", "seed=2 lr=0.2"]),
+        (["--zip", "lr=0.1,0.2 model.channels=[4, 4],[8]", "clip=1,2"],
+         ["clip=1 lr=0.1 model.channels=[4,4]", "clip=1 lr=0.2 model.channels=[8]",
+          "clip=2 lr=0.1 model.channels=[4,4]", "clip=2 lr=0.2 model.channels=[8]"]),
+        (["--zip", "lr=0.1,0.2 clip=1,2", "--zip", "seed=1,2 batch=8,9"],
+         [f"lr=0.{a} clip={a} seed={b} batch={7 + b}" for a in (1, 2) for b in (1, 2)]),
+    ],
+)  # fmt: skip
+def test_words_make_runs(ways, words):
+    ways = [*ways]
+    seeds = ways.pop(ways.index("--seeds") + 1) if "--seeds" in ways else None
+    zips = [ways[place + 1] for place, word in enumerate(ways) if word == "--zip"]
+    plain = [word for word in ways if not word.startswith("--") and word not in zips]
+    found = many.expand(plain, Options(), sweep.Ways(seeds=seeds, zips=tuple(zips)))
+    assert [" ".join(point.words) for point in found] == words
+
+
+def test_members_of_a_group_by_pattern():
+    found = many.expand(["model=glob(mut*)"], Options(), sweep.Ways())
+    assert [point.label for point in found] == ["mut1", "mut2", "mut3"]
+    found = many.expand(["model=glob(mut*, exclude=mut2)", "task=adding"], Options(), sweep.Ways())
+    assert [point.choices["model"] for point in found] == ["mut1", "mut3"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--jobs", "0"], "--jobs is at least 1"),
+        (["--on", "slrum"], 'did you mean "slurm"'),
+        (["--seeds", "abc"], "--seeds 'abc'"),
+        (["--seeds", "0"], "holds no seed"),
+        (["--seeds", "5:5"], "holds no seed"),
+        (["--seeds", "1,1"], "a seed twice"),
+        (["--seeds", "9" * 5000], "a number of seeds"),
+        (["--seeds", "999999999"], "more than 10,000"),
+        (["--seeds", "2", "seed=3"], "--seeds and seed="),
+        (["--zip", "garbage"], "--zip 'a=1,2 b=3,4'"),
+        (["--zip", ""], "--zip 'a=1,2 b=3,4'"),
+        (["--zip", "lr=1,2"], "--zip 'a=1,2 b=3,4'"),
+        (["--zip", "lr=1,2 clip=1,2,3"], "lr has 2 of them, clip has 3"),
+        (["--zip", "lr=1,2 clip=1,2", "lr=3"], "lr is given twice"),
+        (["--zip", "lr=1,2 clp=1,2"], "clip"),
+        (["--zip", "lr=1,2 clip=(,"], "cannot be read"),
+        (["model=glob(x*)"], "no model matches"),
+        (["lr=glob(*)"], "lr is none"),
+        (["lr=interval(0,1)"], "interval"),
+        (["--resume", "last", "--seeds", "2"], "--seeds is for new ones"),
+        (["--needed", "--init-from", "last", "--seeds", "2"], "--needed"),
+    ],
+)  # fmt: skip
+def test_bad_words_end_in_a_few_lines(words, said, tmp_path):
+    result = dlcli("train", *words, "--out", tmp_path)
+    assert result.exit_code == 2, result.output
+    assert said in result.stderr
+    assert 1 <= len(result.stderr.strip().splitlines()) <= 5
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("selector", ["last", "nothing", "", "a/b", "1"])
+def test_a_sweep_that_does_not_exist(selector, tmp_path):
+    result = dlcli("sweep", "resume", selector, "--out", tmp_path)
+    assert result.exit_code == 2
+    assert "no sweep" in result.stderr
+
+
+def test_how_many_at_a_time_changes_nothing(tmp_path):
+    for jobs in ("1", "2"):
+        words = ("train", *SMALL, "--seeds", "3", "--jobs", jobs, "--json", "--out", tmp_path / jobs)
+        reports = json.loads(dlcli(*words).stdout)
+        assert [Run.open(Path(report["run"])).info["seed"] for report in reports] == [0, 1, 2]
+    assert rows_of_metrics(tmp_path / "1") == rows_of_metrics(tmp_path / "2")
+    assert len(set(rows_of_metrics(tmp_path / "1"))) == 3
+    assert rows(tmp_path / "1") == rows(tmp_path / "2")
+
+
+def test_threads_are_divided_among_processes(tmp_path, monkeypatch):
+    given = []
+    monkeypatch.setattr(sweep, "available_cores", lambda: 8)
+    monkeypatch.setattr(sweep.launch, "engine", lambda *_: pytest.fail("not wanted"))
+    made = Sweep.create(tmp_path, "train", [["tcn"], ["gru"]])
+    for jobs in (None, 1, 3, 16):
+        (job, _) = sweep._jobs(made, [0, 1], Options(tmp_path), sweep.Ways(jobs=jobs))
+        given.append(job.options["threads"])
+    assert given == [None, None, 2, 1]
+
+
+def test_the_share_is_what_auto_stands_for(tmp_path):
+    from dlcli import compose
+    from dlcli.verbs.train import train
+
+    (point,) = compose.expand("train", [*SMALL, "threads=auto"])
+    run = train(point, Options(tmp_path, quiet=True, threads=1))
+    assert compose.read(run.path / "config.yaml")["threads"] == 1
+
+
+def test_a_failure_is_told_and_the_others_go_on(tmp_path):
+    result = dlcli("train", *SMALL, "model.kernel_size=3,0,2", "--jobs", "1", "--out", tmp_path)
+    assert result.exit_code == 5
+    lines = result.stderr.splitlines()
+    told = next(place for place, line in enumerate(lines) if line.startswith("[2] failed, exit code 2"))
+    assert told < next(place for place, line in enumerate(lines) if line.startswith("[3/3]"))
+    assert "1 failed" in result.stderr
+    assert "2 of 3 done" in result.stderr
+
+
+def test_fail_fast_begins_nothing_after_the_first_failure(tmp_path):
+    result = dlcli("train", *SMALL, "model.kernel_size=3,0,2", "--fail-fast", "--json", "--out", tmp_path)
+    assert [report["exit_code"] for report in json.loads(result.stdout)] == [0, 2, 130]
+    assert result.exit_code == 5
+    assert [point["exit_code"] for point in points(tmp_path)] == [0, 2, None]
+
+
+def test_resume_runs_what_is_missing_and_failed_and_nothing_else(tmp_path, monkeypatch):
+    perform, asked = sweep.perform, []
+
+    def fails_once(job, tell):
+        asked.append(job)
+        if len(asked) == 2:
+            return Report(1, error="the disk is full")
+        return Report(130) if len(asked) == 3 else perform(job, tell)
+
+    monkeypatch.setattr(sweep, "perform", fails_once)
+    assert dlcli("train", *SMALL, "--seeds", "4", "--out", tmp_path).exit_code == 130
+    assert [point["exit_code"] for point in points(tmp_path)] == [0, 1, 130, None]
+    result = dlcli("sweep", "resume", "last", "--json", "--out", tmp_path)
+    assert result.exit_code == 0, result.stderr
+    assert [report["exit_code"] for report in json.loads(result.stdout)] == [0] * 4
+    assert [job.overrides[-1] for job in asked] == [f"seed={seed}" for seed in (0, 1, 2, 1, 2, 3)]
+    assert dlcli("sweep", "resume", "last", "--out", tmp_path).exit_code == 0
+    assert len(asked) == 6
+
+
+def test_resume_keeps_what_the_command_said(tmp_path, monkeypatch):
+    given = ("train", *SMALL, "--seeds", "2", "--name", "mine", "--tag", "night", "--out", tmp_path)
+    monkeypatch.setattr(sweep, "perform", lambda job, tell: Report(130))
+    assert dlcli(*given).exit_code == 130
+    monkeypatch.undo()
+    assert dlcli("sweep", "resume", sweeps(tmp_path)[0].name.rpartition("_")[2][:4], "--out", tmp_path).exit_code == 0
+    for path in Sweep.open(sweeps(tmp_path)[0]).members():
+        assert (Run.open(path).info["name"], Run.open(path).info["tags"]) == ("mine", ["night"])
+
+
+def test_a_sweep_that_is_being_run_is_not_resumed(tmp_path):
+    made = Sweep.create(tmp_path, "train", [["tcn"]])
+    result = dlcli("sweep", "resume", made.id, "--out", tmp_path)
+    assert result.exit_code == 2
+    assert f"process {os.getpid()}" in result.stderr
+
+
+def test_a_run_that_was_made_but_not_written_down_is_adopted(tmp_path):
+    assert dlcli("train", *SMALL, "--seeds", "2", "--out", tmp_path).exit_code == 0
+    made = Sweep.open(sweeps(tmp_path)[0])
+    before = made.members()
+    for point in made.points:
+        point.update(run=None, exit_code=None)
+    made.save()
+    assert dlcli("sweep", "resume", "last", "--out", tmp_path).exit_code == 0
+    assert Sweep.open(made.path).members() == before
+    assert len(list(tmp_path.rglob("run.json"))) == 2
+
+
+def test_a_run_that_was_thrown_away_is_run_again(tmp_path):
+    assert dlcli("train", *SMALL, "--seeds", "2", "--out", tmp_path).exit_code == 0
+    Run.open(Sweep.open(sweeps(tmp_path)[0]).members()[0]).discard()
+    assert dlcli("sweep", "resume", "last", "--out", tmp_path).exit_code == 0
+    assert len(list(tmp_path.rglob("run.json"))) == 2
+
+
+def test_needed_skips_what_an_equal_finished_run_covers(tmp_path):
+    assert dlcli("train", *SMALL, "seed=1", "--out", tmp_path).exit_code == 0
+    (covering,) = [path.parent for path in tmp_path.rglob("run.json")]
+    result = dlcli("train", *SMALL, "--seeds", "3", "--needed", "--out", tmp_path)
+    assert result.exit_code == 0, result.stderr
+    assert "1 of 3 covered" in result.stderr
+    assert Sweep.open(sweeps(tmp_path)[0]).members()[1] == covering
+    assert len(list(tmp_path.rglob("run.json"))) == 3
+    (row,) = rows(tmp_path, sweeps(tmp_path)[0])
+    assert row["values"].keys() == {0, 1, 2}
+
+
+@pytest.mark.parametrize("other", ["steps=4", "lr=0.5", "model.channels=[4]"])
+def test_needed_skips_nothing_else(other, tmp_path):
+    assert dlcli("train", *SMALL, "seed=1", "--out", tmp_path).exit_code == 0
+    assert dlcli("train", *SMALL, other, "seed=1", "--needed", "--out", tmp_path).exit_code == 0
+    assert len(list(tmp_path.rglob("run.json"))) == 2
+
+
+def test_needed_does_not_count_runs_that_began_with_other_weights(tmp_path):
+    assert dlcli("train", *SMALL, "seed=1", "--out", tmp_path).exit_code == 0
+    first = next(tmp_path.rglob("run.json"))
+    info = json.loads(first.read_text())
+    first.write_text(json.dumps(info | {"argv": ["train", "--init-from=last"]}))
+    assert dlcli("train", *SMALL, "seed=1", "--needed", "--out", tmp_path).exit_code == 0
+    assert len(list(tmp_path.rglob("run.json"))) == 2
+
+
+LONG = (
+    "task=adding", "task.length=12", "task.train=72", "task.valid=24", "task.test=16", "task.batch=8", "model=tcn",
+    "model.channels=[4,4]", "model.kernel_size=3", "steps=800", "eval_every=400", "checkpoint_every=40",
+    "log_every=5", "threads=1", "--seeds", "3",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The same sweep without a break."""
+    out = tmp_path_factory.mktemp("whole")
+    assert dlcli("train", *LONG, "--jobs", "3", "--out", out).exit_code == 0
+    return out
+
+
+def begin(out, *ways):
+    words = [sys.executable, "-m", "dlcli", "train", *LONG, "--jobs", "2", "--out", str(out), *ways]
+    return subprocess.Popen(words, stderr=(out.parent / "said.txt").open("w"), start_new_session=True)
+
+
+def running(out, known=()):
+    """The run.json of two runs that have a checkpoint and are not over, none by a process of `known`."""
+    until = time.monotonic() + 120
+    while time.monotonic() < until:
+        found = [json.loads(path.read_text()) | {"path": path.parent} for path in out.glob("train/*/*/run.json")]
+        found = [info for info in found if (info["path"] / "checkpoints" / "last.pt").exists()]
+        found = [info for info in found if info["status"] == "running" and info["pid"] not in known]
+        if len(found) == 2:
+            return found
+        time.sleep(0.01)
+    raise AssertionError((out.parent / "said.txt").read_text())
+
+
+def gone(pid):
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        try:
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return True
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_killed_worker_and_killed_coordinator_lose_nothing(tmp_path, whole):
+    out = tmp_path / "killed"
+    coordinator = begin(out)
+    first, _ = running(out)
+    os.kill(first["pid"], signal.SIGKILL)
+    workers = {info["pid"] for info in running(out, known=(first["pid"],))}
+    coordinator.kill()
+    coordinator.wait()
+    assert all(map(gone, workers))
+    assert 0 < len(list(out.glob("train/*/*/run.json"))) <= 3
+    assert {Run.open(path.parent).status for path in out.glob("train/*/*/run.json")} <= {"stopped", "completed"}
+
+    result = dlcli("sweep", "resume", "last", "--out", out)
+    assert result.exit_code == 0, result.stderr
+    assert rows_of_metrics(out) == rows_of_metrics(whole)
+    assert rows(out) == rows(whole)
+    assert len(list(out.glob("train/*/*/run.json"))) == 3
+
+
+def test_on_ray_a_killed_worker_loses_nothing(tmp_path, whole):
+    pytest.importorskip("ray", reason="ray is not installed: pip install 'dlcli[ray]'")
+    out = tmp_path / "ray"
+    coordinator = begin(out, "--on", "ray")
+    first, _ = running(out)
+    os.kill(first["pid"], signal.SIGKILL)
+    assert coordinator.wait(180) == 0, (tmp_path / "said.txt").read_text()
+    assert json.loads((first["path"] / "run.json").read_text())["pid"] != first["pid"]
+    assert rows_of_metrics(out) == rows_of_metrics(whole)
+    assert rows(out) == rows(whole)
+    assert len(list(out.glob("train/*/*/run.json"))) == 3
+
+
+def test_an_interrupt_saves_what_runs(tmp_path):
+    out = tmp_path / "out"
+    coordinator = begin(out)
+    running(out)
+    os.killpg(coordinator.pid, signal.SIGINT)
+    assert coordinator.wait(60) == 130
+    said = (tmp_path / "said.txt").read_text()
+    assert "Traceback" not in said
+    assert "0 of 3 done" in said
+    found = [Run.open(path.parent) for path in out.glob("train/*/*/run.json")]
+    assert [run.status for run in found] == ["stopped"] * 2

@@ -30,14 +30,14 @@ class _Attention(nn.Module):
 class _Block(nn.Module):
     """Attention, then two layers at each step; both on the normalised stream, both added to it."""
 
-    def __init__(self, width: int, heads: int, dropout: float) -> None:
+    def __init__(self, width: int, heads: int, feedforward: int, dropout: float) -> None:
         super().__init__()
         self.attend = nn.Sequential(nn.LayerNorm(width), _Attention(width, heads), nn.Dropout(dropout))
         self.think = nn.Sequential(
             nn.LayerNorm(width),
-            nn.Linear(width, 4 * width),
+            nn.Linear(width, feedforward),
             nn.GELU(),
-            nn.Linear(4 * width, width),
+            nn.Linear(feedforward, width),
             nn.Dropout(dropout),
         )
 
@@ -58,6 +58,7 @@ class Transformer(nn.Module):
         spec: one input, (channel, time) or tokens (time); target one value a sequence, or one a step.
         head_width: width of a head.
         heads: heads of a layer.
+        feedforward: width between the two layers at each step.
         layers: how many.
         dropout: probability in [0, 1), after the positions are added and on what each sub-layer adds.
         embedding: width of a token's vector; not used for real inputs.
@@ -75,6 +76,7 @@ class Transformer(nn.Module):
         *,
         head_width: int,
         heads: int,
+        feedforward: int,
         layers: int,
         dropout: float,
         embedding: int,
@@ -82,14 +84,14 @@ class Transformer(nn.Module):
         tied: bool,
     ) -> None:
         super().__init__()
-        at_least(1, head_width=head_width, heads=heads, layers=layers)
+        at_least(1, head_width=head_width, heads=heads, feedforward=feedforward, layers=layers)
         probability("model.dropout", dropout)
         width = heads * head_width
         self.front = Front(spec, embedding=embedding, dropout=embedding_dropout, reader="Transformer")
         self.inputs = nn.Linear(self.front.width, width)
         self.scale = math.sqrt(width) if tied else 1.0  # a tied embedding is small (section 3.4)
         self.dropout = nn.Dropout(dropout)
-        self.blocks = nn.Sequential(*(_Block(width, heads, dropout) for _ in range(layers)))
+        self.blocks = nn.Sequential(*(_Block(width, heads, feedforward, dropout) for _ in range(layers)))
         self.norm = nn.LayerNorm(width)
         self.head = Head(width, spec, tied=shared(self.front, tied))
 

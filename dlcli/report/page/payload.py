@@ -1,7 +1,7 @@
 """What a page shows, as plain values: tables, curves thinned to what a screen can tell apart, runs."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -38,7 +38,7 @@ def of(answer: Comparison, title: str, command: str, x: str | None) -> dict[str,
         "pairs": [answer.plain_pair(task, pair) for task, pair in answer.pairs],
         "pairTable": table(layout.of_pairs(answer)) if answer.pairs else None,
         "curves": curves(own, x),
-        "runs": [_run(run, place, texts) for place, (_, bunch) in enumerate(own) for run in bunch.all],
+        "runs": [_run(run, place, row.name, texts) for place, (row, bunch) in enumerate(own) for run in bunch.all],
         "texts": texts.found,
     }
 
@@ -78,11 +78,11 @@ class Texts:
         return self._places[text]
 
 
-def _run(run: Run, group: int, texts: Texts) -> dict[str, Any]:
+def _run(run: Run, group: int, name: str, texts: Texts) -> dict[str, Any]:
     facts = {name: run.info[name] for name in _SAID if run.info.get(name) not in (None, "", [], {})}
     return {
         "id": run.id,
-        "name": run.info.get("name") or run.info["label"],
+        "name": str(run.info.get("name") or name),
         "group": group,
         "seed": run.info.get("seed"),
         "status": run.status,
@@ -146,8 +146,3 @@ def _line(x: Sequence[thin.Number], series: Mapping[str, Sequence[Any]], most: i
     return {"x": thin.steps([x[at] for at in places])} | {
         name: thin.rounded([values[at] for at in places]) for name, values in series.items()
     }
-
-
-def metrics(groups: Iterable[Group]) -> list[str]:
-    """The curve that each task is judged by."""
-    return list(dict.fromkeys(f"valid {row.metric.partition(' ')[2]}" for row in groups))

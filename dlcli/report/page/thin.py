@@ -1,7 +1,9 @@
 """Curves with few points that look the same: the least and the greatest value of every stretch stay."""
 
-import math
 from collections.abc import Sequence
+from itertools import pairwise
+from math import isfinite
+from typing import TypeGuard
 
 Number = int | float
 
@@ -15,31 +17,27 @@ def kept(values: Sequence[Number | None], most: int) -> list[int]:
     places = {0, count - 1}
     for number in range(stretches):
         stretch = range(number * count // stretches, (number + 1) * count // stretches)
-        known = [place for place in stretch if is_number(values[place])]
+        known = [(value, place) for place in stretch if (value := values[place]) is not None and isfinite(value)]
         if known:
-            places |= {min(known, key=values.__getitem__), max(known, key=values.__getitem__)}
+            places |= {min(known)[1], max(known)[1]}
         if len(known) < len(stretch):
             places.add(next(place for place in stretch if not is_number(values[place])))
     return sorted(places)
 
 
-def is_number(value: Number | None) -> bool:
-    return value is not None and math.isfinite(value)
+def is_number(value: Number | None) -> TypeGuard[Number]:
+    """Whether it can be drawn."""
+    return value is not None and isfinite(value)
 
 
 def rounded(values: Sequence[Number | None], digits: int = 5) -> list[Number | None]:
     """Significant digits that a screen can show; None where there is no finite number."""
-    return [_short(float(f"{value:.{digits}g}")) if is_number(value) else None for value in values]  # type: ignore[str-format]
-
-
-def _short(value: float) -> Number:
-    return int(value) if value.is_integer() and abs(value) < 1e15 else value
+    texts = [f"{value:.{digits}g}" if value is not None and isfinite(value) else None for value in values]
+    return [None if text is None else int(text) if text.lstrip("-").isdigit() else float(text) for text in texts]
 
 
 def steps(values: Sequence[Number]) -> list[Number]:
     """The first value, then differences: short numbers where steps are even."""
-    short = [_short(float(f"{value:.9g}")) for value in values]
-    if not all(isinstance(value, int) for value in short):
-        short = [_short(round(value * 1000) / 1000) for value in short]
-    gaps = [_short(round(after - before, 3)) for before, after in zip(short, short[1:], strict=False)]
-    return [*short[:1], *gaps]
+    short = [round(value, 3) for value in values]
+    gaps = [*short[:1], *(round(after - before, 3) for before, after in pairwise(short))]
+    return [int(gap) if float(gap).is_integer() else gap for gap in gaps]

@@ -1,0 +1,133 @@
+"""`dlcli compare configs A B`: where two runs differ, on one screen."""
+
+import difflib
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dlcli import runs
+from dlcli.report import tables
+from dlcli.report.facts import compared, flatten, read_config
+from dlcli.run import Run
+
+_ABSENT = "-"
+_MOST_LINES = 12  # of a difference between two patches
+
+
+def main(a: str, b: str, out: Path, as_json: bool) -> int:
+    """Print what differs, or all of it as JSON."""
+    pair = runs.one(a, out), runs.one(b, out)
+    found = differences(*pair)
+    if as_json:
+        print(json.dumps({"a": pair[0].id, "b": pair[1].id, **found}, indent=1))  # noqa: T201
+        return 0
+    _print(pair, found)
+    return 0
+
+
+def differences(a: Run, b: Run) -> dict[str, Any]:
+    """By section, {key: [value of a, value of b]}, of what is not equal."""
+    environments = [_json(run, "environment.json") for run in (a, b)]
+    code = ("commit", "dirty")
+    return {
+        "same_experiment": bool(a.info.get("signature")) and a.info.get("signature") == b.info.get("signature"),
+        "configuration": _unequal(*({k: v for k, v in read_config(run).items() if k != "smoke"} for run in (a, b))),
+        "environment": _unequal(*({k: v for k, v in one.items() if k not in code} for one in environments)),
+        "code": _unequal(*({k: v for k, v in one.items() if k in code} for one in environments)) | _patches(a, b),
+        "data": _data(a, b),
+        "scores": _unequal(*(dict(flatten(run.info["metrics"])) for run in (a, b))),
+    }
+
+
+def _json(run: Run, name: str) -> dict[str, Any]:
+    try:
+        plain = json.loads((run.path / name).read_text())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return dict(flatten(plain)) if isinstance(plain, Mapping) else {}
+
+
+def _unequal(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, list[Any]]:
+    keys = dict.fromkeys([*a, *b])
+    return {key: [a.get(key, _ABSENT), b.get(key, _ABSENT)] for key in keys if not _equal(a, b, key)}
+
+
+def _equal(a: Mapping[str, Any], b: Mapping[str, Any], key: str) -> bool:
+    return (key in a) == (key in b) and repr(a.get(key)) == repr(b.get(key))
+
+
+def _patches(a: Run, b: Run) -> dict[str, list[Any]]:
+    """What was changed and not committed, compared line by line."""
+    one, other = (_text(run, "git.patch") for run in (a, b))
+    if one == other:
+        return {}
+    lines = [
+        line for line in difflib.unified_diff(one.splitlines(), other.splitlines(), lineterm="", n=0)
+        if line[:1] in "+-" and not line.startswith(("+++", "---"))
+    ]  # fmt: skip
+    return {"git.patch": [f"{len(one.splitlines())} lines", f"{len(other.splitlines())} lines"], "between": [*lines]}
+
+
+def _text(run: Run, name: str) -> str:
+    try:
+        return (run.path / name).read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def _data(a: Run, b: Run) -> dict[str, list[Any]]:
+    """Data files that the configurations name, as they are now, and whether the contents were the same then."""
+    configs = [read_config(run) for run in (a, b)]
+    files = [{key: _digest(value) for key, value in one.items() if _is_file(key, value)} for one in configs]
+    found = _unequal(*files)
+    cores = [run.info.get("core") for run in (a, b)]
+    if all(cores) and cores[0] != cores[1] and not _compared(configs):
+        found["contents then"] = ["other data files under the same configuration", ""]
+    return found
+
+
+def _compared(configs: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    parts = [{k: v for k, v in compared(one).items() if not k.startswith("until")} for one in configs]
+    targets = [{k: v for k, v in one.items() if k in ("task._target_", "model._target_")} for one in configs]
+    return _unequal(*parts) | _unequal(*targets)
+
+
+def _is_file(key: str, value: Any) -> bool:
+    try:
+        return key.startswith("task.") and isinstance(value, str) and Path(value).is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _digest(path: str) -> str:
+    try:
+        with Path(path).open("rb") as file:
+            return f"{path} sha256 {hashlib.file_digest(file, 'sha256').hexdigest()[:12]} now"
+    except OSError as error:
+        return f"{path} {error.strerror}"
+
+
+def _print(pair: Sequence[Run], found: Mapping[str, Any]) -> None:
+    names = [f"{run.id} {run.info.get('name') or run.info['label']}" for run in pair]
+    lines = found["code"].get("between", [])
+    rows = []
+    for section in ("configuration", "environment", "code", "data", "scores"):
+        entries = {key: values for key, values in found[section].items() if key != "between"}
+        rows += [
+            [section if not at else "", key, *map(_shown, values)] for at, (key, values) in enumerate(entries.items())
+        ]
+        rows += [[section, "equal", "", ""]] if not entries else []
+    tables.print_table(["", "key", *names], rows)
+    for line in lines[:_MOST_LINES]:
+        print(f"  {line}")  # noqa: T201
+    if len(lines) > _MOST_LINES:
+        print(f"  ... {len(lines) - _MOST_LINES} more lines between the two git.patch")  # noqa: T201
+    same = "the same experiment: compare runs averages them" if found["same_experiment"] else "different experiments"
+    print(same)  # noqa: T201
+
+
+def _shown(value: Any) -> str:
+    text = "null" if value is None else str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

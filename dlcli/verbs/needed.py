@@ -1,0 +1,41 @@
+"""Which points an equal finished run covers."""
+
+from collections.abc import Sequence
+
+from dlcli import build, compose, runs
+from dlcli.budget import settle_budget
+from dlcli.core.errors import UsageError
+from dlcli.run import Run
+from dlcli.verbs.options import Options
+
+_WEIGHTS = "--init-from"
+
+
+def covering(points: Sequence[compose.Point], options: Options) -> dict[int, Run]:
+    """The newest completed run of equal signature and seed, by the place of the point that it covers.
+
+    Raises:
+        UsageError: the runs would start from the weights of another, which a signature does not tell.
+    """
+    if options.init_from:
+        raise UsageError(f"--needed cannot tell which runs began with the same weights: not with {_WEIGHTS}")
+    finished: dict[tuple[str, int], Run] = {}
+    for run in runs.scan(options.out):
+        if run.status == "completed" and not _began_elsewhere(run):
+            finished.setdefault((str(run.info.get("signature")), int(run.info.get("seed", -1))), run)
+    keys = [_key(point) for point in points]
+    return {place: finished[key] for place, key in enumerate(keys) if key in finished}
+
+
+def _began_elsewhere(run: Run) -> bool:
+    return any(str(word).startswith(_WEIGHTS) for word in run.info.get("argv", ()))
+
+
+def _key(point: compose.Point) -> tuple[str, int] | None:
+    """Signature and seed; None of a configuration that cannot be built, which its run will say."""
+    try:
+        config = settle_budget(point.resolved())
+        core = build.core(settle_budget(point.resolved(seed=0)))
+    except UsageError:
+        return None
+    return build.signature(core, config["until"]), config["seed"]

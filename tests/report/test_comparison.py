@@ -1,0 +1,208 @@
+"""Groups against a baseline."""
+
+import json
+
+import pytest
+from made_runs import make_groups, make_run
+
+from dlcli import runs
+from dlcli.core.errors import UsageError
+from dlcli.report.comparison import Question, compare
+from dlcli.report.statistics import compare_arms, sentence
+
+THREE = {"tcn": [0.90, 0.91, 0.93], "gru": [0.80, 0.83, 0.82], "lstm": [0.70, 0.75, 0.71]}
+EIGHT = {
+    name: [start + 0.003 * seed + 0.01 * (seed % 3 == bend) for seed in range(8)]
+    for name, start, bend in (("a", 0.9, 0), ("b", 0.6, 1))
+}
+
+
+def asked(out, **question):
+    return compare(runs.scan(out), Question(**question))
+
+
+def names(found):
+    return [(pair.a, pair.b) for _, pair in found.pairs]
+
+
+def test_the_best_is_the_baseline_and_p_is_corrected_over_all_pairs(tmp_path):
+    make_groups(tmp_path, THREE)
+    found = asked(tmp_path)
+    arms = {name: dict(enumerate(values)) for name, values in THREE.items()}
+    wanted = compare_arms(arms, "tcn", picked=True)
+    assert names(found) == [("gru", "tcn"), ("lstm", "tcn")]
+    assert [pair.p_holm for _, pair in found.pairs] == [pair.p_holm for pair in wanted]
+    assert all(pair.paired and pair.n == 3 for _, pair in found.pairs)
+    assert sentence(3, 3, True) in found.sentence
+
+
+def test_a_baseline_of_ones_own_makes_a_smaller_family(tmp_path):
+    make_groups(tmp_path, THREE)
+    found = asked(tmp_path, baseline="gru")
+    assert names(found) == [("tcn", "gru"), ("lstm", "gru")]
+    assert [pair.p_holm for _, pair in found.pairs] == [0.5, 0.5]
+    assert sentence(3, 3, False) in found.sentence
+
+
+def test_all_pairs(tmp_path):
+    make_groups(tmp_path, THREE)
+    assert len(asked(tmp_path, all_pairs=True, baseline="gru").pairs) == 3
+
+
+def test_a_metric_that_should_be_small_has_the_smallest_as_baseline_and_is_better_below(tmp_path):
+    make_groups(tmp_path, EIGHT, metric="nll")
+    found = asked(tmp_path, baseline="a")
+    assert [found.verdict(pair) for _, pair in found.pairs] == ["better"]
+    assert "b is better" in found.sentence
+    assert [pair.b for _, pair in asked(tmp_path).pairs] == ["b"]
+
+
+def test_eight_seeds_show_a_difference_and_three_do_not(tmp_path):
+    make_groups(tmp_path, EIGHT)
+    found = asked(tmp_path)
+    assert [found.verdict(pair) for _, pair in found.pairs] == ["worse"]
+    assert "against a (the best mean), after the correction: b is worse" in found.sentence
+    few = compare([run for run in runs.scan(tmp_path) if run.info["seed"] < 3], Question())
+    assert [few.verdict(pair) for _, pair in few.pairs] == ["open"]
+    assert "no difference from a (the best mean) is shown" in few.sentence
+    assert "with 3 paired seeds p cannot fall below 0.25; 6 are needed for one comparison" in few.sentence
+
+
+def test_runs_of_different_tasks_are_never_paired(tmp_path):
+    make_groups(tmp_path, {"tcn": [0.9, 0.8], "gru": [0.7, 0.6]}, task="digits")
+    make_groups(tmp_path, {"tcn": [0.1, 0.2], "lstm": [0.3, 0.4]}, task="adding")
+    found = asked(tmp_path, all_pairs=True)
+    assert [(task, pair.a, pair.b) for task, pair in found.pairs] == [
+        ("adding", "tcn on adding", "lstm"),
+        ("digits", "gru", "tcn on digits"),
+    ]
+    assert found.sentence.splitlines()[0].startswith("adding: ")
+
+
+def test_one_task_with_other_data_is_another_task(tmp_path):
+    for length in (100, 200):
+        for model in ("tcn", "gru"):
+            make_groups(tmp_path, {model: [0.5, 0.6]}, keys={"task.length": length})
+    found = asked(tmp_path, all_pairs=True)
+    assert sorted(task for task, _ in found.pairs) == ["digits length=100", "digits length=200"]
+
+
+@pytest.mark.parametrize("key", ["task.batch", "task.context", "task.train"])
+def test_how_a_task_is_trained_on_makes_no_other_task(tmp_path, key):
+    for value in (16, 64):
+        make_groups(tmp_path, {"tcn": [0.5, 0.6]}, keys={key: value})
+    assert len(asked(tmp_path).pairs) == 1
+
+
+def test_seeds_that_do_not_match_are_compared_unpaired(tmp_path):
+    make_groups(tmp_path, {"tcn": [0.9, 0.8, 0.85]})
+    for seed in (10, 11, 12):
+        make_run(tmp_path, "gru", seed, 0.5 + seed / 100)
+    found = asked(tmp_path)
+    assert [pair.paired for _, pair in found.pairs] == [False]
+    assert "3 seeds an arm" in found.sentence
+
+
+def test_a_diverged_seed_changes_no_pairing_and_is_counted(tmp_path):
+    make_groups(tmp_path, {"tcn": [0.9, 0.8, 0.85], "gru": [0.5, 0.6]})
+    make_run(tmp_path, "gru", 2, info={"status": "diverged", "metrics": {}})
+    ((_, pair),) = asked(tmp_path).pairs
+    assert (pair.paired, pair.n, pair.excluded, pair.unmatched) == (True, 2, 1, 1)
+
+
+def test_one_seed_is_not_tested_and_says_so(tmp_path):
+    make_groups(tmp_path, {"tcn": [0.9], "gru": [0.5]})
+    found = asked(tmp_path)
+    ((_, pair),) = found.pairs
+    assert (pair.p, pair.low, found.verdict(pair)) == (None, None, "untested")
+    assert "with 1 seed" in found.sentence
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_one_group_and_none_have_no_pairs_and_no_sentence(tmp_path, count):
+    make_groups(tmp_path, {"tcn": [0.9] * count})
+    found = asked(tmp_path)
+    assert (found.pairs, found.sentence, len(found.groups)) == ([], "", count)
+
+
+def test_a_baseline_is_a_group_or_the_only_one_of_a_model(tmp_path):
+    make_groups(tmp_path, {"tcn": [0.9, 0.8]})
+    for hidden in (1, 2):
+        make_groups(tmp_path, {"gru": [0.5, 0.6]}, keys={"model.hidden": hidden})
+    assert {pair.b for _, pair in asked(tmp_path, baseline="tcn").pairs} == {"tcn"}
+    assert {pair.b for _, pair in asked(tmp_path, baseline="gru hidden=1").pairs} == {"gru hidden=1"}
+    with pytest.raises(UsageError, match=r"'gru' may be any of 'gru hidden=\d', 'gru hidden=\d': give the whole name"):
+        asked(tmp_path, baseline="gru")
+    with pytest.raises(UsageError, match=r"called 'tnc' \(did you mean \"tcn\"\?\)"):
+        asked(tmp_path, baseline="tnc")
+
+
+def test_a_task_without_the_baseline_takes_its_best_and_says_so(tmp_path):
+    make_groups(tmp_path, {"tcn": [0.9, 0.8], "gru": [0.7, 0.6]})
+    make_groups(tmp_path, {"lstm": [0.1, 0.2], "sru": [0.3, 0.4]}, task="adding")
+    found = asked(tmp_path, baseline="gru")
+    assert {task: pair.b for task, pair in found.pairs} == {"digits": "gru", "adding": "sru"}
+    assert "adding has no group 'gru': the best, 'sru', is its baseline" in found.notes
+
+
+def test_mixed_signatures_of_a_recipe_are_said_with_the_keys_that_differ(tmp_path):
+    for hidden in (8, 16):
+        make_run(tmp_path, keys={"model.hidden": hidden, "until.steps": hidden})
+    (note,) = asked(tmp_path).notes
+    assert note == "tcn: 2 signatures, kept apart: they differ in model.hidden, until.steps"
+
+
+def test_many_groups_are_corrected_by_bonferroni_over_all_pairs(tmp_path):
+    make_groups(
+        tmp_path, {f"m{number:02d}": [number / 100 + seed**2 / 1000 for seed in range(12)] for number in range(30)}
+    )
+    found = asked(tmp_path)
+    assert len(found.pairs) == 29
+    factor = 30 * 29 / 2
+    assert all(pair.p_holm == min(1, pair.p * factor) for _, pair in found.pairs)
+
+
+def test_equal_cost_is_what_the_shortest_of_a_task_spent(tmp_path):
+    make_run(tmp_path, "long", curve={10: 0.1, 20: 0.3, 30: 0.2, 40: 0.9})
+    make_run(tmp_path, "short", value=0.5, curve={10: 0.2, 30: 0.5})
+    found = {row.name: row.cost for row in asked(tmp_path, x="samples").groups}
+    assert found["long"] == {"counter": "samples", "total": 40 * 32, "equal": 30 * 32, "value": 0.3}
+    assert found["short"] == {"counter": "samples", "total": 30 * 32, "equal": 30 * 32, "value": 0.5}
+    with pytest.raises(UsageError, match="--x: no run counts 'sample' \\(did you mean \"samples\""):
+        asked(tmp_path, x="sample")
+
+
+def test_the_answer_as_json_is_what_it_was(tmp_path):
+    """Golden: scripts read these keys and numbers."""
+    make_run(tmp_path, "tcn", 0, 0.75, identity="aaaaaa")
+    make_run(tmp_path, "tcn", 1, 0.25, identity="bbbbbb")
+    make_run(tmp_path, "gru", 0, 0.5, identity="cccccc")
+    make_run(tmp_path, "gru", 1, 0.125, identity="dddddd")
+    make_run(tmp_path, "gru", 2, identity="eeeeee", info={"status": "failed", "reason": "no disk", "metrics": {}})
+    plain = json.loads(json.dumps(asked(tmp_path).plain(), allow_nan=False))
+    assert list(plain) == ["groups", "pairs", "sentence", "left_out"]
+    first, second = plain["groups"]
+    half = 12.706204736174705 * 0.25
+    assert first == {
+        "name": "tcn", "task": "digits", "model": "tcn", "metric": "test accuracy", "direction": "max", "n": 2,
+        "mean": 0.5, "low": pytest.approx(0.5 - half), "high": pytest.approx(0.5 + half), "interval": "t",
+        "degenerate": False, "std": pytest.approx(0.125**0.5), "best": 0.5, "best_step": 100,
+        "last": pytest.approx(0.475), "last_step": 100, "parameters": 1000, "seconds": 10.0, "steps": 100,
+        "signature": "digits tcn []", "yardstick": "digits", "keys": {}, "seeds": [1, 0], "values": [0.25, 0.75],
+        "runs": ["bbbbbb", "aaaaaa"], "cost": {}, "note": "",
+    }  # fmt: skip
+    assert (second["name"], second["n"], second["seeds"], second["values"]) == ("gru", 2, [1, 0, 2], [0.125, 0.5, None])
+    half = 12.706204736174705 * 0.0625
+    assert plain["pairs"] == [{
+        "task": "digits", "a": "gru", "b": "tcn", "n": 2, "paired": True, "difference": -0.1875,
+        "low": pytest.approx(-0.1875 - half), "high": pytest.approx(-0.1875 + half), "p": 0.5, "p_holm": 0.5,
+        "effect": pytest.approx(-0.1875 / 0.08838834764831845), "effect_name": "Cohen's d_z",
+        "test": "sign-flip, exact", "degenerate": False, "excluded": 1, "unmatched": 0, "verdict": "open",
+    }]  # fmt: skip
+    (left,) = plain["left_out"]
+    assert left.pop("path").endswith("stamp_eeeeee")
+    assert left == {"id": "eeeeee", "name": None, "seed": 2, "status": "failed", "reason": "failed: no disk"}
+    assert plain["sentence"] == (
+        "no difference from tcn (the best mean) is shown at 0.05 after the correction; "
+        "with 2 paired seeds p cannot fall below 0.5; 6 are needed for one comparison."
+    )

@@ -1,0 +1,101 @@
+"""Configurations as flat keys, and which of them tell groups apart."""
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from made_runs import make_run
+
+from dlcli.report import plain_yaml
+from dlcli.report.facts import compared, differing, flatten, read_config, setting_apart, short_names
+from dlcli.run import Run
+
+NAMES = st.from_regex(r"[a-z_]{1,6}", fullmatch=True)
+SCALARS = st.one_of(
+    st.integers(), st.floats(allow_nan=False), st.booleans(), st.none(), st.text(max_size=8),
+    st.sampled_from(["yes", "on", "1e5", "0x1f", "1_000", "012", "1:30", "2026-01-01", "~", "-", "a: b"]),
+    st.sampled_from(["# no", "x #y", "1.0e+999", ".inf", ".nan", "-.5"]),
+)  # fmt: skip
+TREES = st.dictionaries(
+    NAMES,
+    st.recursive(
+        st.one_of(SCALARS, st.lists(SCALARS, max_size=3)), lambda inner: st.dictionaries(NAMES, inner, max_size=3)
+    ),
+    max_size=4,
+)
+
+
+@given(TREES)
+def test_the_fast_reader_says_what_pyyaml_says_or_nothing(tree):
+    text = yaml.safe_dump(tree, sort_keys=False)
+    wanted = dict(flatten(yaml.safe_load(text)))
+    assert repr(plain_yaml.read(text, lambda node: dict(flatten(node)))) == repr(wanted if tree else {})
+
+
+@given(st.text(alphabet="ab:- \n0.1#'{}[]", max_size=40))
+def test_the_fast_reader_reads_nothing_that_pyyaml_reads_otherwise(text):
+    try:
+        found = plain_yaml.plain(text)
+    except plain_yaml.Odd:
+        return
+    tree = yaml.safe_load(text)
+    assert repr(found) == repr(dict(flatten(tree)) if tree is not None else {})
+
+
+def test_configurations_as_training_writes_them_take_the_fast_way(tmp_path):
+    omegaconf = pytest.importorskip("omegaconf").OmegaConf
+    tree = {
+        "task": {"_target_": "a.B", "path": None, "sizes": [1, 2]}, "lr": 1e-8, "smoke": ["steps=3", "m.c=[4,4]"],
+        "learner": {"players": {"model": {"clip": 1.0, "parts": None}}, "compile": False}, "until": {"epochs": 5},
+    }  # fmt: skip
+    text = omegaconf.to_yaml(omegaconf.create(tree))
+    assert plain_yaml.plain(text) == dict(flatten(tree))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[", "- 1\n", "just words", "a: &x [*x]", "\0", "a: !!python/object/new:os.system [x]"]
+)
+def test_a_damaged_configuration_is_an_empty_one(tmp_path, text):
+    path = make_run(tmp_path)
+    (path / "config.yaml").write_text(text)
+    assert read_config(Run.open(path)) == {}
+
+
+def test_only_what_a_signature_is_made_of_is_compared():
+    config = {
+        "seed": 1, "threads": 2, "device": "cpu", "eval_every": 3, "budget": 9, "task._target_": "a.Adding",
+        "task.length": 7, "task.order": 1, "learner.seed": 1, "model.hidden": 5, "optimiser": 1, "until.steps": 3,
+        "learner.players.model.optimiser._target_": "torch.optim.SGD", "learner.x._partial_": True,
+        "task.data_seed": 4, "precision": "float32",
+    }  # fmt: skip
+    assert compared(config) == {
+        "task.length": 7, "model.hidden": 5, "until.steps": 3, "learner.players.model.optimiser": "SGD",
+        "task.data_seed": 4, "precision": "float32",
+    }  # fmt: skip
+
+
+def test_a_key_differs_when_those_that_have_it_disagree():
+    assert differing([{"a": 1, "b": 2}, {"a": 1, "b": 3}, {"c": 4}]) == ["b"]
+    assert differing([{"a": 1}, {"a": 1.0}, {"a": True}]) == ["a"]
+    assert differing([]) == []
+
+
+def test_short_names_tell_keys_apart_and_leave_taken_words():
+    names = ["model.hidden", "a.lr", "b.lr", "until.steps", "lr"]
+    assert short_names(names, ["steps"]) == {
+        "model.hidden": "hidden", "a.lr": "a.lr", "b.lr": "b.lr", "until.steps": "until.steps", "lr": "lr",
+    }  # fmt: skip
+
+
+def test_dates_and_infinities_become_words_that_json_holds(tmp_path):
+    path = make_run(tmp_path)
+    (path / "config.yaml").write_text("task:\n  day: 2026-01-01\n  big: 1.0e+999\n  list: [.nan, 1]\n  same: -.inf\n")
+    assert read_config(Run.open(path)) == {
+        "task.day": "2026-01-01", "task.big": "inf", "task.list": ["nan", 1], "task.same": "-inf",
+    }  # fmt: skip
+
+
+def test_a_key_that_only_some_of_a_kind_have_sets_them_apart():
+    configs = [{"model.hidden": 1}, {"model.hidden": 1, "model.gate": True}, {"model.channels": [3]}]
+    assert setting_apart(configs, ["gru", "gru", "tcn"]) == ["model.gate"]
+    assert setting_apart(configs, ["gru", "lstm", "tcn"]) == []

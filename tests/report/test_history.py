@@ -1,0 +1,84 @@
+"""metrics.csv and timing.csv, read as far as needed."""
+
+import math
+
+import pytest
+from made_runs import make_run
+
+from dlcli.core.errors import UsageError
+from dlcli.report import history
+from dlcli.report.history import Point
+from dlcli.run import Run
+
+HEAD = "step,split,metric,value\n"
+
+
+def run_with(tmp_path, text, **more):
+    path = make_run(tmp_path, **more)
+    (path / "metrics.csv").write_text(HEAD + text)
+    return Run.open(path)
+
+
+def test_the_last_value_is_found_from_the_end_however_far_away(tmp_path):
+    noise = "".join(f"{step},train,loss,0.5\n" for step in range(20, 90_000))
+    run = run_with(tmp_path, f"5,valid,accuracy,0.25\n10,valid,accuracy,0.5\n{noise}")
+    assert history.last(run, "valid", "accuracy") == Point(0.5, 10)
+    assert history.last(run, "train", "loss") == Point(0.5, 89_999)
+    assert history.last(run, "valid", "nll") is None
+
+
+def test_a_line_that_was_cut_short_is_no_value(tmp_path):
+    run = run_with(tmp_path, "10,valid,accuracy,0.5\n20,valid,accuracy,0.97"[:-1])  # 0.9 of 0.97
+    assert history.last(run, "valid", "accuracy") == Point(0.5, 10)
+    assert history.curve(run, "valid", "accuracy") == ([10], [0.5])
+    assert history.curves(run) == {"valid accuracy": ([10], [0.5])}
+
+
+def test_lines_that_are_no_rows_are_passed_over(tmp_path):
+    run = run_with(tmp_path, "x,valid,accuracy,1\n3,valid,accuracy,abc\n4,valid\n\n5,valid,accuracy,0.5\n")
+    assert history.curves(run)["valid accuracy"] == ([5], [0.5])
+    assert history.curve(run, "valid", "accuracy") == ([5], [0.5])
+
+
+def test_a_metric_whose_name_ends_another_is_not_taken_for_it(tmp_path):
+    run = run_with(tmp_path, "1,valid,accuracy,0.5\n2,valid,top accuracy,0.9\n3,train,accuracy,0.7\n")
+    assert history.last(run, "valid", "accuracy") == Point(0.5, 1)
+
+
+def test_the_best_value_of_the_main_metric_is_the_checkpoints(tmp_path):
+    run = run_with(tmp_path, "1,valid,accuracy,0.5\n", info={"best": {"step": 7, "value": 0.9}})
+    assert history.best(run, "valid", "accuracy", "max") == Point(0.9, 7)
+
+
+def test_the_best_value_of_another_metric_is_looked_for_among_finite_ones(tmp_path):
+    run = run_with(tmp_path, "1,valid,nll,2.0\n2,valid,nll,nan\n3,valid,nll,-inf\n4,valid,nll,0.5\n5,valid,nll,0.7\n")
+    assert history.best(run, "valid", "nll", "min") == Point(0.5, 4)
+    assert history.best(run, "valid", "nothing", "min") is None
+
+
+def test_missing_files_are_no_curves(tmp_path):
+    path = make_run(tmp_path, info={"counters": None, "seconds": None})
+    for name in ("metrics.csv", "timing.csv"):
+        (path / name).unlink()
+    run = Run.open(path)
+    assert history.curves(run) == {}
+    assert history.curve(run, "valid", "accuracy") == ([], [])
+    assert history.last(run, "valid", "accuracy") is None
+    assert history.counters(run) == {}
+
+
+def test_a_counter_grows_evenly_between_what_was_noted(tmp_path):
+    path = make_run(tmp_path, info={"steps": 40, "counters": {"samples": 1000}, "seconds": 9.0})
+    (path / "timing.csv").write_text("step,seconds,counter,value\n10,1.0,samples,100\n20,3.0,samples,300\nhalf")
+    run = Run.open(path)
+    assert history.along(run, "samples", [0, 5, 10, 15, 30, 40, 50]) == [0, 50, 100, 200, 650, 1000, 1000]
+    assert history.along(run, "seconds", [15]) == [2.0]
+    assert history.along(run, None, [1, 2]) == history.along(run, "steps", [1, 2]) == [1, 2]
+    with pytest.raises(UsageError, match="no 'sample' \\(did you mean \"samples\""):
+        history.along(run, "sample", [1])
+
+
+def test_values_that_are_no_numbers_stay_in_the_curve(tmp_path):
+    _, values = history.curve(run_with(tmp_path, "1,valid,accuracy,nan\n2,valid,accuracy,inf\n"), "valid", "accuracy")
+    assert math.isnan(values[0])
+    assert values[1] == math.inf

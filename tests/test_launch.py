@@ -1,0 +1,352 @@
+"""Engines: order, resuming of what died, stopping, and that nobody outlives its coordinator."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from dlcli.core.errors import Missing, UsageError
+from dlcli.core.executor import NOT_BEGUN, Executor, Job, News, Report
+from dlcli.launch import InProcess, Local, check, engines
+from dlcli.launch.ledger import TRIES
+from dlcli.launch.mailbox import Letters, Mailbox
+
+
+def toy(job, tell):
+    """A job in words: what to do, then what to answer."""
+    what, name = job.overrides
+    mark = Path(job.options["folder"]) / name
+    received = _heed() if what == "wait" else []
+    tell(News(run=str(mark)))
+    with mark.open("a") as file:
+        file.write(f"{os.getpid()} {os.environ.get('CUDA_VISIBLE_DEVICES')} {job.run}\n")
+    if what == "die" or (what == "die once" and job.run is None):
+        os.kill(os.getpid(), signal.SIGKILL)
+    if what == "slow":
+        time.sleep(0.4)
+    if what == "wait":
+        return _until_told(received, str(mark))
+    return Report(0, str(mark), {"test": {"pid": float(os.getpid())}})
+
+
+def _heed():
+    received = []
+    signal.signal(signal.SIGTERM, lambda number, frame: received.append(number))
+    return received
+
+
+def _until_told(received, run):
+    """As a training does: a signal ends it, saved."""
+    for _ in range(3000):
+        if received:
+            Path(run).with_suffix(".saved").write_text("saved")
+            return Report(128 + received[0], run, error="stopped")
+        time.sleep(0.01)
+    raise AssertionError("nobody said anything for half a minute")
+
+
+@pytest.fixture
+def job(tmp_path):
+    return lambda *words: Job("train", words, {"folder": str(tmp_path)})
+
+
+@pytest.fixture
+def local():
+    made = []
+
+    def make(*arguments, **more):
+        made.append(Local(toy, *arguments, **more))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def eventually(holds, seconds=60):
+    until = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < until, "it never came to that"
+        time.sleep(0.02)
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def marks(path):
+    """(pid, devices, run) of every time that the job began."""
+    return [line.split(" ") for line in path.read_text().splitlines()]
+
+
+def test_reports_come_in_the_order_of_submission_though_jobs_end_in_another(job, local, tmp_path):
+    heard = []
+    executor = local(2, lambda number, what: heard.append((number, what)))
+    assert isinstance(executor, Executor)
+    for words in [("slow", "a"), ("quick", "b"), ("quick", "c")]:
+        executor.submit(job(*words))
+    reports = [executor.wait() for _ in range(3)]
+    assert [number for number, _ in reports] == [1, 2, 3]
+    assert [Path(report.run).name for _, report in reports] == ["a", "b", "c"]
+    ended = [number for number, what in heard if isinstance(what, Report)]
+    assert ended.index(1) > ended.index(2)
+    assert [what.run for number, what in heard if number == 1 and isinstance(what, News)] == ["", str(tmp_path / "a")]
+    with pytest.raises(IndexError):
+        executor.wait()
+
+
+def test_processes_stay_and_are_never_more_than_asked_for(job, local, tmp_path):
+    executor = local(2)
+    assert len(executor.workers()) == 2
+    for number in range(6):
+        executor.submit(job("quick", str(number)))
+    reports = [executor.wait()[1] for _ in range(6)]
+    assert 1 <= len({report.metrics["test"]["pid"] for report in reports}) <= 2
+    assert os.getpid() not in {report.metrics["test"]["pid"] for report in reports}
+
+
+def test_each_process_has_one_gpu_of_those_there_are(job, local, tmp_path):
+    executor = local(2, devices=["3", "GPU-7"])
+    executor.submit(job("slow", "a"))
+    executor.submit(job("slow", "b"))
+    for _ in range(2):
+        executor.wait()
+    assert {marks(tmp_path / name)[0][1] for name in "ab"} == {"3", "GPU-7"}
+
+
+def test_devices_are_those_that_are_visible(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert engines.devices() == ["0", "1"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2, MIG-5")
+    assert engines.devices() == ["2", "MIG-5"]
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert engines.devices() == []
+
+
+def test_a_job_whose_process_was_killed_goes_on_with_its_run(job, local, tmp_path):
+    executor = local(1)
+    executor.submit(job("die once", "a"))
+    executor.submit(job("quick", "b"))
+    assert [executor.wait()[1].exit_code for _ in range(2)] == [0, 0]
+    (first, _, fresh), (second, _, resumed) = marks(tmp_path / "a")
+    assert first != second
+    assert (fresh, resumed) == ("None", str(tmp_path / "a"))
+
+
+def test_a_job_that_always_kills_its_process_is_given_up(job, local, tmp_path):
+    executor = local(1)
+    executor.submit(job("die", "a"))
+    executor.submit(job("quick", "b"))
+    _, report = executor.wait()
+    assert report.exit_code == 1
+    assert report.run == str(tmp_path / "a")
+    assert "SIGKILL" in report.error
+    assert len(marks(tmp_path / "a")) == 1 + TRIES
+    assert executor.wait()[1].exit_code == 0
+
+
+def test_stopping_saves_what_runs_and_begins_nothing_more(job, local, tmp_path):
+    executor = local(1, lambda number, what: isinstance(what, News) and what.run and executor.stop())
+    executor.submit(job("wait", "a"))
+    executor.submit(job("quick", "b"))
+    assert executor.wait()[1].exit_code == 143
+    assert executor.wait()[1] == NOT_BEGUN
+    assert (tmp_path / "a.saved").exists()
+    assert not (tmp_path / "b").exists()
+
+
+def test_closing_lets_the_processes_go(job, local, tmp_path):
+    executor = local(1)
+    executor.submit(job("quick", "a"))
+    pid = int(executor.wait()[1].metrics["test"]["pid"])
+    executor.close()
+    assert not alive(pid)
+
+
+def test_what_processes_print_goes_to_a_file(tmp_path):
+    executor = Local(printing, 1, said=tmp_path / "said.txt")
+    executor.submit(Job("train", ()))
+    assert executor.wait()[1].exit_code == 0
+    executor.close()
+    assert "a warning" in (tmp_path / "said.txt").read_text()
+
+
+def printing(job, tell):
+    os.write(2, b"a warning\n")
+    return Report(0)
+
+
+COORDINATOR = """
+import sys
+sys.path.insert(0, {tests!r})
+from test_launch import toy
+from dlcli.core.executor import Job
+from dlcli.launch import Local
+if __name__ == "__main__":
+    executor = Local(toy, 2)
+    for name in "ab":
+        executor.submit(Job("train", ("wait", name), {{"folder": {folder!r}}}))
+    executor.wait()
+"""
+
+
+@pytest.mark.parametrize("end", [lambda pid: os.kill(pid, signal.SIGKILL), lambda pid: os.killpg(pid, signal.SIGHUP)])
+def test_processes_save_themselves_when_their_coordinator_is_killed(end, tmp_path):
+    script = tmp_path / "coordinator.py"
+    script.write_text(COORDINATOR.format(tests=str(Path(__file__).parent), folder=str(tmp_path)))
+    coordinator = subprocess.Popen([sys.executable, str(script)], start_new_session=True)
+    eventually(lambda: all((tmp_path / name).exists() and marks(tmp_path / name) for name in "ab"))
+    pids = [int(marks(tmp_path / name)[0][0]) for name in "ab"]
+    end(coordinator.pid)
+    coordinator.wait()
+    eventually(lambda: not any(map(alive, pids)))
+    assert all((tmp_path / f"{name}.saved").exists() for name in "ab")
+
+
+def test_in_process_what_is_stopped_is_not_begun():
+    executor = InProcess(lambda job, tell: Report(0))
+    executor.submit(Job("train", ()))
+    executor.stop()
+    assert executor.wait()[1] == NOT_BEGUN
+
+
+def test_in_process_a_signal_to_a_run_is_meant_for_all():
+    executor = InProcess(lambda job, tell: Report(143))
+    for _ in range(2):
+        executor.submit(Job("train", ()))
+    assert [executor.wait()[1] for _ in range(2)] == [Report(143), NOT_BEGUN]
+
+
+def test_in_process_an_interrupt_while_nothing_is_saved_yet():
+    executor = InProcess(lambda job, tell: executor.stop())
+    executor.submit(Job("train", ()))
+    assert executor.wait()[1].exit_code == 130
+
+
+def test_letters_arrive_once_and_whole(tmp_path):
+    box, letters = Mailbox(tmp_path / "news"), Letters(tmp_path / "news" / "1.jsonl")
+    assert list(box.news(1)) == []
+    letters(News(run="a"))
+    letters(News(run="a", step=1))  # too soon after the other
+    assert [news.run for news in box.news(1)] == ["a"]
+    with box.path(1).open("a") as file:
+        file.write('{"run": "b", "st')
+    assert list(box.news(1)) == []
+    with box.path(1).open("a") as file:
+        file.write('ep": 3}\n')
+    assert list(box.news(1)) == [News("b", 3)]
+    box.empty(1)
+    assert list(box.news(1)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "jobs", "said"),
+    [("rey", None, "ray"), ("local", 0, "--jobs"), ("local", -3, "-3"), ("", None, "local")],
+)
+def test_an_engine_that_cannot_be_is_refused(name, jobs, said):
+    with pytest.raises(UsageError, match=said):
+        check(name, jobs)
+
+
+@pytest.mark.parametrize(("name", "package"), [("ray", "ray"), ("slurm", "submitit")])
+def test_a_package_that_is_missing_comes_with_the_line_that_gets_it(name, package, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(Missing, match=rf"pip install 'dlcli\[{name}\]'"):
+        check(name, None)
+
+
+def test_slurm_without_slurm_is_refused(monkeypatch):
+    pytest.importorskip("submitit", reason="submitit is not installed: pip install 'dlcli[slurm]'")
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(Missing, match="srun"):
+        check("slurm", None)
+
+
+@pytest.fixture
+def slurm(tmp_path, monkeypatch):
+    """Engines on Slurm; jobs find this file."""
+    pytest.importorskip("submitit", reason="submitit is not installed: pip install 'dlcli[slurm]'")
+    from dlcli.launch.on_slurm import OnSlurm
+
+    here = [str(Path(__file__).parent), str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(here))
+    return lambda jobs=None, **more: OnSlurm(toy, jobs, folder=tmp_path / "sweep", **more)
+
+
+def test_submitit_runs_jobs_and_resumes_what_was_killed(slurm, job, tmp_path):
+    heard = []
+    executor = slurm(2, cluster="local", listen=lambda number, what: heard.append((number, what)))
+    assert isinstance(executor, Executor)
+    executor.submit(job("quick", "a"))
+    executor.submit(job("die once", "b"))
+    assert [executor.wait()[1].exit_code for _ in range(2)] == [0, 0]
+    assert [run for _, _, run in marks(tmp_path / "b")] == ["None", str(tmp_path / "b")]
+    assert (1, News(run=str(tmp_path / "a"))) in heard
+
+
+SBATCH = """\
+#!/bin/sh
+for word; do script=$word; done
+cp "$script" "{folder}/script.sh"
+env | grep SUBMITIT > "{folder}/environment.txt"
+echo "Submitted batch job 17"
+"""
+
+
+def test_the_script_that_slurm_gets(slurm, job, tmp_path, monkeypatch):
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name, text in {"sbatch": SBATCH.format(folder=tmp_path), "srun": "#!/bin/sh\n"}.items():
+        (programs / name).write_text(text)
+        (programs / name).chmod(stat.S_IRWXU)
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+    check("slurm", None)
+    executor = slurm()
+    number = executor.submit(job("quick", "a"))
+    executor._assign()
+    lines = (tmp_path / "script.sh").read_text().splitlines()
+    assert lines[0] == "#!/bin/bash"
+    wanted = {"--job-name=dlcli", "--signal=USR1@120", "--cpus-per-task=1", "--nodes=1", "--time=1440"}
+    assert wanted <= {line.removeprefix("#SBATCH ") for line in lines}
+    (command,) = [line for line in lines if "submitit.core._submit" in line]
+    assert command.startswith("srun ")
+    assert sys.executable in command
+    assert str(tmp_path / "sweep" / "slurm") in command
+    assert "SUBMITIT_PREEMPT_SIGNAL=USR1" in (tmp_path / "environment.txt").read_text()
+    assert executor._running[number].job_id == "17"
+
+
+def test_a_preempted_job_is_queued_again_and_goes_on(slurm, job, tmp_path):
+    executor = slurm(1, cluster="local")
+    answers = iter([Report(75, "run"), Report(0, "run")])
+    given = []
+    executor._hand_over = lambda job, box: given.append(job) or Letters(box)(News("run"))
+    executor._result = lambda handle: next(answers)
+    executor.submit(job("quick", "a"))
+    assert executor.wait()[1] == Report(0, "run")
+    assert [one.run for one in given] == [None, "run"]
+
+
+def test_what_slurm_refuses_is_said(slurm, job, tmp_path, monkeypatch):
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "srun").write_text("#!/bin/sh\n")
+    (programs / "sbatch").write_text("#!/bin/sh\necho 'sbatch: error: invalid partition specified' >&2\nexit 1\n")
+    for path in programs.iterdir():
+        path.chmod(stat.S_IRWXU)
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+    executor = slurm()
+    executor.submit(job("quick", "a"))
+    with pytest.raises(UsageError, match="invalid partition"):
+        executor.wait()

@@ -1,0 +1,111 @@
+"""A sweep directory: what it remembers, and what is refused."""
+
+import json
+import shutil
+
+import pytest
+
+from dlcli import runs
+from dlcli.core.errors import Missing, UsageError
+from dlcli.run import Run
+from dlcli.sweep import Sweep, named, sweeps
+
+FACTS = {"name": None, "tags": [], "parent": None, "seed": 0}
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    return Sweep.create(tmp_path, "train", [["tcn", "seed=0"], ["tcn", "seed=1"]], jobs=2)
+
+
+def finished(out):
+    run = Run.create(out, "train", "tcn", "seed: 0\n", **FACTS)
+    run.finish("completed", 0)
+    return run
+
+
+def test_what_is_noted_is_there_for_others(sweep, tmp_path):
+    run = finished(tmp_path)
+    sweep.note(1, run=run.path, exit_code=0)
+    again = Sweep.open(sweep.path)
+    assert again.run_of(1) == run.path
+    assert again.run_of(0) is None
+    assert again.members() == [run.path]
+    assert [point["exit_code"] for point in again.points] == [None, 0]
+    assert again.info["jobs"] == 2
+
+
+def test_nothing_is_written_when_nothing_is_new(sweep, monkeypatch):
+    sweep.note(0, exit_code=1)
+    monkeypatch.setattr(Sweep, "save", lambda self: pytest.fail("written"))
+    sweep.note(0, exit_code=1)
+    sweep.note(0)
+
+
+def test_a_folder_may_be_moved_with_all_its_runs(sweep, tmp_path):
+    sweep.note(0, run=finished(tmp_path).path)
+    moved = tmp_path.with_name(tmp_path.name + "_moved")
+    shutil.move(tmp_path, moved)
+    (found,) = Sweep.open(sweeps(moved)[0]).members()
+    assert found.is_relative_to(moved)
+
+
+def test_a_run_that_was_removed_is_no_member(sweep, tmp_path):
+    run = finished(tmp_path)
+    sweep.note(0, run=run.path, exit_code=0)
+    run.discard()
+    assert sweep.members() == []
+
+
+def test_one_process_at_a_time(sweep):
+    assert not Sweep.open(sweep.path).hold()
+    sweep.let_go()
+    assert Sweep.open(sweep.path).hold()
+
+
+def test_by_last_id_prefix_and_path(sweep, tmp_path):
+    other = Sweep.create(tmp_path, "train", [["gru"]])
+    assert set(named("last", tmp_path)) <= {sweep.path, other.path}
+    assert named(sweep.id, tmp_path) == [sweep.path]
+    assert named(sweep.id[:5], tmp_path) == [sweep.path]
+    assert named(str(other.path), tmp_path) == [other.path]
+    assert named("", tmp_path) == named("nothing", tmp_path) == []
+    assert named("last", tmp_path / "elsewhere") == []
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("{", "damaged"), ("[]", "damaged"), ("[" * 100_000, "damaged"), ('{"schema": 99}', "newer"),
+        ('{"points": []}', "id"), (None, "no sweep.json"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_none_is_refused(tmp_path, content, said):
+    if content is not None:
+        (tmp_path / "sweep.json").write_text(content)
+    with pytest.raises(ValueError, match=said):
+        Sweep.open(tmp_path)
+
+
+@pytest.mark.parametrize("change", [{"words": "tcn"}, {"words": [1]}, {"run": 3}, {"exit_code": "0"}])
+def test_points_are_checked(sweep, change):
+    info = json.loads((sweep.path / "sweep.json").read_text())
+    info["points"][0] |= change
+    (sweep.path / "sweep.json").write_text(json.dumps(info))
+    with pytest.raises(ValueError, match="points"):
+        Sweep.open(sweep.path)
+
+
+def test_runs_are_selected_by_their_sweep(sweep, tmp_path):
+    mine, _ = finished(tmp_path), finished(tmp_path)
+    sweep.note(1, run=mine.path)
+    for selector in (sweep.id, str(sweep.path)):
+        assert [run.id for run in runs.select([selector], tmp_path)] == [mine.id]
+
+
+def test_a_sweep_without_runs_selects_none(sweep, tmp_path):
+    with pytest.raises(Missing, match="holds no run"):
+        runs.select([sweep.id], tmp_path)
+    (sweep.path / "sweep.json").write_text("{")
+    with pytest.raises(UsageError, match="damaged"):
+        runs.select([str(sweep.path)], tmp_path)

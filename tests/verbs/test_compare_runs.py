@@ -1,0 +1,200 @@
+"""`dlcli compare runs` as it is typed."""
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from made_runs import make_groups, make_run
+from typer.testing import CliRunner
+
+from dlcli.cli import app
+
+ODD = "a|b, \"c\" 'd'\n<script>alert(1)</script> & 50% $x_1$ \\cmd{} [bold]x[/bold]\x1b[31m"
+
+
+def compare(out, *words):
+    return CliRunner().invoke(app, ["compare", "runs", *map(str, words), "--out", str(out)])
+
+
+def good(out, *words):
+    result = compare(out, *words)
+    assert result.exit_code == 0, (result.stderr, result.exception)
+    return result.stdout
+
+
+def refused(out, *words):
+    result = compare(out, *words)
+    assert result.exit_code == 2, (result.stdout, result.exception)
+    assert isinstance(result.exception, SystemExit), result.exception
+    assert result.stdout == ""
+    assert 1 <= len(result.stderr.splitlines()) <= 5
+    return result.stderr
+
+
+@pytest.fixture
+def out(tmp_path):
+    make_groups(tmp_path, {"tcn": [0.9, 0.92, 0.97]})
+    make_groups(tmp_path, {"gru": [0.8, 0.7, 0.75]}, keys={"model.hidden": 16})
+    make_groups(tmp_path, {"gru": [0.1, 0.2, 0.3]}, keys={"model.hidden": 64})
+    make_groups(tmp_path, {"lstm": [3.0, 2.0]}, task="adding", metric="mse")
+    return tmp_path
+
+
+def groups(out, *words):
+    return [row["name"] for row in json.loads(good(out, "--json", *words))["groups"]]
+
+
+def test_the_table_has_groups_pairs_and_the_sentence(out):
+    text = good(out)
+    assert all(word in text for word in ("what", "mean", "95 % interval", "[", "p corrected", "0.9300", "not shown"))
+    assert "with 3 paired seeds p cannot fall below 0.25" in text
+    assert "6 are needed for one comparison" in text
+
+
+def test_json_alone_is_on_standard_output_with_exactly_four_parts(out):
+    assert list(json.loads(good(out, "--json"))) == ["groups", "pairs", "sentence", "left_out"]
+
+
+@pytest.mark.parametrize("form", ["--json", "--csv", "--md", "--latex", "--precision=2"])
+def test_every_form_holds_every_group(out, form):
+    text = good(out, form)
+    assert all(name in text for name in ("tcn", "gru", "lstm", "64"))
+
+
+def test_two_forms_at_once_are_refused(out):
+    assert "--json and --latex" in refused(out, "--latex", "--json")
+
+
+def test_runs_are_chosen_by_condition_age_and_status(out):
+    assert groups(out, "--where", "task=adding") == ["lstm"]
+    assert groups(out, "--where", "task=digits", "--where", "model.hidden>20") == ["gru"]
+    assert groups(out, "--where", "task=digits and hidden>20 or seed=0 and model=lstm") == ["lstm", "gru"]
+    assert groups(out, "--since", "2025-12-31", "--status", "completed", "1:2") == ["lstm"]
+    assert "none of 11 runs is left" in refused(out, "--since", "2h")
+    assert "none of 11 runs is left" in refused(out, "--status", "failed,lost")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--where", "__import__('os').system('id')"], "a call"),
+        (["--where", "task=adding and"], "missing at its end"),
+        (["--where", "model.hiden > 3"], "hidden"),
+        (["--where", "task > 3"], "no order"),
+        (["--since", "soon"], "--since is 30s"),
+        (["--status", "complete"], '"completed"'),
+        (["--metric", "acuracy"], '"accuracy"'),
+        (["--baseline", "tnc"], '"tcn"'),
+        (["--baseline", "gru"], "may be any of"),
+        (["--interval", "tt"], '--interval'),
+        (["--interval", "z"], "auto"),
+        (["--x", "sampels"], '"samples"'),
+        (["--sort", "maen"], '"mean"'),
+        (["--limit", "0"], "at least 1"),
+        (["--precision", "0"], "1 to 17"),
+        (["--precision", "many"], "--precision"),
+        (["--plot", "curves.pgn"], ".png"),
+        (["--plot", "no/such/folder/a.png"], "no folder"),
+        (["--html", "no/such/folder/a.html"], "no folder"),
+        (["nosuch"], "nosuch"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_told(out, words, told):
+    assert told in refused(out, *words)
+
+
+def test_zero_runs_say_how_to_make_one(tmp_path):
+    assert "dlcli train" in refused(tmp_path)
+    assert "dlcli train" in refused(tmp_path / "nowhere", "--json")
+
+
+def test_pictures_and_pages_are_written_and_the_table_is_printed_too(out, tmp_path):
+    pytest.importorskip("matplotlib")
+    result = compare(out, "--plot", tmp_path / "a.svg", "--html", tmp_path / "a.html", "--x", "samples", "--json")
+    assert result.exit_code == 0, result.exception
+    json.loads(result.stdout)
+    assert (tmp_path / "a.svg").stat().st_size > 1000
+    assert "<!doctype html>" in (tmp_path / "a.html").read_text()
+    assert "written" in result.stderr
+
+
+def test_runs_that_cannot_be_read_are_told_and_the_others_compared(tmp_path):
+    make_groups(tmp_path, {"tcn": [0.9, 0.8]})
+    for place, text in enumerate(("{", '{"schema": 99}', "[]", "")):
+        (make_run(tmp_path, seed=9, identity=f"broken{place}") / "run.json").write_text(text)
+    (make_run(tmp_path, identity="halfhalf") / "run.json").unlink()
+    make_run(
+        tmp_path, seed=5, identity="lostlost", info={"status": "running", "host": __import__("socket").gethostname()}
+    )
+    result = compare(tmp_path, "--json")
+    found = json.loads(result.stdout)
+    assert [row["n"] for row in found["groups"]] == [2]
+    assert len(found["left_out"]) == 6
+    assert {one["status"] for one in found["left_out"]} == {"damaged", "lost"}
+    assert all(f"broken{place}" in result.stderr for place in range(4))
+    assert all(name in result.stderr for name in ("halfhalf", "lostlost", "newer dlcli"))
+
+
+def test_only_runs_that_cannot_be_read_are_no_runs(tmp_path):
+    (make_run(tmp_path) / "run.json").write_text("{")
+    assert "is damaged" in refused(tmp_path)
+
+
+@pytest.mark.parametrize("form", ["--json", "--csv", "--md", "--latex", "--precision=3"])
+def test_odd_names_break_no_form(tmp_path, form):
+    for seed in (0, 1):
+        make_run(tmp_path, seed=seed, value=0.5 + seed / 10, info={"name": ODD}, keys={"model.words": ODD})
+        make_run(tmp_path, "gru", seed, 0.7, keys={"model.words": "plain"})
+    text = good(tmp_path, form)
+    if form == "--json":
+        assert ODD in [row["name"] for row in json.loads(text)["groups"]]
+        return
+    if form == "--csv":
+        assert ODD in [row["name"] for row in csv.DictReader(io.StringIO(text))]
+        return
+    assert "\x1b" not in text
+    lines = [line for line in text.splitlines() if line.startswith(("a|b", "a\\|b", "| a", "  a"))]
+    assert lines
+    assert "[bold]" in text.replace("\\[", "[").replace("\\]", "]").replace("{[}", "[").replace("{]}", "]")
+
+
+def test_many_seeds_of_many_runs_are_each_told_or_counted(tmp_path):
+    for number in range(12):
+        make_run(tmp_path, seed=0, identity=f"again{number:02d}")
+    result = compare(tmp_path)
+    assert result.exit_code == 0
+    assert all(f"again{number:02d}" in result.stderr for number in range(11))
+    assert "counts once, by the newer run again11" in result.stderr
+
+
+def test_long_tables_are_whole(tmp_path):
+    make_groups(tmp_path, {f"m{number:03d}": [number / 100] for number in range(70)})
+    text = good(tmp_path)
+    assert all(f"m{number:03d} " in text for number in range(70))
+    assert groups(tmp_path, "--sort", "name", "--limit", "2") == ["m000", "m001"]
+    assert "68 more groups" in compare(tmp_path, "--limit", "2").stderr
+
+
+def test_it_loads_neither_torch_nor_hydra_nor_pandas(out):
+    script = (
+        "import sys\nfrom dlcli.cli import app\n"
+        f"try: app(['compare', 'runs', '--out', {str(out)!r}])\n"
+        "except SystemExit as end: assert not end.code\n"
+        "print(*sorted({name.partition('.')[0] for name in sys.modules}), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=os.environ)
+    loaded = set(done.stderr.splitlines()[-1].split())
+    assert not loaded & {"torch", "hydra", "omegaconf", "pandas", "scipy", "matplotlib"}
+    assert "tcn" in done.stdout
+
+
+def test_a_reader_that_stops_early_does_not_stop_the_page(out, tmp_path):
+    command = f"{sys.executable} -m dlcli compare runs --out {out} --html {tmp_path}/a.html"
+    command += " | true; exit ${PIPESTATUS[0]}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert (tmp_path / "a.html").exists()
+    assert "Traceback" not in done.stderr
