@@ -1,55 +1,20 @@
-"""`dlcli runs rm|prune`: take run directories and checkpoints away, after saying what and how much."""
+"""`dlcli runs rm|prune`: which run directories and checkpoints go."""
 
-import json
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
 from dlcli import runs
 from dlcli.core.errors import UsageError
 from dlcli.disk import REMOVED, Lock, remove_folder, size_of
-from dlcli.report import tables
-from dlcli.report.words import size as in_words
 from dlcli.run import Busy, Run
 from dlcli.verbs.relations import Relations
+from dlcli.verbs.removal import Consent, Doomed, Item, carry_out, say
+
+__all__ = ["Consent", "prune", "rm"]
 
 _DEAD = "failed,lost"
-
-
-@dataclass(frozen=True)
-class Consent:
-    """How sure one is.
-
-    Args:
-        dry: only say what would go.
-        yes: do not ask.
-        as_json: only JSON on standard output.
-    """
-
-    dry: bool = False
-    yes: bool = False
-    as_json: bool = False
-
-
-@dataclass(frozen=True)
-class Item:
-    """Something that goes: a run directory, files in one, or what an earlier deletion left."""
-
-    id: str
-    what: str
-    status: str
-    size: int
-    path: str
-    remark: str = ""
-
-
-@dataclass(frozen=True)
-class _Doomed:
-    item: Item
-    remove: Callable[[], None]
 
 
 def rm(selectors: Sequence[str], out: Path, consent: Consent) -> int:
@@ -62,7 +27,7 @@ def rm(selectors: Sequence[str], out: Path, consent: Consent) -> int:
         alive = relations.alive(run)
         if alive is not None:
             raise UsageError(f"run {alive.id} is running ({_where(alive)}): nothing was removed")
-    return _carry_out([_run(run, relations) for run in _outermost(chosen)], consent)
+    return carry_out([_run(run, relations) for run in _outermost(chosen)], consent)
 
 
 def prune(
@@ -78,7 +43,7 @@ def prune(
     found = _chosen(selectors, out, half)
     if checkpoints:
         doomed = [_checkpoints(run) for run in found if run.status == "completed" and _ended(run) <= limit]
-        return _carry_out([one for one in doomed if one.item.size], consent)
+        return carry_out([one for one in doomed if one.item.size], consent)
     wanted = [run for run in runs.of_status(found, status or _DEAD) if _ended(run) <= limit]
     relations = Relations(out)
     dead = [run for run in wanted if relations.alive(run) is None]
@@ -87,7 +52,7 @@ def prune(
         doomed += [_folder(path, "half written") for path in half if _left(path) and _touched(path) <= limit]
     if not selectors:
         doomed += [_folder(path, "left of an rm") for path in sorted(out.rglob(f".*{REMOVED}"))]
-    return _carry_out(doomed, consent)
+    return carry_out(doomed, consent)
 
 
 def _chosen(selectors: Sequence[str], out: Path, half: list[Path]) -> list[Run]:
@@ -95,7 +60,7 @@ def _chosen(selectors: Sequence[str], out: Path, half: list[Path]) -> list[Run]:
 
     def trouble(path: Path, reason: str) -> None:
         if (path / "run.json").exists():
-            _say(f"left alone: {reason}")
+            say(f"left alone: {reason}")
         else:
             half.append(path)
 
@@ -119,7 +84,7 @@ def _outermost(chosen: dict[Path, Run]) -> list[Run]:
     return [run for path, run in chosen.items() if not any(above in chosen for above in path.parents)]
 
 
-def _run(run: Run, relations: Relations) -> _Doomed:
+def _run(run: Run, relations: Relations) -> Doomed:
     path = run.path.resolve()
     item = Item(run.id, run.info["label"], run.status, size_of(path), str(run.path), relations.of(run))
 
@@ -129,7 +94,7 @@ def _run(run: Run, relations: Relations) -> _Doomed:
                 raise Busy("a run inside it, or one it belongs to, has come to life")
             remove_folder(path)
 
-    return _Doomed(item, remove)
+    return Doomed(item, remove)
 
 
 @contextmanager
@@ -148,11 +113,11 @@ def _unchanged(run: Run) -> Iterator[None]:
         run.close()
 
 
-def _folder(path: Path, status: str) -> _Doomed:
-    return _Doomed(Item("-", "-", status, size_of(path), str(path)), lambda: remove_folder(path))
+def _folder(path: Path, status: str) -> Doomed:
+    return Doomed(Item("-", "-", status, size_of(path), str(path)), lambda: remove_folder(path))
 
 
-def _checkpoints(run: Run) -> _Doomed:
+def _checkpoints(run: Run) -> Doomed:
     """What only a longer run would need; nothing where best.pt is missing."""
     folder = run.path / "checkpoints"
     names = ("last.pt", "best_before.pt") if run.checkpoint_path("best").exists() else ()
@@ -166,7 +131,7 @@ def _checkpoints(run: Run) -> _Doomed:
             for path in stale:
                 path.unlink(missing_ok=True)
 
-    return _Doomed(item, remove)
+    return Doomed(item, remove)
 
 
 def _ended(run: Run) -> datetime:
@@ -189,54 +154,3 @@ def _touched(path: Path) -> datetime:
 
 def _where(run: Run) -> str:
     return f"process {run.info['pid']} on {run.info['host']}"
-
-
-def _carry_out(doomed: Sequence[_Doomed], consent: Consent) -> int:
-    """Say what goes, ask, and let it go."""
-    items = [one.item for one in doomed]
-    total = sum(item.size for item in items)
-    if not doomed and not consent.as_json:
-        _say("nothing to remove")
-        return 0
-    if not consent.as_json:
-        rows = [(item.id, item.what, item.status, in_words(item.size), item.path, item.remark) for item in items]
-        tables.print_table(("id", "what", "status", "size", "where", ""), rows, numeric=("size",))
-    summed = f"{len(items)} director{'y' if len(items) == 1 else 'ies'}, {in_words(total)} ({total:,} bytes)"
-    if items and not consent.dry and not _agreed(summed, consent):
-        _say("nothing was removed")
-        return 1
-    failed = {} if consent.dry else _remove(doomed)
-    gone = [item for item in items if item.path not in failed and not consent.dry]
-    if consent.as_json:
-        told = {"dry_run": consent.dry, "items": [asdict(item) for item in items], "bytes": total, "failed": failed}
-        print(json.dumps(told, indent=1))  # noqa: T201
-    elif consent.dry:
-        _say(f"would remove from {summed}; nothing was touched")
-    else:
-        _say(f"removed from {len(gone)} of {summed}")
-    return 1 if failed else 0
-
-
-def _agreed(summed: str, consent: Consent) -> bool:
-    if consent.yes:
-        return True
-    if not sys.stdin.isatty():
-        raise UsageError(f"{summed}: --yes removes them, --dry-run only says what would go")
-    print(f"Remove {summed}? [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
-
-
-def _remove(doomed: Sequence[_Doomed]) -> dict[str, str]:
-    """Why something stayed, by path; told as it happens."""
-    failed = {}
-    for one in doomed:
-        try:
-            one.remove()
-        except (Busy, OSError) as error:
-            failed[one.item.path] = str(error)
-            _say(f"{one.item.path} stays: {error}")
-    return failed
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)  # noqa: T201

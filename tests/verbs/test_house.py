@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from dlcli import disk, runs
 from dlcli.cli import app
 from dlcli.run import Run
-from dlcli.verbs import house
+from dlcli.verbs import house, removal
 
 
 def dlcli(out, *words):
@@ -141,7 +141,7 @@ def test_one_that_came_to_life_while_one_was_asked_stays(tmp_path, monkeypatch):
         again.finish("completed", 0)
         return True
 
-    monkeypatch.setattr(house, "_agreed", agree)
+    monkeypatch.setattr(removal, "_agreed", agree)
     assert house.rm([run.id], tmp_path, house.Consent()) == 1
     assert ids(tmp_path) == {run.id}
 
