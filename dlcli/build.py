@@ -13,7 +13,7 @@ from torch import nn
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.learner import Learner
 from dlcli.core.random import mix
-from dlcli.core.task import Batch, Fitted, Task
+from dlcli.core.task import Batch, Fitted, Supervised, Task
 from dlcli.targets import WRONG, check_memory, factory
 
 _FEW = 4  # rows that a pairing is tried with
@@ -84,12 +84,10 @@ def build(config: Mapping[str, Any], device: torch.device) -> Built:
 
 def _try(model: nn.Module, task: Task) -> None:
     """A few rows through the model, so that a pairing that cannot work is told before there is a run."""
-    batch = _few(task.batch("valid", 0))
     training = model.training
     try:
         with torch.no_grad():
-            loss = task.loss(model.eval(), batch)
-            ahead = task.spec.causal and _sees_ahead(model, batch)
+            _learn_from(model.eval(), task) if isinstance(task, Supervised) else _act(model.eval(), task)
     except UsageError:
         raise
     except WRONG as error:
@@ -100,12 +98,29 @@ def _try(model: nn.Module, task: Task) -> None:
         ) from error
     finally:
         model.train(training)
-    if loss.value.dim():
+
+
+def _learn_from(model: nn.Module, task: Supervised) -> None:
+    """Whether the model can be graded, and answers without having seen the answers."""
+    batch = _few(task.batch("valid", 0))
+    if task.loss(model, batch).value.dim():
         raise Mismatch(f"the loss of {type(task).__name__} is not one number")
-    if ahead:
+    if task.spec.causal and _sees_ahead(model, batch):
         raise Mismatch(
             f"{type(model).__name__} sees later inputs, and in {type(task).__name__} those are the answers\n"
             "Causal models: tcn, lstm, gru, transformer ..."
+        )
+
+
+def _act(model: nn.Module, task: Task) -> None:
+    """Whether the model answers an observation with what an environment wants."""
+    seen = [torch.zeros(1, *(axis or 1 for axis in part.shape)) for part in task.spec.inputs]
+    answer = model(*seen)
+    wanted = (1, task.spec.target.width)
+    if not isinstance(answer, torch.Tensor) or answer.shape != wanted:
+        raise Mismatch(
+            f"{type(model).__name__} does not answer {type(task).__name__} ({task.spec.describe()}) with one value "
+            f"for each of {wanted[1]} units"
         )
 
 

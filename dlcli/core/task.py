@@ -85,17 +85,24 @@ class Metrics:
 
 @dataclass(frozen=True)
 class Goal:
-    """The metric that decides, and where it should go."""
+    """The metric that decides, and where it should go.
+
+    Args:
+        ties: of equal values the "first" is the best, or the "last" (for one that stays at 0 until it is 1).
+    """
 
     metric: str
     direction: Literal["min", "max"]
+    ties: Literal["first", "last"] = "first"
 
     def better(self, new: float, old: float | None) -> bool:
-        """Whether `new` is strictly better than `old` (None: nothing yet; NaN is never better)."""
+        """Whether `new` takes the place of `old` (None: nothing yet; NaN is never better)."""
         if new != new:
             return False
         if old is None or old != old:
             return True
+        if new == old:
+            return self.ties == "last"
         return new < old if self.direction == "min" else new > old
 
 
@@ -113,9 +120,6 @@ class Task(Protocol):
     def batch(self, split: str, index: int) -> Batch:
         """Batch `index`, a pure function of its arguments; training batches go on after one pass (the next epoch)."""
 
-    def loss(self, model: nn.Module, batch: Batch, carry: Carry = None) -> Loss:
-        """The task's own loss of the model on the batch."""
-
     def metrics(self, model: nn.Module, batch: Batch, carry: Carry = None) -> Metrics:
         """Scores of the model on the batch; called in evaluation mode without gradients."""
 
@@ -124,6 +128,14 @@ class Task(Protocol):
 
     def to(self, device: torch.device) -> "Task":
         """Move the data to the device; returns itself."""
+
+
+@runtime_checkable
+class Supervised(Task, Protocol):
+    """A task with a loss that gradients descend. An environment has none."""
+
+    def loss(self, model: nn.Module, batch: Batch, carry: Carry = None) -> Loss:
+        """The task's own loss of the model on the batch."""
 
 
 @runtime_checkable

@@ -13,8 +13,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from dlcli import build, compose
 from dlcli.budget import settle_budget
-from dlcli.core.errors import UsageError
-from dlcli.core.task import Task
+from dlcli.core.errors import Mismatch, UsageError
+from dlcli.core.task import Supervised, Task
 from dlcli.machine import choose_device
 from dlcli.probe import seconds_a_step
 from dlcli.report import tables
@@ -93,6 +93,8 @@ def multiply_adds(model: nn.Module, task: Task) -> int:
 
     PyTorch's counter counts two operations each, and looks into recurrent kernels only where oneDNN does not fuse them.
     """
+    if not isinstance(task, Supervised):
+        raise Mismatch(f"{type(task).__name__} has no loss to count the operations of")
     batch = task.batch("train", 0)
     training = model.training
     try:

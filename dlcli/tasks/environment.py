@@ -1,0 +1,116 @@
+"""An environment as a task: a batch is a vector of episode seeds, and its metrics play them."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from dlcli.core.errors import UsageError
+from dlcli.core.population import Policies, Rating, Stacked
+from dlcli.core.spec import Spec
+from dlcli.core.task import Batch, Carry, Fitted, Goal, Metrics, Score
+from dlcli.tasks.play import Played, Simulator, play
+
+_RANGE = 1 << 40  # seeds of a split
+_SPLITS = ("test", "valid", "train")
+
+
+class Environment(ABC):
+    """Episodes that policies play. What is played is deterministic but for the episode's seed.
+
+    Policies answer with one score an action (the highest is taken), or with the values of the actions themselves.
+    Splits are disjoint ranges of episode seeds. Scores are means over episodes; `return` is the sum of rewards.
+
+    Args:
+        spec: what a policy sees and answers.
+        main: what decides.
+        episodes: of an individual in a training batch.
+        valid_episodes: of the validation split.
+        test_episodes: of the test split.
+        lanes: episodes side by side while a policy is scored.
+
+    Raises:
+        UsageError: a number is below 1.
+    """
+
+    counter = "env_steps"
+
+    def __init__(
+        self, spec: Spec, main: Goal, *, episodes: int, valid_episodes: int, test_episodes: int, lanes: int
+    ) -> None:
+        numbers = {
+            "episodes": episodes, "valid_episodes": valid_episodes, "test_episodes": test_episodes, "lanes": lanes,
+        }  # fmt: skip
+        for name, number in numbers.items():
+            if number < 1:
+                raise UsageError(f"task.{name} is at least 1, not {number}")
+        self.spec = spec
+        self.main = main
+        self.fitted: Fitted = {}
+        self._episodes = {"train": episodes, "valid": valid_episodes, "test": test_episodes}
+        self._lanes = lanes
+
+    @abstractmethod
+    def simulate(self, seeds: Tensor) -> Simulator:
+        """Episodes of these seeds, int64 [row], side by side."""
+
+    def size(self, split: str) -> int:
+        if split == "train":
+            return 1
+        return -(-self._episodes[_known(split)] // self._lanes)
+
+    def batch(self, split: str, index: int) -> Batch:
+        begin = _SPLITS.index(_known(split)) * _RANGE
+        step = self._episodes["train"] if split == "train" else self._lanes
+        count = step if split == "train" else min(step, self._episodes[split] - index * step)
+        seeds = begin + index * step + torch.arange(count)
+        first = torch.ones(count, dtype=torch.bool)
+        return Batch((), seeds, first, index, index if split == "train" else 0, seeds)
+
+    def metrics(self, model: nn.Module, batch: Batch, carry: Carry = None) -> Metrics:
+        """One value an episode; an episode that failed is NaN, and makes the mean so."""
+        played = self._played(model, None, batch.index, 1)
+        values = {"return": played.total, "length": played.steps, **played.scores}
+        one = torch.ones(len(batch), dtype=torch.float64)
+        return Metrics({name: Score(value[0].double(), one) for name, value in values.items()})
+
+    def rate(self, model: nn.Module, parameters: Stacked, batches: Sequence[Batch]) -> Rating:
+        """Fitness is the mean return; behaviour the mean of the episodes' characterisations."""
+        count = len(next(iter(parameters.values())))
+        played = self._played(model, parameters, torch.cat([batch.index for batch in batches]), count)
+        return Rating(self.fitness(played).mean(1), played.behaviour.mean(1), played.steps.sum(1))
+
+    def fitness(self, played: Played) -> Tensor:
+        """Of every episode, float64 [individual, episode]: the return."""
+        return played.total
+
+    def _played(self, model: nn.Module, parameters: Stacked | None, seeds: Tensor, individuals: int) -> Played:
+        modes = {module: module.training for module in model.modules()}
+        model.eval()
+        try:
+            with torch.inference_mode():
+                policy = Policies(model, parameters, len(seeds))
+                return play(self.simulate(seeds.repeat(individuals)), policy, individuals, len(seeds))
+        finally:
+            for module, training in modes.items():
+                module.training = training
+
+    def summary(self, means: Mapping[str, float]) -> dict[str, float]:
+        return {}
+
+    def to(self, device: torch.device) -> "Environment":
+        """Environments run on the processor, and so do their policies.
+
+        Raises:
+            UsageError: another device is asked for.
+        """
+        if device.type != "cpu":
+            raise UsageError(f"{type(self).__name__} runs on the processor: device=cpu, not {device}")
+        return self
+
+
+def _known(split: str) -> str:
+    if split not in _SPLITS:
+        raise UsageError(f"an environment has the splits {', '.join(sorted(_SPLITS))}, not {split!r}")
+    return split
