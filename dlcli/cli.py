@@ -1,5 +1,6 @@
 """The verbs of the command line: arguments, messages, exit codes. Everything heavy is imported where it is needed."""
 
+import os
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -34,6 +35,7 @@ def _guard(run: Any) -> int:
     """Run something; what it answers or raises as an exit code, told in one to five lines."""
     try:
         code = run()
+        sys.stdout.flush()
     except UsageError as error:
         return _tell(str(error), 2)
     except _CLICK_ERROR as error:
@@ -43,14 +45,23 @@ def _guard(run: Any) -> int:
     except KeyboardInterrupt:
         return _tell("interrupted", 130)
     except BrokenPipeError:
-        sys.stderr.close()
-        return 0
+        return _unread()
+    except SystemExit as leaving:
+        if type(sys.stdout).__name__ == "PacifyFlushWrapper":  # so click tells of a closed pipe
+            return _unread()
+        raise leaving
     except MemoryError:
         return _tell("out of memory", 4)
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         return _tell(f"{place}{error.strerror or error}", getattr(error, "exit_code", 2))
     return code if isinstance(code, int) else 0
+
+
+def _unread() -> int:
+    """Whoever read our output has seen enough, which is no failure; Python flushes once more at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return 0
 
 
 def _tell(text: str, code: int) -> int:
