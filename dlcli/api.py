@@ -121,7 +121,7 @@ def compare(
     found, damaged = chosen(Choice(selectors, Path(out), where, since, status))
     plain = answer(found, asked, damaged).plain()
     table = pandas.DataFrame(plain["groups"])
-    table.attrs = {name: plain[name] for name in ("sentence", "left_out")} | {"pairs": pandas.DataFrame(plain["pairs"])}
+    table.attrs.update(sentence=plain["sentence"], left_out=plain["left_out"], pairs=pandas.DataFrame(plain["pairs"]))
     return table
 
 
