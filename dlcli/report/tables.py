@@ -118,11 +118,23 @@ def _maybe(value: float | None) -> str:
     return "" if value is None else number(value)
 
 
-def print_scores(metrics: Mapping[str, Mapping[str, float]]) -> None:
-    """Splits as rows, metrics as columns."""
+def print_scores(
+    metrics: Mapping[str, Mapping[str, float]], intervals: Mapping[str, Mapping[str, Mapping[str, float]]] | None = None
+) -> None:
+    """Splits as rows, metrics as columns; the 95 % intervals below where there are any."""
     names = list(dict.fromkeys(name for row in metrics.values() for name in row))
-    rows = [[split, *(_maybe(row.get(name)) for name in names)] for split, row in metrics.items()]
+    rows = []
+    for split, row in metrics.items():
+        rows.append([split, *(_maybe(row.get(name)) for name in names)])
+        around = (intervals or {}).get(split, {})
+        if around:
+            count = max(round(one["rows"]) for one in around.values())
+            rows.append([f"95 % over {count:,}", *(_around(around.get(name)) for name in names)])
     print_table(["split", *names], rows, numeric=names)
+
+
+def _around(interval: Mapping[str, float] | None) -> str:
+    return "" if interval is None else f"[{number(interval['low'])}, {number(interval['high'])}]"
 
 
 def print_summary(run: Run) -> None:
@@ -131,7 +143,8 @@ def print_summary(run: Run) -> None:
     words = [f"[bold]{escape(info['name'] or info['label'])}[/]", f"seed {info['seed']}"]
     if info["parameters"]:
         words.append(f"{info['parameters']:,} parameters")
-    words.append(f"{info['steps']:,} steps in {duration(info['seconds'])}")
+    counted = [f"{count:,} {name}" for name, count in info.get("counters", {}).items() if name in _TOLD]
+    words.append(", ".join([f"{info['steps']:,} steps", *counted]) + f" in {duration(info['seconds'])}")
     console.print("  ".join(words))
     if reach := reach_words(info):
         console.print(reach)
@@ -141,7 +154,15 @@ def print_summary(run: Run) -> None:
     if best.get("value") is not None:
         metric = info["goal"]["metric"]
         console.print(f"checkpoint: step {best['step']:,}, the best valid {metric} ({number(best['value'])})")
+    for picture in sorted((run.path / "artifacts").glob("*.png")):
+        console.print(f"{picture}", soft_wrap=True)
     console.print(f"{run.path}", soft_wrap=True)
+    if info["verb"] in _NEXT:
+        console.print(_NEXT[info["verb"]].format(path=run.path), soft_wrap=True)
+
+
+_TOLD = ("evaluations", "env_steps", "trials")
+_NEXT = {"evolve": "next: dlcli eval {path} --render episode.gif"}
 
 
 def reach_words(info: Mapping[str, Any]) -> str:
