@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from dlcli.checkpoint import best_step, read_last, to_bytes
 from dlcli.core.errors import Mismatch, UsageError, nearest
-from dlcli.core.leaf import encode
-from dlcli.core.learner import Learner, Leaves
+from dlcli.core.leaf import encode, more
+from dlcli.core.learner import Growing, Learner, Leaves
 from dlcli.core.scoring import score as evaluate
 from dlcli.core.task import Task
 from dlcli.run import Run
@@ -233,7 +233,10 @@ class _Fit:
             if isinstance(source, Leaves):
                 for name, leaf in source.leave().items():
                     ending, content = encode(leaf)
-                    self.run.keep(name + ending, content)
+                    if isinstance(leaf, Growing):
+                        self.run.grow(name + ending, content.decode(), more(leaf))
+                    else:
+                        self.run.keep(name + ending, content)
 
     def _save(self) -> None:
         model = self.learner.model

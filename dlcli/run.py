@@ -4,10 +4,11 @@ import contextlib
 import json
 import os
 import random
+import re
 import shutil
 import socket
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol, TextIO, runtime_checkable
@@ -16,6 +17,7 @@ from dlcli.disk import Lock, replace_file
 
 SCHEMA = 1
 _CUT_BACK = ("metrics.csv", "timing.csv")
+_TABLE = re.compile(r"artifacts/\w[\w-]*\.csv")
 _WORDS = ("id", "verb", "label", "status", "started", "host")
 _METRICS_HEADER = "step,split,metric,value\n"
 _TIMING_HEADER = "step,seconds,counter,value\n"
@@ -162,6 +164,13 @@ class Run:
         replace_file(path, content)
         return path
 
+    def grow(self, name: str, heading: str, lines: str) -> None:
+        """Append lines to a table in artifacts/, which begins with a heading."""
+        file = self._growing(f"artifacts/{name}")
+        if file.tell() == 0:
+            file.write(heading)
+        file.write(lines)
+
     def checkpoint(self, name: str, content: bytes) -> None:
         """Put a checkpoint in place, `name` "last" or "best", with all rows logged so far safely on disk."""
         self.flush()
@@ -192,7 +201,8 @@ class Run:
     def lengths(self) -> dict[str, int]:
         """Bytes of the files that only grow, as a checkpoint remembers them."""
         self.flush()
-        return {name: (self.path / name).stat().st_size for name in _CUT_BACK}
+        grown = [name for name in self._files if name.startswith("artifacts/")]
+        return {name: (self.path / name).stat().st_size for name in (*_CUT_BACK, *grown)}
 
     def truncate(self, lengths: Mapping[str, int]) -> None:
         """Cut the growing files back to what a checkpoint remembers; what was printed stays.
@@ -200,18 +210,31 @@ class Run:
         Raises:
             ValueError: a file is shorter than that.
         """
-        for name in _CUT_BACK:
+        for name, length in {name: lengths[name] for name in (*_CUT_BACK, *lengths)}.items():
+            if name not in _CUT_BACK and not _TABLE.fullmatch(name):
+                raise ValueError(f"{name} is no file that grows")
             path = self.path / name
             size = path.stat().st_size if path.exists() else 0
-            if size < lengths[name]:
-                raise ValueError(f"{path} has {size} bytes, {lengths[name]} at the last checkpoint: it was changed")
-        for name in _CUT_BACK:
-            os.truncate(self.path / name, lengths[name])
+            if size < length:
+                raise ValueError(f"{path} has {size} bytes, {length} at the last checkpoint: it was changed")
+        for name, length in lengths.items():
+            os.truncate(self.path / name, length)
+        self._drop_tables(lengths)
+        for name in lengths:
+            if name.startswith("artifacts/"):
+                self._growing(name)
 
     def restart(self) -> None:
         """Empty the growing files: the run goes back to its first step."""
         replace_file(self.path / "metrics.csv", _METRICS_HEADER.encode())
         replace_file(self.path / "timing.csv", _TIMING_HEADER.encode())
+        self._drop_tables(())
+
+    def _drop_tables(self, known: Collection[str]) -> None:
+        """Tables that the checkpoint does not know are of steps that will be taken again."""
+        for path in (self.path / "artifacts").glob("*.csv"):
+            if f"artifacts/{path.name}" not in known:
+                path.unlink()
 
     def resume(self) -> None:
         """Take the run up again: locked, running, with this process in run.json."""

@@ -337,3 +337,42 @@ def test_a_damaged_or_newer_run_json_is_said_in_words(text, words, tmp_path):
 def test_what_is_no_run_is_said_in_words(tmp_path):
     with pytest.raises(ValueError, match=r"is not a run directory: it has no run\.json"):
         Run.open(Path(tmp_path))
+
+
+def test_a_table_grows_under_one_heading(tmp_path):
+    run = create(tmp_path)
+    run.grow("population.csv", "generation,fitness\n", "0,1.5\n")
+    run.grow("population.csv", "generation,fitness\n", "1,2.5\n")
+    run.flush()
+    assert (run.path / "artifacts/population.csv").read_text() == "generation,fitness\n0,1.5\n1,2.5\n"
+
+
+def test_a_table_is_cut_back_to_what_the_checkpoint_knows(tmp_path):
+    run = create(tmp_path)
+    run.grow("population.csv", "generation,fitness\n", "0,1.5\n")
+    lengths = run.lengths()
+    run.grow("population.csv", "generation,fitness\n", "1,2.5\n")
+    run.grow("later.csv", "a\n", "1\n")
+    run.close()
+    again = Run.open(run.path)
+    again.truncate(lengths)
+    assert again.lengths() == lengths
+    again.grow("population.csv", "generation,fitness\n", "1,3.5\n")
+    again.close()
+    assert (run.path / "artifacts/population.csv").read_text() == "generation,fitness\n0,1.5\n1,3.5\n"
+    assert not (run.path / "artifacts/later.csv").exists()
+
+
+def test_going_back_to_the_first_step_drops_tables(tmp_path):
+    run = create(tmp_path)
+    run.grow("population.csv", "generation,fitness\n", "0,1.5\n")
+    run.close()
+    Run.open(run.path).restart()
+    assert not (run.path / "artifacts/population.csv").exists()
+
+
+@pytest.mark.parametrize("name", ["../run.json", "artifacts/../run.json", "config.yaml"])
+def test_a_checkpoint_cannot_have_other_files_cut(tmp_path, name):
+    run = create(tmp_path)
+    with pytest.raises(ValueError, match="no file that grows"):
+        run.truncate({**run.lengths(), name: 0})

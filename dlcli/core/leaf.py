@@ -5,17 +5,21 @@ import io
 import json
 import struct
 import zlib
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from dlcli.core.learner import Image, Leaf, Rows, Text
+from dlcli.core.learner import Growing, Image, Leaf, Rows, Text
 
 
 def encode(leaf: Leaf) -> tuple[str, bytes]:
-    """File ending and content: Rows as CSV, Image as PNG, Text as it is, Tree as JSON."""
+    """File ending and content: Rows as CSV, Image as PNG, Text as it is, Tree as JSON; of Growing its heading alone."""
     if isinstance(leaf, Rows):
-        return ".csv", _csv(leaf)
+        return ".csv", _csv((leaf.columns, *leaf.rows))
+    if isinstance(leaf, Growing):
+        return ".csv", _csv((leaf.columns,))
     if isinstance(leaf, Image):
         return ".png", _png(leaf.pixels)
     if isinstance(leaf, Text):
@@ -23,11 +27,14 @@ def encode(leaf: Leaf) -> tuple[str, bytes]:
     return ".json", json.dumps(leaf.tree, indent=1).encode()
 
 
-def _csv(leaf: Rows) -> bytes:
+def more(leaf: Growing) -> str:
+    """The rows that are added."""
+    return _csv(leaf.rows).decode()
+
+
+def _csv(rows: Iterable[Sequence[Any]]) -> bytes:
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(leaf.columns)
-    writer.writerows(leaf.rows)
+    csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue().encode()
 
 

@@ -72,6 +72,14 @@ class Rows:
 
 
 @dataclass(frozen=True)
+class Growing:
+    """Rows that are added to a table: those since the last time it was left."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+
+
+@dataclass(frozen=True)
 class Image:
     """A picture: (height, width) or (height, width, 3), values in [0, 1]."""
 
@@ -92,7 +100,7 @@ class Tree:
     tree: Mapping[str, Any] = field(default_factory=dict)
 
 
-Leaf = Rows | Image | Text | Tree
+Leaf = Rows | Growing | Image | Text | Tree
 
 
 @runtime_checkable

@@ -1,0 +1,50 @@
+"""The gated recurrent unit, one step at a time."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from dlcli.core.spec import Spec
+from dlcli.nn.cell_policy import CellPolicy
+from dlcli.nn.unrolled import Cell, Parts, recurrent, uniform_
+
+
+class _GRUCell(Cell):
+    def __init__(self, width: int, hidden: int) -> None:
+        super().__init__(hidden)
+        self.inputs = nn.Linear(width, 3 * hidden)
+        self.states = recurrent(hidden, 3)
+        self.bias = nn.Parameter(torch.empty(hidden))
+        uniform_(self)
+
+    def project(self, x: Float[Tensor, "time batch channel"]) -> Parts:
+        return (self.inputs(x),)
+
+    def step(self, now: Parts, state: Parts) -> Parts:
+        (h,), (x,) = state, now
+        r_x, z_x, n_x = x.chunk(3, 1)
+        r_h, z_h, n_h = (h @ self.states).chunk(3, 1)
+        r, z = (r_x + r_h).sigmoid(), (z_x + z_h).sigmoid()
+        n = (n_x + r * (n_h + self.bias)).tanh()
+        return (n + z * (h - n),)
+
+
+class GRUPolicy(CellPolicy):
+    """Gated recurrent unit as a policy, then a linear answer.
+
+    n_t = tanh(W x_t + b + r_t * (U h_{t-1} + b')), h_t = (1 - z_t) * n_t + z_t * h_{t-1}.
+
+    Paper: Cho et al. 2014, arXiv:1406.1078, section 2.3. Differs: the reset gate is outside of the matmul, r * (U h),
+    as in cuDNN, where the paper has U (r * h).
+
+    Args:
+        spec: one Real input of any shape, laid out flat; target of one position.
+        hidden: units of the state.
+
+    Raises:
+        UsageError: `hidden` is below 1.
+        Mismatch: the input is not real values of a known size, or the target has several positions.
+    """
+
+    def __init__(self, spec: Spec, *, hidden: int) -> None:
+        super().__init__(spec, _GRUCell, hidden=hidden, reader="GRUPolicy")

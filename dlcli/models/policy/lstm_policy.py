@@ -1,0 +1,49 @@
+"""Long short-term memory, one step at a time."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from dlcli.core.spec import Spec
+from dlcli.nn.cell_policy import CellPolicy
+from dlcli.nn.unrolled import Cell, Parts, recurrent, uniform_
+
+
+class _LSTMCell(Cell):
+    parts = 2  # h and c
+
+    def __init__(self, width: int, hidden: int) -> None:
+        super().__init__(hidden)
+        self.inputs = nn.Linear(width, 4 * hidden)
+        self.states = recurrent(hidden, 4)
+        uniform_(self)
+
+    def project(self, x: Float[Tensor, "time batch channel"]) -> Parts:
+        return (self.inputs(x),)
+
+    def step(self, now: Parts, state: Parts) -> Parts:
+        h, c = state
+        i, f, g, o = torch.addmm(now[0], h, self.states).chunk(4, 1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        return o.sigmoid() * c.tanh(), c
+
+
+class LSTMPolicy(CellPolicy):
+    """Long short-term memory with a forget gate as a policy, then a linear answer.
+
+    c_t = f_t * c_{t-1} + i_t * g_t, h_t = o_t * tanh(c_t).
+
+    Paper: Hochreiter & Schmidhuber 1997, Neural Computation 9(8); forget gate: Gers, Schmidhuber & Cummins 2000, Neural
+    Computation 12(10). Differs: nothing.
+
+    Args:
+        spec: one Real input of any shape, laid out flat; target of one position.
+        hidden: units of the state.
+
+    Raises:
+        UsageError: `hidden` is below 1.
+        Mismatch: the input is not real values of a known size, or the target has several positions.
+    """
+
+    def __init__(self, spec: Spec, *, hidden: int) -> None:
+        super().__init__(spec, _LSTMCell, hidden=hidden, reader="LSTMPolicy")

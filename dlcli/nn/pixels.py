@@ -1,0 +1,89 @@
+"""Three convolutions and two layers of units: the networks that read the screens of games."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from dlcli.core.errors import Mismatch, UsageError
+from dlcli.core.population import Stacked
+from dlcli.core.spec import Real, Spec
+from dlcli.nn.front import at_least
+
+Padding = Callable[[int, int, int], tuple[int, int]]
+"""From (length, kernel, stride) to the zeros before and after."""
+
+_KERNELS, _STRIDES = (8, 4, 3), (4, 2, 1)
+
+
+def valid(length: int, kernel: int, stride: int) -> tuple[int, int]:
+    """None: the kernel stays inside."""
+    return 0, 0
+
+
+def same(length: int, kernel: int, stride: int) -> tuple[int, int]:
+    """As many that there are ceil(length / stride) places; an odd one more comes after, as in TensorFlow."""
+    zeros = max((-(-length // stride) - 1) * stride + kernel - length, 0)
+    return zeros // 2, zeros - zeros // 2
+
+
+class PixelNetwork(nn.Module):
+    """Convolutions of 8, 4 and 3 pixels, 4, 2 and 1 apart, a layer of units, the answer; ReLU between all.
+
+    Args:
+        spec: one Real input (channel, height, width); target of one position.
+        padding: of every convolution, in height and width.
+        channels: of the three convolutions.
+        hidden: units before the answer.
+        reader: name of the model, for messages.
+
+    Raises:
+        UsageError: a number is below 1, or there are not three convolutions.
+        Mismatch: the input is no image, too small a one, or the target has several positions.
+    """
+
+    def __init__(self, spec: Spec, padding: Padding, *, channels: Sequence[int], hidden: int, reader: str) -> None:
+        super().__init__()
+        shape = _image(spec, reader)
+        at_least(1, hidden=hidden, **{f"channels[{place}]": width for place, width in enumerate(channels)})
+            convolutions, self._zeros = [], []
+        inputs, *lengths = shape
+        for width, kernel, stride in zip(channels, _KERNELS, _STRIDES, strict=True):
+            zeros = [padding(length, kernel, stride) for length in lengths]
+            lengths = [(n + sum(pair) - kernel) // stride + 1 for n, pair in zip(lengths, zeros, strict=True)]
+            convolutions.append(nn.Conv2d(inputs, width, kernel, stride))
+            self._zeros.append((*zeros[1], *zeros[0]))
+            inputs = width
+        if min(lengths) < 1:
+            raise Mismatch(f"{reader} reads larger images than {spec.describe()}")
+        self.convolutions = nn.ModuleList(convolutions)
+        self.hidden = nn.Linear(inputs * lengths[0] * lengths[1], hidden)
+        self.head = nn.Linear(hidden, spec.target.width)
+
+    def forward(self, x: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch unit"]:
+        for zeros, convolution in zip(self._zeros, self.convolutions, strict=True):
+            x = torch.relu(convolution(F.pad(x, zeros)))
+        return self.head(torch.relu(self.hidden(x.flatten(1))))
+
+    def answers(self, parameters: Stacked, x: Tensor) -> Tensor:
+        """[individual, row, *input] to [individual, row, unit].
+
+        One individual after the other: there is nothing to share, as all the time goes into reading weights, and
+        `vmap` takes another convolution for a single one, so that the last bits would depend on who else is there.
+        """
+        own = [{name: value[place] for name, value in parameters.items()} for place in range(len(x))]
+        return torch.stack([functional_call(self, one, (seen,)) for one, seen in zip(own, x, strict=True)])
+
+
+def _image(spec: Spec, reader: str) -> list[int]:
+    """(channel, height, width) of the one input."""
+    (part, *more) = spec.inputs
+    sizes = [length for length in part.shape if length is not None]
+    if more or not isinstance(part, Real) or len(part.shape) != 3 or len(sizes) != 3:
+        raise Mismatch(f"{reader} reads one image (channel, height, width), not {spec.describe()}")
+    if spec.target.positions:
+        raise Mismatch(f"{reader} answers once, not at every position: {spec.describe()}")
+    return sizes
