@@ -94,14 +94,35 @@ def evaluate(
     return scored.info["metrics"]
 
 
-def compare(*selectors: str, metric: str | None = None, out: str | Path = _OUT) -> "pandas.DataFrame":
-    """One row a group of runs that differ only in the seed, as `dlcli compare runs` prints it."""
+def compare(
+    *selectors: str,
+    metric: str | None = None,
+    split: str = "test",
+    where: Sequence[str] = (),
+    since: str | None = None,
+    status: str | None = None,
+    baseline: str | None = None,
+    all_pairs: bool = False,
+    interval: str = "auto",
+    x: str | None = None,
+    out: str | Path = _OUT,
+) -> "pandas.DataFrame":
+    """One row a group of runs that differ only in the seed, as `dlcli compare runs` prints it.
+
+    Its `attrs` hold the "pairs" as a table, the "sentence" that says what the seeds can show, and what was "left_out".
+    """
     import pandas
 
-    from dlcli.report.groups import group
+    from dlcli.report.comparison import compare as answer
+    from dlcli.verbs.choose import Choice, chosen
+    from dlcli.verbs.compare import question
 
-    groups, _ = group(runs.select(selectors, Path(out)), metric, "test")
-    return pandas.DataFrame([row.plain() for row in groups])
+    asked = question(metric, split, baseline, all_pairs, interval, x)
+    found, damaged = chosen(Choice(selectors, Path(out), where, since, status))
+    plain = answer(found, asked, damaged).plain()
+    table = pandas.DataFrame(plain["groups"])
+    table.attrs = {name: plain[name] for name in ("sentence", "left_out")} | {"pairs": pandas.DataFrame(plain["pairs"])}
+    return table
 
 
 def find(selector: str = "last", out: str | Path = _OUT) -> Run:

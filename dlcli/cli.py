@@ -1,6 +1,8 @@
 """The verbs of the command line: arguments, messages, exit codes. Everything heavy is imported where it is needed."""
 
+import os
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -33,6 +35,7 @@ def _guard(run: Any) -> int:
     """Run something; what it answers or raises as an exit code, told in one to five lines."""
     try:
         code = run()
+        sys.stdout.flush()
     except UsageError as error:
         return _tell(str(error), 2)
     except _CLICK_ERROR as error:
@@ -42,14 +45,23 @@ def _guard(run: Any) -> int:
     except KeyboardInterrupt:
         return _tell("interrupted", 130)
     except BrokenPipeError:
-        sys.stderr.close()
-        return 0
+        return _unread()
+    except SystemExit as leaving:
+        if type(sys.stdout).__name__ == "PacifyFlushWrapper":  # so click tells of a closed pipe
+            return _unread()
+        raise leaving
     except MemoryError:
         return _tell("out of memory", 4)
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         return _tell(f"{place}{error.strerror or error}", getattr(error, "exit_code", 2))
     return code if isinstance(code, int) else 0
+
+
+def _unread() -> int:
+    """Whoever read our output has seen enough, which is no failure; Python flushes once more at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return 0
 
 
 def _tell(text: str, code: int) -> int:
@@ -109,51 +121,68 @@ FailFast = Annotated[bool, typer.Option("--fail-fast/--keep-going", help="Stop a
 _OUT = Path("outputs")
 
 
-@app.command(context_settings=_WORDS_FIRST)
-def train(
-    words: Words = None,
-    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a run.")] = None,
-    init_from: Annotated[str | None, typer.Option(metavar="RUN", help="Start from a run's weights.")] = None,
-    smoke: Annotated[bool, typer.Option("--smoke", help="The recipe's own one-second version.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="What would run, its size and time.")] = False,
-    multirun: Annotated[
-        bool, typer.Option("--multirun", "-m", help="Several values make several runs (they do anyway).")
-    ] = False,
-    seeds: Annotated[str | None, typer.Option(help="Several seeds: 6 or 0:6 for 0 to 5, or 3,5.")] = None,
-    zips: Annotated[
-        list[str] | None, typer.Option("--zip", metavar="'A=1,2 B=3,4'", help="Values in pairs, in one pair of quotes.")
-    ] = None,
-    jobs: Jobs = None,
-    on: On = None,
-    fail_fast: FailFast = False,
-    needed: Annotated[bool, typer.Option("--needed", help="Leave out what an equal finished run covers.")] = False,
-    name: Annotated[str | None, typer.Option(help="A name for people.")] = None,
-    tag: Annotated[list[str] | None, typer.Option(help="A word to find the run by, as @TAG.")] = None,
-    out: Out = _OUT,
-    config_dir: ConfigDirs = None,
-    progress: Progress = "auto",
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-    as_json: Json = False,
-) -> int:
-    """Train a model on a task; `dlcli train model=tcn` needs nothing else."""
-    from dlcli.verbs import follow
+_RUNNING = {
+    "train": "Train a model on a task; `dlcli train model=tcn` needs nothing else.",
+    "evolve": "Evolve a model: genetic algorithms, evolution strategies, novelty search; `dlcli evolve novelty`.",
+}
+"""Verbs that make runs: the same words, the same options."""
+_SHARED = ("evolve",)
+"""Of these one run's own work is shared among `--jobs`."""
 
-    if follow.wanted():
-        follow.under_torchrun()
-    _prepare(jobs, on)
-    from dlcli.verbs import many
-    from dlcli.verbs.options import Options
-    from dlcli.verbs.sweep import Ways
 
-    ways = Ways(seeds, tuple(zips or ()), jobs, on, fail_fast, needed)
-    options = Options(
-        out, name, tuple(tag or ()), progress, quiet, tuple(config_dir or ()), tuple(sys.argv[1:]),
-        init_from=init_from, smoke=smoke,
-    )  # fmt: skip
-    if dry_run:
-        return many.dry_run(words or [], options, as_json, ways)
-    return many.main(words or [], options, resume, as_json, verbose, ways)
+def _running(verb: str) -> Callable[..., int]:
+    """The command of a verb that makes runs."""
+
+    def run(
+        words: Words = None,
+        resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a run.")] = None,
+        init_from: Annotated[str | None, typer.Option(metavar="RUN", help="Start from a run's weights.")] = None,
+        smoke: Annotated[bool, typer.Option("--smoke", help="The recipe's own one-second version.")] = False,
+        dry_run: Annotated[bool, typer.Option("--dry-run", help="What would run, its size and time.")] = False,
+        multirun: Annotated[
+            bool, typer.Option("--multirun", "-m", help="Several values make several runs (they do anyway).")
+        ] = False,
+        seeds: Annotated[str | None, typer.Option(help="Several seeds: 6 or 0:6 for 0 to 5, or 3,5.")] = None,
+        zips: Annotated[
+            list[str] | None,
+            typer.Option("--zip", metavar="'A=1,2 B=3,4'", help="Values in pairs, in one pair of quotes."),
+        ] = None,
+        jobs: Jobs = None,
+        on: On = None,
+        fail_fast: FailFast = False,
+        needed: Annotated[bool, typer.Option("--needed", help="Leave out what an equal finished run covers.")] = False,
+        name: Annotated[str | None, typer.Option(help="A name for people.")] = None,
+        tag: Annotated[list[str] | None, typer.Option(help="A word to find the run by, as @TAG.")] = None,
+        out: Out = _OUT,
+        config_dir: ConfigDirs = None,
+        progress: Progress = "auto",
+        quiet: Quiet = False,
+        verbose: Verbose = False,
+        as_json: Json = False,
+    ) -> int:
+        from dlcli.verbs import follow
+
+        if follow.wanted():
+            follow.under_torchrun()
+        _prepare(jobs, on)
+        from dlcli.verbs import many
+        from dlcli.verbs.options import Options
+        from dlcli.verbs.sweep import Ways
+
+        ways = Ways(seeds, tuple(zips or ()), jobs, on, fail_fast, needed, shared=verb in _SHARED)
+        options = Options(
+            out, name, tuple(tag or ()), progress, quiet, tuple(config_dir or ()), tuple(sys.argv[1:]),
+            init_from=init_from, smoke=smoke, verb=verb,
+        )  # fmt: skip
+        if dry_run:
+            return many.dry_run(words or [], options, as_json, ways)
+        return many.main(words or [], options, resume, as_json, verbose, ways)
+
+    return run
+
+
+for _verb, _help in _RUNNING.items():
+    app.command(_verb, help=_help, context_settings=_WORDS_FIRST)(_running(_verb))
 
 
 def _prepare(jobs: int | None, on: str | None) -> None:
@@ -170,6 +199,7 @@ def evaluate(
     words: Changes = None,
     split: Annotated[str | None, typer.Option(help="train, valid, test or all.")] = None,
     predictions: Annotated[Path | None, typer.Option(help="A CSV file to write, one row a sample.")] = None,
+    render: Annotated[Path | None, typer.Option(metavar="FILE", help="An episode as a .gif or .mp4.")] = None,
     name: Annotated[str | None, typer.Option(help="A name for people.")] = None,
     tag: Annotated[list[str] | None, typer.Option(help="A word to find the run by, as @TAG.")] = None,
     out: Out = _OUT,
@@ -180,7 +210,7 @@ def evaluate(
     from dlcli.verbs.options import Options
 
     options = Options(out, name, tuple(tag or ()), argv=tuple(sys.argv[1:]))
-    return verb.main(run, words or [], options, split, predictions, as_json)
+    return verb.main(run, words or [], options, split, predictions, as_json, render)
 
 
 @app.command()

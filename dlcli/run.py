@@ -68,7 +68,7 @@ class Run:
         """
         parent = out / verb / label
         parent.mkdir(parents=True, exist_ok=True)
-        path, identity = _reserve(parent)
+        path, identity = reserve(parent)
         info = {
             "schema": SCHEMA, "id": identity, "verb": verb, "label": label, "status": "running",
             "exit_code": None, "started": _now(), "ended": None, "host": socket.gethostname(), "pid": os.getpid(),
@@ -316,7 +316,7 @@ def _check(info: Any, path: Path) -> None:
         raise ValueError(f"{place} is damaged: started: {error}") from None
 
 
-def _reserve(parent: Path) -> tuple[Path, str]:
+def reserve(parent: Path) -> tuple[Path, str]:
     """A directory nobody else has: the stamp is for people, the random id for uniqueness."""
     draw = random.SystemRandom()
     while True:

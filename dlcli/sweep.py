@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dlcli.disk import Lock, replace_file
-from dlcli.run import _reserve as reserve
+from dlcli.run import reserve as reserve
 
 SCHEMA = 1
 _FILE = "sweep.json"

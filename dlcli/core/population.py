@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from dlcli.core.learner import Image
-from dlcli.core.task import Batch, Carry, Recurrent
+from dlcli.core.task import Batch, Carry, Recurrent, Task
 
 Stacked = Mapping[str, Tensor]
 """Parameters by name, each [individual, *shape]."""
@@ -99,6 +99,14 @@ class Pictures(Protocol):
 
     def picture(self, behaviour: Tensor, generation: Tensor) -> Image:
         """Behaviours [n, k], each with the generation [n] it is of."""
+
+
+@runtime_checkable
+class Renders(Task, Protocol):
+    """A task that can show an episode."""
+
+    def frames(self, model: nn.Module, seed: int) -> tuple[Tensor, float]:
+        """uint8 [frame, height, width, 3], and frames a second."""
 
 
 @runtime_checkable

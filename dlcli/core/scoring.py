@@ -1,6 +1,8 @@
 """The one loop over the batches of a split."""
 
+import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,11 +14,32 @@ from dlcli.core.task import Batch, Carry, Collect, Metrics, Predicts, Task
 _SCORING = 0x5C02E  # sets draws while scoring apart from those of training
 
 
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over a split.
+
+    Args:
+        mean: of all units.
+        deviation: standard deviation of the rows, where each counts once; NaN where rows count unequally, or there is
+            one, or the value is not a mean of rows.
+        rows: how many there are.
+    """
+
+    mean: float
+    deviation: float = math.nan
+    rows: int = 0
+
+
 def score(model: nn.Module, task: Task, split: str) -> dict[str, float]:
     """Every metric of the task on a whole split, the model in evaluation mode; its modes are given back.
 
     What a model draws at random while it is scored is a function of the batch.
     """
+    return {name: estimate.mean for name, estimate in estimates(model, task, split).items()}
+
+
+def estimates(model: nn.Module, task: Task, split: str) -> dict[str, Estimate]:
+    """As `score`, with how much the rows of the split differ."""
     sums: dict[str, Tensor] = {}
     outputs: list[Tensor] = []
     targets: list[Tensor] = []
@@ -34,19 +57,31 @@ def score(model: nn.Module, task: Task, split: str) -> dict[str, float]:
                 if isinstance(task, Collect):
                     outputs.append(task.output(model, batch))
                     targets.append(batch.target)
-            means = {name: float(both[0] / both[1]) for name, both in sums.items()}
+            found = {name: _estimate(*values.tolist()) for name, values in sums.items()}
+            means = {name: estimate.mean for name, estimate in found.items()}
             if isinstance(task, Collect):
                 means |= task.collect(torch.cat(outputs), torch.cat(targets))
     finally:
         for module, training in modes.items():
             module.training = training
-    return {name: float(value) for name, value in (means | task.summary(means)).items()}
+    means = {name: float(value) for name, value in (means | task.summary(means)).items()}
+    return {name: found[name] if name in found else Estimate(value) for name, value in means.items()}
 
 
 def _add(sums: dict[str, Tensor], metrics: Metrics) -> None:
+    """Sums of totals, weights, squared totals, rows, and rows that do not count once."""
     for name, value in metrics.values.items():
-        both = torch.stack((value.total.double().sum(), value.weight.double().sum()))
-        sums[name] = sums[name] + both if name in sums else both
+        total, weight = value.total.double(), value.weight.double()
+        rows = total.new_tensor(len(total))
+        added = torch.stack((total.sum(), weight.sum(), (total * total).sum(), rows, (weight != 1).sum().double()))
+        sums[name] = sums[name] + added if name in sums else added
+
+
+def _estimate(total: float, weight: float, squares: float, rows: float, uneven: float) -> Estimate:
+    mean = total / weight if weight else math.nan
+    if uneven or rows < 2:
+        return Estimate(mean, rows=round(rows))
+    return Estimate(mean, math.sqrt(max(0.0, squares - rows * mean * mean) / (rows - 1)), round(rows))
 
 
 def predict(model: nn.Module, task: Predicts, batches: Iterable[Batch]) -> dict[str, list[Any]]:

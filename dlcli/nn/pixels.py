@@ -48,8 +48,10 @@ class PixelNetwork(nn.Module):
     def __init__(self, spec: Spec, padding: Padding, *, channels: Sequence[int], hidden: int, reader: str) -> None:
         super().__init__()
         shape = _image(spec, reader)
-        at_least(1, hidden=hidden, **{f"channels[{place}]": width for place, width in enumerate(channels)})
-            convolutions, self._zeros = [], []
+        at_least(1, hidden=hidden, **{f"channels.{place}": width for place, width in enumerate(channels)})
+        if len(channels) != len(_KERNELS):
+            raise UsageError(f"model.channels has {len(_KERNELS)} widths, not {len(channels)}")
+        convolutions, self._zeros = [], []
         inputs, *lengths = shape
         for width, kernel, stride in zip(channels, _KERNELS, _STRIDES, strict=True):
             zeros = [padding(length, kernel, stride) for length in lengths]

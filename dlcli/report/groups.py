@@ -135,12 +135,13 @@ def _row(own: Bunch, metric: str | None, split: str, kind: Kind) -> Group:
     info = own.first.info
     name = metric_of(own.first, metric) or "metric"
     direction = _direction(name, goal_of(own.first))
-    values = [value_of(run, metric, split) for run in own.counted]
+    counted = sorted(own.counted, key=_seed)  # whichever ended first
+    values = [value_of(run, metric, split) for run in counted]
     around = interval(values, kind=kind)
     kept = finite(values)
-    tops = [history.best(run, "valid", name, direction) for run in own.counted]
-    ends = [history.last(run, "valid", name) for run in own.counted]
-    without = [run for run, _ in own.others if run.info["seed"] not in [one.info["seed"] for one in own.counted]]
+    tops = [history.best(run, "valid", name, direction) for run in counted]
+    ends = [history.last(run, "valid", name) for run in counted]
+    without = [run for run, _ in own.others if run.info["seed"] not in [one.info["seed"] for one in counted]]
     return Group(
         name=_name(own),
         task=str(info.get("task") or "?"),
@@ -159,14 +160,19 @@ def _row(own: Bunch, metric: str | None, split: str, kind: Kind) -> Group:
         last=_mean(point.value for point in ends if point),
         last_step=_mean(point.step for point in ends if point),
         parameters=info.get("parameters"),
-        seconds=_mean(run.info.get("seconds") for run in own.counted),
-        steps=_mean(run.info.get("steps") for run in own.counted),
+        seconds=_mean(run.info.get("seconds") for run in counted),
+        steps=_mean(run.info.get("steps") for run in counted),
         signature=own.signature,
-        seeds=[run.info["seed"] for run in (*own.counted, *_once(without))],
+        seeds=[run.info["seed"] for run in (*counted, *_once(without))],
         values=[*(value if finite([value]) else None for value in values), *(None for _ in _once(without))],
-        runs=[run.id for run in own.counted],
+        runs=[run.id for run in counted],
         note=_note(around.degenerate, around.excluded, [run.status for run in without]),
     )
+
+
+def _seed(run: Run) -> tuple[bool, int]:
+    seed = run.info.get("seed")
+    return (not isinstance(seed, int), seed if isinstance(seed, int) else 0)
 
 
 def _once(found: Sequence[Run]) -> list[Run]:

@@ -78,8 +78,16 @@ class Plain:
 
     def say(self, text: str) -> None:
         self.note(text)
-        if self.stream is not None:
+        self._print(text)
+
+    def _print(self, text: str) -> None:
+        """Show a line, as long as somebody reads them: a closed pipe does not end a run."""
+        if self.stream is None:
+            return
+        try:
             print(text, file=self.stream, flush=True)
+        except OSError:
+            self.stream = None
 
     def tick(self, step: int, done: float, latest: Mapping[str, float]) -> None:
         now = time.monotonic()
@@ -88,8 +96,7 @@ class Plain:
         self.shown = now
         left = (now - self.begun) * (1 - done) / done if done > 0 else float("nan")
         loss = f"  loss {number(latest['loss'])}" if "loss" in latest else ""
-        line = f"{self.title}  step {step:,}  {done:4.0%}{loss}  {duration(left)} left"
-        print(line, file=self.stream, flush=True)
+        self._print(f"{self.title}  step {step:,}  {done:4.0%}{loss}  {duration(left)} left")
 
     def scored(self, step: int, split: str, means: Mapping[str, float], best: bool) -> None:
         values = "  ".join(f"{name} {number(value)}" for name, value in means.items())

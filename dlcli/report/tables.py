@@ -118,11 +118,23 @@ def _maybe(value: float | None) -> str:
     return "" if value is None else number(value)
 
 
-def print_scores(metrics: Mapping[str, Mapping[str, float]]) -> None:
-    """Splits as rows, metrics as columns."""
+def print_scores(
+    metrics: Mapping[str, Mapping[str, float]], intervals: Mapping[str, Mapping[str, Mapping[str, float]]] | None = None
+) -> None:
+    """Splits as rows, metrics as columns; the 95 % intervals below where there are any."""
     names = list(dict.fromkeys(name for row in metrics.values() for name in row))
-    rows = [[split, *(_maybe(row.get(name)) for name in names)] for split, row in metrics.items()]
+    rows = []
+    for split, row in metrics.items():
+        rows.append([split, *(_maybe(row.get(name)) for name in names)])
+        around = (intervals or {}).get(split, {})
+        if around:
+            count = max(round(one["rows"]) for one in around.values())
+            rows.append([f"95 % over {count:,}", *(_around(around.get(name)) for name in names)])
     print_table(["split", *names], rows, numeric=names)
+
+
+def _around(interval: Mapping[str, float] | None) -> str:
+    return "" if interval is None else f"[{number(interval['low'])}, {number(interval['high'])}]"
 
 
 def print_summary(run: Run) -> None:

@@ -1,12 +1,9 @@
 """A run to its end: fit, score, and write down how it ended, whatever happens."""
 
-import errno
-import os
 import sys
 import traceback
 from collections.abc import Callable
 
-import torch
 from torch import nn
 
 from dlcli.build import Built
@@ -19,7 +16,9 @@ from dlcli.report import progress
 from dlcli.report.telling import Telling
 from dlcli.run import Run
 from dlcli.signals import Signals
+from dlcli.verbs.ending import broken
 from dlcli.verbs.options import Options
+from dlcli.verbs.rollout import shared
 from dlcli.verbs.together import together
 
 
@@ -29,7 +28,13 @@ def conduct(run: Run, built: Built, planned: Plan, options: Options, threads: in
     signals = Signals()
     error: BaseException | None = None
     try:
-        with signals.caught(), shown, computing(threads), together(built.learner, run):
+        with (
+            signals.caught(),
+            shown,
+            computing(threads),
+            together(built.learner, run),
+            shared(built.learner, run, options),
+        ):
             ending = fit(built.learner, built.task, run, planned, shown, signals)
             if ending.status == "completed":
                 run.info["metrics"] = score_best(run, built.task, built.learner.model)
@@ -76,22 +81,3 @@ def _try_to(say: Callable[[str], None], text: str) -> None:
         say(text)
     except OSError as error:
         print(f"log.txt: {error}", file=sys.stderr)  # noqa: T201 - the log itself cannot be written
-
-
-def broken(error: BaseException) -> Ending:
-    """How a run ends that an exception ended."""
-    if isinstance(error, KeyboardInterrupt):
-        return Ending("stopped", 130, "interrupted twice")
-    if is_out_of_memory(error):
-        return Ending("failed", 4, "out of memory")
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return Ending("failed", 1, f"{os.strerror(error.errno)}; the last checkpoint is intact")
-    lines = str(error).strip().splitlines() or [""]
-    return Ending("failed", 2 if isinstance(error, UsageError) else 1, f"{type(error).__name__}: {lines[0][:300]}")
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether the machine, or PyTorch's allocator, had no more."""
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
-        isinstance(error, RuntimeError) and "allocate memory" in str(error)
-    )

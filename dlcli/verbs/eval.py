@@ -3,31 +3,41 @@
 import csv
 import io
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from scipy.special import stdtrit
 from torch import nn
 
 from dlcli import build, compose, runs
 from dlcli.checkpoint import read_checkpoint
 from dlcli.core.errors import Mismatch, UsageError
-from dlcli.core.scoring import predict
+from dlcli.core.scoring import Estimate, estimates, predict
 from dlcli.core.task import Predicts, Task
 from dlcli.disk import replace_file
-from dlcli.engine import evaluate
 from dlcli.machine import choose_device, computing
 from dlcli.report import tables
 from dlcli.run import Run
 from dlcli.verbs.options import Options, listening
+from dlcli.verbs.render import check, draw
 from dlcli.verbs.train import describe_spec
 
 _OPEN = ("task", "device", "threads")
 """What may be changed: where the data come from and where it runs."""
 
 
-def score(selector: str, words: Sequence[str], options: Options, *, split: str | None, predictions: Path | None) -> Run:
+def score(
+    selector: str,
+    words: Sequence[str],
+    options: Options,
+    *,
+    split: str | None,
+    predictions: Path | None,
+    render: Path | None = None,
+) -> Run:
     """The best checkpoint of a run, scored on a split; what its task fitted on training data is used again.
 
     Args:
@@ -36,30 +46,53 @@ def score(selector: str, words: Sequence[str], options: Options, *, split: str |
         options: where the new run goes.
         split: test when not given, or everything in the file when `task.path` is another one.
         predictions: a CSV file to write, one row a sample.
+        render: a GIF or MP4 file to write, an episode of the test split.
 
     Raises:
         UsageError: there is no checkpoint, or the data do not fit the model.
     """
     source = runs.one(selector, options.out)
     if predictions is not None:
-        _check_place(predictions)
+        _check_place("--predictions", predictions)
+    if render is not None:
+        _check_place("--render", render)
+        check(render)
     config = _config(source, words)
     device = choose_device(config["device"])
     split = split or ("all" if any(word.startswith("task.path=") for word in words) else "test")
     with computing(_threads(config["threads"])):
         with listening(options.quiet):
             model, task = _restored(source, config, device)
-        metrics = evaluate(model, task, split)
+        found = estimates(model, task, split)
         if predictions is not None:
             _write(predictions, model, task, split)
+        if render is not None:
+            draw(render, model, task)
+    metrics = {name: one.mean for name, one in found.items()}
     run = Run.create(
         options.out, "eval", source.info["label"], compose.dump(config),
         name=options.name, tags=list(options.tags), parent=source.id, argv=list(options.argv),
         **{key: source.info.get(key) for key in ("seed", "task", "model", "recipe", "parameters", "goal", "spec")},
     )  # fmt: skip
     run.log(source.info.get("best", {}).get("step", 0), split, metrics)
-    run.finish("completed", 0, metrics={split: metrics}, source=str(source.path))
+    facts = {"intervals": {split: _intervals(found)}, "training_maximum": _training_maximum(source)}
+    run.finish("completed", 0, metrics={split: metrics}, source=str(source.path), **facts)
     return run
+
+
+def _intervals(found: Mapping[str, Estimate]) -> dict[str, dict[str, float]]:
+    """Student's 95 % interval of each mean over rows that count once, in JSON's numbers."""
+    return {
+        name: {"low": one.mean - reach, "high": one.mean + reach, "rows": one.rows}
+        for name, one in found.items()
+        if math.isfinite(reach := float(stdtrit(one.rows - 1, 0.975)) * one.deviation / math.sqrt(max(1, one.rows)))
+    }
+
+
+def _training_maximum(source: Run) -> float | None:
+    """The best that any individual did in training: chosen for its luck, so it is shown beside the score."""
+    values = [value for _, split, name, value in source.metrics() if (split, name) == ("train", "fitness_max")]
+    return max(values, default=None)
 
 
 def _threads(threads: int | str) -> int:
@@ -128,11 +161,11 @@ def _shown(part: Any) -> str:
     return "missing" if part is None else str(part)
 
 
-def _check_place(path: Path) -> None:
+def _check_place(option: str, path: Path) -> None:
     if path.is_dir():
-        raise UsageError(f"--predictions {path} is a folder, not a file")
+        raise UsageError(f"{option} {path} is a folder, not a file")
     if not path.parent.is_dir():
-        raise UsageError(f"--predictions {path}: there is no folder {path.parent}")
+        raise UsageError(f"{option} {path}: there is no folder {path.parent}")
 
 
 def _write(path: Path, model: torch.nn.Module, task: Task, split: str) -> None:
@@ -160,13 +193,18 @@ def main(
     split: str | None,
     predictions: Path | None,
     as_json: bool,
+    render: Path | None = None,
 ) -> int:
     """Score, print, and answer with the exit code."""
-    run = score(selector, words, options, split=split, predictions=predictions)
+    run = score(selector, words, options, split=split, predictions=predictions, render=render)
     if as_json:
         print(json.dumps({"path": str(run.path), **run.info}, indent=1))  # noqa: T201
         return 0
-    tables.print_scores(run.info["metrics"])
+    tables.print_scores(run.info["metrics"], run.info["intervals"])
+    if run.info["training_maximum"] is not None:
+        print(f"training maximum: {run.info['training_maximum']:.6g} (the luckiest of all, not a score)")  # noqa: T201
+    if render is not None:
+        print(f"episode: {render}")  # noqa: T201
     if predictions is not None:
         print(f"predictions: {predictions}")  # noqa: T201
     print(run.path)  # noqa: T201

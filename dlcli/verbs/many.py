@@ -1,4 +1,4 @@
-"""What `dlcli train` does with its words: one run, or a sweep where they ask for several."""
+"""What `dlcli train` and its like do with their words: one run, or a sweep where they ask for several."""
 
 import json
 import shlex
@@ -36,10 +36,12 @@ def main(
     ways.check()
     if resume is not None:
         _check_alone(ways)
-        return _told(go_on(resume, words, options), as_json, verbose)
+        helped = replace(options, jobs=ways.jobs, on=ways.engine) if ways.shared else options
+        return _told(go_on(resume, words, helped), as_json, verbose)
     points = expand(words, options, ways)
-    if len(points) == 1 and ways.engine == "local" and not ways.needed:
-        return _told(train.train(points[0], options), as_json, verbose)
+    if len(points) == 1 and not ways.needed and (ways.engine == "local" or ways.shared):
+        helped = replace(options, jobs=ways.jobs, on=ways.engine) if ways.shared else options
+        return _told(train.train(points[0], helped), as_json, verbose)
     made = sweep.create(points, options, ways)
     covered = len(points) - len(sweep.unfinished(made))
     if covered:
@@ -54,7 +56,7 @@ def expand(words: Sequence[str], options: Options, ways: Ways) -> list[compose.P
         if any(word.lstrip("+").startswith("seed=") for word in words):
             raise UsageError("--seeds and seed= say the same: give one of them")
         words.append(compose.seeds(ways.seeds))
-    return compose.expand("train", words, extra=options.extra, smoke=options.smoke, zips=ways.zips)
+    return compose.expand(options.verb, words, extra=options.extra, smoke=options.smoke, zips=ways.zips)
 
 
 def go_on_with(selector: str, asked: Options, ways: Ways, as_json: bool) -> int:

@@ -29,6 +29,9 @@ class Options:
         threads: what `threads=auto` stands for; None asks the probe.
         facts: what run.json says besides.
         tell: told how the run goes, in place of a display.
+        verb: whose recipes and configuration are meant.
+        jobs: workers that rate a run's populations; None is one.
+        on: the engine that they are of.
     """
 
     out: Path = Path("outputs")
@@ -44,6 +47,9 @@ class Options:
     threads: int | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     tell: Tell | None = None
+    verb: str = "train"
+    jobs: int | None = None
+    on: str = "local"
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from dlcli import compose
 from dlcli.core.errors import Unresumable, UsageError
 from dlcli.core.executor import Job, Report, Tell
 from dlcli.run import Run
-from dlcli.verbs.conduct import broken
+from dlcli.verbs.ending import broken
 from dlcli.verbs.options import Options
 from dlcli.verbs.resume import resume
 from dlcli.verbs.train import train

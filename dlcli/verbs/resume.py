@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from dlcli import build, compose, loggers, runs
+from dlcli import build, catalogue, compose, loggers, runs
 from dlcli.checkpoint import read_last
 from dlcli.core.errors import Unresumable, UsageError
 from dlcli.core.learner import Learner
@@ -27,8 +27,8 @@ def resume(selector: str, words: Sequence[str], options: Options) -> Run:
         Unresumable: its learner does not save all of its state.
     """
     with _held(runs.one(selector, options.out)) as run:
-        if run.info["verb"] != "train":
-            raise UsageError(f"run {run.id} is of dlcli {run.info['verb']}; only runs of train are resumed")
+        if run.info["verb"] != options.verb:
+            raise UsageError(_other(run, options.verb))
         _check_words(words)
         old = compose.read(run.path / "config.yaml")
         config = _extended(old, words)
@@ -66,6 +66,13 @@ def _held(run: Run) -> Iterator[Run]:
     except BaseException:
         run.close()
         raise
+
+
+def _other(run: Run, verb: str) -> str:
+    """Why a run of another verb is not gone on with here."""
+    if run.info["verb"] in catalogue.VERBS:
+        return f"run {run.id} is of dlcli {run.info['verb']}: dlcli {run.info['verb']} --resume {run.id}, not {verb}"
+    return f"run {run.id} is of dlcli {run.info['verb']}, which are not resumed"
 
 
 def _check_words(words: Sequence[str]) -> None:

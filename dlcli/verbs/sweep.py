@@ -36,6 +36,7 @@ class Ways:
         on: the engine.
         fail_fast: the first failure ends all.
         needed: leave out what an equal finished run covers.
+        shared: the jobs share the work of one run, where there is only one.
     """
 
     seeds: str | None = None
@@ -44,6 +45,7 @@ class Ways:
     on: str | None = None
     fail_fast: bool = False
     needed: bool = False
+    shared: bool = False
 
     @property
     def engine(self) -> str:
@@ -58,7 +60,7 @@ def create(points: Sequence[compose.Point], options: Options, ways: Ways) -> Swe
     words = [((point.recipe,) if point.recipe else ()) + point.words for point in points]
     covered = covering(points, options) if ways.needed else {}
     plain = packed(replace(options, smoke=False))
-    sweep = Sweep.create(options.out, "train", words, options=plain, jobs=ways.jobs, on=ways.engine)
+    sweep = Sweep.create(options.out, options.verb, words, options=plain, jobs=ways.jobs, on=ways.engine)
     for place, run in covered.items():
         sweep.note(place, run=run.path.absolute(), exit_code=0, covered=True)
     return sweep

@@ -1,4 +1,4 @@
-"""`dlcli train`: fit a model to a task, score the best checkpoint once, leave a run directory."""
+"""`dlcli train` and `evolve`: fit a model to a task, score the best checkpoint once, leave a run directory."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,6 +11,7 @@ from dlcli import build, compose, environment, loggers, probe, runs
 from dlcli.budget import settle_budget
 from dlcli.checkpoint import read_checkpoint
 from dlcli.core.errors import Mismatch, UsageError
+from dlcli.core.population import Populous
 from dlcli.core.task import Task
 from dlcli.engine import Plan, limits
 from dlcli.machine import choose_device
@@ -38,6 +39,8 @@ def _train(point: compose.Point, options: Options, heard: Sequence[str]) -> Run:
     planned = plan(config)
     loggers.chosen(config)
     if options.init_from:
+        if isinstance(built.learner, Populous):
+            raise UsageError("--init-from: a population begins from genomes, not from a run's weights")
         _take_weights(built.model, runs.one(options.init_from, options.out))
     config["threads"] = choose_threads(config, core, device, options.threads)
     facts = {

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from dlcli.core.spec import Spec
 from dlcli.nn.cell_policy import CellPolicy
+from dlcli.nn.logistic import logistic
 from dlcli.nn.unrolled import Cell, Parts, recurrent, uniform_
 
 
@@ -24,7 +25,7 @@ class _GRUCell(Cell):
         (h,), (x,) = state, now
         r_x, z_x, n_x = x.chunk(3, 1)
         r_h, z_h, n_h = (h @ self.states).chunk(3, 1)
-        r, z = (r_x + r_h).sigmoid(), (z_x + z_h).sigmoid()
+        r, z = logistic(r_x + r_h), logistic(z_x + z_h)
         n = (n_x + r * (n_h + self.bias)).tanh()
         return (n + z * (h - n),)
 

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from dlcli.core.spec import Spec
 from dlcli.nn.cell_policy import CellPolicy
+from dlcli.nn.logistic import logistic
 from dlcli.nn.unrolled import Cell, Parts, recurrent, uniform_
 
 
@@ -24,8 +25,8 @@ class _LSTMCell(Cell):
     def step(self, now: Parts, state: Parts) -> Parts:
         h, c = state
         i, f, g, o = torch.addmm(now[0], h, self.states).chunk(4, 1)
-        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
-        return o.sigmoid() * c.tanh(), c
+        c = logistic(f) * c + logistic(i) * g.tanh()
+        return logistic(o) * c.tanh(), c
 
 
 class LSTMPolicy(CellPolicy):

@@ -1,0 +1,84 @@
+"""The multilayer perceptron: by hand, on any shape, and for a population as one."""
+
+import pytest
+import torch
+from torch.func import functional_call, vmap
+
+from dlcli.core.errors import Mismatch, UsageError
+from dlcli.core.population import Answers, Layout
+from dlcli.core.spec import Classes, Real, Spec
+from dlcli.models.policy.mlp import MLP
+
+
+def make(shape=(4,), units=2, hidden=(16,), activation="tanh"):
+    torch.manual_seed(0)
+    return MLP(Spec((Real(shape),), Classes(units)), hidden=list(hidden), activation=activation)
+
+
+def population(model, count):
+    layout = Layout(model)
+    return layout.stack(torch.randn(count, layout.size, generator=torch.Generator().manual_seed(1)))
+
+
+def test_it_is_the_equation():
+    model, x = make(), torch.randn(3, 4)
+    first, last = model.layers
+    torch.testing.assert_close(model(x), (x @ first.weight.T + first.bias).tanh() @ last.weight.T + last.bias)
+
+
+def test_relu_and_no_hidden_layer():
+    model, x = make(hidden=(5, 3), activation="relu"), torch.randn(3, 4)
+    first, second, last = model.layers
+    torch.testing.assert_close(model(x), last(second(first(x).clamp(min=0)).clamp(min=0)))
+    assert torch.equal(make(hidden=())(x), make(hidden=()).layers[0](x))
+
+
+def test_the_4_16_2_network_of_the_benchmark_has_114_parameters():
+    assert Layout(make()).size == 5 * 16 + 17 * 2
+
+
+def test_images_are_read_flat():
+    model, x = make((1, 8, 8), 10), torch.rand(5, 1, 8, 8)
+    assert model(x).shape == (5, 10)
+    assert torch.equal(model(x), make((64,), 10)(x.flatten(1)))
+
+
+SIZES = [((4,), 2, (16,)), ((11,), 2, (17, 5)), ((1, 8, 8), 10, (16,)), ((128,), 18, (64, 64)), ((3,), 1, ())]
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+@pytest.mark.parametrize(("shape", "units", "hidden"), SIZES)
+def test_a_population_answers_as_its_members_do(shape, units, hidden, activation):
+    model = make(shape, units, hidden, activation)
+    assert isinstance(model, Answers)
+    parameters, x = population(model, 7), torch.randn(7, 3, *shape)
+    kept = x.clone()
+    wanted = vmap(lambda one, seen: functional_call(model, one, (seen,)))(parameters, x)
+    torch.testing.assert_close(model.answers(parameters, x), wanted, rtol=1e-6, atol=2e-5)
+    assert torch.equal(x, kept)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 20])
+@pytest.mark.parametrize(("shape", "units", "hidden"), SIZES)
+def test_an_answer_does_not_depend_on_who_is_beside_to_the_last_bit(shape, units, hidden, rows):
+    model = make(shape, units, hidden)
+    parameters, x = population(model, 130), torch.randn(130, rows, *shape)
+    together = model.answers(parameters, x)
+    for chosen in ([0], [5], [129], [0, 1], [7, 3, 9], list(range(64)), list(range(1, 130))):
+        index = torch.tensor(chosen)
+        copied = {name: value[index] for name, value in parameters.items()}
+        assert torch.equal(model.answers(copied, x[index]), together[index])
+    for begin, end in ((0, 1), (1, 2), (3, 10), (65, 130)):
+        viewed = {name: value[begin:end] for name, value in parameters.items()}
+        assert torch.equal(model.answers(viewed, x[begin:end]), together[begin:end])
+
+
+def test_what_it_does_not_read():
+    with pytest.raises(Mismatch, match=r"MLP reads one input of real values .*Classes\(5"):
+        MLP(Spec((Classes(5, (3,)),), Classes(2)), hidden=[4], activation="tanh")
+    with pytest.raises(Mismatch, match="known size"):
+        MLP(Spec((Real((1, None)),), Classes(2)), hidden=[4], activation="tanh")
+    with pytest.raises(Mismatch, match="answers once"):
+        MLP(Spec((Real((1, 5)),), Classes(2, (5,))), hidden=[4], activation="tanh")
+    with pytest.raises(UsageError, match="at least 1"):
+        make(hidden=(4, 0))
