@@ -64,14 +64,40 @@ def train(
     Raises:
         UsageError: something is wrong with the words or the data.
     """
+    return _runs("train", [*words, *_written(settings)], name, tags, smoke, config_dir, out, progress)
+
+
+def evolve(
+    *words: str,
+    name: str | None = None,
+    tags: Sequence[str] = (),
+    smoke: bool = False,
+    config_dir: str | Path | None = None,
+    out: str | Path = _OUT,
+    progress: str = "auto",
+    **settings: Any,
+) -> "Run | list[Run]":
+    """Evolve as `dlcli evolve WORDS` does: `evolve("novelty", seed=1)`; everything else as in `train`."""
+    return _runs("evolve", [*words, *_written(settings)], name, tags, smoke, config_dir, out, progress)
+
+
+def _runs(
+    verb: str,
+    words: Sequence[str],
+    name: str | None,
+    tags: Sequence[str],
+    smoke: bool,
+    config_dir: str | Path | None,
+    out: str | Path,
+    progress: str,
+) -> "Run | list[Run]":
     from dlcli import compose
     from dlcli.verbs.options import Options
     from dlcli.verbs.train import train as one
 
-    every = [*words, *_written(settings)]
     extra = (Path(config_dir),) if config_dir is not None else ()
-    options = Options(Path(out), name, tuple(tags), progress, extra=extra, argv=("train", *every))
-    points = compose.expand("train", every, extra=extra, smoke=smoke)
+    options = Options(Path(out), name, tuple(tags), progress, extra=extra, argv=(verb, *words), verb=verb)
+    points = compose.expand(verb, words, extra=extra, smoke=smoke)
     found = [Run.of(one(point, options)) for point in points]
     return found if len(points) > 1 else found[0]
 
@@ -121,7 +147,7 @@ def compare(
     found, damaged = chosen(Choice(selectors, Path(out), where, since, status))
     plain = answer(found, asked, damaged).plain()
     table = pandas.DataFrame(plain["groups"])
-    table.attrs = {name: plain[name] for name in ("sentence", "left_out")} | {"pairs": pandas.DataFrame(plain["pairs"])}
+    table.attrs.update(sentence=plain["sentence"], left_out=plain["left_out"], pairs=pandas.DataFrame(plain["pairs"]))
     return table
 
 

@@ -143,7 +143,8 @@ def print_summary(run: Run) -> None:
     words = [f"[bold]{escape(info['name'] or info['label'])}[/]", f"seed {info['seed']}"]
     if info["parameters"]:
         words.append(f"{info['parameters']:,} parameters")
-    words.append(f"{info['steps']:,} steps in {duration(info['seconds'])}")
+    counted = [f"{count:,} {name}" for name, count in info.get("counters", {}).items() if name in _TOLD]
+    words.append(", ".join([f"{info['steps']:,} steps", *counted]) + f" in {duration(info['seconds'])}")
     console.print("  ".join(words))
     if reach := reach_words(info):
         console.print(reach)
@@ -153,7 +154,15 @@ def print_summary(run: Run) -> None:
     if best.get("value") is not None:
         metric = info["goal"]["metric"]
         console.print(f"checkpoint: step {best['step']:,}, the best valid {metric} ({number(best['value'])})")
+    for picture in sorted((run.path / "artifacts").glob("*.png")):
+        console.print(f"{picture}", soft_wrap=True)
     console.print(f"{run.path}", soft_wrap=True)
+    if info["verb"] in _NEXT:
+        console.print(_NEXT[info["verb"]].format(path=run.path), soft_wrap=True)
+
+
+_TOLD = ("evaluations", "env_steps", "trials")
+_NEXT = {"evolve": "next: dlcli eval {path} --render episode.gif"}
 
 
 def reach_words(info: Mapping[str, Any]) -> str:
