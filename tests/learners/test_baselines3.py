@@ -24,13 +24,13 @@ from dlcli.models.policy.mlp import MLP
 from dlcli.tasks.sequential_digits import SequentialDigits
 
 A2C = {
-    "lanes": 4, "steps_a_learn": 80, "lr": 0.01, "rollout": 5, "discount": 0.5, "trace": 1.0, "entropy": 0.0,
-    "value": 0.5, "clip": 0.5, "deviation": 0.5, "critic": [8], "seed": 0,
+    "lanes": 4, "steps_a_learn": 80, "scale": 1.0, "lr": 0.01, "rollout": 5, "discount": 0.5, "trace": 1.0,
+    "entropy": 0.0, "value": 0.5, "clip": 0.5, "deviation": 0.5, "critic": [8], "seed": 0,
 }  # fmt: skip
 DQN = {
-    "lanes": 4, "steps_a_learn": 80, "lr": 0.01, "replay": 400, "warmup": 16, "batch": 32, "discount": 0.5, "every": 1,
-    "updates": 1, "target_every": 40, "explore_from": 1.0, "explore_to": 0.05, "explore_steps": 400, "clip": 10.0,
-    "seed": 0,
+    "lanes": 4, "steps_a_learn": 80, "scale": 1.0, "lr": 0.01, "replay": 400, "warmup": 16, "batch": 32,
+    "discount": 0.5, "every": 1, "updates": 1, "target_every": 40, "explore_from": 1.0, "explore_to": 0.05,
+    "explore_steps": 400, "clip": 10.0, "seed": 0,
 }  # fmt: skip
 
 
@@ -174,7 +174,7 @@ def test_exploration_falls_over_all_steps_not_over_each():
 
 def test_lanes_begin_anew_one_by_one_and_every_seed_once():
     task = Guess(length=2)
-    lanes = Lanes(task, (1,), 3, OneOf(2))
+    lanes = Lanes(task, (1,), 3, OneOf(2), 1.0)
     lanes.reset()
     lengths = {lane: [0] for lane in range(3)}
     for _ in range(9):
@@ -194,7 +194,7 @@ def test_lanes_begin_anew_one_by_one_and_every_seed_once():
 
 def test_rewards_of_lanes_are_those_of_playing_alone():
     task = Guess(length=3)
-    lanes = Lanes(task, (1,), 2, OneOf(2))
+    lanes = Lanes(task, (1,), 2, OneOf(2), 1.0)
     lanes.reset()
     total = 0.0
     for _ in range(40):
@@ -211,6 +211,15 @@ def test_rewards_of_lanes_are_those_of_playing_alone():
             alone, over = alone + outcome.reward.item(), bool(outcome.over)
     assert means["return"].item() * counts["return"] == pytest.approx(alone)
     assert total >= alone
+
+
+def test_the_agent_sees_scaled_rewards_and_rows_tell_of_them_as_they_are():
+    plain, scaled = (Lanes(Guess(length=3), (1,), 2, OneOf(2), scale) for scale in (1.0, 0.25))
+    for lanes in (plain, scaled):
+        lanes.reset()
+    rewards = [[lanes.step(np.ones(2, dtype=np.int64))[1] for _ in range(20)] for lanes in (plain, scaled)]
+    assert np.array_equal(0.25 * np.array(rewards[0]), np.array(rewards[1]))
+    assert plain.notes.drain() == scaled.notes.drain()
 
 
 @BOTH

@@ -27,7 +27,7 @@ class A2CAgent(Agent):
     actor and critic share no layer.
 
     Args:
-        lanes, steps_a_learn: see `Agent`.
+        lanes, steps_a_learn, scale: see `Agent`.
         lr: of RMSProp (decay 0.99, epsilon 1e-5).
         rollout: steps of every lane an update.
         discount: of later rewards, in (0, 1].
@@ -51,6 +51,7 @@ class A2CAgent(Agent):
         *,
         lanes: int,
         steps_a_learn: int,
+        scale: float,
         lr: float,
         rollout: int,
         discount: float,
@@ -75,7 +76,7 @@ class A2CAgent(Agent):
 
         target = task.spec.target
         choice: Choice = OneOf(target.width) if isinstance(target, Classes) else Values(target.width)
-        super().__init__(model, task, choice, make, lanes=lanes, steps_a_learn=steps_a_learn, seed=seed)
+        super().__init__(model, task, choice, make, lanes=lanes, steps_a_learn=steps_a_learn, scale=scale, seed=seed)
 
 
 class _ActorCritic(ActorCriticPolicy):

@@ -37,6 +37,7 @@ class Agent:
         make: the algorithm on these lanes, on the processor.
         lanes: episodes side by side.
         steps_a_learn: env steps of a step; the algorithm rounds up to whole rollouts, and what it took is counted.
+        scale: what rewards are multiplied with before the algorithm sees them; rows tell of them as they are.
         seed: of all draws.
     """
 
@@ -52,12 +53,13 @@ class Agent:
         *,
         lanes: int,
         steps_a_learn: int,
+        scale: float,
         seed: int,
     ) -> None:
         if lanes < 1 or steps_a_learn < 1:
             raise UsageError(f"learner.lanes and steps_a_learn are at least 1, not {lanes} and {steps_a_learn}")
         self._model, self._seed, self._number, self._size = model, seed, 0, steps_a_learn
-        self._lanes = Lanes(*observed(model, task, type(self).__name__), lanes, choice)
+        self._lanes = Lanes(*observed(model, task, type(self).__name__), lanes, choice, scale)
         self._reports = _Reports()
         with _drawing(self._lanes, seed, _BUILDING):
             self._algorithm: Any = make(self._lanes)

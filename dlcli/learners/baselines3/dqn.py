@@ -36,7 +36,7 @@ class DQNAgent(Agent):
     norm, the Huber loss; rewards are not clipped.
 
     Args:
-        lanes, steps_a_learn: see `Agent`.
+        lanes, steps_a_learn, scale: see `Agent`.
         lr: of Adam.
         replay: transitions that are remembered.
         warmup: env steps with random actions before the first update.
@@ -62,6 +62,7 @@ class DQNAgent(Agent):
         *,
         lanes: int,
         steps_a_learn: int,
+        scale: float,
         lr: float,
         replay: int,
         warmup: int,
@@ -93,7 +94,7 @@ class DQNAgent(Agent):
             return made
 
         choice = chosen(model, task)
-        super().__init__(model, task, choice, make, lanes=lanes, steps_a_learn=steps_a_learn, seed=seed)
+        super().__init__(model, task, choice, make, lanes=lanes, steps_a_learn=steps_a_learn, scale=scale, seed=seed)
 
 
 def chosen(model: nn.Module, task: Task) -> Choice:

@@ -25,11 +25,12 @@ class Lanes(VecEnv):
         shape: of an observation.
         count: lanes.
         choice: what the agent may do.
+        scale: what the agent's rewards are multiplied with.
     """
 
-    def __init__(self, task: Plays, shape: tuple[int, ...], count: int, choice: Choice) -> None:
+    def __init__(self, task: Plays, shape: tuple[int, ...], count: int, choice: Choice, scale: float) -> None:
         super().__init__(count, unbounded(shape), choice.space)
-        self._task, self._choice = task, choice
+        self._task, self._choice, self._scale = task, choice, scale
         self._stream = Seeds(task)
         self._crowds: list[_Crowd] = []
         self._seen = torch.zeros(count, *shape)
@@ -66,7 +67,7 @@ class Lanes(VecEnv):
         reward = reward.masked_fill(failed, 0.0)
         self._total += reward
         infos = self._turn_over(over | failed, failed)
-        return self._seen.numpy().copy(), reward.float().numpy(), (over | failed).numpy(), infos
+        return self._seen.numpy().copy(), (self._scale * reward).float().numpy(), (over | failed).numpy(), infos
 
     def _turn_over(self, over: Tensor, failed: Tensor) -> list[dict[str, Any]]:
         """Note what ended and begin anew in its lanes."""
