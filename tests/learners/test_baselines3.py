@@ -172,6 +172,17 @@ def test_exploration_falls_over_all_steps_not_over_each():
     assert seen[5] == pytest.approx(0.05)
 
 
+def test_the_target_network_begins_as_the_model_also_with_weights_of_another_run():
+    learner, _ = dqn(target_every=1000, steps_a_learn=4, warmup=0)
+    with torch.no_grad():
+        for value in learner.model.parameters():
+            value.fill_(0.25)
+    learner.step()
+    target = {key: value for key, value in learner.state_dict()["policy"].items() if key.startswith("q_net_target")}
+    assert target
+    assert all((value == 0.25).all() for value in target.values())
+
+
 def test_lanes_begin_anew_one_by_one_and_every_seed_once():
     task = Guess(length=2)
     lanes = Lanes(task, (1,), 3, OneOf(2), 1.0)

@@ -39,6 +39,7 @@ class Agent:
         steps_a_learn: env steps of a step; the algorithm rounds up to whole rollouts, and what it took is counted.
         scale: what rewards are multiplied with before the algorithm sees them; rows tell of them as they are.
         seed: of all draws.
+        begin: what the algorithm does before the first step: the model may have got other weights since it was made.
     """
 
     counters = ("env_steps", "updates", "episodes")
@@ -55,12 +56,13 @@ class Agent:
         steps_a_learn: int,
         scale: float,
         seed: int,
+        begin: Callable[[Any], None] = lambda algorithm: None,
     ) -> None:
         if lanes < 1 or steps_a_learn < 1:
             raise UsageError(f"learner.lanes and steps_a_learn are at least 1, not {lanes} and {steps_a_learn}")
         self._model, self._seed, self._number, self._size = model, seed, 0, steps_a_learn
         self._lanes = Lanes(*observed(model, task, type(self).__name__), lanes, choice, scale)
-        self._reports = _Reports()
+        self._begin, self._reports = begin, _Reports()
         with _drawing(self._lanes, seed, _BUILDING):
             self._algorithm: Any = make(self._lanes)
         self._algorithm.set_logger(self._reports)
@@ -72,6 +74,8 @@ class Agent:
     def step(self) -> Row:
         agent = self._algorithm
         before = agent.num_timesteps, agent._n_updates
+        if not self._number:
+            self._begin(agent)
         self._number += 1
         with _drawing(self._lanes, self._seed, self._number):
             agent.learn(self._size, log_interval=None, reset_num_timesteps=False)

@@ -38,7 +38,7 @@ class DQNAgent(Agent):
     Args:
         lanes, steps_a_learn, scale: see `Agent`.
         lr: of Adam.
-        replay: transitions that are remembered.
+        replay: transitions that are remembered, in float32: a stack of Atari's screens takes 113 kB.
         warmup: env steps with random actions before the first update.
         batch: transitions of an update.
         discount: of later rewards, in (0, 1].
@@ -93,8 +93,8 @@ class DQNAgent(Agent):
             made.exploration_schedule = lambda _: _between(explore_from, explore_to, made.num_timesteps / explore_steps)
             return made
 
-        choice = chosen(model, task)
-        super().__init__(model, task, choice, make, lanes=lanes, steps_a_learn=steps_a_learn, scale=scale, seed=seed)
+        choice, size = chosen(model, task), {"lanes": lanes, "steps_a_learn": steps_a_learn}
+        super().__init__(model, task, choice, make, **size, scale=scale, seed=seed, begin=_copied)
 
 
 def chosen(model: nn.Module, task: Task) -> Choice:
@@ -116,6 +116,10 @@ def chosen(model: nn.Module, task: Task) -> Choice:
 def _between(begin: float, end: float, part: float) -> float:
     """From begin to end in a part of the way. The library's own schedule would begin anew with every `learn`."""
     return begin + (end - begin) * min(1.0, part)
+
+
+def _copied(made: DQN) -> None:
+    made.q_net_target.load_state_dict(made.q_net.state_dict())
 
 
 class _Q(nn.Module):

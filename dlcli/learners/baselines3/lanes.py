@@ -114,6 +114,7 @@ class _Crowd:
             return
         sound = (over & ~failed).nonzero()[:, 0]
         if len(sound):
-            notes.add(self._simulator.end(sound).scores)
+            scores = self._simulator.end(sound).scores
+            notes.add({name: values for name, values in scores.items() if name != "failed"})
         self._simulator.keep((~over).nonzero()[:, 0])
         self.lane = self.lane[~over]
