@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dlcli.core.learner import Growing, Image, Leaf, Rows, Text
+from dlcli.core.learner import File, Growing, Image, Leaf, Rows, Text
 
 
 def encode(leaf: Leaf) -> tuple[str, bytes]:
@@ -22,6 +22,8 @@ def encode(leaf: Leaf) -> tuple[str, bytes]:
         return ".csv", _csv((leaf.columns,))
     if isinstance(leaf, Image):
         return ".png", _png(leaf.pixels)
+    if isinstance(leaf, File):
+        return leaf.ending, leaf.text.encode()
     if isinstance(leaf, Text):
         return ".txt", leaf.text.encode()
     return ".json", json.dumps(leaf.tree, indent=1).encode()

@@ -95,13 +95,21 @@ class Text:
 
 
 @dataclass(frozen=True)
+class File:
+    """Text of a form that has its own ending: `.svg`, `.yaml`."""
+
+    ending: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Tree:
     """Nested dictionaries, lists and scalars."""
 
     tree: Mapping[str, Any] = field(default_factory=dict)
 
 
-Leaf = Rows | Growing | Image | Text | Tree
+Leaf = Rows | Growing | Image | Text | File | Tree
 
 
 @runtime_checkable
