@@ -129,7 +129,7 @@ def test_the_corridor_is_closed_in_the_hard_maze_and_open_in_the_easy_one():
     for kind in (HardMaze, EasyMaze):
         robots = kind(**SIZES).simulate(torch.zeros(1, dtype=torch.int64))
         robots.reset()
-        for _ in range(400):
+        for step in range(1, 401):  # noqa: B007
             x, y = robots.place[:, 0].tolist()
             wanted = math.atan2(20 - y, (44 if y > 90 else 31) - x)
             off = math.remainder(wanted - float(robots.heading), 2 * math.pi)
