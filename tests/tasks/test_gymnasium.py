@@ -285,3 +285,12 @@ def test_a_film_is_what_the_environment_draws():
     assert rate == 7
     with pytest.raises(UsageError, match="Moody-v0 has no pictures"):
         task("Moody-v0").frames(Constant(3), 0)
+
+
+def test_what_the_environment_needs_to_draw_is_named(monkeypatch):
+    def missing(self):
+        raise gymnasium.error.DependencyNotInstalled("pip install paint")
+
+    monkeypatch.setattr(Drawn, "render", missing)
+    with pytest.raises(Missing, match="drawing Drawn-v0: pip install paint"):
+        task("Drawn-v0").frames(Constant(3), 0)
