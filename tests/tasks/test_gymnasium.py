@@ -236,6 +236,10 @@ def test_observations_as_policies_see_them():
     image[2, 6, 1] = 255
     assert float(picture([image])[0, 1, 2, 6]) == 1
     assert float(picture([image]).sum()) == 1
+    frames = sight(spaces.Box(0, 255, (4, 84, 84), np.uint8), "X")
+    assert frames.part == Real((4, 84, 84))
+    memory = sight(spaces.Box(0, 255, (128,), np.uint8), "X")
+    assert memory([np.full(128, 51, np.uint8)]).unique().tolist() == pytest.approx([0.2])
     bits = sight(spaces.MultiBinary(2), "X")
     assert bits([np.array([0, 1], np.int8)]).tolist() == [[0, 1]]
 
