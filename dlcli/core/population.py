@@ -132,6 +132,7 @@ class Policies:
         self._model = model
         self._parameters = None if parameters is None else _at_least_two(parameters)
         self._carry = self._begin(rows)
+        self._answers = model.answers if isinstance(model, Answers) and self._carry is None else None
         self._batched = vmap(self._one, in_dims=(0, 0, None if self._carry is None else 0), randomness="error")
 
     def _begin(self, rows: int) -> Carry:
@@ -152,8 +153,8 @@ class Policies:
 
     def _together(self, x: Tensor) -> Tensor:
         assert self._parameters is not None
-        if self._carry is None and isinstance(self._model, Answers):
-            return self._model.answers(self._parameters, x)
+        if self._answers is not None:
+            return self._answers(self._parameters, x)
         if self._carry is None:
             return self._batched(self._parameters, x, None)
         output, self._carry = self._batched(self._parameters, x, self._carry)
