@@ -36,7 +36,7 @@ def walk(task, seeds, steps=50, actions=18):
         seen.append(outcome.observation)
         rewards.append(outcome.reward)
     games.keep(torch.zeros(0, dtype=torch.int64))
-    return torch.stack(seen, 1), torch.stack(rewards, 1)
+    return torch.stack(seen, 1), torch.stack(rewards or [torch.zeros(len(seeds))], 1)
 
 
 def test_the_keywords_are_all_there():
@@ -56,7 +56,7 @@ def test_an_episode_is_a_function_of_its_seed_whatever_was_played_before_or_is_b
 
 def test_starts_differ_and_only_by_how_long_nothing_is_done():
     task = make()
-    starts = {tuple(task.simulate(torch.tensor([seed])).reset()[0].tolist()) for seed in range(40)}
+    starts = {tuple(walk(task, [seed], steps=0)[0][0, 0].tolist()) for seed in range(40)}
     assert 10 < len(starts) <= 31
     still = make(noops=0)
     seen, _ = walk(still, [1, 2])
