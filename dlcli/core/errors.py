@@ -16,6 +16,10 @@ class Missing(UsageError):
     """A file or package is not there; the message says which command gets it."""
 
 
+class Unresumable(UsageError):
+    """A run cannot go on from its checkpoint, which does not hold all of its learner's state."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """` (did you mean "tcn"?)`, or the known names when nothing is near, or nothing when there are none."""
     names = sorted(set(known))

@@ -26,7 +26,8 @@ class Row:
 class Learner(Protocol):
     """Moves a model, one step at a time.
 
-    `counters` names what its steps count, so that a limit on anything else is refused.
+    `counters` names what its steps count, so that a limit on anything else is refused. `resumable = False` (optional)
+    says that the state is not all of it, so that no run goes on from a checkpoint.
     """
 
     counters: Sequence[str]

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from dlcli import compose
-from dlcli.core.errors import UsageError
+from dlcli.core.errors import Unresumable, UsageError
 from dlcli.core.executor import Job, Report, Tell
 from dlcli.run import Run
 from dlcli.verbs.ending import broken
@@ -23,13 +23,21 @@ def perform(job: Job, tell: Tell) -> Report:
     if options.threads:  # building shares the processors too; only a process of ours has a share
         torch.set_num_threads(options.threads)
     try:
-        run = resume(job.run, (), options) if job.run else _new(job, options)
+        run = _gone_on(job, options) if job.run else _new(job, options)
     except (UsageError, OSError) as error:
         return Report(2, job.run, error=str(error))
     except Exception as error:  # noqa: BLE001 - the other jobs go on
         ending = broken(error)
         return Report(ending.exit_code, job.run, error=ending.reason)
     return report(run)
+
+
+def _gone_on(job: Job, options: Options) -> Run:
+    """The job's run to its end; one that cannot be resumed begins anew, in a directory of its own."""
+    try:
+        return resume(job.run or "", (), options)
+    except Unresumable:
+        return _new(job, options)
 
 
 def _new(job: Job, options: Options) -> Run:

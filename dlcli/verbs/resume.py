@@ -6,7 +6,8 @@ from typing import Any
 
 from dlcli import build, catalogue, compose, loggers, runs
 from dlcli.checkpoint import read_last
-from dlcli.core.errors import UsageError
+from dlcli.core.errors import Unresumable, UsageError
+from dlcli.core.learner import Learner
 from dlcli.engine import limits
 from dlcli.machine import choose_device
 from dlcli.run import Busy, Run
@@ -23,6 +24,7 @@ def resume(selector: str, words: Sequence[str], options: Options) -> Run:
 
     Raises:
         UsageError: the run is alive or done, or the words change what is trained.
+        Unresumable: its learner does not save all of its state.
     """
     with _held(runs.one(selector, options.out)) as run:
         if run.info["verb"] != options.verb:
@@ -37,6 +39,7 @@ def resume(selector: str, words: Sequence[str], options: Options) -> Run:
         device = choose_device(config["device"])
         with listening(options.quiet):
             built = build.build(config, device)
+        _check_resumable(run, built.learner)
         _check_ahead(limits(config["until"], built.learner, built.task), saved)
         if config != old:
             run.describe("config.yaml", compose.dump(config))
@@ -77,6 +80,14 @@ def _check_words(words: Sequence[str]) -> None:
         key = word.lstrip("+~").partition("=")[0].partition(".")[0]
         if key not in _CHANGEABLE:
             raise UsageError(f"--resume may change {', '.join(_CHANGEABLE)}; {key} is part of what is trained")
+
+
+def _check_resumable(run: Run, learner: Learner) -> None:
+    if not getattr(learner, "resumable", True):
+        raise Unresumable(
+            f"run {run.id} cannot be resumed: {type(learner).__name__} runs a library whose state is not all saved; "
+            "begin it anew"
+        )
 
 
 def _check_longer(run: Run, old: Mapping[str, Any], new: Mapping[str, Any], saved: Mapping[str, Any] | None) -> None:

@@ -1,0 +1,151 @@
+"""Deep Q-learning through stable-baselines3."""
+
+import copy
+from typing import Any, Protocol, runtime_checkable
+
+from stable_baselines3 import DQN
+from stable_baselines3.dqn.policies import DQNPolicy, QNetwork
+from torch import Tensor, nn
+
+from dlcli.core.errors import Mismatch, UsageError
+from dlcli.core.spec import Classes
+from dlcli.core.task import Task
+from dlcli.learners.baselines3.agent import Agent
+from dlcli.learners.baselines3.choice import Cell, Choice, OneOf
+from dlcli.learners.baselines3.lanes import Lanes
+from dlcli.learners.baselines3.parts import AS_IT_IS
+
+
+@runtime_checkable
+class Gridded(Protocol):
+    """A policy of real values that takes one of some cells: that of the highest q. `cells` is [action, unit]."""
+
+    cells: Tensor
+
+    def q(self, x: Tensor) -> Tensor:
+        """[batch, *input] to [batch, action]."""
+
+
+class DQNAgent(Agent):
+    """Q-learning from a replay memory with a target network; actions are the best ones, or random for exploration.
+
+    The model's answers are the values of actions. Where the task wants real values the model chooses among cells of
+    them (`model=grid_policy`).
+
+    Paper: Mnih et al. 2015, Nature 518; algorithm of stable-baselines3. Differs: Adam, gradients clipped by their
+    norm, the Huber loss; rewards are not clipped.
+
+    Args:
+        lanes, steps_a_learn, scale: see `Agent`.
+        lr: of Adam.
+        replay: transitions that are remembered, in float32: a stack of Atari's screens takes 113 kB.
+        warmup: env steps with random actions before the first update.
+        batch: transitions of an update.
+        discount: of later rewards, in (0, 1].
+        every: steps of every lane between two rounds of updates.
+        updates: of a round.
+        target_every: env steps between two copies into the target network.
+        explore_from, explore_to: probability of a random action at the start, and from `explore_steps` on.
+        explore_steps: env steps in which it falls, evenly.
+        clip: largest norm of a gradient.
+        seed: of all draws.
+
+    Raises:
+        UsageError: a number is out of range.
+        Mismatch: the task has no episodes, or not one Real input, or wants real values that the model has no cells of.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        task: Task,
+        *,
+        lanes: int,
+        steps_a_learn: int,
+        scale: float,
+        lr: float,
+        replay: int,
+        warmup: int,
+        batch: int,
+        discount: float,
+        every: int,
+        updates: int,
+        target_every: int,
+        explore_from: float,
+        explore_to: float,
+        explore_steps: int,
+        clip: float,
+        seed: int,
+    ) -> None:
+        if min(lr, clip) <= 0 or min(every, updates, batch, target_every, explore_steps) < 1 or replay < lanes:
+            raise UsageError(
+                "learner.lr and clip are above 0; every, updates, batch, target_every and explore_steps at least 1, "
+                "and replay not below lanes"
+            )
+        settings: dict[str, Any] = {
+            "learning_rate": lr, "buffer_size": replay, "learning_starts": warmup, "batch_size": batch,
+            "gamma": discount, "train_freq": every, "gradient_steps": updates, "target_update_interval": target_every,
+            "max_grad_norm": clip,
+        }  # fmt: skip
+
+        def make(lanes: Lanes) -> DQN:
+            made = DQN(_Values, lanes, policy_kwargs={**AS_IT_IS, "values": (_q(model),)}, device="cpu", **settings)
+            made.exploration_schedule = lambda _: _between(explore_from, explore_to, made.num_timesteps / explore_steps)
+            return made
+
+        choice, size = chosen(model, task), {"lanes": lanes, "steps_a_learn": steps_a_learn}
+        super().__init__(model, task, choice, make, **size, scale=scale, seed=seed, begin=_copied)
+
+
+def chosen(model: nn.Module, task: Task) -> Choice:
+    """The actions whose values the model knows.
+
+    Raises:
+        Mismatch: the task wants real values, and the model has no cells of them.
+    """
+    if isinstance(task.spec.target, Classes):
+        return OneOf(task.spec.target.width)
+    if not isinstance(model, Gridded):
+        raise Mismatch(
+            f"DQNAgent chooses among actions, and {type(task).__name__} wants real values: a model with cells of them, "
+            f"model=grid_policy, not {type(model).__name__}"
+        )
+    return Cell(model.cells)
+
+
+def _between(begin: float, end: float, part: float) -> float:
+    """From begin to end in a part of the way. The library's own schedule would begin anew with every `learn`."""
+    return begin + (end - begin) * min(1.0, part)
+
+
+def _copied(made: DQN) -> None:
+    made.q_net_target.load_state_dict(made.q_net.state_dict())
+
+
+class _Q(nn.Module):
+    """The values that a model of cells chooses by."""
+
+    def __init__(self, model: Gridded) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.model.q(x)
+
+
+def _q(model: nn.Module) -> nn.Module:
+    return _Q(model) if isinstance(model, Gridded) else model
+
+
+class _Values(DQNPolicy):
+    """The library's policy around a model of ours and a copy of it, the target network."""
+
+    def __init__(self, *given: Any, values: tuple[nn.Module], **more: Any) -> None:
+        self._values = list(values)  # no module yet: those may not be set before Module's constructor
+        super().__init__(*given, **more)
+
+    def make_q_net(self) -> QNetwork:
+        net = super().make_q_net()
+        own = self._values[0]
+        net.register_module("q_net", copy.deepcopy(own) if hasattr(self, "q_net") else own)
+        return net
