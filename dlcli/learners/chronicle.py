@@ -59,7 +59,7 @@ class Chronicle:
 
     def state_dict(self) -> dict[str, Any]:
         return {
-            "rows": self._rows,
+            "rows": list(self._rows),
             "width": self._width,
             "stride": self._stride,
             "behaviour": self._behaviour,

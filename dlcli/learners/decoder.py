@@ -78,8 +78,10 @@ class Decoder:
 
     def _mutate(self, parent: Tensor, genome: Genome, out: Tensor) -> Tensor:
         """The sum is rounded after the product, whatever the processor would fuse."""
-        scaled = self._draw(genome.seeds[-1]) * genome.sigmas[-1]
-        return torch.add(parent, scaled, out=out)
+        noise, sigma = self._draw(genome.seeds[-1]), genome.sigmas[-1]
+        if out is parent:
+            return parent.add_(noise * sigma)
+        return torch.mul(noise, sigma, out=out).add_(parent)
 
     def _draw(self, seed: int) -> Tensor:
         """Noise; the last one is kept for its mirrored twin."""

@@ -169,6 +169,7 @@ class Evolution(ABC):
     @final
     def state_dict(self) -> dict[str, Any]:
         return {
+            "kind": type(self).__name__,
             "sizes": self._sizes(),
             "generation": self.generation,
             "elite": self._election.state_dict(),
@@ -178,6 +179,9 @@ class Evolution(ABC):
 
     @final
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        kind = type(self).__name__
+        if state["kind"] != kind:
+            raise Mismatch(f"the checkpoint is of {state['kind']}, not of {kind}")
         for name, number in self._sizes().items():
             if state["sizes"].get(name) != number:
                 raise Mismatch(f"the checkpoint's {name} is {state['sizes'].get(name)}, not {number}")
@@ -192,7 +196,7 @@ def _max(fitness: Tensor) -> Tensor:
     return fitness.max() if len(fitness) else torch.tensor(torch.nan, dtype=torch.float64)
 
 
-def above_zero(**numbers: float) -> None:
+def above_zero(**numbers: int | float) -> None:
     """Raises UsageError where a keyword of the learner is not above 0."""
     for name, number in numbers.items():
         if not number > 0:

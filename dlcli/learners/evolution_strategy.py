@@ -21,10 +21,10 @@ class EvolutionStrategy(Evolution):
 
     Noise comes in mirrored pairs, and the centre is rated beside them: it may be the best individual. With the score
     `Novelty` this is NS-ES, with `Blend` NSR-ES: several centres, one chosen a generation in proportion to its novelty
-    after each had its turn, its behaviour remembered. The optimiser's weight decay is the paper's; since the estimate
-    is divided by sigma here, so is it.
+    after each had its turn, its behaviour remembered. The optimiser's weight decay is the
+    paper's; where an estimate is not divided by sigma, as in the authors' code, it is sigma times as large.
 
-    Paper: Salimans et al. 2017, arXiv:1703.03864, algorithm 1 and section 2.1; Conti et al. 2017, arXiv:1712.06560,
+    Paper: Salimans et al. 2017, arXiv:1703.03864, algorithm 1; Conti et al. 2017, arXiv:1712.06560,
     section 3. Differs: a pair of which one failed is left out; the archive has a centre when it is rated, not as soon
     as it has moved.
 

@@ -14,7 +14,7 @@ _FRESH = 0xF4E5
 class RandomSearch(Evolution):
     """Every individual has new initial parameters.
 
-    Paper: Such et al. 2017, arXiv:1712.06567, section 3.3: the genetic algorithm without selection.
+    Paper: Such et al. 2017, arXiv:1712.06567: the genetic algorithm without selection.
     """
 
     def ask(self) -> Generation:

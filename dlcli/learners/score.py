@@ -143,7 +143,7 @@ class Blend:
 def centred_ranks(values: Tensor) -> Tensor:
     """Ranks spread evenly over [-0.5, 0.5], float64 [n]; equal values share their mean rank, NaN stays NaN.
 
-    Paper: Salimans et al. 2017, arXiv:1703.03864, section 2.1 (fitness shaping). Differs: ties have no order.
+    Paper: Salimans et al. 2017, arXiv:1703.03864, section 2 (fitness shaping). Differs: ties have no order.
     """
     fit = ~values.isnan()
     _, place, count = torch.unique(values[fit].double(), return_inverse=True, return_counts=True)

@@ -18,8 +18,8 @@ _NOISE = 0x54E5
 class SNES(Evolution):
     """Follows the natural gradient of a normal distribution with a deviation of its own for every parameter.
 
-    Paper: Schaul, Glasmachers & Schmidhuber 2011, GECCO, section 3 (algorithm 2), with the rank-based utilities and
-    learning rates given there. Differs: those that failed have the lowest utility.
+    Paper: Schaul, Glasmachers & Schmidhuber 2011, GECCO, with its rank-based utilities and
+    learning rates. Differs: those that failed have the lowest utility.
 
     Args:
         model, task, population, chunk, seed, candidates, elite_batches, output_std: see `Evolution`.

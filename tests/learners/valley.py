@@ -3,9 +3,18 @@
 import torch
 from torch import nn
 
+from dlcli.core.learner import Image
 from dlcli.core.population import Rating
 from dlcli.core.spec import Real, Spec
 from dlcli.core.task import Batch, Goal, Metrics, Score
+from dlcli.learners.cma import CMA
+from dlcli.learners.evolution_strategy import EvolutionStrategy
+from dlcli.learners.genetic import Genetic
+from dlcli.learners.random_search import RandomSearch
+from dlcli.learners.score import Blend, Novelty, Reward
+from dlcli.learners.snes import SNES
+
+FINALS = ["genetic", "novelty", "evolution_strategy", "ns_es", "nsr_es", "random_search", "cma", "snes"]
 
 
 class Vector(nn.Module):
@@ -77,3 +86,38 @@ class Lucky(Valley):
     def fitness(self, x, index):
         luck = (x.sum(1) * 1e4 + index * 7.31).sin() * 5.0
         return -self.function(x) + luck
+
+
+class Pictured(Valley):
+    """Its picture is how many behaviours there are, and the last generation."""
+
+    def picture(self, behaviour, generation):
+        assert len(behaviour) == len(generation)
+        return Image(torch.tensor([[float(len(behaviour)), float(generation.max())]]))
+
+
+def adam(parameters):
+    return torch.optim.Adam(parameters, lr=0.05)
+
+
+def novelty(generation):
+    return Novelty(k=5, archive_probability=0.1 if generation else 1.0, exponent=2.0, generation=generation)
+
+
+def learner(name, task, *, model=None, **changes):
+    """A small one of each kind."""
+    ga = {"parents": 5, "sigma": 0.2}
+    es = {"sigma": 0.2, "optimiser": adam, "meta_population": 1}
+    kinds = {
+        "genetic": (Genetic, lambda: ga | {"score": Reward()}),
+        "novelty": (Genetic, lambda: ga | {"score": novelty(True)}),
+        "evolution_strategy": (EvolutionStrategy, lambda: es | {"score": Reward()}),
+        "ns_es": (EvolutionStrategy, lambda: es | {"score": novelty(False), "meta_population": 3}),
+        "nsr_es": (EvolutionStrategy, lambda: es | {"score": Blend(novelty=novelty(False), weight=0.5)}),
+        "random_search": (RandomSearch, dict),
+        "cma": (CMA, lambda: {"sigma": 0.5}),
+        "snes": (SNES, lambda: {"sigma": 0.5, "learning_rate": 1.0}),
+    }
+    kind, own = kinds[name]
+    common = {"population": 20, "chunk": 7, "seed": 1, "candidates": 3, "elite_batches": 1, "output_std": 1.0}
+    return kind(Vector() if model is None else model, task, **(common | own() | changes))
