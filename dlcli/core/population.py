@@ -129,6 +129,7 @@ class Policies:
     def __init__(self, model: nn.Module, parameters: Stacked | None, rows: int) -> None:
         self._model, self._parameters = model, parameters
         self._carry = self._begin(rows)
+        self._answers = model.answers if isinstance(model, Answers) and self._carry is None else None
         self._batched = vmap(self._one, in_dims=(0, 0, None if self._carry is None else 0), randomness="error")
 
     def _begin(self, rows: int) -> Carry:
@@ -145,8 +146,8 @@ class Policies:
         """[individual, row, *input] to [individual, row, unit]."""
         if self._parameters is None:
             return self._alone(x)
-        if self._carry is None and isinstance(self._model, Answers):
-            return self._model.answers(self._parameters, x)
+        if self._answers is not None:
+            return self._answers(self._parameters, x)
         if self._carry is None:
             return self._batched(self._parameters, x, None)
         output, self._carry = self._batched(self._parameters, x, self._carry)

@@ -49,60 +49,78 @@ def play(simulator: Simulator, policy: Policy, individuals: int, episodes: int) 
     a crowd of them at a time. An individual's rows stay as many as they were, so that its arithmetic does not depend
     on when others end.
     """
-    count = individuals * episodes
-    total = torch.zeros(count, dtype=torch.float64)
-    steps = torch.zeros(count, dtype=torch.int64)
-    ends = _Ends(count)
-    seen = simulator.reset()
+    count, step = individuals * episodes, 0
+    seats, ends = _Seats(policy, individuals, episodes), _Ends(count)
     row = torch.arange(count)  # the episode that each row of the simulator is
-    place = torch.arange(count)  # and where it stands among those that the policies see
-    inside = torch.arange(individuals)
+    total = torch.zeros(count, dtype=torch.float64)
+    seen = simulator.reset()
     while len(row):
-        output = policy(_grid(seen, place, len(inside), episodes)).flatten(0, 1)
-        outcome = simulator.step(output if len(row) == len(output) else output[place])
-        total[row] += outcome.reward
-        steps[row] += 1
-        over = outcome.over | outcome.reward.isnan()
+        outcome = simulator.step(seats(seen))
+        step += 1
+        total.add_(outcome.reward)
         seen = outcome.observation
+        over = outcome.over.logical_or(total.isnan())
         if not over.any():
             continue
-        done, on = over.nonzero()[:, 0], (~over).nonzero()[:, 0]
-        ends.add(row[done], simulator.end(done))
+        done, on = over.nonzero()[:, 0], over.logical_not().nonzero()[:, 0]
+        ends.add(row[done], total[done], step, simulator.end(done))
         simulator.keep(on)
-        seen, row = seen[on], row[on]
-        left = torch.unique(row // episodes)
-        if len(left) <= _CROWD * len(inside):
-            policy.keep(torch.searchsorted(inside, left))
-            inside = left
-        place = torch.searchsorted(inside, row // episodes) * episodes + row % episodes
-    return Played(
-        total.view(individuals, episodes),
-        steps.view(individuals, episodes),
-        ends.behaviour.view(individuals, episodes, -1),
-        {name: value.view(individuals, episodes) for name, value in ends.scores.items()},
-    )
+        seen, row, total = seen[on], row[on], total[on]
+        seats.keep(row)
+    return ends.played(individuals, episodes)
 
 
-def _grid(seen: Tensor, place: Tensor, individuals: int, episodes: int) -> Tensor:
-    """The observations where the policies expect them; zeros stand for what is over."""
-    if len(seen) == individuals * episodes:
-        return seen.unflatten(0, (individuals, episodes))
-    grid = seen.new_zeros(individuals * episodes, *seen.shape[1:])
-    grid[place] = seen
-    return grid.unflatten(0, (individuals, episodes))
+class _Seats:
+    """Which episodes the policies see where: an individual's side by side, with zeros for those that are over."""
+
+    def __init__(self, policy: Policy, individuals: int, episodes: int) -> None:
+        self._policy, self._episodes = policy, episodes
+        self._inside = torch.arange(individuals)  # individuals that the policies still hold
+        self._place: Tensor | None = None  # the seat of every row; None when all seats are taken
+
+    def __call__(self, seen: Tensor) -> Tensor:
+        """What the policies answer to every row, [row, unit]."""
+        shape = (len(self._inside), self._episodes, *seen.shape[1:])
+        if self._place is None:
+            return self._policy(seen.view(shape)).flatten(0, 1)
+        grid = seen.new_zeros(shape)
+        grid.flatten(0, 1)[self._place] = seen
+        return self._policy(grid).flatten(0, 1)[self._place]
+
+    def keep(self, row: Tensor) -> None:
+        """Only these episodes go on."""
+        individual = row // self._episodes if self._episodes > 1 else row
+        left = individual.unique_consecutive() if self._episodes > 1 else individual
+        if len(left) <= _CROWD * len(self._inside):
+            self._policy.keep(torch.searchsorted(self._inside, left))
+            self._inside = left
+        if len(row) == len(self._inside) * self._episodes:
+            self._place = None
+        else:
+            self._place = torch.searchsorted(self._inside, individual) * self._episodes + row % self._episodes
 
 
 class _Ends:
     """Collects what episodes came to."""
 
     def __init__(self, count: int) -> None:
-        self._count = count
-        self.behaviour = torch.zeros(count, 0)
-        self.scores: dict[str, Tensor] = {}
+        self._total = torch.zeros(count, dtype=torch.float64)
+        self._steps = torch.zeros(count, dtype=torch.int64)
+        self._behaviour = torch.zeros(count, 0)
+        self._scores: dict[str, Tensor] = {}
 
-    def add(self, rows: Tensor, end: End) -> None:
-        if not self.behaviour.shape[1]:
-            self.behaviour = torch.zeros(self._count, end.behaviour.shape[1])
-        self.behaviour[rows] = end.behaviour
+    def add(self, rows: Tensor, total: Tensor, steps: int, end: End) -> None:
+        if not self._behaviour.shape[1]:
+            self._behaviour = torch.zeros(len(self._steps), end.behaviour.shape[1])
+        self._total[rows], self._steps[rows], self._behaviour[rows] = total, steps, end.behaviour
         for name, values in end.scores.items():
-            self.scores.setdefault(name, torch.zeros(self._count, dtype=torch.float64))[rows] = values
+            self._scores.setdefault(name, torch.zeros_like(self._total))[rows] = values
+
+    def played(self, individuals: int, episodes: int) -> Played:
+        shape = (individuals, episodes)
+        return Played(
+            self._total.view(shape),
+            self._steps.view(shape),
+            self._behaviour.view(*shape, -1),
+            {name: value.view(shape) for name, value in self._scores.items()},
+        )
