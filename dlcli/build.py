@@ -144,11 +144,12 @@ def _sees_ahead(model: nn.Module, batch: Batch) -> bool:
 
 def core(config: Mapping[str, Any]) -> str:
     """A hash of task, model, learner and precision: of a configuration resolved with seed 0, so that runs that differ
-    in the seed or the number of devices alone share it. Data files count by their content.
+    in the seed or in how the work is divided (devices, chunk) alone share it. Data files count by their content.
     """
     hashed = {name: _by_content(config[name]) for name in ("task", "model", "learner", "precision")}
     if isinstance(hashed["learner"], dict):
-        hashed["learner"].pop("devices", None)
+        for division in ("devices", "chunk"):
+            hashed["learner"].pop(division, None)
     return _hash(hashed)
 
 

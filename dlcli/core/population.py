@@ -120,6 +120,8 @@ class Answers(Protocol):
 class Policies:
     """A population as one function of observations, with what its members remember.
 
+    One that is left alone is computed twice: PyTorch's kernels for a batch of one differ from the others by bits.
+
     Args:
         model: whose forward pass it is; its own parameters are used where none are given.
         parameters: of the individuals; None is the model itself, as a population of one.
@@ -127,7 +129,8 @@ class Policies:
     """
 
     def __init__(self, model: nn.Module, parameters: Stacked | None, rows: int) -> None:
-        self._model, self._parameters = model, parameters
+        self._model = model
+        self._parameters = None if parameters is None else _at_least_two(parameters)
         self._carry = self._begin(rows)
         self._answers = model.answers if isinstance(model, Answers) and self._carry is None else None
         self._batched = vmap(self._one, in_dims=(0, 0, None if self._carry is None else 0), randomness="error")
@@ -146,6 +149,10 @@ class Policies:
         """[individual, row, *input] to [individual, row, unit]."""
         if self._parameters is None:
             return self._alone(x)
+        return self._together(x.expand(2, *x.shape[1:]))[:1] if len(x) == 1 else self._together(x)
+
+    def _together(self, x: Tensor) -> Tensor:
+        assert self._parameters is not None
         if self._answers is not None:
             return self._answers(self._parameters, x)
         if self._carry is None:
@@ -163,8 +170,13 @@ class Policies:
     def keep(self, individuals: Tensor) -> None:
         """Only these go on."""
         if self._parameters is not None:
+            individuals = individuals.expand(2) if len(individuals) == 1 else individuals
             self._parameters = {name: value[individuals] for name, value in self._parameters.items()}
         self._carry = _map(self._carry, lambda part: part[individuals])
+
+
+def _at_least_two(parameters: Stacked) -> Stacked:
+    return {name: v.expand(2, *v.shape[1:]) if len(v) == 1 else v for name, v in parameters.items()}
 
 
 def _map(carry: Carry, change: Any) -> Carry:

@@ -51,13 +51,18 @@ class PixelNetwork(nn.Module):
         at_least(1, hidden=hidden, **{f"channels.{place}": width for place, width in enumerate(channels)})
         if len(channels) != len(_KERNELS):
             raise UsageError(f"model.channels has {len(_KERNELS)} widths, not {len(channels)}")
-        convolutions, self._zeros = [], []
+        convolutions: list[nn.Module] = []
+        self._uneven: list[tuple[int, ...]] = []  # zeros that a convolution does not put there itself
         inputs, *lengths = shape
         for width, kernel, stride in zip(channels, _KERNELS, _STRIDES, strict=True):
-            zeros = [padding(length, kernel, stride) for length in lengths]
-            lengths = [(n + sum(pair) - kernel) // stride + 1 for n, pair in zip(lengths, zeros, strict=True)]
-            convolutions.append(nn.Conv2d(inputs, width, kernel, stride))
-            self._zeros.append((*zeros[1], *zeros[0]))
+            (top, bottom), (left, right) = (padding(length, kernel, stride) for length in lengths)
+            lengths = [
+                (lengths[0] + top + bottom - kernel) // stride + 1,
+                (lengths[1] + left + right - kernel) // stride + 1,
+            ]
+            even = top == bottom and left == right
+            convolutions.append(nn.Conv2d(inputs, width, kernel, stride, padding=(top, left) if even else 0))
+            self._uneven.append(() if even else (left, right, top, bottom))
             inputs = width
         if min(lengths) < 1:
             raise Mismatch(f"{reader} reads larger images than {spec.describe()}")
@@ -66,8 +71,8 @@ class PixelNetwork(nn.Module):
         self.head = nn.Linear(hidden, spec.target.width)
 
     def forward(self, x: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch unit"]:
-        for zeros, convolution in zip(self._zeros, self.convolutions, strict=True):
-            x = torch.relu(convolution(F.pad(x, zeros)))
+        for zeros, convolution in zip(self._uneven, self.convolutions, strict=True):
+            x = torch.relu(convolution(F.pad(x, zeros) if zeros else x))
         return self.head(torch.relu(self.hidden(x.flatten(1))))
 
     def answers(self, parameters: Stacked, x: Tensor) -> Tensor:

@@ -85,7 +85,7 @@ def _rating(report: Report) -> Rating:
         UsageError, MemoryError, RuntimeError: it could not.
     """
     if isinstance(report, Answer) and report.exit_code == 0:
-        return Rating(*(torch.from_numpy(column) for column in report.rating))
+        return Rating(*(torch.tensor(column) for column in report.rating))
     if report.exit_code == 2:
         raise UsageError(report.error)
     if report.exit_code == 4:
@@ -99,7 +99,7 @@ def rate(job: Job, tell: Tell) -> Report:
     """Rate some genomes, in a worker."""
     asked = job.options
     try:
-        centres = {number: torch.from_numpy(vector) for number, vector in asked["centres"].items()}
+        centres = {number: torch.tensor(vector) for number, vector in asked["centres"].items()}
         with computing(int(json.loads(asked["config"])["threads"])):
             rating = _rater(asked["config"]).rate(asked["genomes"], centres, asked["batches"])
     except Exception as error:  # noqa: BLE001 - the coordinator says what it was

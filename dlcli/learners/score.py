@@ -1,0 +1,176 @@
+"""What individuals are selected by: reward, novelty, or both."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from dlcli.core.errors import UsageError
+from dlcli.core.population import Rating
+from dlcli.core.random import generator
+
+_ROWS = 1024  # behaviours compared at a time
+
+
+@runtime_checkable
+class Score(Protocol):
+    """Ranks a generation. `by_reward` says that it does so by reward alone."""
+
+    by_reward: bool
+
+    def rank(self, rating: Rating) -> tuple[Tensor, dict[str, Tensor]]:
+        """Centred ranks, float64 [individual], NaN for those that failed; and what to report."""
+
+    def novelty(self, behaviour: Tensor) -> Tensor:
+        """How new behaviours [n, k] are beside all that is remembered, float64 [n]; zeros without a memory."""
+
+    def remember(self, behaviour: Tensor, *words: int) -> None:
+        """Maybe keep behaviours [n, k]; the words seed the draw."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """The memory."""
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a memory."""
+
+
+class Reward:
+    """Fitness alone."""
+
+    by_reward = True
+
+    def rank(self, rating: Rating) -> tuple[Tensor, dict[str, Tensor]]:
+        return centred_ranks(rating.fitness), {}
+
+    def novelty(self, behaviour: Tensor) -> Tensor:
+        return torch.zeros(len(behaviour), dtype=torch.float64)
+
+    def remember(self, behaviour: Tensor, *words: int) -> None:
+        pass
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        pass
+
+
+class Novelty:
+    """Novelty alone: the mean distance to the k nearest behaviours among the generation and an archive.
+
+    Paper: Lehman & Stanley 2011, Evolutionary Computation 19(2), section 3; Conti et al. 2017, arXiv:1712.06560,
+    section 3.1, which compares with the archive alone.
+
+    Args:
+        k: neighbours.
+        archive_probability: of a behaviour to join the archive.
+        exponent: of the Euclidean distance, before the mean is taken; 2 is the squared distance.
+        generation: whether the generation's own others count beside the archive.
+
+    Raises:
+        UsageError: a number is out of range.
+    """
+
+    by_reward = False
+
+    def __init__(self, *, k: int, archive_probability: float, exponent: float, generation: bool) -> None:
+        if k < 1:
+            raise UsageError(f"learner.score.k is at least 1, not {k}")
+        if not 0 <= archive_probability <= 1:
+            raise UsageError(f"learner.score.archive_probability is in [0, 1], not {archive_probability}")
+        if not exponent > 0:
+            raise UsageError(f"learner.score.exponent is above 0, not {exponent}")
+        self._k, self._probability, self._exponent = k, archive_probability, exponent
+        self._generation = generation
+        self._archive: Tensor | None = None
+
+    def rank(self, rating: Rating) -> tuple[Tensor, dict[str, Tensor]]:
+        fit = ~rating.fitness.isnan()
+        novelty = torch.full_like(rating.fitness, torch.nan)
+        novelty[fit] = self._among(rating.behaviour[fit])
+        size = 0 if self._archive is None else len(self._archive)
+        return centred_ranks(novelty), {"novelty_mean": novelty.nanmean(), "archive": torch.tensor(float(size))}
+
+    def _among(self, behaviour: Tensor) -> Tensor:
+        """Beside the archive, and beside one another where that counts."""
+        if not self._generation:
+            return self.novelty(behaviour)
+        archive = behaviour[:0] if self._archive is None else self._archive
+        return sparseness(behaviour, torch.cat((behaviour, archive)), self._k, self._exponent, own=True)
+
+    def novelty(self, behaviour: Tensor) -> Tensor:
+        archive = behaviour[:0] if self._archive is None else self._archive
+        return sparseness(behaviour, archive, self._k, self._exponent, own=False)
+
+    def remember(self, behaviour: Tensor, *words: int) -> None:
+        keep = torch.rand(len(behaviour), generator=generator(*words)) < self._probability
+        old = behaviour[:0] if self._archive is None else self._archive
+        self._archive = torch.cat((old, behaviour[keep]))
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"archive": self._archive}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._archive = state["archive"]
+
+
+class Blend:
+    """A mean of the centred ranks of novelty and of reward: half and half is NSR-ES (Conti et al. 2017, section 3.2).
+
+    Args:
+        novelty: what measures it.
+        weight: of novelty, in [0, 1]; reward has the rest.
+
+    Raises:
+        UsageError: the weight is out of range.
+    """
+
+    by_reward = False
+
+    def __init__(self, *, novelty: Novelty, weight: float) -> None:
+        if not 0 <= weight <= 1:
+            raise UsageError(f"learner.score.weight is in [0, 1], not {weight}")
+        self._novelty, self._weight = novelty, weight
+        self.novelty, self.remember = novelty.novelty, novelty.remember
+        self.state_dict, self.load_state_dict = novelty.state_dict, novelty.load_state_dict
+
+    def rank(self, rating: Rating) -> tuple[Tensor, dict[str, Tensor]]:
+        ranks, values = self._novelty.rank(rating)
+        return self._weight * ranks + (1 - self._weight) * centred_ranks(rating.fitness), values
+
+
+def centred_ranks(values: Tensor) -> Tensor:
+    """Ranks spread evenly over [-0.5, 0.5], float64 [n]; equal values share their mean rank, NaN stays NaN.
+
+    Paper: Salimans et al. 2017, arXiv:1703.03864, section 2.1 (fitness shaping). Differs: ties have no order.
+    """
+    fit = ~values.isnan()
+    _, place, count = torch.unique(values[fit].double(), return_inverse=True, return_counts=True)
+    rank = count.cumsum(0) - (count + 1) / 2
+    ranks = torch.full_like(values, torch.nan, dtype=torch.float64)
+    ranks[fit] = (rank.double() / max(1, int(fit.sum()) - 1) - (0.5 if len(place) > 1 else 0.0))[place]
+    return ranks
+
+
+def sparseness(behaviour: Tensor, others: Tensor, k: int, exponent: float, *, own: bool) -> Tensor:
+    """The mean distance to the k nearest others, or to all where they are fewer; zeros without any; float64 [n].
+
+    Args:
+        behaviour: [n, width].
+        others: [m, width].
+        exponent: of the Euclidean distance.
+        own: the first n others are the behaviours themselves, and do not count for themselves.
+    """
+    k = min(k, len(others) - own)
+    if k < 1:
+        return torch.zeros(len(behaviour), dtype=torch.float64)
+    means = []
+    for begin in range(0, len(behaviour), _ROWS):
+        part = behaviour[begin : begin + _ROWS].double()
+        distance = torch.cdist(part, others.double(), compute_mode="donot_use_mm_for_euclid_dist")
+        if own:
+            rows = torch.arange(len(part))
+            distance[rows, begin + rows] = torch.inf
+        means.append(distance.topk(k, largest=False).values.pow(exponent).mean(1))
+    return torch.cat(means)

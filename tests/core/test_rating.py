@@ -1,0 +1,153 @@
+"""A supervised task rates a population by its loss."""
+
+import logging
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from dlcli.core.errors import Mismatch
+from dlcli.core.noise import normal
+from dlcli.core.population import Layout, Rated
+from dlcli.core.rating import Graded, rated
+from dlcli.core.spec import Real, Spec
+from dlcli.core.task import Batch, Goal, Loss, Metrics
+
+
+class Sums:
+    """Predict the sum of (channel, time) values; batch `index` has index + 2 rows."""
+
+    spec = Spec((Real((2, 5)),), Real((1,)))
+    main = Goal("mse", "min")
+    fitted = {}  # noqa: RUF012
+
+    def size(self, split):
+        return 3
+
+    def batch(self, split, index):
+        count = 100 if split == "valid" else index + 2
+        x = torch.randn(count, 2, 5, generator=torch.Generator().manual_seed(index))
+        return Batch((x,), x.sum((1, 2))[:, None], torch.ones(count, dtype=torch.bool), index, 0, torch.arange(count))
+
+    def loss(self, model, batch, carry=None):
+        return Loss(F.mse_loss(model(*batch.inputs), batch.target), {}, float(len(batch)))
+
+    def metrics(self, model, batch, carry=None):
+        return Metrics({})
+
+    def summary(self, means):
+        return {}
+
+    def to(self, device):
+        return self
+
+
+class Remembers(nn.Module):
+    """A fused GRU, which vmap does not take."""
+
+    def __init__(self):
+        super().__init__()
+        self.cells, self.head = nn.GRU(2, 4, batch_first=True), nn.Linear(4, 1)
+
+    def forward(self, x):
+        return self.head(self.cells(x.transpose(1, 2))[0][:, -1])
+
+
+class Drops(nn.Module):
+    def __init__(self, wide=1):
+        super().__init__()
+        self.body = nn.Sequential(nn.Flatten(), nn.Linear(10, wide), nn.Dropout(0.5))
+
+    def forward(self, x):
+        return self.body(x)
+
+
+def population(model, count=5):
+    layout = Layout(model)
+    vectors = torch.stack([normal(seed, layout.size) for seed in range(count)])
+    return layout, vectors
+
+
+def by_hand(model, task, batches):
+    """Loss over all rows, in evaluation mode."""
+    model.eval()
+    with torch.no_grad():
+        parts = [task.loss(model, batch) for batch in batches]
+    return sum(float(part.value) * part.weight for part in parts) / sum(part.weight for part in parts)
+
+
+@pytest.mark.parametrize("make", [Drops, Remembers])
+def test_fitness_is_minus_the_mean_loss_by_weight(make):
+    torch.manual_seed(0)
+    task, model = Sums(), make()
+    layout, vectors = population(model)
+    batches = [task.batch("train", index) for index in (0, 2)]
+    found = rated(task).rate(model.train(), layout.stack(vectors), batches)
+    assert model.training
+    assert all(module.training for module in model.modules())
+    assert found.cost.tolist() == [6] * 5
+    for vector, fitness in zip(vectors, found.fitness, strict=True):
+        layout.load(model, vector)
+        assert -float(fitness) == pytest.approx(by_hand(model, task, batches), rel=1e-5)
+
+
+def test_models_that_vmap_refuses_are_rated_one_by_one_and_that_is_said_once(caplog):
+    model, task = Remembers(), rated(Sums())
+    layout, vectors = population(model)
+    with caplog.at_level(logging.INFO, logger="dlcli"):
+        for _ in range(2):
+            task.rate(model, layout.stack(vectors), [Sums().batch("train", 0)])
+    assert len(caplog.records) == 1
+    assert "Remembers is rated one by one" in caplog.text
+
+
+def test_behaviour_is_the_answer_to_the_first_validation_rows():
+    model, task = Drops(), Sums()
+    layout, vectors = population(model)
+    found = rated(task).rate(model, layout.stack(vectors), [task.batch("train", 0)])
+    layout.load(model.eval(), vectors[3])
+    with torch.no_grad():
+        wanted = model(task.batch("valid", 0).inputs[0][:64])[:, 0]
+    torch.testing.assert_close(found.behaviour[3], wanted)
+
+
+def test_wide_outputs_are_projected_to_64_numbers_that_keep_distances():
+    class Any(Sums):
+        def loss(self, model, batch, carry=None):
+            return Loss(model(*batch.inputs).square().mean(), {}, float(len(batch)))
+
+    torch.manual_seed(0)
+    model = Drops(3000)
+    layout, vectors = population(model)
+    found = rated(Any()).rate(model, layout.stack(vectors), [Sums().batch("train", 0)])
+    assert found.behaviour.shape == (5, 64)
+    outputs = []
+    for vector in vectors:
+        layout.load(model.eval(), vector)
+        with torch.no_grad():
+            outputs.append(model(Sums().batch("valid", 0).inputs[0][:1])[0])
+    before, after = torch.pdist(torch.stack(outputs)), torch.pdist(found.behaviour)
+    assert ((after / before - 1).abs() < 0.4).all()
+
+
+def test_a_loss_that_is_no_number_is_a_fitness_that_is_none():
+    model, task = Drops(), Sums()
+    layout, vectors = population(model)
+    vectors[1] = torch.nan
+    fitness = rated(task).rate(model, layout.stack(vectors), [task.batch("train", 0)]).fitness
+    assert fitness.isnan().tolist() == [False, True, False, False, False]
+
+
+def test_a_task_that_rates_is_taken_as_it_is_and_others_are_refused():
+    assert isinstance(Graded(Sums()), Rated)
+    assert rated(Sums()).counter == "samples"
+    with pytest.raises(Mismatch, match="nothing to evolve by"):
+        rated(Nothing())
+
+
+class Nothing:
+    """Neither rates nor has a loss."""
+
+    spec, main, fitted = Sums.spec, Sums.main, Sums.fitted
+    size, batch, metrics, summary, to = Sums.size, Sums.batch, Sums.metrics, Sums.summary, Sums.to
