@@ -32,3 +32,4 @@ bench:
 	$(PYTHON) benchmarks/denormals.py
 	$(PYTHON) benchmarks/compare.py
 	$(PYTHON) benchmarks/sweep.py
+	$(PYTHON) benchmarks/maze.py

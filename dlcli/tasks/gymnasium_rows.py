@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from contextlib import suppress
 from typing import Any
 
 import gymnasium
@@ -83,6 +84,8 @@ class OneByOne(Rows):
             except Exception as error:  # noqa: BLE001
                 self._tell(error)
                 self._environments[row], reward[row] = None, np.nan
+                with suppress(Exception):
+                    environment.close()
         return self._outcome(output, self._sight(self._observations), torch.from_numpy(reward), torch.from_numpy(over))
 
     def keep(self, rows: Tensor) -> None:

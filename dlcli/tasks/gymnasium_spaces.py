@@ -44,15 +44,18 @@ class Values:
         return torch.from_numpy(array).view(len(array), -1) if array.ndim < 2 else torch.from_numpy(array)
 
 
-class Pixels:
-    """A picture of bytes (height, width, channel) as (channel, height, width) in [0, 1]."""
+class Bytes:
+    """Bytes in [0, 1]; a picture (height, width, channel) as (channel, height, width)."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
-        height, width, channel = shape
-        self.part = Real((channel, height, width))
+        self._picture = len(shape) == 3 and shape[2] in (1, 3, 4)
+        self.part = Real((shape[2], *shape[:2]) if self._picture else shape)
 
     def __call__(self, observations: Any) -> Tensor:
-        return torch.from_numpy(np.asarray(observations)).permute(0, 3, 1, 2).float().div_(255).contiguous()
+        values = torch.from_numpy(np.asarray(observations))
+        if self._picture:
+            values = values.permute(0, 3, 1, 2)
+        return values.float().div_(255).contiguous()
 
 
 class OneHot:
@@ -99,18 +102,14 @@ def sight(space: spaces.Space[Any], name: str) -> Sight:
     """
     if isinstance(space, spaces.Discrete):
         return OneHot(int(space.n), int(space.start))
-    if isinstance(space, spaces.Box) and _picture(space):
-        return Pixels(space.shape)
+    if isinstance(space, spaces.Box) and space.dtype == np.uint8 and space.shape:
+        return Bytes(tuple(space.shape))
     if isinstance(space, spaces.Box | spaces.MultiBinary):
         return Values(tuple(space.shape))
     raise UsageError(
         f"{name} observes {_kind(space)}, a policy sees one array of numbers: "
         "register an id of it in gymnasium.wrappers.FlattenObservation"
     )
-
-
-def _picture(space: spaces.Box) -> bool:
-    return space.dtype == np.uint8 and len(space.shape) == 3 and space.shape[2] in (1, 3, 4)
 
 
 def hand(space: spaces.Space[Any], name: str) -> Hand:

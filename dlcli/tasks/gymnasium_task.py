@@ -32,8 +32,8 @@ _RATE = 30.0  # frames a second of environments that do not say it
 class Gymnasium(Environment):
     """An environment by its id, each episode reset with its own seed.
 
-    Observations: an array of numbers as it is, one of several as so many numbers, a picture of bytes as (channel,
-    height, width) in [0, 1]. Actions: the one of several with the highest score, or values clipped to their bounds.
+    Observations: an array of numbers as it is, bytes in [0, 1], pictures of them as (channel, height, width), one of
+    several as so many numbers. Actions: the one of several with the highest score, or values clipped to their bounds.
     The characterisation is the last observation. An episode in which the environment raises, or gives or gets NaN,
     failed: its return is NaN.
 

@@ -83,7 +83,8 @@ class HardMaze(_Maze):
 class EasyMaze(_Maze):
     """The hard maze without the wall that closes the dead end below the goal: who follows the reward arrives.
 
-    Ours, no paper's: what an algorithm that climbs the reward can do, beside the maze in which it cannot.
+    Ours, no paper's: what an algorithm that climbs the reward can do, beside the maze in which it cannot. Random search
+    arrives too, if later, so it tells nothing about which algorithm is better.
 
     Args:
         episodes, valid_episodes, test_episodes, lanes: as of every environment.
