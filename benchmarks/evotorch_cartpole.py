@@ -1,6 +1,6 @@
 """How much faster a population plays CartPole in dlcli than in EvoTorch: environment steps a second, one process.
 
-pip install -e '.[gym,bench]' && python benchmarks/evotorch_cartpole.py [--json] [--repeats N]
+pip install -e '.[gym,bench]' && python benchmarks/evotorch_cartpole.py [--json] [--repeats N] [--only WORD]
 
 Both play the same policies, a 4-16-2 perceptron each, on one thread: GymNE (one policy after another) and VecGymNE
 (gymnasium's vectorised environments) of EvoTorch, and dlcli's task with its own perceptron. Each plays a generation in
@@ -162,10 +162,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--repeats", type=int, default=5, help="timed rounds of each case (5)")
+    parser.add_argument(
+        "--only", default="", metavar="WORD", help="cases whose name has it (all; trained ones take minutes)"
+    )
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     logging.disable(logging.INFO)
-    rows = [measure(case, arguments.repeats) for case in CASES]
+    rows = [measure(case, arguments.repeats) for case in CASES if arguments.only in case.name]
     where = {
         "threads": 1, "cores": os.cpu_count() or 0, "machine": platform.machine(), "torch": torch.__version__,
         "evotorch": evotorch.__version__, "gymnasium": gymnasium.__version__,
