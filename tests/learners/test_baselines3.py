@@ -68,7 +68,7 @@ def test_the_model_itself_learns_what_is_known(make, real):
         for value in model.layers[-1].parameters():
             value.neg_()
     assert evaluate(model, task, "test")["hits"] < 0.6
-    rows(learner, 30)
+    rows(learner, 15)
     assert learner.model is model
     assert evaluate(model, task, "test")["hits"] > 0.85
 

@@ -1,7 +1,6 @@
 """An algorithm of stable-baselines3, one `learn(n)` a step."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,10 +12,10 @@ from torch import nn
 from dlcli.core.episode import Plays
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.learner import Row
-from dlcli.core.random import mix
 from dlcli.core.spec import Real
 from dlcli.core.task import Recurrent, Task
 from dlcli.learners.baselines3.choice import Choice
+from dlcli.learners.baselines3.drawing import drawing
 from dlcli.learners.baselines3.lanes import Lanes
 from dlcli.learners.baselines3.stream import Notes
 
@@ -63,7 +62,7 @@ class Agent:
         self._model, self._seed, self._number, self._size = model, seed, 0, steps_a_learn
         self._lanes = Lanes(*observed(model, task, type(self).__name__), lanes, choice, scale)
         self._begin, self._reports = begin, _Reports()
-        with _drawing(self._lanes, seed, _BUILDING):
+        with drawing(self._lanes.action_space, seed, _BUILDING):
             self._algorithm: Any = make(self._lanes)
         self._algorithm.set_logger(self._reports)
 
@@ -77,7 +76,7 @@ class Agent:
         if not self._number:
             self._begin(agent)
         self._number += 1
-        with _drawing(self._lanes, self._seed, self._number):
+        with drawing(self._lanes.action_space, self._seed, self._number):
             agent.learn(self._size, log_interval=None, reset_num_timesteps=False)
         reports, _ = self._reports.notes.drain()
         ends, episodes = self._lanes.notes.drain()
@@ -136,17 +135,3 @@ class _Reports(Logger):
         place, _, name = key.partition("/")
         if place in ("train", "rollout") and name not in ("n_updates", "learning_rate") and np.isfinite(value):
             self.notes.add({name: torch.as_tensor(float(value))})
-
-
-@contextmanager
-def _drawing(lanes: Lanes, *words: int) -> Iterator[None]:
-    """The global generators that stable-baselines3 draws from, seeded by the words and given back as they were."""
-    kept = np.random.get_state()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(mix(*words))
-        np.random.seed(mix(*words, 1) % (1 << 32))
-        lanes.action_space.seed(mix(*words, 2) % (1 << 31))
-        try:
-            yield
-        finally:
-            np.random.set_state(kept)

@@ -1,11 +1,9 @@
 """Deep Q-learning through stable-baselines3."""
 
-import copy
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from stable_baselines3 import DQN
-from stable_baselines3.dqn.policies import DQNPolicy, QNetwork
-from torch import Tensor, nn
+from torch import nn
 
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.spec import Classes
@@ -14,16 +12,7 @@ from dlcli.learners.baselines3.agent import Agent
 from dlcli.learners.baselines3.choice import Cell, Choice, OneOf
 from dlcli.learners.baselines3.lanes import Lanes
 from dlcli.learners.baselines3.parts import AS_IT_IS
-
-
-@runtime_checkable
-class Gridded(Protocol):
-    """A policy of real values that takes one of some cells: that of the highest q. `cells` is [action, unit]."""
-
-    cells: Tensor
-
-    def q(self, x: Tensor) -> Tensor:
-        """[batch, *input] to [batch, action]."""
+from dlcli.learners.baselines3.values import Gridded, Values, q_network
 
 
 class DQNAgent(Agent):
@@ -89,7 +78,9 @@ class DQNAgent(Agent):
         }  # fmt: skip
 
         def make(lanes: Lanes) -> DQN:
-            made = DQN(_Values, lanes, policy_kwargs={**AS_IT_IS, "values": (_q(model),)}, device="cpu", **settings)
+            made = DQN(
+                Values, lanes, policy_kwargs={**AS_IT_IS, "values": (q_network(model),)}, device="cpu", **settings
+            )
             made.exploration_schedule = lambda _: _between(explore_from, explore_to, made.num_timesteps / explore_steps)
             return made
 
@@ -120,32 +111,3 @@ def _between(begin: float, end: float, part: float) -> float:
 
 def _copied(made: DQN) -> None:
     made.q_net_target.load_state_dict(made.q_net.state_dict())
-
-
-class _Q(nn.Module):
-    """The values that a model of cells chooses by."""
-
-    def __init__(self, model: Gridded) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.model.q(x)
-
-
-def _q(model: nn.Module) -> nn.Module:
-    return _Q(model) if isinstance(model, Gridded) else model
-
-
-class _Values(DQNPolicy):
-    """The library's policy around a model of ours and a copy of it, the target network."""
-
-    def __init__(self, *given: Any, values: tuple[nn.Module], **more: Any) -> None:
-        self._values = list(values)  # no module yet: those may not be set before Module's constructor
-        super().__init__(*given, **more)
-
-    def make_q_net(self) -> QNetwork:
-        net = super().make_q_net()
-        own = self._values[0]
-        net.register_module("q_net", copy.deepcopy(own) if hasattr(self, "q_net") else own)
-        return net
