@@ -152,6 +152,7 @@ class _Fit:
                 self._save()
             if now >= next_tick:
                 next_tick = now + _TICK
+                state.seconds = self.before + time.perf_counter() - self.begun
                 self.watcher.tick(state.step, self._done(), state.latest)
 
     def _ending(self, now: float) -> Ending | None:

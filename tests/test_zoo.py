@@ -231,14 +231,6 @@ def test_the_yaml_lists_exactly_the_constructors_keywords(group, name):
         assert {*([node.scales] if isinstance(node.scales, str) else node.scales)} <= {*node}
 
 
-@pytest.mark.parametrize("name", catalogue.members("learner"))
-def test_the_learners_yaml_lists_exactly_the_constructors_keywords(name):
-    learner = compose.expand("train", ["tcn", f"learner={name}"])[0].resolved()["learner"]
-    assert listed(learner) == keywords(get_class(learner["_target_"]))
-    for player in learner["players"].values():
-        assert listed(player) == keywords(get_class(player["_target_"]))
-
-
 BUDGETS = [(model, budget) for model in trained() for budget in (20_000, 70_000, 300_000)]
 
 
