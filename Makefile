@@ -33,3 +33,5 @@ bench:
 	$(PYTHON) benchmarks/compare.py
 	$(PYTHON) benchmarks/sweep.py
 	$(PYTHON) benchmarks/maze.py
+	$(PYTHON) benchmarks/decode.py
+	$(PYTHON) benchmarks/atari_workers.py
