@@ -19,6 +19,7 @@ from rich.progress import (
 from dlcli.report.words import duration, number
 
 MODES = ("auto", "bar", "plain", "none")
+_TELLING = ("loss", "fitness_best", "best", "return")  # the first that a learner reports
 _PLAIN_EVERY = 5.0  # seconds between two plain lines
 
 
@@ -55,6 +56,12 @@ def choose(mode: str, title: str, metric: str, note: Callable[[str], None], *, q
     if mode == "bar" or (mode == "auto" and sys.stderr.isatty()):
         return Bar(title, metric, note)
     return Plain(title, metric, note, sys.stderr)
+
+
+def telling(latest: Mapping[str, float]) -> str:
+    """Of the latest values the one that says how training goes; nothing while there is none."""
+    names = [name for name in _TELLING if name in latest]
+    return f"{names[0].replace('_', ' ')} {number(latest[names[0]])}" if names else ""
 
 
 class Plain:
@@ -95,8 +102,8 @@ class Plain:
             return
         self.shown = now
         left = (now - self.begun) * (1 - done) / done if done > 0 else float("nan")
-        loss = f"  loss {number(latest['loss'])}" if "loss" in latest else ""
-        self._print(f"{self.title}  step {step:,}  {done:4.0%}{loss}  {duration(left)} left")
+        told = f"  {words}" if (words := telling(latest)) else ""
+        self._print(f"{self.title}  step {step:,}  {done:4.0%}{told}  {duration(left)} left")
 
     def scored(self, step: int, split: str, means: Mapping[str, float], best: bool) -> None:
         values = "  ".join(f"{name} {number(value)}" for name, value in means.items())
@@ -139,8 +146,7 @@ class Bar:
         self.bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def tick(self, step: int, done: float, latest: Mapping[str, float]) -> None:
-        if "loss" in latest:
-            self.loss = f"loss {number(latest['loss'])}"
+        self.loss = telling(latest) or self.loss
         self.bar.update(self.task, completed=done, words=f"step {step:,}  {self.loss}  {self.best}")
 
     def scored(self, step: int, split: str, means: Mapping[str, float], best: bool) -> None:
