@@ -148,10 +148,11 @@ def _welch(x: Sequence[float], y: Sequence[float], level: float) -> tuple[float 
 
 def _hedges(difference: float, x: Sequence[float], y: Sequence[float], still: bool) -> float | None:
     """Standardised difference, unbiased: Hedges 1981, Journal of Educational Statistics 6, equation 6e."""
-    freedom = len(x) + len(y) - 2
+    freedom, unit = len(x) + len(y) - 2, max(map(abs, (*x, *y))) or 1.0
+    x, y = ([value / unit for value in arm] for arm in (x, y))
     spread = math.hypot(*((len(arm) - 1) ** 0.5 * statistics.stdev(arm) for arm in (x, y))) / freedom**0.5
     log_j = math.lgamma(freedom / 2) - math.lgamma((freedom - 1) / 2) - math.log(freedom / 2) / 2
-    return _ratio(math.exp(log_j) * difference, 0.0 if still else spread)
+    return _ratio(math.exp(log_j) * (difference / unit), 0.0 if still else spread)
 
 
 def compare_pair(a: Arm, b: Arm, *, level: float = 0.95) -> Pair:

@@ -37,9 +37,9 @@ def print_table(
     rows: Sequence[Sequence[str | Text]],
     numeric: Sequence[str] = (),
     whole: Sequence[str] = (),
-    width: int | None = None,
+    least: int = 0,
 ) -> None:
-    """A plain table; `numeric` columns are set to the right, `whole` ones are never broken."""
+    """A plain table; `numeric` columns are set to the right, `whole` ones not broken, down to a width of `least`."""
     if len(rows) > _MANY:
         _print_long(columns, rows, numeric)
         return
@@ -51,7 +51,8 @@ def print_table(
     for row in rows:
         table.add_row(*(cell if isinstance(cell, Text) else escape(one_line(cell)) for cell in row))
     console = _console()
-    console.print(table, width=width, crop=width is None)
+    console.width = max(console.width, least)
+    console.print(table)
 
 
 def _print_long(columns: Sequence[str], rows: Sequence[Sequence[str | Text]], numeric: Sequence[str]) -> None:
@@ -119,9 +120,8 @@ def print_written(table: Any, digits: int) -> None:
     """A table of the common model; columns that can be spared are left out where the terminal is too narrow."""
     titles, cells = [column.title for column in table.columns], table.cells(digits)
     whole = [column.title for column in table.columns if not column.wordy or column.title in _WHOLE]
-    least, room = _least(titles, cells, whole), _console().width
-    spared = _spared(least, _SPARE.get(table.name, ()), room)
-    needed = sum(least.values()) + 2 * len(least) - 2
+    least = _least(titles, cells, whole)
+    spared = _spared(least, _SPARE.get(table.name, ()), _console().width)
     kept = [place for place, title in enumerate(titles) if title not in spared]
     numeric = [column.title for column in table.columns if not column.wordy]
     print_table(
@@ -129,7 +129,7 @@ def print_written(table: Any, digits: int) -> None:
         [[row[place] for place in kept] for row in cells],
         numeric,
         whole,
-        max(room, needed),
+        _across(least),
     )
     if spared:
         _console().print(
@@ -143,11 +143,16 @@ def _least(titles: Sequence[str], cells: Sequence[Sequence[str]], whole: Sequenc
     return {title: size if title in whole else min(size, _FOLDED) for title, size in wide.items()}
 
 
+def _across(wide: Mapping[str, int]) -> int:
+    """The width of a row."""
+    return sum(wide.values()) + 2 * len(wide) - 2
+
+
 def _spared(wide: dict[str, int], order: Sequence[str], width: int) -> list[str]:
-    """The fewest titles, the least needed first, without which a row fits the width."""
+    """The fewest titles, the least needed first, without which a row fits the width; they are taken out of `wide`."""
     spared: list[str] = []
     for begun in order:
-        if sum(wide.values()) + 2 * len(wide) - 2 <= width:
+        if _across(wide) <= width:
             return spared
         for title in [title for title in wide if title == begun or (len(begun) > 1 and title.startswith(begun))]:
             del wide[title]
