@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from dlcli.core.errors import UsageError, nearest
-from dlcli.report.experiment import experiment, origin
+from dlcli.report.experiment import Settings, experiment, origin, settings
 from dlcli.report.facts import compared, read_config
 from dlcli.report.intervals import finite, is_number
 from dlcli.report.left import Left
@@ -20,6 +20,7 @@ class Bunch:
     experiment: str
     counted: list[Run] = field(default_factory=list)
     others: list[tuple[Run, str]] = field(default_factory=list)
+    settings: dict[str, Settings] = field(default_factory=dict)
 
     @property
     def first(self) -> Run:
@@ -47,7 +48,8 @@ def bunch(found: Sequence[Run], metric: str | None, split: str) -> tuple[list[Bu
         if reason:
             left.append(Left.of(run, reason))
             continue
-        same = experiment(run)
+        known = settings(run)
+        same = experiment(run, known)
         own = bunches.setdefault(same, Bunch(same))
         reason = _reason(run, metric, split) or _again(run, own)
         if reason:
@@ -55,6 +57,7 @@ def bunch(found: Sequence[Run], metric: str | None, split: str) -> tuple[list[Bu
             left.append(Left.of(run, reason))
             continue
         own.counted.append(run)
+        own.settings[run.id] = known
         if not finite([value_of(run, metric, split)]):
             left.append(Left.of(run, f"{split} {metric_of(run, metric)} is {value_of(run, metric, split)}"))
     return list(bunches.values()), left

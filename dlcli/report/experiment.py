@@ -12,6 +12,7 @@ from dlcli.run import Run
 
 _TOP = re.compile(r"^(patience|eval_every): (null|\d+)$", re.MULTILINE)
 """As our own config.yaml has them: several times as fast as all of it."""
+_BLOCK = re.compile(r"[A-Za-z_]\w*:(?: |\n)")
 
 
 @dataclass(frozen=True)
@@ -32,10 +33,12 @@ class Settings:
 def settings(run: Run) -> Settings:
     """From config.yaml, read no further than needed."""
     try:
-        found = dict(_TOP.findall((run.path / "config.yaml").read_text(encoding="utf-8")))
+        with open(f"{run.path}/config.yaml", encoding="utf-8") as file:
+            text = file.read()
     except (OSError, ValueError):
         return Settings(False)
-    if len(found) == 2:
+    found = dict(_TOP.findall(text))
+    if _BLOCK.match(text) and all(name in found or name not in text for name in ("patience", "eval_every")):
         return Settings(True, **{key: None if value == "null" else int(value) for key, value in found.items()})
     config = read_config(run)
     return Settings(bool(config), config.get("patience"), config.get("eval_every"))
@@ -54,6 +57,7 @@ def identity(signature: str, began: str | None = None, patience: Any = None) -> 
     return hashlib.sha256(json.dumps([signature, began, patience], default=str).encode()).hexdigest()
 
 
-def experiment(run: Run) -> str:
-    """Runs of one experiment differ in nothing but the seed."""
-    return identity(str(run.info.get("signature")), origin(run), settings(run).patience)
+def experiment(run: Run, known: Settings | None = None) -> str:
+    """Runs of one experiment differ in nothing but the seed; `known` are its settings where they were read."""
+    patience = (known or settings(run)).patience
+    return identity(str(run.info.get("signature")), origin(run), patience)

@@ -7,7 +7,7 @@ from typing import Any
 
 from dlcli.report import history
 from dlcli.report.bunches import Bunch, bunch, goal_of, metric_of, value_of
-from dlcli.report.experiment import settings
+from dlcli.report.experiment import Settings
 from dlcli.report.facts import setting_apart, short_names
 from dlcli.report.intervals import Kind, finite, interval, is_number, mean_of, spread_of
 from dlcli.report.left import Left
@@ -180,7 +180,9 @@ def _row(own: Bunch, metric: str | None, split: str, kind: Kind) -> Group:
         seeds=[run.info["seed"] for run in (*counted, *_once(without))],
         values=[*(value if finite([value]) else None for value in values), *(None for _ in _once(without))],
         runs=[run.id for run in counted],
-        note=_note(around.degenerate, around.excluded, [run.status for run in without], _remarks(counted)),
+        note=_note(
+            around.degenerate, around.excluded, [run.status for run in without], _remarks(counted, own.settings)
+        ),
     )
 
 
@@ -207,9 +209,9 @@ def _note(degenerate: bool, excluded: int, missing: Sequence[str], remarks: Sequ
     return ", ".join(words)
 
 
-def _remarks(counted: Sequence[Run]) -> list[str]:
+def _remarks(counted: Sequence[Run], read: Mapping[str, Settings]) -> list[str]:
     """Where the runs of one experiment differ all the same, and what cannot be read of them."""
-    known = [settings(run) for run in counted]
+    known = [read[run.id] for run in counted]
     every = list(dict.fromkeys("null" if one.eval_every is None else str(one.eval_every) for one in known))
     said = [f"eval_every differs: {', '.join(every)}"] if len(every) > 1 else []
     blind = sum(not one.readable for one in known)
