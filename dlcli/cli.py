@@ -372,7 +372,7 @@ def runs_rm(
 @runs_app.command("prune")
 def runs_prune(
     selectors: Selectors = None,
-    status: Annotated[str | None, typer.Option(help="Which runs; failed,lost by default.")] = None,
+    status: Annotated[str | None, typer.Option(help="Which runs; failed,diverged,lost by default.")] = None,
     older_than: Annotated[
         str | None, typer.Option(help="Without a sign of life for 12h, 30d, or since a date.")
     ] = None,
@@ -384,7 +384,7 @@ def runs_prune(
     out: Out = _OUT,
     as_json: Json = False,
 ) -> int:
-    """Delete dead and failed runs, or stale checkpoints."""
+    """Delete failed, diverged and dead runs, or stale checkpoints."""
     from dlcli.verbs import house as verb
 
     consent = verb.Consent(dry_run, yes, as_json)

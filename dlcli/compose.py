@@ -107,6 +107,7 @@ def expand(
     recipe, rest = _sort(verb, words, tuple(extra))
     pairs = [_zipped(text) for text in zips]
     _check_once([rest, *pairs])
+    _check_end([*rest, *(word for pair in pairs for word in pair)])
     with _hydra(extra):
         choices: list[list[tuple[str, ...]]] = [[(value,) for value in _values(word, tuple(extra))] for word in rest]
         choices += [_in_pairs(pair, tuple(extra)) for pair in pairs]
@@ -273,6 +274,17 @@ def _check_once(places: Sequence[Sequence[str]]) -> None:
             seen.add(key)
 
 
+def _check_end(words: Sequence[str]) -> None:
+    """`steps` and `epochs` take the place of both in `until`, so one command gives one of the two."""
+    given = {_key(word): word for word in words if word.partition("=")[2] != "null"}
+    short = [name for name in ("steps", "epochs") if name in given]
+    long: list[str] = [name for name in ("until.steps", "until.epochs") if name in given]
+    if not long and re.search(r"[{,]\s*(steps|epochs)\s*:", given.get("until", "")):
+        long = ["until"]
+    if short and long:
+        raise UsageError(f"{short[0]}= and {long[0]}= both say when to stop: give one of them")
+
+
 def _in_pairs(words: Sequence[str], extra: tuple[Path, ...]) -> list[tuple[str, ...]]:
     """First values together, second values together, and so on."""
     columns = [_values(word, extra) for word in words]
@@ -333,7 +345,7 @@ def _point(request: _Request, smoke: tuple[str, ...]) -> Point:
     plain = [word for word in words if word.partition("=")[0] not in (*_SHORT, *_SHORT_GROUPS, "batch")]
     first = _group_words(plain, request)
     base, _ = _compose(request.verb, request.recipe, first)
-    written = [_write_out(word, base) for word in words]
+    written = [_write_out(_whole(word), base) for word in words]
     groups = _group_words(written, request)
     if groups != first:
         base, _ = _compose(request.verb, request.recipe, groups)
@@ -343,6 +355,15 @@ def _point(request: _Request, smoke: tuple[str, ...]) -> Point:
     ordered = [*groups, *(opened for word in values for opened in _open(word))]
     config, choices = _compose(request.verb, request.recipe, ordered)
     return Point(request.verb, _fold_until(config), request.recipe, choices, words)
+
+
+def _whole(word: str) -> str:
+    """`budget=1e4` as 10000, where a whole number is wanted."""
+    key, _, value = word.partition("=")
+    power = re.fullmatch(r"\d{1,3}(\.\d{1,9})?[eE]\+?\d", value, re.ASCII)
+    if key not in (*_FROM_ONE, "steps") or power is None or not float(value).is_integer():
+        return word
+    return f"{key}={float(value):.0f}"
 
 
 def _write_out(word: str, base: DictConfig) -> str:

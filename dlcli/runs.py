@@ -123,11 +123,16 @@ def _placed(selector: str, listed: Sequence[Run], out: Path) -> list[Run]:
 
 
 def _tagged(tag: str, listed: Sequence[Run], out: Path) -> list[Run]:
-    chosen = [run for run in listed if tag in run.info.get("tags", ())]
+    chosen = [run for run in listed if tag in _tags(run)]
     if not chosen:
-        tags = {known for run in listed for known in run.info.get("tags", ())}
+        tags = {known for run in listed for known in _tags(run)}
         raise Missing(f"no run in {out} has the tag {tag!r}{nearest(tag, tags)}")
     return chosen
+
+
+def _tags(run: Run) -> list[str]:
+    tags = run.info.get("tags")
+    return [str(tag) for tag in tags] if isinstance(tags, list) else []
 
 
 def _at(path: Path, trouble: Trouble) -> list[Run]:

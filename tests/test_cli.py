@@ -121,6 +121,10 @@ def test_weights_of_another_run_are_where_a_run_begins(tmp_path):
         for run in sorted(runs(tmp_path), key=lambda run: json.loads((run / "run.json").read_text())["started"])
     )
     assert all(torch.allclose(first[name], second[name], atol=1e-6) for name in first)
+    infos = {info["id"]: info for info in (json.loads((run / "run.json").read_text()) for run in runs(tmp_path))}
+    (source,) = (info["id"] for info in infos.values() if info["init_from"] is None)
+    (told,) = (info["init_from"] for info in infos.values() if info["init_from"])
+    assert (told["run"], len(told["sha256"])) == (source, 64)
 
 
 def test_a_user_s_own_model_trains_from_three_small_files(tmp_path):

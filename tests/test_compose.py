@@ -237,3 +237,36 @@ def test_whatever_is_typed_is_a_configuration_or_a_usage_error(words):
 def check_short(text):
     assert 1 <= len([line for line in text.splitlines() if line.strip()]) <= 5
     assert "Traceback" not in text
+
+
+@pytest.mark.parametrize(
+    ("words", "zips"),
+    [
+        (["until.steps=5,6", "steps=20"], []),
+        (["steps=20"], ["lr=0.1,0.2 until.steps=5,6"]),
+        (["until.epochs=5"], ["lr=0.1,0.2 steps=5,6"]),
+        (["epochs=2", "until.epochs=3"], []),
+        (["until={samples: 9, steps: 5}", "epochs=2"], []),
+    ],
+)
+def test_two_words_for_when_to_stop_are_refused(words, zips):
+    with pytest.raises(UsageError, match=r"(steps|epochs)= and until\S*= both say when to stop"):
+        compose.expand("train", ["gru", *words], zips=zips)
+
+
+@pytest.mark.parametrize("words", [["steps=5", "until.samples=9"], ["steps=null", "until.steps=5"]])
+def test_other_limits_go_together(words):
+    assert len(compose.expand("train", ["gru", *words])) == 1
+
+
+@pytest.mark.parametrize(
+    ("word", "value"), [("budget=1e4", 10_000), ("budget=1.5e4", 15_000), ("steps=2E3", None), ("eval_every=1e1", 10)]
+)
+def test_a_power_of_ten_is_a_whole_number(word, value):
+    found = one("gru", word).resolved()
+    assert found["until"] == {"steps": 2000} if value is None else found[word.partition("=")[0]] == value
+
+
+def test_a_power_of_ten_that_is_no_whole_number_is_refused():
+    with pytest.raises(UsageError, match="whole number"):
+        one("gru", "budget=1e-4").resolved()

@@ -135,13 +135,16 @@ def test_devices_are_those_that_are_visible(monkeypatch):
 
 
 def test_a_job_whose_process_was_killed_goes_on_with_its_run(job, local, tmp_path):
-    executor = local(1)
+    heard = []
+    executor = local(1, lambda number, what: heard.append(what))
     executor.submit(job("die once", "a"))
     executor.submit(job("quick", "b"))
     assert [executor.wait()[1].exit_code for _ in range(2)] == [0, 0]
     (first, _, fresh), (second, _, resumed) = marks(tmp_path / "a")
     assert first != second
     assert (fresh, resumed) == ("None", str(tmp_path / "a"))
+    notes = [what.note for what in heard if isinstance(what, News) and what.note]
+    assert notes == ["its worker was killed (SIGKILL, out of memory?); it goes on from its checkpoint"]
 
 
 def test_a_job_that_always_kills_its_process_is_given_up(job, local, tmp_path):

@@ -32,6 +32,7 @@ class News:
         done: the part of the way, in [0, 1].
         metric: name of the latest value.
         value: the latest value; None before there is one.
+        note: what a reader should know of a job that begins once more.
     """
 
     run: str = ""
@@ -39,6 +40,7 @@ class News:
     done: float = 0.0
     metric: str = ""
     value: float | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True)

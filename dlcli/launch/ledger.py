@@ -15,6 +15,7 @@ _CONTINUATIONS = 1000
 class _Entry:
     job: Job
     deaths: int = 0
+    died_of: str = ""
     continued: int = 0
 
 
@@ -46,8 +47,11 @@ class Ledger:
     def begin(self) -> tuple[int, Job]:
         """The next job that waits, as begun."""
         number = self._waiting.popleft()
-        job = self._entries[number].job
-        self._listen(number, News(job.run or ""))
+        entry = self._entries[number]
+        job, why = entry.job, entry.died_of
+        entry.died_of = ""
+        goes_on = "it goes on from its checkpoint" if job.run else "it begins anew"
+        self._listen(number, News(job.run or "", note=f"{why}; {goes_on}" if why else ""))
         return number, job
 
     def heard(self, number: int, news: News) -> None:
@@ -67,6 +71,7 @@ class Ledger:
         if entry.deaths > TRIES:
             self.ended(number, Report(1, entry.job.run, error=f"{why}, {entry.deaths} times"))
         else:
+            entry.died_of = why
             self._waiting.appendleft(number)
 
     def preempted(self, number: int, report: Report) -> None:

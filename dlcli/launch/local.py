@@ -159,5 +159,5 @@ def prepare(module: str) -> ForkServerContext:
 def _cause(exit_code: int | None) -> str:
     if exit_code is not None and exit_code < 0:
         name = signal.Signals(-exit_code).name
-        return f"its process was killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
-    return f"its process ended by itself with exit code {exit_code}"
+        return f"its worker was killed ({name}{', out of memory?' if name == 'SIGKILL' else ''})"
+    return f"its worker ended by itself with exit code {exit_code}"

@@ -1,4 +1,4 @@
-"""Runs by signature: which of them count, and why others do not."""
+"""Runs by experiment: which of them count, and why others do not."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,19 +6,21 @@ from functools import cached_property
 from typing import Any
 
 from dlcli.core.errors import UsageError, nearest
+from dlcli.report.experiment import Settings, experiment, origin, settings
 from dlcli.report.facts import compared, read_config
-from dlcli.report.intervals import finite
+from dlcli.report.intervals import finite, is_number
 from dlcli.report.left import Left
 from dlcli.run import Run
 
 
 @dataclass
 class Bunch:
-    """The runs of one signature: those that count, a seed each, and why others do not."""
+    """The runs of one experiment: those that count, a seed each, and why others do not."""
 
-    signature: str
+    experiment: str
     counted: list[Run] = field(default_factory=list)
     others: list[tuple[Run, str]] = field(default_factory=list)
+    settings: dict[str, Settings] = field(default_factory=dict)
 
     @property
     def first(self) -> Run:
@@ -26,8 +28,10 @@ class Bunch:
 
     @cached_property
     def keys(self) -> dict[str, Any]:
-        """What its configuration may set it apart by."""
-        return compared(read_config(self.first))
+        """What its configuration may set it apart by; nothing where it is unreadable."""
+        config = read_config(self.first)
+        own = {"patience": config.get("patience"), "init_from": origin(self.first)}
+        return compared(config) | own if config else {}
 
     @property
     def all(self) -> list[Run]:
@@ -35,7 +39,7 @@ class Bunch:
 
 
 def bunch(found: Sequence[Run], metric: str | None, split: str) -> tuple[list[Bunch], list[Left]]:
-    """Runs by signature, and those that do not count."""
+    """Runs by experiment, and those that do not count."""
     _check_known(found, metric, split)
     bunches: dict[str, Bunch] = {}
     left = []
@@ -44,13 +48,16 @@ def bunch(found: Sequence[Run], metric: str | None, split: str) -> tuple[list[Bu
         if reason:
             left.append(Left.of(run, reason))
             continue
-        own = bunches.setdefault(run.info["signature"], Bunch(run.info["signature"]))
+        known = settings(run)
+        same = experiment(run, known)
+        own = bunches.setdefault(same, Bunch(same))
         reason = _reason(run, metric, split) or _again(run, own)
         if reason:
             own.others.append((run, reason))
             left.append(Left.of(run, reason))
             continue
         own.counted.append(run)
+        own.settings[run.id] = known
         if not finite([value_of(run, metric, split)]):
             left.append(Left.of(run, f"{split} {metric_of(run, metric)} is {value_of(run, metric, split)}"))
     return list(bunches.values()), left
@@ -61,9 +68,10 @@ def _unsigned(run: Run) -> str:
         return "a scoring by dlcli eval, no training"
     if not isinstance(run.info.get("signature"), str):
         return "run.json has no signature"
-    if not isinstance(run.info.get("seed"), int):
+    seed = run.info.get("seed")
+    if seed is None:
         return "run.json has no seed"
-    return ""
+    return "" if isinstance(seed, int) and not isinstance(seed, bool) else f"its seed is {seed!r}, no whole number"
 
 
 def _reason(run: Run, metric: str | None, split: str) -> str:
@@ -77,9 +85,10 @@ def _reason(run: Run, metric: str | None, split: str) -> str:
     name = metric_of(run, metric)
     if name is None:
         return "run.json names no main metric"
-    if not isinstance(scores.get(name), int | float):
+    value = scores.get(name)
+    if value is None:
         return f"logged no {split} {name}"
-    return ""
+    return "" if is_number(value) else f"its {split} {name} is {value!r}, no number"
 
 
 def _again(run: Run, own: Bunch) -> str:

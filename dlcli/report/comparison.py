@@ -6,7 +6,7 @@ from typing import Any
 
 from dlcli.core.errors import UsageError, nearest
 from dlcli.report.bunches import Bunch, bunch
-from dlcli.report.cost import at_equal_cost
+from dlcli.report.cost import at_equal_cost, uncounted
 from dlcli.report.facts import differing
 from dlcli.report.groups import Group, rows
 from dlcli.report.intervals import Kind
@@ -42,7 +42,11 @@ class Question:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The answer: rows, pairs by task, a plain sentence, runs that do not count, and remarks for standard error."""
+    """The answer: rows, pairs by task, a plain sentence, runs that do not count, and remarks for standard error.
+
+    Args:
+        all_pairs: the pairs are all of them, not those with the baseline.
+    """
 
     groups: list[Group]
     pairs: list[tuple[str, Pair]]
@@ -50,6 +54,7 @@ class Comparison:
     left_out: list[Left]
     notes: list[str] = field(default_factory=list)
     bunches: Mapping[str, Bunch] = field(default_factory=dict)
+    all_pairs: bool = False
 
     def plain(self) -> dict[str, Any]:
         """As `--json` has it."""
@@ -77,11 +82,13 @@ def compare(found: Sequence[Run], question: Question, damaged: Sequence[Left] = 
     """Group, compare within each task, and say what the seeds can show.
 
     Raises:
-        UsageError: the metric, split, counter or baseline is not there.
+        UsageError: the metric, split, counter or baseline is not there, or no run counts.
     """
     bunches, left = bunch(found, question.metric, question.split)
+    if found and not bunches:
+        raise UsageError("\n".join([f"none of {len(found)} runs can be compared", *_reasons(left)]))
     groups = rows(bunches, question.metric, question.split, question.interval)
-    own = {one.signature: one for one in bunches}
+    own = {one.experiment: one for one in bunches}
     groups = at_equal_cost(groups, own, question.x)
     arms: dict[str, list[Group]] = {}
     for row in groups:
@@ -90,8 +97,15 @@ def compare(found: Sequence[Run], question: Question, damaged: Sequence[Left] = 
     chosen = _baselines(arms, question.baseline)
     pairs = [(task, pair) for task, some in arms.items() for pair in _pairs(some, chosen[task], question)]
     said = _sentences(arms, pairs, chosen, question)
-    notes = [*_mixed(bunches), *_substituted(arms, chosen, question.baseline)]
-    return Comparison(groups, pairs, said, [*left, *damaged], notes, own)
+    notes = [*_mixed(bunches), *_substituted(arms, chosen, question.baseline), *_unmatched(pairs)]
+    notes += uncounted(groups, question.x)
+    return Comparison(groups, pairs, said, [*left, *damaged], notes, own, question.all_pairs)
+
+
+def _reasons(left: Sequence[Left]) -> list[str]:
+    """The first runs that do not count, and why."""
+    more = [f"and {len(left) - 3} more"] if len(left) > 3 else []
+    return [*(f"{one.id}: {one.reason}" for one in left[:3]), *more]
 
 
 def _baselines(arms: Mapping[str, Sequence[Group]], wanted: str | None) -> dict[str, Group]:
@@ -104,7 +118,14 @@ def _baselines(arms: Mapping[str, Sequence[Group]], wanted: str | None) -> dict[
     if wanted is not None and arms and not any(found.values()):
         known = {name for some in arms.values() for row in some for name in (row.name, row.model)}
         raise UsageError(f"--baseline: no group with a value is called {wanted!r}{nearest(wanted, known)}")
-    return {task: found[task] or some[0] for task, some in arms.items()}
+    return {task: found[task] or _best(some) for task, some in arms.items()}
+
+
+def _best(some: Sequence[Group]) -> Group:
+    """The best mean of the groups that have most of their seeds, else of those that can be tested, else of all."""
+    tested = [row for row in some if row.n > 1]
+    kept = [row for row in tested if 2 * row.n >= len(row.seeds)]
+    return (kept or tested or some)[0]
 
 
 def _called(wanted: str, some: Sequence[Group]) -> Group | None:
@@ -140,17 +161,34 @@ def _sentences(
         if not own:
             continue
         wide = question.all_pairs or question.baseline is None
-        limits = sentence(min(pair.n for pair in own), len(some), wide, all(pair.paired for pair in own))
         lead = f"{task}: " if len(arms) > 1 else ""
-        said.append(f"{lead}{_result(own, chosen[task], some[0].direction, question)}; {limits}")
+        head = _head(chosen[task], some, question.baseline)
+        said.append(f"{lead}{_result(own, chosen[task], some[0].direction, head)}; {_limits(own, len(some), wide)}")
     return "\n".join(f"{one}." for one in said)
 
 
-def _result(own: Sequence[Pair], baseline: Group, direction: str, question: Question) -> str:
+def _limits(own: Sequence[Pair], arms: int, wide: bool) -> str:
+    """What the seeds of the pairs can show: those that were tested, where any were."""
+    sorts = sorted({(pair.n, pair.paired) for pair in own if pair.p is not None})
+    if not sorts:
+        return sentence(max(pair.n for pair in own), arms, wide, all(pair.paired for pair in own))
+    (n, paired), *others = sorts
+    return sentence(n, arms, wide, paired, others)
+
+
+def _head(baseline: Group, some: Sequence[Group], wanted: str | None) -> str:
+    """The baseline, why it is it, and which groups with a better mean it is not."""
+    if wanted is not None:
+        return f"{baseline.name} (the baseline)"
+    passed = some[: some.index(baseline)]
+    few = ", ".join(f"{row.name} with {row.n} of {len(row.seeds)} seeds" for row in passed[:3])
+    more = f" and {len(passed) - 3} more" if len(passed) > 3 else ""
+    return f"{baseline.name} (the best mean{f'; passed over: {few}{more}' if passed else ''})"
+
+
+def _result(own: Sequence[Pair], baseline: Group, direction: str, head: str) -> str:
     against = [pair for pair in own if pair.b == baseline.name]
     shown = [pair for pair in against if pair.p_holm is not None and pair.p_holm <= ALPHA and pair.difference]
-    role = "the best mean" if question.baseline is None else "the baseline"
-    head = f"{baseline.name} ({role})"
     if not shown:
         return f"no difference from {head} is shown at {ALPHA} after the correction"
     ahead = [pair.a for pair in shown if ((pair.difference or 0) > 0) == (direction == "max")]
@@ -167,8 +205,21 @@ def _few(names: Sequence[str]) -> str:
     return f"{', '.join(names[:6])}{more} {'is' if len(names) == 1 else 'are'}"
 
 
+def _unmatched(pairs: Sequence[tuple[str, Pair]]) -> list[str]:
+    """Pairs that share seeds and are not paired all the same."""
+    found: dict[str, list[str]] = {}
+    for _, pair in pairs:
+        if pair.note:
+            found.setdefault(pair.note, []).append(f"{pair.a} and {pair.b}")
+    return [f"{note}: {_several(names)}" for note, names in found.items()]
+
+
+def _several(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
 def _mixed(bunches: Sequence[Bunch]) -> list[str]:
-    """Recipes with several signatures: that they are not averaged, and the keys that differ."""
+    """Recipes with several experiments: that they are not averaged, and the keys that differ."""
     alike: dict[tuple[str, str], list[Bunch]] = {}
     for one in bunches:
         info = one.first.info
@@ -178,7 +229,7 @@ def _mixed(bunches: Sequence[Bunch]) -> list[str]:
         if len(several) > 1:
             keys = differing([one.keys for one in several], absent=True)
             why = f"they differ in {', '.join(keys[:8])}{' ...' * (len(keys) > 8)}" if keys else _SAME_CONFIG
-            said.append(f"{label}: {len(several)} signatures, kept apart: {why}")
+            said.append(f"{label}: {len(several)} experiments, kept apart: {why}")
     return said
 
 

@@ -31,7 +31,9 @@ def seeds_needed(comparisons: int, alpha: float = 0.05, paired: bool = True) -> 
     return next(n for n in count(1) if smallest_p(n, paired) * comparisons <= alpha)
 
 
-def sentence(n: int, arms: int, all_pairs: bool = False, paired: bool = True) -> str:
+def sentence(
+    n: int, arms: int, all_pairs: bool = False, paired: bool = True, others: Sequence[tuple[int, bool]] = ()
+) -> str:
     """What n seeds can show at most, how many are needed, and what the correction costs here; "" without two arms.
 
     Args:
@@ -39,17 +41,22 @@ def sentence(n: int, arms: int, all_pairs: bool = False, paired: bool = True) ->
         arms: all of them, the baseline too.
         all_pairs: the family is every pair, not the arms against the baseline.
         paired: by seed.
+        others: seeds of pairs that have more, and whether they are paired.
     """
     if arms < 2:
         return ""
     against, pairs = arms - 1, arms * (arms - 1) // 2
-    seeds = f"{n} {'paired ' * paired}seed{'s' * (n != 1)}{' an arm' * (not paired)}"
-    said = f"with {seeds} p cannot fall below {smallest_p(n, paired):.2g}; "
+    said = f"with {_seeds(n, paired)} p cannot fall below {smallest_p(n, paired):.2g}"
+    said += "".join(f", with {_seeds(*one)} below {smallest_p(*one):.2g}" for one in others) + "; "
     said += f"{seeds_needed(1, paired=paired)} are needed for one comparison"
     if arms == 2:
         return said
     made = pairs if all_pairs else against
     said += f", {seeds_needed(against, paired=paired)} for {against} arms against a baseline"
     said += f", {seeds_needed(pairs, paired=paired)} for all {pairs} pairs of {arms} arms"
-    floor = min(1.0, made * smallest_p(n, paired))
+    floor = min(1.0, made * min(smallest_p(*one) for one in ((n, paired), *others)))
     return f"{said}; corrected for the {made} comparisons made here, p cannot fall below {floor:.2g}"
+
+
+def _seeds(n: int, paired: bool) -> str:
+    return f"{n} {'paired ' * paired}seed{'s' * (n != 1)}{' an arm' * (not paired)}"

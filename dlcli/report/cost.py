@@ -1,7 +1,6 @@
 """Groups at equal cost: what each had reached when the shortest of its task had used up its budget."""
 
 import math
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -9,6 +8,7 @@ from dlcli.core.errors import UsageError, nearest
 from dlcli.report import history
 from dlcli.report.bunches import Bunch
 from dlcli.report.groups import Group
+from dlcli.report.intervals import mean_of
 from dlcli.run import Run
 
 
@@ -26,10 +26,17 @@ def at_equal_cost(groups: Sequence[Group], bunches: Mapping[str, Bunch], x: str 
         raise UsageError(f"--x: no run counts {x!r}{nearest(x, {'steps', *known})}")
     found = []
     for row in groups:
-        alike = [bunches[other.signature] for other in groups if other.yardstick == row.yardstick]
+        alike = [bunches[other.experiment] for other in groups if other.yardstick == row.yardstick]
         common = min((totals[run.id] for one in alike for run in one.counted), default=math.nan)
-        found.append(replace(row, cost=_cost(row, bunches[row.signature].counted, totals, common, x)))
+        found.append(replace(row, cost=_cost(row, bunches[row.experiment].counted, totals, common, x)))
     return found
+
+
+def uncounted(groups: Sequence[Group], x: str | None) -> list[str]:
+    """Groups none of whose runs counts such a thing, in words."""
+    names = [row.name for row in groups if row.cost.get("total") is None and row.n]
+    few = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+    return [f"--x {x}: not counted by {few}"] if x is not None and names else []
 
 
 def _total(run: Run, x: str) -> float:
@@ -47,9 +54,9 @@ def _cost(
     reached = [value for run in members if (value := _reached(run, row, common, x)) is not None]
     return {
         "counter": x,
-        "total": statistics.fmean(spent) if spent else None,
+        "total": mean_of(spent) if spent else None,
         "equal": common if math.isfinite(common) else None,
-        "value": statistics.fmean(reached) if reached else None,
+        "value": mean_of(reached) if reached else None,
     }
 
 

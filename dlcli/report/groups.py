@@ -1,6 +1,5 @@
 """Runs that differ only in the seed, as one row."""
 
-import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -8,8 +7,9 @@ from typing import Any
 
 from dlcli.report import history
 from dlcli.report.bunches import Bunch, bunch, goal_of, metric_of, value_of
+from dlcli.report.experiment import Settings
 from dlcli.report.facts import setting_apart, short_names
-from dlcli.report.intervals import Kind, finite, interval, plain
+from dlcli.report.intervals import Kind, finite, interval, is_number, mean_of, spread_of
 from dlcli.report.left import Left
 from dlcli.report.naming import apart, told_apart
 from dlcli.run import Run
@@ -22,7 +22,7 @@ _HIGHER = ("accuracy", "recall", "precision", "auc", "f1", "reward", "score")
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """Runs of one signature.
+    """Runs of one experiment.
 
     Args:
         name: what people called them, or the recipe; told apart by the keys that differ.
@@ -43,6 +43,7 @@ class Group:
         parameters: of the model.
         seconds: mean training time.
         steps: mean steps.
+        experiment: what its runs share: the signature, the weights they began with, and their patience.
         keys: the configuration keys that set the groups apart.
         values: of the metric, by the order of `seeds`; None where it is no finite number.
         seeds: of the runs.
@@ -70,6 +71,7 @@ class Group:
     seconds: float | None
     steps: float | None
     signature: str
+    experiment: str = ""
     yardstick: str = ""
     keys: dict[str, Any] = field(default_factory=dict)
     seeds: list[int] = field(default_factory=list)
@@ -118,11 +120,22 @@ def rows(bunches: Sequence[Bunch], metric: str | None, split: str, kind: Kind = 
     short = short_names(setting_apart(flat, [(row.task, row.model) for row in found]), _TAKEN)
     keys = [{short[name]: config[name] for name in short if name in config} for config in flat]
     known = [bool(config) or len(bunches) == 1 for config in flat]
-    tasks = [row.task if sure else f"{row.task} {_UNREADABLE}" for row, sure in zip(found, known, strict=True)]
+    scored = _tasks(found)
+    tasks = [name if sure else f"{name} {_UNREADABLE}" for name, sure in zip(scored, known, strict=True)]
     yards = apart(tasks, [_yardstick(config) for config in flat])
-    names = told_apart([row.name for row in found], yards, keys, [row.signature for row in found])
+    names = told_apart([row.name for row in found], yards, keys, [row.experiment for row in found])
     named = zip(found, names, keys, yards, strict=True)
     return sorted((replace(row, name=name, keys=own, yardstick=yard) for row, name, own, yard in named), key=_rank)
+
+
+def _tasks(found: Sequence[Group]) -> list[str]:
+    """The tasks; with what is measured, and which way, where that is not the same for all groups of one."""
+    measured: dict[str, set[tuple[str, str]]] = {}
+    for row in found:
+        if row.n:
+            measured.setdefault(row.task, set()).add((row.metric, row.direction))
+    several = {task for task, ways in measured.items() if len(ways) > 1}
+    return [f"{row.task} by {row.metric} ({row.direction})" if row.task in several else row.task for row in found]
 
 
 def _yardstick(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -154,7 +167,7 @@ def _row(own: Bunch, metric: str | None, split: str, kind: Kind) -> Group:
         high=around.high,
         interval=around.kind,
         degenerate=around.degenerate,
-        std=plain(statistics.stdev(kept)) if len(kept) > 1 else None,
+        std=spread_of(kept),
         best=_mean(point.value for point in tops if point),
         best_step=_mean(point.step for point in tops if point),
         last=_mean(point.value for point in ends if point),
@@ -162,11 +175,14 @@ def _row(own: Bunch, metric: str | None, split: str, kind: Kind) -> Group:
         parameters=info.get("parameters"),
         seconds=_mean(run.info.get("seconds") for run in counted),
         steps=_mean(run.info.get("steps") for run in counted),
-        signature=own.signature,
+        signature=str(info.get("signature") or ""),
+        experiment=own.experiment,
         seeds=[run.info["seed"] for run in (*counted, *_once(without))],
         values=[*(value if finite([value]) else None for value in values), *(None for _ in _once(without))],
         runs=[run.id for run in counted],
-        note=_note(around.degenerate, around.excluded, [run.status for run in without]),
+        note=_note(
+            around.degenerate, around.excluded, [run.status for run in without], _remarks(counted, own.settings)
+        ),
     )
 
 
@@ -181,15 +197,27 @@ def _once(found: Sequence[Run]) -> list[Run]:
 
 
 def _mean(values: Iterable[Any]) -> float | None:
-    kept = finite(value for value in values if isinstance(value, int | float))
-    return statistics.fmean(kept) if kept else None
+    kept = finite(value for value in values if is_number(value))
+    return mean_of(kept) if kept else None
 
 
-def _note(degenerate: bool, excluded: int, missing: Sequence[str]) -> str:
+def _note(degenerate: bool, excluded: int, missing: Sequence[str], remarks: Sequence[str]) -> str:
     words = ["equal values"] if degenerate else []
     words += [f"{excluded} not finite"] if excluded else []
+    words += remarks
     words += [f"{count} {status if status != 'completed' else 'without it'}" for status, count in _tally(missing)]
     return ", ".join(words)
+
+
+def _remarks(counted: Sequence[Run], read: Mapping[str, Settings]) -> list[str]:
+    """Where the runs of one experiment differ all the same, and what cannot be read of them."""
+    known = [read[run.id] for run in counted]
+    every = list(dict.fromkeys("null" if one.eval_every is None else str(one.eval_every) for one in known))
+    said = [f"eval_every differs: {', '.join(every)}"] if len(every) > 1 else []
+    blind = sum(not one.readable for one in known)
+    said += [f"config.yaml unreadable: {blind} of {len(known)}"] if blind else []
+    torn = sum(not history.whole(run) for run in counted)
+    return [*said, f"metrics.csv missing or cut short: {torn} of {len(known)}"] if torn else said
 
 
 def _tally(words: Sequence[str]) -> list[tuple[str, int]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dlcli.core.errors import UsageError, nearest
+from dlcli.report.intervals import is_number
 from dlcli.run import Run
 
 Number = int | float
@@ -36,11 +37,19 @@ def last(run: Run, split: str, metric: str) -> Point | None:
     return None
 
 
+def whole(run: Run) -> bool:
+    """Whether metrics.csv ends with a whole line, of the last step that run.json tells."""
+    steps, block = run.info.get("steps"), next(_tails(f"{run.path}/metrics.csv"), b"")
+    step = block.rstrip(b"\n").rpartition(b"\n")[2].partition(b",")[0]
+    reached = not isinstance(steps, int) or (step.isdigit() and int(step) >= steps)
+    return block.endswith(b"\n") and reached
+
+
 def best(run: Run, split: str, metric: str, direction: str) -> Point | None:
     """The best value of a metric: run.json has the main one's, the others are looked for."""
     known, goal = (found if isinstance(found := run.info.get(name), dict) else {} for name in ("best", "goal"))
     value, step = known.get("value"), known.get("step")
-    if split == "valid" and metric == goal.get("metric") and isinstance(value, int | float) and isinstance(step, int):
+    if split == "valid" and metric == goal.get("metric") and is_number(value) and isinstance(step, int):
         return Point(float(value), step)
     steps, values = curve(run, split, metric)
     found = [Point(value, int(step)) for step, value in zip(steps, values, strict=True) if math.isfinite(value)]

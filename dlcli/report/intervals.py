@@ -5,7 +5,7 @@ import statistics
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, SupportsFloat
+from typing import Any, Literal, SupportsFloat, TypeGuard
 
 import numpy as np
 
@@ -77,6 +77,28 @@ def interval(values: Iterable[Value], *, kind: Kind = "auto", level: float = 0.9
 def finite(values: Iterable[Value]) -> list[float]:
     """The values that are numbers."""
     return [number for value in values if value is not None and math.isfinite(number := float(value))]
+
+
+def is_number(value: Any) -> TypeGuard[int | float]:
+    """Whether it is one; true and false are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def mean_of(values: Sequence[float]) -> float:
+    """The mean of finite values, at least one, however large they are."""
+    try:
+        return statistics.fmean(values)
+    except OverflowError:
+        unit = max(map(abs, values))
+        return statistics.fmean(value / unit for value in values) * unit
+
+
+def spread_of(values: Sequence[float]) -> float | None:
+    """The standard deviation of a sample; None with one value, or where no float can hold it."""
+    if len(values) < 2:
+        return None
+    unit = max(map(abs, values)) if max(map(abs, values)) > 1e150 else 1.0
+    return plain(statistics.stdev(value / unit for value in values) * unit)
 
 
 def plain(value: float) -> float | None:

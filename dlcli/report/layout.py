@@ -1,12 +1,14 @@
 """What the tables of `compare runs` show: groups, and pairs of them."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from dlcli.core.errors import UsageError, nearest
 from dlcli.report.comparison import Comparison
 from dlcli.report.formats import Column, Table
 from dlcli.report.groups import Group
+from dlcli.report.statistics import Pair
 
 
 def of_groups(groups: Sequence[Group]) -> Table:
@@ -107,7 +109,7 @@ def ordered(groups: Sequence[Group], sort: str | None) -> list[Group]:
     return [groups[place] for place in (*having, *(p for p in range(len(groups)) if p not in set(having)))]
 
 
-_UNSORTED = ("values", "seeds", "runs", "keys", "cost", "signature", "degenerate")
+_UNSORTED = ("values", "seeds", "runs", "keys", "cost", "signature", "experiment", "degenerate")
 
 
 def _sortable(row: Group) -> dict[str, Any]:
@@ -128,7 +130,7 @@ def limited(found: Comparison, sort: str | None, limit: int | None) -> Compariso
     pairs = [(task, pair) for task, pair in found.pairs if pair.a in names] if limit is not None else found.pairs
     hidden = len(rows) - len(shown)
     notes = [*found.notes, *([f"--limit {limit}: {hidden} more group{'s' * (hidden > 1)}"] if hidden else [])]
-    return Comparison(shown, _sorted_pairs(pairs, rows), found.sentence, found.left_out, notes, found.bunches)
+    return replace(found, groups=shown, pairs=_sorted_pairs(pairs, rows), notes=notes)
 
 
 def _sorted_pairs(pairs: Iterable[Any], rows: Sequence[Group]) -> list[Any]:
@@ -137,13 +139,14 @@ def _sorted_pairs(pairs: Iterable[Any], rows: Sequence[Group]) -> list[Any]:
 
 
 def of_csv(found: Comparison) -> Table:
-    """The groups with their difference from the baseline, in one table."""
-    against = {pair.a: found.plain_pair(task, pair) for task, pair in found.pairs if pair.b in _baselines(found)}
-    rows = [row | _against(against.get(row["name"])) for row in (_plain(group) for group in found.groups)]
+    """The groups with their difference from the baseline, in one table; all pairs are rows of their own."""
+    groups = [_plain(group) for group in found.groups]
+    rows = _with_pairs(groups, found) if found.all_pairs else _with_baseline(groups, found)
     keys = [column for column in of_groups(found.groups).columns if column.parts[0].startswith("key ")]
-    plain = [Column(name, "text", (name,)) for name in (*_FIRST, *_REST)]
+    first, rest = ([Column(name, "text", (name,)) for name in names] for names in (_FIRST, _REST))
     named = [Column(column.title, "text", column.parts) for column in keys]
-    return Table("groups", [*plain[: len(_FIRST)], *named, *plain[len(_FIRST) :]], rows)
+    kind = [Column("row", "text", ("row",))] if found.all_pairs else []
+    return Table("groups", [*kind, *first, *named, *rest], rows)
 
 
 _FIRST = ("name", "task", "yardstick", "model")
@@ -151,17 +154,28 @@ _REST = (
     "metric", "n", "mean", "low", "high", "interval", "std", "best", "best_step", "last", "last_step", "parameters",
     "seconds", "steps", "counter", "total", "value", "equal", "against", "difference", "difference_low",
     "difference_high", "p", "p_holm", "effect", "verdict", "signature", "seeds", "runs", "note",
+    "test", "paired", "pairs", "pair_note", "experiment",
 )  # fmt: skip
 
 
-def _baselines(found: Comparison) -> set[str]:
-    """The groups that are the second of every pair of their task they are in."""
-    firsts = {pair.a for _, pair in found.pairs}
-    return {pair.b for _, pair in found.pairs} - firsts
+def _with_baseline(groups: Sequence[Mapping[str, Any]], found: Comparison) -> list[Mapping[str, Any]]:
+    """Each group with its pair."""
+    against = {pair.a: _against(found, task, pair) for task, pair in found.pairs}
+    return [{**row, **against.get(row["name"], {})} for row in groups]
 
 
-def _against(pair: Mapping[str, Any] | None) -> dict[str, Any]:
-    if pair is None:
-        return {}
-    same = {name: pair[name] for name in ("difference", "p", "p_holm", "effect", "verdict")}
-    return same | {"against": pair["b"], "difference_low": pair["low"], "difference_high": pair["high"]}
+def _with_pairs(groups: Sequence[Mapping[str, Any]], found: Comparison) -> list[Mapping[str, Any]]:
+    """The groups, then the pairs, which `row` tells apart."""
+    known = {row["name"]: {name: row[name] for name in ("task", "yardstick", "metric")} for row in groups}
+    pairs = [
+        {"row": "pair", "name": pair.a, **known.get(pair.a, {}), **_against(found, task, pair)}
+        for task, pair in found.pairs
+    ]
+    return [*({"row": "group", **row} for row in groups), *pairs]
+
+
+def _against(found: Comparison, task: str, pair: Pair) -> dict[str, Any]:
+    plain = found.plain_pair(task, pair)
+    same = {name: plain[name] for name in ("difference", "p", "p_holm", "effect", "verdict", "test", "paired")}
+    named = {"difference_low": pair.low, "difference_high": pair.high, "pairs": pair.n, "pair_note": pair.note}
+    return same | named | {"against": pair.b}

@@ -1,6 +1,5 @@
 """What is shown while many runs go on: a table in a terminal, a line an event elsewhere."""
 
-import math
 import sys
 import time
 from collections import Counter
@@ -84,19 +83,15 @@ class Board(Protocol):
 
 
 def choose(mode: str, titles: Sequence[str], *, quiet: bool = False) -> Board:
-    """A table where standard error is a terminal, else lines; only failures when quiet.
-
-    `none` leaves out how far the runs are: a line when one begins and ends is all.
+    """A table where standard error is a terminal, else lines; only failures when quiet, or in the mode `none`.
 
     Args:
         mode: one of `progress.MODES`.
         titles: what the runs are.
     """
     rows = [Row(one_line(title)) for title in titles]
-    if quiet:
+    if quiet or mode == "none":
         return Lines(rows, only_failures=True)
-    if mode == "none":
-        return Lines(rows, every=math.inf)
     if mode == "bar" or (mode == "auto" and sys.stderr.isatty()):
         return Screen(rows)
     return Lines(rows)
@@ -106,6 +101,11 @@ def failure(place: int, row: Row, report: Report) -> str:
     """One line of what went wrong, its last."""
     lines = [line for line in report.error.splitlines() if line.strip()] or ["?"]
     return one_line(f"[{place + 1}] {row.state}, exit code {report.exit_code}: {row.what}: {lines[-1].strip()}")
+
+
+def told(place: int, row: Row, news: News) -> str:
+    """One line of what a reader should know."""
+    return one_line(f"[{place + 1}] {row.what}: {news.note}")
 
 
 def failed(what: News | Report) -> bool:
@@ -145,6 +145,8 @@ class Lines:
             self._say(failure(place, row, what))
         elif self.only_failures or what == NOT_BEGUN:
             return
+        elif isinstance(what, News) and what.note:
+            self._say(told(place, row, what))
         elif row.state in ("starting", "completed"):
             self._say(f"[{place + 1}/{len(self.rows)}] {row.what}  {row.state}  {row.value}".rstrip())
         elif time.monotonic() - self.said >= self.every:
@@ -179,6 +181,8 @@ class Screen:
         if isinstance(what, Report) and failed(what):
             text = failure(place, self.rows[place], what)
             self.console.print(Text(text, style="red"), soft_wrap=True)
+        elif isinstance(what, News) and what.note:
+            self.console.print(Text(told(place, self.rows[place], what), style="yellow"), soft_wrap=True)
 
     def table(self) -> Group:
         """The rows that matter most, in their order, and how many there are of each state."""

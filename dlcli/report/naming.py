@@ -14,7 +14,7 @@ def apart(names: Sequence[str], keys: Sequence[Mapping[str, Any]]) -> list[str]:
         alike.setdefault(name, []).append(own)
     telling = {name: differing(found, absent=True) for name, found in alike.items()}
     return [
-        " ".join([name, *(f"{key}={own[key]}" for key in telling[name] if key in own)])
+        " ".join([name, *(f"{key}={'null' if own[key] is None else own[key]}" for key in telling[name] if key in own)])
         for name, own in zip(names, keys, strict=True)
     ]
 

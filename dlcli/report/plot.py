@@ -1,5 +1,6 @@
 """`--plot curves.png`: means over the seeds with their intervals, a panel for each task."""
 
+import io
 import math
 import warnings
 from collections.abc import Iterable, Sequence
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dlcli.core.errors import Missing, UsageError, nearest
-from dlcli.report import history
+from dlcli.report import history, named
 from dlcli.report.bunches import Bunch
 from dlcli.report.comparison import Comparison, Question
 from dlcli.report.groups import Group
@@ -46,12 +47,11 @@ def write(path: Path, answer: Comparison, asked: Question) -> None:
     FigureCanvasAgg(figure)
     for place, (task, groups) in enumerate(panels.items(), 1):
         _panel(figure.add_subplot(max(1, len(panels)), 1, place), task, groups, answer, asked)
-    try:
-        with warnings.catch_warnings(), rc_context({"svg.hashsalt": "dlcli"}):
-            warnings.simplefilter("ignore")  # letters that the font does not have
-            figure.savefig(path, metadata=_undated(path))
-    except OSError as error:
-        raise UsageError(f"--plot {path}: {error.strerror}") from None
+    drawn = io.BytesIO()
+    with warnings.catch_warnings(), rc_context({"svg.hashsalt": "dlcli"}):
+        warnings.simplefilter("ignore")  # letters that the font does not have
+        figure.savefig(drawn, format=path.suffix.lower()[1:], metadata=_undated(path))
+    named.write(path, drawn.getvalue(), "--plot")
 
 
 def _undated(path: Path) -> dict[str, None]:
@@ -63,7 +63,7 @@ def _panel(axes: Any, task: str, groups: Sequence[Group], answer: Comparison, as
     metric = groups[0].metric.partition(" ")[2]
     drawn = []
     for place, row in enumerate(groups):
-        found = _series(answer.bunches[row.signature], metric, asked.x)
+        found = _series(answer.bunches[row.experiment], metric, asked.x)
         if found is None:
             continue
         _line(axes, found, place, row)

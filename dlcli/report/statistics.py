@@ -42,6 +42,7 @@ class Pair:
         degenerate: no spread, so the interval has no width and says nothing of the spread to expect.
         excluded: values of both arms left out since they are missing, NaN or infinite.
         unmatched: finite values left out since the other arm has none at that seed.
+        note: why arms that share seeds are not paired.
     """
 
     a: str = "a"
@@ -59,6 +60,7 @@ class Pair:
     degenerate: bool = False
     excluded: int = 0
     unmatched: int = 0
+    note: str = ""
 
 
 def paired(a: Arm, b: Arm, *, level: float = 0.95) -> Pair:
@@ -74,7 +76,7 @@ def paired(a: Arm, b: Arm, *, level: float = 0.95) -> Pair:
         low=around.low,
         high=around.high,
         p=test.p,
-        effect=_ratio(statistics.mean(d), statistics.stdev(d)) if len(d) > 1 else None,
+        effect=_effect(d) if len(d) > 1 else None,
         effect_name="Cohen's d_z",
         test=test.name,
         degenerate=around.degenerate,
@@ -93,6 +95,13 @@ def _differences(x: Sequence[float], y: Sequence[float]) -> list[float]:
 
 def _excluded(a: Arm, b: Arm) -> int:
     return sum(len(arm) - len(finite(arm.values())) for arm in (a, b))
+
+
+def _effect(d: Sequence[float]) -> float | None:
+    """Mean over standard deviation, of values of the order of one."""
+    unit = max(map(abs, d)) or 1.0
+    z = [value / unit for value in d]
+    return _ratio(statistics.mean(z), statistics.stdev(z))
 
 
 def _ratio(difference: float, spread: float) -> float | None:
@@ -139,10 +148,11 @@ def _welch(x: Sequence[float], y: Sequence[float], level: float) -> tuple[float 
 
 def _hedges(difference: float, x: Sequence[float], y: Sequence[float], still: bool) -> float | None:
     """Standardised difference, unbiased: Hedges 1981, Journal of Educational Statistics 6, equation 6e."""
-    freedom = len(x) + len(y) - 2
+    freedom, unit = len(x) + len(y) - 2, max(map(abs, (*x, *y))) or 1.0
+    x, y = ([value / unit for value in arm] for arm in (x, y))
     spread = math.hypot(*((len(arm) - 1) ** 0.5 * statistics.stdev(arm) for arm in (x, y))) / freedom**0.5
     log_j = math.lgamma(freedom / 2) - math.lgamma((freedom - 1) / 2) - math.log(freedom / 2) / 2
-    return _ratio(math.exp(log_j) * difference, 0.0 if still else spread)
+    return _ratio(math.exp(log_j) * (difference / unit), 0.0 if still else spread)
 
 
 def compare_pair(a: Arm, b: Arm, *, level: float = 0.95) -> Pair:
@@ -152,8 +162,11 @@ def compare_pair(a: Arm, b: Arm, *, level: float = 0.95) -> Pair:
     """
     shared = a.keys() & b.keys()
     whole = [seed for seed in shared if len(finite((a[seed], b[seed]))) == 2]
-    matched = len(shared) == min(len(a), len(b)) and len(whole) >= 2
-    return (paired if matched else unpaired)(a, b, level=level)
+    smaller = min(len(a), len(b))
+    if len(shared) == smaller and len(whole) >= 2:
+        return paired(a, b, level=level)
+    count = f"{len(shared)} of {smaller} seeds shared" if len(shared) < smaller else f"{len(whole)} whole pairs"
+    return replace(unpaired(a, b, level=level), note=f"{count}: not paired" if shared and smaller > 1 else "")
 
 
 def compare_arms(

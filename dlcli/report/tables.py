@@ -16,7 +16,13 @@ from dlcli.run import Run
 
 _PIPE_WIDTH = 200
 _MANY = 60  # rows, from which on a table is written without rich
-_SPARE = ("last valid", "effect", "best valid", "steps", "parameters")  # beginnings of titles
+_SPARE = {
+    "groups": ("last valid", "best valid", "steps", "parameters", "std", "time"),
+    "pairs": ("test", "effect", "seeds", "p", "95 % interval"),
+}
+"""What is left out first where the terminal is too narrow: beginnings of titles, or single-letter ones."""
+_FOLDED = 12  # letters of a name that is folded rather than a column left out
+_WHOLE = ("seeds", "verdict", "test")  # words that are not folded
 _COLOURS = {"completed": "green", "running": "cyan", "failed": "red", "diverged": "red", "lost": "red"}
 
 
@@ -26,17 +32,27 @@ def _console() -> Console:
     return Console(highlight=False, width=wide)
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[str | Text]], numeric: Sequence[str] = ()) -> None:
-    """A plain table; `numeric` columns are set to the right."""
+def print_table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str | Text]],
+    numeric: Sequence[str] = (),
+    whole: Sequence[str] = (),
+    least: int = 0,
+) -> None:
+    """A plain table; `numeric` columns are set to the right, `whole` ones not broken, down to a width of `least`."""
     if len(rows) > _MANY:
         _print_long(columns, rows, numeric)
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column, justify="right" if column in numeric else "left", overflow="fold")
+        table.add_column(
+            column, justify="right" if column in numeric else "left", overflow="fold", no_wrap=column in whole
+        )
     for row in rows:
         table.add_row(*(cell if isinstance(cell, Text) else escape(one_line(cell)) for cell in row))
-    _console().print(table)
+    console = _console()
+    console.width = max(console.width, least)
+    console.print(table)
 
 
 def _print_long(columns: Sequence[str], rows: Sequence[Sequence[str | Text]], numeric: Sequence[str]) -> None:
@@ -48,19 +64,29 @@ def _print_long(columns: Sequence[str], rows: Sequence[Sequence[str | Text]], nu
     sys.stdout.write("".join(form(*line).rstrip() + "\n" for line in lines))
 
 
-def print_runs(found: Sequence[Run]) -> None:
-    """One line a run, newest first."""
-    rows = [
-        (str(place), run.id, _status(run), moment(run.info["started"]), run.info["label"], _seed(run), *_main(run),
-         duration(run.info.get("seconds") or 0.0), " ".join([run.info.get("name") or "", *_tags(run)]).strip())
-        for place, run in enumerate(found, 1)
-    ]  # fmt: skip
+def print_runs(found: Sequence[Run], damaged: Sequence[str] = ()) -> None:
+    """One line a run, newest first; then what cannot be read as one, in words."""
+    rows = [(str(place), *_run(run)) for place, run in enumerate(found, 1)]
+    rows += [("", "?", Text("damaged", style="red"), *[""] * 6, reason) for reason in damaged]
     columns = ("#", "id", "status", "started", "what", "seed", "metric", "test", "time", "name")
     print_table(columns, rows, numeric=("#", "seed", "test", "time"))
 
 
+def _run(run: Run) -> tuple[str | Text, ...]:
+    """The cells of a run; of one whose run.json is not as it was written only what is always there."""
+    info = run.info
+    try:
+        return (
+            run.id, _status(run), moment(info["started"]), info["label"], _seed(run), *_main(run),
+            duration(info.get("seconds") or 0.0), " ".join([str(info.get("name") or ""), *_tags(run)]).strip(),
+        )  # fmt: skip
+    except (TypeError, ValueError, AttributeError) as error:
+        broken = Text("damaged", style="red")
+        return run.id, broken, moment(info["started"]), info["label"], _seed(run), "", "", "", f"run.json: {error}"
+
+
 def _tags(run: Run) -> list[str]:
-    return [f"@{tag}" for tag in run.info.get("tags", ())]
+    return [f"@{tag}" for tag in run.info.get("tags") or ()]
 
 
 def _seed(run: Run) -> str:
@@ -75,7 +101,9 @@ def _main(run: Run) -> tuple[str, str]:
     """Name and value of the main metric, from the last split scored."""
     metric = (run.info.get("goal") or {}).get("metric", "")
     for split in ("test", "all", "valid"):
-        value = run.info["metrics"].get(split, {}).get(metric)
+        value = (run.info["metrics"].get(split) or {}).get(metric)
+        if isinstance(value, bool):
+            raise ValueError(f"the {split} {metric} is {value!r}, no number")
         if value is not None:
             return metric, number(value)
     return metric, ""
@@ -91,24 +119,42 @@ def print_groups(groups: Sequence[Any], digits: int = 4) -> None:
 def print_written(table: Any, digits: int) -> None:
     """A table of the common model; columns that can be spared are left out where the terminal is too narrow."""
     titles, cells = [column.title for column in table.columns], table.cells(digits)
-    spared = _spared(titles, cells, _console().width)
+    whole = [column.title for column in table.columns if not column.wordy or column.title in _WHOLE]
+    least = _least(titles, cells, whole)
+    spared = _spared(least, _SPARE.get(table.name, ()), _console().width)
     kept = [place for place, title in enumerate(titles) if title not in spared]
     numeric = [column.title for column in table.columns if not column.wordy]
-    print_table([titles[place] for place in kept], [[row[place] for place in kept] for row in cells], numeric)
+    print_table(
+        [titles[place] for place in kept],
+        [[row[place] for place in kept] for row in cells],
+        numeric,
+        whole,
+        _across(least),
+    )
     if spared:
         _console().print(
             f"left out for want of width: {', '.join(spared)} (--csv, --json and --html have them)", style="dim"
         )
 
 
-def _spared(titles: Sequence[str], cells: Sequence[Sequence[str]], width: int) -> list[str]:
-    """The fewest titles, the least needed first, without which a row fits the width; none where none are enough."""
+def _least(titles: Sequence[str], cells: Sequence[Sequence[str]], whole: Sequence[str]) -> dict[str, int]:
+    """How wide each column is at least: what may be folded is as short as names can be read."""
     wide = {title: max([len(title), *(len(row[place]) for row in cells)]) for place, title in enumerate(titles)}
+    return {title: size if title in whole else min(size, _FOLDED) for title, size in wide.items()}
+
+
+def _across(wide: Mapping[str, int]) -> int:
+    """The width of a row."""
+    return sum(wide.values()) + 2 * len(wide) - 2
+
+
+def _spared(wide: dict[str, int], order: Sequence[str], width: int) -> list[str]:
+    """The fewest titles, the least needed first, without which a row fits the width; they are taken out of `wide`."""
     spared: list[str] = []
-    for begun in _SPARE:
-        if sum(wide.values()) + 2 * len(wide) - 2 <= width:
+    for begun in order:
+        if _across(wide) <= width:
             return spared
-        for title in [title for title in wide if title.startswith(begun)]:
+        for title in [title for title in wide if title == begun or (len(begun) > 1 and title.startswith(begun))]:
             del wide[title]
             spared.append(title)
     return spared

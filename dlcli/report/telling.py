@@ -23,6 +23,7 @@ class Telling:
         self.run, self.metric, self.tell = run, metric, tell
         self.lines = Plain(run, metric, note, None)
         self.latest: tuple[str, float | None] = (metric, None)
+        self.done = 0.0
 
     def __enter__(self) -> "Telling":
         self.tell(News(self.run, metric=self.metric))
@@ -39,9 +40,11 @@ class Telling:
     def tick(self, step: int, done: float, latest: Mapping[str, float]) -> None:
         if self.latest[1] is None or self.latest[0] == _LOSS:
             self.latest = (_LOSS, latest.get(_LOSS))
+        self.done = done
         self.tell(News(self.run, step, done, *self.latest))
 
     def scored(self, step: int, split: str, means: Mapping[str, float], best: bool) -> None:
         self.lines.scored(step, split, means, best)
         if self.metric in means:
             self.latest = (f"{split} {self.metric}", means[self.metric])
+            self.tell(News(self.run, step, self.done, *self.latest))

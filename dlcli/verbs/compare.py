@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dlcli.core.errors import Missing, UsageError, nearest
-from dlcli.report import formats, layout, plot, tables
+from dlcli.core.errors import UsageError, nearest
+from dlcli.report import formats, layout, named, plot, tables
 from dlcli.report.comparison import Comparison, Question, compare
 from dlcli.report.intervals import Kind
 from dlcli.report.text import one_line
@@ -87,9 +87,9 @@ def _check(output: Output) -> None:
         raise UsageError(f"--precision is 1 to 17 significant digits, not {output.precision}")
     if output.limit is not None and output.limit < 1:
         raise UsageError(f"--limit is at least 1, not {output.limit}")
-    for path in (output.plot, output.html):
-        if path is not None and not path.absolute().parent.is_dir():
-            raise Missing(f"{path}: there is no folder {path.parent}")
+    for option, path in (("--plot", output.plot), ("--html", output.html)):
+        if path is not None:
+            named.place(path, option)
 
 
 def _print_json(answer: Comparison, digits: int) -> None:

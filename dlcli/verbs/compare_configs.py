@@ -9,6 +9,7 @@ from typing import Any
 
 from dlcli import runs
 from dlcli.report import tables
+from dlcli.report.experiment import experiment, origin
 from dlcli.report.facts import compared, flatten, read_config
 from dlcli.run import Run
 
@@ -32,13 +33,18 @@ def differences(a: Run, b: Run) -> dict[str, Any]:
     environments = [_json(run, "environment.json") for run in (a, b)]
     code = ("commit", "dirty")
     return {
-        "same_experiment": bool(a.info.get("signature")) and a.info.get("signature") == b.info.get("signature"),
-        "configuration": _unequal(*({k: v for k, v in read_config(run).items() if k != "smoke"} for run in (a, b))),
+        "same_experiment": bool(a.info.get("signature")) and experiment(a) == experiment(b),
+        "configuration": _unequal(*map(_configuration, (a, b))),
         "environment": _unequal(*({k: v for k, v in one.items() if k not in code} for one in environments)),
         "code": _unequal(*({k: v for k, v in one.items() if k in code} for one in environments)) | _patches(a, b),
         "data": _data(a, b),
         "scores": _unequal(*(dict(flatten(run.info["metrics"])) for run in (a, b))),
     }
+
+
+def _configuration(run: Run) -> dict[str, Any]:
+    """config.yaml, and whose weights it began with."""
+    return {key: value for key, value in read_config(run).items() if key != "smoke"} | {"init_from": origin(run)}
 
 
 def _json(run: Run, name: str) -> dict[str, Any]:

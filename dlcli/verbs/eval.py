@@ -17,9 +17,8 @@ from dlcli.checkpoint import read_checkpoint
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.scoring import Estimate, estimates, predict
 from dlcli.core.task import Predicts, Task
-from dlcli.disk import replace_file
 from dlcli.machine import choose_device, computing
-from dlcli.report import tables
+from dlcli.report import named, tables
 from dlcli.run import Run
 from dlcli.verbs.options import Options, listening
 from dlcli.verbs.render import check, draw
@@ -53,9 +52,9 @@ def score(
     """
     source = runs.one(selector, options.out)
     if predictions is not None:
-        _check_place("--predictions", predictions)
+        named.place(predictions, "--predictions")
     if render is not None:
-        _check_place("--render", render)
+        named.place(render, "--render")
         check(render)
     config = _config(source, words)
     device = choose_device(config["device"])
@@ -161,13 +160,6 @@ def _shown(part: Any) -> str:
     return "missing" if part is None else str(part)
 
 
-def _check_place(option: str, path: Path) -> None:
-    if path.is_dir():
-        raise UsageError(f"{option} {path} is a folder, not a file")
-    if not path.parent.is_dir():
-        raise UsageError(f"{option} {path}: there is no folder {path.parent}")
-
-
 def _write(path: Path, model: torch.nn.Module, task: Task, split: str) -> None:
     if not isinstance(task, Predicts):
         raise UsageError(f"{type(task).__name__} writes no predictions")
@@ -176,10 +168,7 @@ def _write(path: Path, model: torch.nn.Module, task: Task, split: str) -> None:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
     writer.writerows(zip(*columns.values(), strict=True))
-    try:
-        replace_file(path, text.getvalue().encode())
-    except OSError as error:
-        raise UsageError(f"--predictions {path}: {error.strerror}") from None
+    named.write(path, text.getvalue().encode(), "--predictions")
 
 
 def _last_line(error: Exception) -> str:

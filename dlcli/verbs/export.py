@@ -15,7 +15,7 @@ from dlcli import build, compose, runs
 from dlcli.checkpoint import read_checkpoint
 from dlcli.core.errors import Mismatch, UsageError, nearest
 from dlcli.core.task import Batch
-from dlcli.disk import replace_file
+from dlcli.report import named
 from dlcli.report.words import size
 from dlcli.run import Run
 from dlcli.verbs.eval import restore
@@ -46,7 +46,7 @@ def export(selector: str, out: Path, form: str, output: Path | None) -> tuple[Pa
     made = FORMATS[form]()
     run = runs.one(selector, out)
     path = output or Path(f"{run.id}{made.ending}")
-    _check_place(path)
+    named.place(path, "--output")
     config = compose.read(run.path / "config.yaml")
     model = restore(run)
     fitted = read_checkpoint(run.checkpoint_path("best"))["fitted"]
@@ -64,7 +64,7 @@ def export(selector: str, out: Path, form: str, output: Path | None) -> tuple[Pa
         raise Mismatch(
             f"the {form} file answers differently by {parity.difference:.2g} (at most {_TOLERANCE:g}): no file"
         )
-    replace_file(path, content)
+    named.write(path, content, "--output")
     return path, parity
 
 
@@ -105,13 +105,6 @@ def _facts(run: Run, fitted: Mapping[str, Any]) -> Facts:
         "dlcli_fitted": json.dumps(dict(fitted), default=lambda value: value.tolist()),
         "dlcli_metrics": json.dumps(run.info["metrics"]),
     }
-
-
-def _check_place(path: Path) -> None:
-    if path.is_dir():
-        raise UsageError(f"--output {path} is a folder, not a file")
-    if not path.parent.is_dir():
-        raise UsageError(f"--output {path}: there is no folder {path.parent}")
 
 
 def main(selector: str, out: Path, form: str, output: Path | None, as_json: bool) -> int:

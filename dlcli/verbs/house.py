@@ -14,7 +14,7 @@ from dlcli.verbs.removal import Consent, Doomed, Item, carry_out, say
 
 __all__ = ["Consent", "prune", "rm"]
 
-_DEAD = "failed,lost"
+_DEAD = "failed,diverged,lost"
 
 
 def rm(selectors: Sequence[str], out: Path, consent: Consent) -> int:
@@ -33,7 +33,7 @@ def rm(selectors: Sequence[str], out: Path, consent: Consent) -> int:
 def prune(
     selectors: Sequence[str], out: Path, status: str | None, older_than: str | None, checkpoints: bool, consent: Consent
 ) -> int:
-    """Delete failed and lost runs, or the checkpoints that completed runs would go on from."""
+    """Delete failed, diverged and lost runs, or the checkpoints that completed runs would go on from."""
     if "running" in (status or ""):
         raise UsageError("--status running: a run that is alive is never removed")
     if checkpoints and status is not None:
@@ -70,13 +70,25 @@ def _chosen(selectors: Sequence[str], out: Path, half: list[Path]) -> list[Run]:
 
 
 def _named(selector: str, out: Path) -> list[Run]:
-    """The runs of a selector; the beginning of an id may name only one where something is deleted."""
+    """The runs of a selector; the beginning of an id may name only one where something is deleted.
+
+    Raises:
+        UsageError: it names several, or a folder that is no run, no sweep and not inside `out`.
+    """
+    if not _ours(Path(selector), out):
+        raise UsageError(f"{selector} is no run, and not in {out}: to remove the runs in it, give --out {selector}")
     found = runs.select([selector], out)
     several = selector.startswith("@") or ":" in selector or Path(selector).is_dir()
     if len(found) > 1 and not several:
         shown = ", ".join(run.id for run in found[:5])
         raise UsageError(f"{selector!r} names {len(found)} runs ({shown} ...): give whole ids, 1:3, @tag or a folder")
     return found
+
+
+def _ours(path: Path, out: Path) -> bool:
+    """Not where a folder lies elsewhere and is neither a run nor a sweep."""
+    known = any((path / name).is_file() for name in ("run.json", "sweep.json"))
+    return known or not path.is_dir() or path.resolve().is_relative_to(out.resolve())
 
 
 def _outermost(chosen: dict[Path, Run]) -> list[Run]:

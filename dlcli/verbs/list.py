@@ -3,8 +3,9 @@
 import csv
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from dlcli import catalogue
 from dlcli import runs as shelf
@@ -28,15 +29,21 @@ def members(kind: str, extra: Sequence[Path], as_json: bool) -> int:
 
 def runs(selectors: Sequence[str], out: Path, children: bool, as_json: bool, as_csv: bool) -> int:
     """One line a run, newest first."""
-    found = shelf.select(selectors, out) if selectors else shelf.scan(out, children=children)
+    broken: dict[Path, str] = {}
+
+    def trouble(path: Path, reason: str) -> None:
+        broken.setdefault(path, reason)
+
+    found = shelf.select(selectors, out, trouble) if selectors else shelf.scan(out, children=children, trouble=trouble)
+    rows = [_plain(run) for run in found] + [_damaged(path, reason) for path, reason in broken.items()]
     if as_json:
-        print(json.dumps([_plain(run) for run in found], indent=1))  # noqa: T201
+        print(json.dumps(rows, indent=1))  # noqa: T201
     elif as_csv:
-        _print_csv(found)
-    elif found:
+        _print_csv(rows)
+    elif rows:
         from dlcli.report import tables
 
-        tables.print_runs(found)
+        tables.print_runs(found, list(broken.values()))
     else:
         print(f"{out} holds no run yet; make one: dlcli train model=tcn", file=sys.stderr)  # noqa: T201
     return 0
@@ -46,7 +53,23 @@ def _plain(run: Run) -> dict[str, object]:
     return {"path": str(run.path), **run.info, "status": run.status}
 
 
-def _print_csv(found: Sequence[Run]) -> None:
+def _damaged(path: Path, reason: str) -> dict[str, object]:
+    """What cannot be read as a run."""
+    return {"path": str(path), "id": None, "status": "damaged", "reason": reason}
+
+
+def _score(row: Mapping[str, Any], split: str) -> Any:
+    """The main metric on a split; nothing where run.json is not as it was written."""
+    metrics, goal = row.get("metrics"), row.get("goal")
+    scores = metrics.get(split) if isinstance(metrics, Mapping) else None
+    return scores.get(_metric(goal), "") if isinstance(scores, Mapping) else ""
+
+
+def _metric(goal: Any) -> str:
+    return str(goal.get("metric", "")) if isinstance(goal, Mapping) else ""
+
+
+def _print_csv(rows: Sequence[Mapping[str, Any]]) -> None:
     names = (
         "id",
         "verb",
@@ -62,7 +85,6 @@ def _print_csv(found: Sequence[Run]) -> None:
     )
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow([*names, "metric", "valid", "test"])
-    for run in found:
-        facts, metric = _plain(run), (run.info.get("goal") or {}).get("metric", "")
-        scores = [run.info["metrics"].get(split, {}).get(metric, "") for split in ("valid", "test")]
-        writer.writerow([*(facts.get(name, "") for name in names), metric, *scores])
+    for row in rows:
+        scores = [_score(row, split) for split in ("valid", "test")]
+        writer.writerow([*(row.get(name, "") for name in names), _metric(row.get("goal")), *scores])

@@ -133,7 +133,7 @@ def _failures(made: Sweep, reports: Sequence[Report]) -> int:
     if failed:
         live.print_failures([(place, sweep.title(made, place), report) for place, report in failed])
     codes = {report.exit_code for _, report in failed}
-    if codes == {2} and len(failed) == len(begun):
+    if codes == {2} and len(failed) == len(reports):
         return 2
     return 75 if codes == {75} else 5 if codes or len(begun) < len(reports) else 0
 

@@ -1,10 +1,12 @@
 """Which points an equal finished run covers."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from dlcli import build, compose, runs
 from dlcli.budget import settle_budget
 from dlcli.core.errors import UsageError
+from dlcli.report.experiment import experiment, identity, origin
 from dlcli.run import Run
 from dlcli.verbs.options import Options
 
@@ -12,30 +14,30 @@ _WEIGHTS = "--init-from"
 
 
 def covering(points: Sequence[compose.Point], options: Options) -> dict[int, Run]:
-    """The newest completed run of equal signature and seed, by the place of the point that it covers.
+    """The newest completed run of equal experiment and seed, by the place of the point that it covers.
 
     Raises:
-        UsageError: the runs would start from the weights of another, which a signature does not tell.
+        UsageError: the runs would start from the weights of another, which nothing tells before they begin.
     """
     if options.init_from:
         raise UsageError(f"--needed cannot tell which runs began with the same weights: not with {_WEIGHTS}")
-    finished: dict[tuple[str, int], Run] = {}
+    finished: dict[tuple[str, Any], Run] = {}
     for run in runs.scan(options.out):
         if run.status == "completed" and not _began_elsewhere(run):
-            finished.setdefault((str(run.info.get("signature")), int(run.info.get("seed", -1))), run)
+            finished.setdefault((experiment(run), run.info.get("seed")), run)
     keys = [_key(point) for point in points]
     return {place: finished[key] for place, key in enumerate(keys) if key in finished}
 
 
 def _began_elsewhere(run: Run) -> bool:
-    return any(str(word).startswith(_WEIGHTS) for word in run.info.get("argv", ()))
+    return origin(run) is not None or any(str(word).startswith(_WEIGHTS) for word in run.info.get("argv") or ())
 
 
 def _key(point: compose.Point) -> tuple[str, int] | None:
-    """Signature and seed; None of a configuration that cannot be built, which its run will say."""
+    """Experiment and seed; None of a configuration that cannot be built, which its run will say."""
     try:
         config = settle_budget(point.resolved())
         core = build.core(settle_budget(point.resolved(seed=0)))
     except UsageError:
         return None
-    return build.signature(core, config["until"]), config["seed"]
+    return identity(build.signature(core, config["until"]), patience=config["patience"]), config["seed"]

@@ -8,6 +8,7 @@ from torch import nn
 from dlcli.core.errors import Missing, UsageError
 from dlcli.core.population import Renders
 from dlcli.core.task import Task
+from dlcli.report import named
 
 _ENDINGS = {".gif": "imageio", ".mp4": "imageio_ffmpeg"}
 
@@ -39,6 +40,7 @@ def draw(path: Path, model: nn.Module, task: Task) -> None:
     if not isinstance(task, Renders):
         raise UsageError(f"{type(task).__name__} has nothing to look at: --render is for environments")
     pixels, fps = task.frames(model, int(task.batch("test", 0).index[0]))
+    path = named.place(path, "--render")
     side = path.with_name(f".{path.stem}.tmp{path.suffix}")
     try:
         if path.suffix.lower() == ".gif":

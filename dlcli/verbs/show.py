@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dlcli import runs
-from dlcli.core.errors import Missing, UsageError, nearest
-from dlcli.report import curve, tables
+from dlcli.core.errors import UsageError, nearest
+from dlcli.report import curve, named, tables
 from dlcli.run import Run
 
 
@@ -39,8 +39,7 @@ def main(selector: str, out: Path, metric: str | None, as_json: bool, page: Path
 def _write(page: Path, run: Run) -> None:
     from dlcli.report.page import html
 
-    if not page.absolute().parent.is_dir():
-        raise Missing(f"{page}: there is no folder {page.parent}")
+    named.place(page, "--html")
     html.write_run(page, run)
     print(f"written: {page}", file=sys.stderr)  # noqa: T201
 

@@ -1,5 +1,6 @@
 """`dlcli train` and `evolve`: fit a model to a task, score the best checkpoint once, leave a run directory."""
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -38,10 +39,7 @@ def _train(point: compose.Point, options: Options, heard: Sequence[str]) -> Run:
     limits(config["until"], built.learner, built.task)
     planned = plan(config)
     loggers.chosen(config)
-    if options.init_from:
-        if isinstance(built.learner, Populous):
-            raise UsageError("--init-from: a population begins from genomes, not from a run's weights")
-        _take_weights(built.model, runs.one(options.init_from, options.out))
+    began = _begin_from(built, options)
     config["threads"] = choose_threads(config, core, device, options.threads)
     facts = {
         **options.facts,
@@ -57,6 +55,7 @@ def _train(point: compose.Point, options: Options, heard: Sequence[str]) -> Run:
         "core": core,
         "signature": build.signature(core, config["until"]),
         "parameters": built.parameters,
+        "init_from": began,
         "goal": {"metric": built.task.main.metric, "direction": built.task.main.direction},
         "spec": describe_spec(built.task),
         "steps": 0,
@@ -107,12 +106,25 @@ def plan(config: Mapping[str, Any]) -> Plan:
     return Plan(config["until"], **{name: config[name] for name in names}, wall=config["wall"])
 
 
-def _take_weights(model: nn.Module, source: Run) -> None:
-    state = read_checkpoint(source.checkpoint_path("best"))
+def _begin_from(built: build.Built, options: Options) -> dict[str, str] | None:
+    """Take the weights that `--init-from` names; whose they are, which no signature tells."""
+    if not options.init_from:
+        return None
+    if isinstance(built.learner, Populous):
+        raise UsageError("--init-from: a population begins from genomes, not from a run's weights")
+    source = runs.one(options.init_from, options.out)
+    return {"run": source.id, "sha256": _take_weights(built.model, source)}
+
+
+def _take_weights(model: nn.Module, source: Run) -> str:
+    """Put a run's best weights into a model; the file's hash."""
+    path = source.checkpoint_path("best")
+    state = read_checkpoint(path)
     try:
         model.load_state_dict(state["model"])
     except (RuntimeError, KeyError, TypeError) as error:
         raise Mismatch(f"run {source.id} has other weights: {str(error).splitlines()[-1].strip()}") from None
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def describe_spec(task: Task) -> dict[str, Any]:

@@ -279,3 +279,29 @@ def test_the_page_of_one_run_and_of_one_without_anything(driver, tmp_path):
         assert len(all_of(driver, "#runs details")) == 1
         assert complaints(driver) == []
         assert bool(shape(driver)) == (run.info["label"] == "tcn")
+
+
+def test_words_are_axes_evenly_spaced(driver, tmp_path):
+    for act, hidden, value in (("relu", 8, 0.9), ("tanh", 16, 0.8), (None, 16, 0.7), ("relu", 32, 0.6)):
+        make_groups(tmp_path, {"tcn": [value, value + 0.01]}, keys={"model.act": act, "model.hidden": hidden})
+    asked = Question()
+    html.write(tmp_path / "page.html", compare(runs.scan(tmp_path), asked), asked, "words")
+    driver.get((tmp_path / "page.html").as_uri())
+    settle(driver)
+    axis = [node for node in all_of(driver, "#parallel text.halo") if node.text in ("null", "relu", "tanh")]
+    assert {node.text for node in axis} == {"null", "relu", "tanh"}
+    low, middle, high = sorted(float(node.get_attribute("y")) for node in axis)
+    assert middle - low == pytest.approx(high - middle, abs=0.1)
+    assert len(all_of(driver, "#parallel path.polyline")) == 4
+    assert complaints(driver) == []
+
+
+@pytest.mark.parametrize(("count", "bands"), [(6, 6), (7, 0)])
+def test_many_groups_have_no_bands(driver, tmp_path, count, bands):
+    make_groups(tmp_path, {f"m{number}": [0.1 * number, 0.1 * number + 0.05] for number in range(count)})
+    asked = Question()
+    html.write(tmp_path / "page.html", compare(runs.scan(tmp_path), asked), asked, "bands")
+    driver.get((tmp_path / "page.html").as_uri())
+    settle(driver)
+    assert len(all_of(driver, "path.mean")) == count
+    assert len(all_of(driver, "path.band")) == bands

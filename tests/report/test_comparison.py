@@ -1,6 +1,7 @@
 """Groups against a baseline."""
 
 import json
+import math
 
 import pytest
 from made_runs import make_groups, make_run
@@ -149,7 +150,7 @@ def test_mixed_signatures_of_a_recipe_are_said_with_the_keys_that_differ(tmp_pat
     for hidden in (8, 16):
         make_run(tmp_path, keys={"model.hidden": hidden, "until.steps": hidden})
     (note,) = asked(tmp_path).notes
-    assert note == "tcn: 2 signatures, kept apart: they differ in model.hidden, until.steps"
+    assert note == "tcn: 2 experiments, kept apart: they differ in model.hidden, until.steps"
 
 
 def test_many_groups_are_corrected_by_bonferroni_over_all_pairs(tmp_path):
@@ -188,16 +189,17 @@ def test_the_answer_as_json_is_what_it_was(tmp_path):
         "mean": 0.5, "low": pytest.approx(0.5 - half), "high": pytest.approx(0.5 + half), "interval": "t",
         "degenerate": False, "std": pytest.approx(0.125**0.5), "best": 0.5, "best_step": 100,
         "last": pytest.approx(0.475), "last_step": 100, "parameters": 1000, "seconds": 10.0, "steps": 100,
-        "signature": "digits tcn []", "yardstick": "digits", "keys": {}, "seeds": [1, 0], "values": [0.25, 0.75],
-        "runs": ["bbbbbb", "aaaaaa"], "cost": {}, "note": "",
+        "signature": "digits tcn []", "experiment": "digits tcn []", "yardstick": "digits",
+        "keys": {}, "seeds": [0, 1], "values": [0.75, 0.25],
+        "runs": ["aaaaaa", "bbbbbb"], "cost": {}, "note": "",
     }  # fmt: skip
-    assert (second["name"], second["n"], second["seeds"], second["values"]) == ("gru", 2, [1, 0, 2], [0.125, 0.5, None])
+    assert (second["name"], second["n"], second["seeds"], second["values"]) == ("gru", 2, [0, 1, 2], [0.5, 0.125, None])
     half = 12.706204736174705 * 0.0625
     assert plain["pairs"] == [{
         "task": "digits", "a": "gru", "b": "tcn", "n": 2, "paired": True, "difference": -0.1875,
         "low": pytest.approx(-0.1875 - half), "high": pytest.approx(-0.1875 + half), "p": 0.5, "p_holm": 0.5,
         "effect": pytest.approx(-0.1875 / 0.08838834764831845), "effect_name": "Cohen's d_z",
-        "test": "sign-flip, exact", "degenerate": False, "excluded": 1, "unmatched": 0, "verdict": "open",
+        "test": "sign-flip, exact", "degenerate": False, "excluded": 1, "unmatched": 0, "note": "", "verdict": "open",
     }]  # fmt: skip
     (left,) = plain["left_out"]
     assert left.pop("path").endswith("stamp_eeeeee")
@@ -206,3 +208,76 @@ def test_the_answer_as_json_is_what_it_was(tmp_path):
         "no difference from tcn (the best mean) is shown at 0.05 after the correction; "
         "with 2 paired seeds p cannot fall below 0.5; 6 are needed for one comparison."
     )
+
+
+def test_pairs_are_of_one_metric_and_direction(tmp_path):
+    make_groups(tmp_path, {"tcn": [0.9, 0.8], "gru": [0.7, 0.6]})
+    make_groups(tmp_path, {"lstm": [0.9, 0.8], "sru": [0.3, 0.4]}, metric="nll")
+    goal = {"metric": "accuracy", "direction": "min"}
+    make_groups(tmp_path, {"elman": [0.5, 0.4]}, info={"goal": goal})
+    found = asked(tmp_path, all_pairs=True)
+    assert sorted(names(found)) == [("gru", "tcn"), ("lstm", "sru")]
+    assert {row.yardstick for row in found.groups} == {
+        "digits by test accuracy (max)", "digits by test nll (min)", "digits by test accuracy (min)"
+    }  # fmt: skip
+
+
+def test_the_baseline_can_be_tested_and_has_most_of_its_seeds(tmp_path):
+    few = [0.99, *[math.nan] * 7]
+    make_groups(tmp_path, {"tcn": few, "sru": [0.98, 0.97, *few[2:]], "gru": EIGHT["a"], "elman": EIGHT["b"]})
+    found = asked(tmp_path)
+    assert {pair.b for _, pair in found.pairs} == {"gru"}
+    assert "gru (the best mean; passed over: tcn with 1 of 8 seeds, sru with 2 of 8 seeds)" in found.sentence
+    assert {pair.b for _, pair in asked(tmp_path, baseline="tcn").pairs} == {"tcn"}
+
+
+def test_where_no_group_has_most_of_its_seeds_one_that_can_be_tested_is_the_baseline(tmp_path):
+    make_groups(tmp_path, {"tcn": [0.9, *[math.nan] * 4], "gru": [0.8, 0.7, *[math.nan] * 3]})
+    assert {pair.b for _, pair in asked(tmp_path).pairs} == {"gru"}
+
+
+def test_the_sentence_is_about_the_pairs_that_were_tested(tmp_path):
+    make_groups(tmp_path, {"tcn": EIGHT["a"], "gru": EIGHT["b"], "elman": [0.1, 0.2], "lstm": [0.1]})
+    said = asked(tmp_path).sentence
+    assert "with 2 paired seeds p cannot fall below 0.5, with 8 paired seeds below 0.0078; 6 are needed" in said
+    assert "corrected for the 6 comparisons made here, p cannot fall below 0.047" in said
+
+
+def test_seeds_that_match_in_part_are_not_paired_and_that_is_said(tmp_path):
+    for seed in range(8):
+        make_run(tmp_path, "tcn", seed, 0.9 + seed / 100)
+        make_run(tmp_path, "gru", seed + 1, 0.5 + seed / 90)
+    found = asked(tmp_path)
+    ((_, pair),) = found.pairs
+    assert (pair.paired, pair.note) == (False, "7 of 8 seeds shared: not paired")
+    assert "7 of 8 seeds shared: not paired: gru and tcn" in found.notes
+
+
+def test_groups_that_do_not_count_what_is_asked_for_are_named(tmp_path):
+    make_groups(tmp_path, {"tcn": [0.9, 0.8]})
+    make_groups(tmp_path, {"gru": [0.7, 0.6]}, info={"counters": {"env_steps": 5}})
+    assert "--x env_steps: not counted by tcn" in asked(tmp_path, x="env_steps").notes
+
+
+def test_when_no_run_counts_that_is_an_error_with_the_reasons(tmp_path):
+    for seed in range(5):
+        make_run(tmp_path, seed=seed, info={"signature": None})
+    with pytest.raises(UsageError, match="none of 5 runs can be compared") as told:
+        asked(tmp_path)
+    assert "no signature" in str(told.value)
+    assert len(str(told.value).splitlines()) == 5
+
+
+@pytest.mark.parametrize("spread", ["same", "wide"])
+def test_values_near_the_largest_float_are_compared(tmp_path, spread):
+    least = -1.7e308 if spread == "wide" else 1.6e308
+    for model, seeds in (("tcn", (0, 1, 2)), ("gru", (3, 4, 5))):
+        for seed in seeds:
+            value = 1.7e308 if seed % 3 else least
+            make_run(
+                tmp_path, model, seed, value, curve={10: value, 20: value}, info={"best": {"step": 10, "value": value}}
+            )
+    found = asked(tmp_path, x="samples")
+    json.dumps(found.plain(), allow_nan=False)
+    if spread == "same":
+        assert found.groups[0].best == pytest.approx(1.6e308 / 3 + 2 * (1.7e308 / 3))

@@ -153,13 +153,16 @@ def test_a_metric_nobody_logged_is_told_with_the_nearest(tmp_path, words, told):
     ("facts", "told"),
     [
         ({"signature": None}, "no signature"),
-        ({"seed": "one"}, "no seed"),
+        ({"seed": "one"}, "its seed is 'one', no whole number"),
+        ({"seed": True}, "its seed is True"),
+        ({"seed": None}, "no seed"),
         ({"verb": "eval"}, "a scoring"),
         ({"goal": None}, "no main metric"),
         ({"goal": "accuracy"}, "no main metric"),
         ({"metrics": {}}, "no score on test"),
         ({"metrics": {"test": None}}, "no score on test"),
-        ({"metrics": {"test": {"accuracy": "high"}}}, "logged no test accuracy"),
+        ({"metrics": {"test": {"accuracy": "high"}}}, "its test accuracy is 'high', no number"),
+        ({"metrics": {"test": {"accuracy": True}}}, "its test accuracy is True, no number"),
     ],
 )
 def test_odd_run_files_are_left_out_with_the_reason(tmp_path, facts, told):
@@ -201,3 +204,27 @@ def test_an_unreadable_configuration_is_compared_with_nothing(tmp_path):
 
 def test_zero_runs_are_no_groups():
     assert group([], None, "test") == ([], [])
+
+
+@pytest.mark.parametrize("damage", [lambda file: file.unlink(), lambda file: file.write_text("][")])
+def test_a_configuration_of_one_seed_that_cannot_be_read_is_marked(tmp_path, damage):
+    paths = make_groups(tmp_path, {"tcn": [0.5, 0.6, 0.7]})
+    damage(paths[0] / "config.yaml")
+    ((row,), _) = grouped(tmp_path)
+    assert (row.n, row.note) == (3, "config.yaml unreadable: 1 of 3")
+
+
+def test_rows_of_one_seed_that_are_missing_or_cut_short_are_marked(tmp_path):
+    paths = make_groups(tmp_path, {"tcn": [0.5, 0.6, 0.7, 0.8]})
+    (paths[0] / "metrics.csv").unlink()
+    whole = (paths[1] / "metrics.csv").read_text()
+    (paths[1] / "metrics.csv").write_text(whole[:-3])
+    (paths[2] / "metrics.csv").write_text("".join(whole.splitlines(keepends=True)[:5]))
+    ((row,), _) = grouped(tmp_path)
+    assert (row.n, row.note) == (4, "metrics.csv missing or cut short: 3 of 4")
+
+
+def test_nothing_in_a_name_is_null(tmp_path):
+    for act in (None, "relu"):
+        make_run(tmp_path, keys={"model.act": act})
+    assert {row.name for row in grouped(tmp_path)[0]} == {"tcn act=null", "tcn act=relu"}

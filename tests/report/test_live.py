@@ -7,6 +7,7 @@ from rich.console import Console
 
 from dlcli.core.executor import NOT_BEGUN, News, Report
 from dlcli.report import live
+from dlcli.report.telling import Telling
 
 
 class Clock:
@@ -83,14 +84,31 @@ def test_plain_lines_are_few(capsys, clock):
     assert 3 <= len(lines) <= 5
 
 
-def test_without_progress_beginnings_and_ends_are_told(capsys, clock):
+def test_a_job_that_begins_once_more_says_why(capsys):
+    news = News("run", note="its worker was killed (SIGKILL); it goes on from its checkpoint")
+    live.choose("plain", ["seed=0"]).hear(0, news)
+    live.choose("bar", ["seed=0"]).hear(0, news)
+    assert capsys.readouterr().err.splitlines() == [f"[1] seed=0: {news.note}"] * 2
+
+
+def test_the_last_scoring_tells_the_last_step():
+    told = []
+    telling = Telling("run", "accuracy", lambda text: None, told.append)
+    telling.tick(54, 0.9, {"loss": 1.0})
+    telling.scored(60, "valid", {"accuracy": 0.5}, True)
+    assert (told[-1].step, told[-1].value) == (60, 0.5)
+
+
+def test_without_progress_nothing_but_failures_is_told(capsys, clock):
     board = live.choose("none", ["seed=0"])
     board.hear(0, News())
     for step in range(1, 10):
         clock.now += 100
         board.hear(0, News("run", step, step / 10, "loss", 1.0))
     board.hear(0, Report(0))
-    assert capsys.readouterr().err.splitlines() == ["[1/1] seed=0  starting", "[1/1] seed=0  completed  loss 1"]
+    assert capsys.readouterr().err == ""
+    board.hear(0, Report(1, error="no"))
+    assert "no" in capsys.readouterr().err
 
 
 def test_when_quiet_only_failures_are_told(capsys):

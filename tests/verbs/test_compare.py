@@ -106,5 +106,6 @@ def test_a_scoring_stands_beside_its_run_and_is_no_group(out):
     run.finish("completed", 0, metrics={"test": {"accuracy": 1.0}})
     assert max(row["mean"] for row in rows(out)) == 0.9
     result = compare(out, run.id)
-    assert result.exit_code == 0, result.exception
-    assert "left out" in result.stderr
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "a scoring by dlcli eval" in result.stderr
+    assert "left out" in compare(out, run.id, "1:5").stderr

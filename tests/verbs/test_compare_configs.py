@@ -79,3 +79,16 @@ def test_runs_that_are_not_there_are_told(tmp_path):
     result = dlcli(tmp_path, "aaaaaa", "zzz")
     assert (result.exit_code, result.stdout) == (2, "")
     assert "zzz" in result.stderr
+
+
+@pytest.mark.parametrize("kind", ["weights", "patience"])
+def test_what_compare_runs_keeps_apart_is_not_the_same_experiment(tmp_path, kind):
+    make_run(tmp_path, identity="aaaaaa", info={"signature": "same"})
+    facts = {"init_from": {"run": "cccccc", "sha256": "d" * 64}} if kind == "weights" else {}
+    keys = {"patience": 1} if kind == "patience" else {}
+    make_run(tmp_path, identity="bbbbbb", keys=keys, info={"signature": "same", **facts})
+    plain = found(tmp_path)
+    assert plain["same_experiment"] is False
+    assert plain["configuration"] == (
+        {"init_from": [None, "cccccc dddddddd"]} if kind == "weights" else {"patience": ["-", 1]}
+    )

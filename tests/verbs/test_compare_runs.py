@@ -198,3 +198,59 @@ def test_a_reader_that_stops_early_does_not_stop_the_page(out, tmp_path):
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert (tmp_path / "a.html").exists()
     assert "Traceback" not in done.stderr
+
+
+def test_all_pairs_as_csv_are_those_of_json(out):
+    pairs = json.loads(good(out, "--all-pairs", "--json"))["pairs"]
+    rows = list(csv.DictReader(io.StringIO(good(out, "--all-pairs", "--csv"))))
+    assert [row["name"] for row in rows if row["row"] == "group"] == groups(out)
+    found = [row for row in rows if row["row"] == "pair"]
+    assert [(row["name"], row["against"]) for row in found] == [(pair["a"], pair["b"]) for pair in pairs]
+    for row, pair in zip(found, pairs, strict=True):
+        assert (float(row["p"]), float(row["difference"])) == (pair["p"], pair["difference"])
+        assert (row["test"], row["paired"], row["pairs"]) == (pair["test"], str(pair["paired"]), str(pair["n"]))
+
+
+def test_csv_against_the_baseline_tells_the_test(out):
+    rows = list(csv.DictReader(io.StringIO(good(out, "--csv", "--where", "task=digits"))))
+    assert [(row["against"], row["test"], row["paired"], row["pairs"]) for row in rows] == [
+        ("", "", "", ""), *[("tcn", "sign-flip, exact", "True", "3")] * 2
+    ]  # fmt: skip
+    assert "row" not in rows[0]
+
+
+@pytest.mark.parametrize("option", ["--html", "--plot"])
+def test_a_link_is_followed_and_what_is_no_file_is_not_written_over(out, tmp_path, option):
+    pytest.importorskip("matplotlib")
+    link, fifo, target = (tmp_path / f"{name}.svg" for name in ("link", "fifo", "target"))
+    link.symlink_to(target)
+    good(out, option, link)
+    assert link.is_symlink()
+    assert target.stat().st_size > 1000
+    os.mkfifo(fifo)
+    assert "no ordinary file" in refused(out, option, fifo)
+    assert fifo.is_fifo()
+
+
+def test_a_page_in_the_place_of_a_folder_is_refused(out, monkeypatch):
+    monkeypatch.chdir(out)
+    for name in (".", "..", "train"):
+        assert "is a folder" in refused(out, "--html", name)
+
+
+@pytest.mark.parametrize("width", [30, 60, 80, 100, 140])
+def test_no_number_is_broken_whatever_the_width(out, monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    text = good(out, "--where", "task=digits")
+    for number in ("0.9300", "0.7500", "-0.1800", "0.75", "not shown"):
+        assert number in text
+    assert ("[0.6258, 0.8742]" in text) == (width >= 30)
+    assert ("sign-flip, exact" in text) == (width >= 140)
+
+
+def test_an_interval_is_whole_or_left_out(out, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    text = good(out, "--where", "task=digits")
+    lines = [line for line in text.splitlines() if "[" in line]
+    assert all(line.count("[") == line.count("]") for line in lines)
+    assert "left out for want of width: test, effect" in text

@@ -195,6 +195,18 @@ def test_nothing_named_is_nothing_removed(tmp_path, words):
     assert len(ids(tmp_path)) == 1
 
 
+def test_a_folder_of_runs_elsewhere_wants_to_be_named_as_such(tmp_path):
+    own, other = tmp_path / "own", tmp_path / "other"
+    runs_there = [make(other), make(other)]
+    make(own)
+    result = dlcli(own, "rm", other, "--yes")
+    assert (result.exit_code, f"--out {other}" in result.stderr) == (2, True)
+    assert len(ids(other)) == 2
+    assert dlcli(own, "rm", runs_there[0].path, "--yes").exit_code == 0
+    assert dlcli(other, "rm", other / "train", "--yes").exit_code == 0
+    assert (ids(other), len(ids(own))) == (set(), 1)
+
+
 def test_relations_are_told(tmp_path):
     run = make(tmp_path)
     make(run.path / "runs", parent=run.id)
@@ -211,17 +223,19 @@ def test_relations_are_told(tmp_path):
 
 def test_prune_takes_failed_and_lost_runs_by_age(tmp_path):
     old, new = make(tmp_path, "failed", days=40), make(tmp_path, "failed", days=2)
-    kept = [make(tmp_path, status, days=99) for status in ("completed", "stopped", "preempted", "diverged")]
+    kept = [make(tmp_path, status, days=99) for status in ("completed", "stopped", "preempted")]
+    diverged = [make(tmp_path, "diverged", days=days) for days in (99, 1)]
     lost = lose(make(tmp_path))
     month = datetime.now().timestamp() - 40 * 86400
     for path in lost.path.rglob("*"):
         os.utime(path, (month, month))
     young = lose(make(tmp_path))
     assert dlcli(tmp_path, "prune", "--older-than", "30d", "--yes").exit_code == 0
-    assert ids(tmp_path) == {run.id for run in (new, young, *kept)}
+    assert ids(tmp_path) == {run.id for run in (new, young, *kept, diverged[1])}
     assert not old.path.exists()
+    assert dlcli(tmp_path, "prune", "--status", "lost", "--dry-run", "--yes").exit_code == 0
     assert dlcli(tmp_path, "prune", "--status", "failed,diverged", "--yes").exit_code == 0
-    assert ids(tmp_path) == {run.id for run in (young, *kept[:3])}
+    assert ids(tmp_path) == {run.id for run in (young, *kept)}
 
 
 def test_prune_takes_half_written_directories_and_leaves_damaged_ones(tmp_path):

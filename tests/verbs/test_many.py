@@ -68,6 +68,13 @@ def test_when_all_of_several_are_wrong_the_words_were(tmp_path):
     assert not list(tmp_path.rglob("run.json"))
 
 
+def test_what_was_not_begun_did_not_fail(tmp_path):
+    words = ("train", *SMALL, "model.kernel_size=0,3,2", "--fail-fast", "--out", tmp_path)
+    result = dlcli(*words)
+    assert "0 of 3 done" in result.stderr
+    assert result.exit_code == 5
+
+
 def test_an_interrupt_ends_all_that_would_follow(tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr(sweep, "perform", lambda job, tell: asked.append(job) or Report(130, error="interrupted"))
@@ -298,7 +305,7 @@ def test_needed_skips_what_an_equal_finished_run_covers(tmp_path):
     assert row["values"].keys() == {0, 1, 2}
 
 
-@pytest.mark.parametrize("other", ["steps=4", "lr=0.5", "model.channels=[4]"])
+@pytest.mark.parametrize("other", ["patience=1", "steps=4", "lr=0.5", "model.channels=[4]"])
 def test_needed_skips_nothing_else(other, tmp_path):
     assert dlcli("train", *SMALL, "seed=1", "--out", tmp_path).exit_code == 0
     assert dlcli("train", *SMALL, other, "seed=1", "--needed", "--out", tmp_path).exit_code == 0

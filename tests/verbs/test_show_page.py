@@ -31,3 +31,11 @@ def test_a_place_that_is_not_there_is_told(tmp_path):
     result = show(tmp_path, "last", "--html", tmp_path / "folder.html")
     assert result.exit_code == 2
     assert "folder.html" in result.stderr
+
+
+def test_the_folder_one_is_in_is_no_page(tmp_path, monkeypatch):
+    make_run(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    result = show(tmp_path, "1", "--html", ".")
+    assert (result.exit_code, "is a folder" in result.stderr) == (2, True)
+    assert isinstance(result.exception, SystemExit)

@@ -1,4 +1,5 @@
 /* Curves: means with bands, seeds, hover, toggles, logarithms, smoothing. */
+const MOST_BANDS = 6; /* more of them are one block */
 const decode = (steps) => { let at = 0; return steps.map((gap) => (at = Number((at + gap).toPrecision(15)))); };
 
 function smoothed(values, strength) {
@@ -121,7 +122,8 @@ function curvePlot(view, state, width) {
     root.append(svg('text', { x: width / 2, y: height / 2, 'text-anchor': 'middle', text: 'nothing to draw here' }));
     return root;
   }
-  const banded = extent(shown.flatMap((line) => [...(line.low || []), ...(line.high || [])]), view.yLog) || plain;
+  const bands = shown.length > MOST_BANDS ? [] : shown;
+  const banded = extent(bands.flatMap((line) => [...(line.low || []), ...(line.high || [])]), view.yLog) || plain;
   const span = plain[1] - plain[0] || Math.abs(plain[0]) || 1;
   const low = view.yLog ? Math.min(plain[0], Math.max(banded[0], plain[0] / 3)) : Math.min(plain[0], Math.max(banded[0], plain[0] - span * 0.35));
   const high = view.yLog ? Math.max(plain[1], Math.min(banded[1], plain[1] * 3)) : Math.max(plain[1], Math.min(banded[1], plain[1] + span * 0.35));
@@ -135,7 +137,7 @@ function curvePlot(view, state, width) {
     path.style[fillIt ? 'fill' : 'stroke'] = colour(group);
     inner.append(path);
   };
-  for (const line of shown) if (line.low) add(bandPath(line, x, y, view.xLog, view.yLog, low), 'band', line.group, true);
+  for (const line of bands) if (line.low) add(bandPath(line, x, y, view.xLog, view.yLog, low), 'band', line.group, true);
   for (const line of thin) add(pathOf(line.x, line.y, x, y, view.xLog, view.yLog), 'seed', line.group);
   if (view.smooth) for (const line of shown) add(pathOf(line.x, line.raw, x, y, view.xLog, view.yLog), 'raw', line.group);
   for (const line of shown) add(pathOf(line.x, line.y, x, y, view.xLog, view.yLog), 'mean', line.group);

@@ -8,12 +8,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-from dlcli.core.errors import UsageError
+from dlcli.report import named
 from dlcli.report.bunches import Bunch, bunch
 from dlcli.report.comparison import Comparison, Question
 from dlcli.report.groups import rows
 from dlcli.report.page import payload
-from dlcli.run import Run, replace_file
+from dlcli.run import Run
 
 _HERE = Path(__file__).parent
 _SCRIPTS = ("base.js", "scale.js", "table.js", "curves.js", "forest.js", "parallel.js", "runs.js", "main.js")
@@ -23,24 +23,16 @@ def write(path: Path, answer: Comparison, asked: Question, command: str) -> None
     """The page of a comparison."""
     tasks = list(dict.fromkeys(row.yardstick for row in answer.groups))
     title = f"{len(answer.groups)} group{'s' * (len(answer.groups) != 1)} on {', '.join(tasks[:3])}"
-    _save(path, page(payload.of(answer, title, command, asked.x)))
+    named.write(path, page(payload.of(answer, title, command, asked.x)).encode(), "--html")
 
 
 def write_run(path: Path, run: Run) -> None:
     """The page of a single run, finished or not."""
     found, left = bunch([run], None, "test")
     own = found or [Bunch("", others=[(run, "")])]
-    answer = Comparison(rows(own, None, "test"), [], "", left, [], {one.signature: one for one in own})
+    answer = Comparison(rows(own, None, "test"), [], "", left, [], {one.experiment: one for one in own})
     title = f"{run.info.get('name') or run.info['label']} · {run.id}"
-    _save(path, page(payload.of(answer, title, f"dlcli show {run.id}", None)))
-
-
-def _save(path: Path, text: str) -> None:
-    """Raises: UsageError: the place cannot be written."""
-    try:
-        replace_file(path, text.encode())
-    except OSError as error:
-        raise UsageError(f"--html {path}: {error.strerror}") from None
+    named.write(path, page(payload.of(answer, title, f"dlcli show {run.id}", None)).encode(), "--html")
 
 
 def page(data: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ from dlcli.report.bunches import Bunch
 from dlcli.report.comparison import Comparison
 from dlcli.report.formats import Table
 from dlcli.report.groups import Group
-from dlcli.report.intervals import band
+from dlcli.report.intervals import band, is_number
 from dlcli.report.page import thin
 from dlcli.run import Run
 
@@ -24,7 +24,7 @@ _SAID = ("reason", "argv", "tags", "parent", "receptive_field", "length", "count
 def of(answer: Comparison, title: str, command: str, x: str | None) -> dict[str, Any]:
     """All of a comparison."""
     texts = Texts()
-    own = [(row, answer.bunches[row.signature]) for row in answer.groups]
+    own = [(row, answer.bunches[row.experiment]) for row in answer.groups]
     return {
         "title": title,
         "command": command,
@@ -45,10 +45,16 @@ def of(answer: Comparison, title: str, command: str, x: str | None) -> dict[str,
 
 def _group(row: Group) -> dict[str, Any]:
     names = ("name", "yardstick", "metric", "direction", "n", "mean", "low", "high", "degenerate", "values", "seeds")
-    keys = {key: value for key, value in row.keys.items() if isinstance(value, int | float)}
     return {name: getattr(row, name) for name in names} | {
-        "keys": {key: value for key, value in keys.items() if not isinstance(value, bool) and thin.is_number(value)}
+        "keys": {key: _setting(value) for key, value in row.keys.items()}
     }
+
+
+def _setting(value: Any) -> int | float | str:
+    """A number, or what is no number in YAML's words."""
+    if is_number(value) and thin.is_number(value):
+        return value
+    return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
 def table(found: Table, digits: int = 4) -> dict[str, Any]:

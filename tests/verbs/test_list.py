@@ -1,0 +1,65 @@
+"""`dlcli list runs` among damaged runs."""
+
+import csv
+import io
+import json
+
+import pytest
+from made_runs import make_run
+from typer.testing import CliRunner
+
+from dlcli.cli import app
+
+
+def listed(out, *words):
+    result = CliRunner().invoke(app, ["list", "runs", *words, "--out", str(out)])
+    assert result.exit_code == 0, (result.stderr, result.exception)
+    return result.stdout
+
+
+@pytest.fixture
+def out(tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    make_run(tmp_path, identity="sound1")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"metrics": {"test": {"accuracy": "high"}}}, {"metrics": {"test": "high"}}, {"seconds": "long"},
+        {"goal": "accuracy"}, {"metrics": {"test": {"accuracy": True}}}, {"tags": 7},
+    ],
+)  # fmt: skip
+def test_one_damaged_run_is_a_marked_row(out, facts):
+    make_run(out, identity="broken", info=facts)
+    lines = {line.split()[1]: line for line in listed(out).splitlines()}
+    assert "damaged" in lines["broken"]
+    assert "completed" in lines["sound1"]
+    assert len(json.loads(listed(out, "--json"))) == 2
+    assert len(list(csv.DictReader(io.StringIO(listed(out, "--csv"))))) == 2
+
+
+@pytest.mark.parametrize("facts", [{"tags": None}, {"name": 7}, {"metrics": {"test": None}}])
+def test_what_is_merely_missing_is_a_hole(out, facts):
+    make_run(out, identity="nearly", info=facts)
+    (line,) = (line for line in listed(out).splitlines() if "nearly" in line)
+    assert "completed" in line
+
+
+def test_what_is_no_run_any_more_is_a_row_with_its_reason(out):
+    path = make_run(out, identity="broken")
+    (path / "run.json").write_text("{")
+    text = listed(out)
+    assert "sound1" in text
+    assert "damaged" in text
+    (row,) = (row for row in json.loads(listed(out, "--json")) if row["status"] == "damaged")
+    assert (row["id"], row["path"]) == (None, str(path))
+    assert "damaged" in row["reason"]
+    assert [row["status"] for row in csv.DictReader(io.StringIO(listed(out, "--csv")))] == ["completed", "damaged"]
+
+
+def test_tags_that_are_no_list_hide_no_other(out):
+    make_run(out, identity="tagged", info={"tags": ["night"]})
+    make_run(out, identity="broken", info={"tags": None})
+    assert "tagged" in listed(out, "@night")
