@@ -135,15 +135,27 @@ def compared(config: Mapping[str, Any]) -> dict[str, Any]:
 def differing(configs: Sequence[Mapping[str, Any]], *, absent: bool = False) -> list[str]:
     """Keys that have several values, in the order they come up.
 
+    Parts of different classes have different keys: those are compared where the class is the same, and the class itself
+    tells the others apart.
+
     Args:
         configs: flat.
         absent: a key that only some of them have differs too.
     """
-    values: dict[str, list[str]] = {}
+    names = dict.fromkeys(name for config in configs for name in config)
+    return [name for name in names if _several(name, configs, absent)]
+
+
+def _several(name: str, configs: Sequence[Mapping[str, Any]], absent: bool) -> bool:
+    """Whether a key has several values among configurations that agree in the classes of the parts it belongs to."""
+    parts = name.split(".")
+    above = [".".join(parts[:count]) for count in range(1, len(parts))]
+    values: dict[tuple[str, ...], set[str]] = {}
     for config in configs:
-        for name, value in config.items():
-            values.setdefault(name, []).append(repr(value))
-    return [name for name, found in values.items() if len(set(found)) > 1 or (absent and len(found) < len(configs))]
+        if absent or name in config:
+            classes = tuple(repr(config.get(part)) for part in above)
+            values.setdefault(classes, set()).add(repr(config[name]) if name in config else "")
+    return any(len(found) > 1 for found in values.values())
 
 
 def setting_apart(configs: Sequence[Mapping[str, Any]], kinds: Sequence[Hashable]) -> list[str]:

@@ -99,3 +99,13 @@ def test_a_key_that_only_some_of_a_kind_have_sets_them_apart():
     configs = [{"model.hidden": 1}, {"model.hidden": 1, "model.gate": True}, {"model.channels": [3]}]
     assert setting_apart(configs, ["gru", "gru", "tcn"]) == ["model.gate"]
     assert setting_apart(configs, ["gru", "lstm", "tcn"]) == []
+
+
+def test_keys_of_parts_of_different_classes_are_told_by_the_class_alone():
+    ga = {"learner": "Genetic", "learner.sigma": 0.1, "learner.parents": 25}
+    es = {"learner": "EvolutionStrategy", "learner.sigma": 0.2, "learner.optimiser": "Adam"}
+    assert differing([ga, es], absent=True) == ["learner"]
+    other = ga | {"learner.sigma": 0.3}
+    assert differing([ga, es, other], absent=True) == ["learner", "learner.sigma"]
+    assert differing([ga, {**ga, "learner.k": 3}], absent=True) == ["learner.k"]
+    assert differing([ga, {**ga, "learner.k": 3}]) == []
