@@ -1,5 +1,6 @@
-"""Covariance matrix adaptation, by the library `cmaes`."""
+"""Covariance matrix adaptation, by its author's library `cma`."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -72,18 +73,15 @@ class CMA(Evolution):
 
     def _begin(self) -> Any:
         try:
-            import cmaes
+            import cma
         except ImportError:
-            raise Missing("learner=cma needs the library cmaes: pip install 'dlcli[evolve]'") from None
-        return cmaes.CMA(
-            self.start().double().numpy(),
-            self._sigma,
-            seed=mix(self.seed, _LIBRARY) % 2**32,
-            population_size=self.population,
-        )
+            raise Missing("learner=cma needs the library cma: pip install 'dlcli[evolve]'") from None
+        draws = np.random.RandomState(mix(self.seed, _LIBRARY) % 2**32)
+        own = {"popsize": self.population, "randn": draws.randn, "seed": math.nan, "verbose": -9}
+        return cma.CMAEvolutionStrategy(self.start().double().numpy(), self._sigma, own)
 
     def ask(self) -> Generation:
-        self._asked = [self._library.ask() for _ in range(self.population)]
+        self._asked = self._library.ask()
         centres = {number: torch.from_numpy(x).float() for number, x in enumerate(self._asked)}
         return Generation([Genome((), (), number) for number in centres], [None] * self.population, centres)
 
@@ -96,7 +94,7 @@ class CMA(Evolution):
         fit = ~fitness.isnan()
         if fit.any():
             losses = (-torch.where(fit, fitness, fitness[fit].min())).tolist()
-            self._library.tell(list(zip(self._asked, losses, strict=True)))
+            self._library.tell(self._asked, losses)
 
     def memory(self) -> dict[str, Any]:
         return {"told": torch.stack(self._told) if self._told else torch.zeros(0, self.population)}
@@ -104,5 +102,5 @@ class CMA(Evolution):
     def recall(self, memory: Mapping[str, Any]) -> None:
         self._library, self._told = self._begin(), list(memory["told"])
         for fitness in self._told:
-            self._asked = [self._library.ask() for _ in range(self.population)]
+            self._asked = self._library.ask()
             self._learn(fitness)

@@ -32,6 +32,6 @@ def test_more_than_two_thousand_parameters_are_refused_with_who_takes_them():
 
 
 def test_without_the_library_it_says_what_installs_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "cmaes", None)
+    monkeypatch.setitem(sys.modules, "cma", None)
     with pytest.raises(Missing, match=r"pip install 'dlcli\[evolve\]'"):
         learner("cma", Valley())
