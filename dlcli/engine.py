@@ -206,6 +206,7 @@ class _Fit:
         """Score the model so far on valid, and keep it when it is the best."""
         state, model, goal = self.state, self.learner.model, self.task.main
         if model is None:
+            self._leave(self.learner, self.task)
             return
         _check_finite(model)
         means = evaluate(model, self.task, "valid")
@@ -220,7 +221,7 @@ class _Fit:
         else:
             state.stale += 1
         self.watcher.scored(state.step, "valid", means, better)
-        self._leave(model)
+        self._leave(self.learner, self.task, model)
 
     def _complete(self) -> None:
         """The rows and the scoring that are left at the end. last.pt is older, so a longer run repeats nothing."""
@@ -229,8 +230,8 @@ class _Fit:
             self._score()
         self.run.flush()
 
-    def _leave(self, model: nn.Module) -> None:
-        for source in (self.learner, self.task, model):
+    def _leave(self, *sources: object) -> None:
+        for source in sources:
             if isinstance(source, Leaves):
                 for name, leaf in source.leave().items():
                     ending, content = encode(leaf)

@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dlcli.core.learner import File, Growing, Image, Leaf, Rows, Text
+from dlcli.core import curves
+from dlcli.core.learner import Curves, File, Growing, Image, Leaf, Rows, Text
 
 
 def encode(leaf: Leaf) -> tuple[str, bytes]:
@@ -22,6 +23,8 @@ def encode(leaf: Leaf) -> tuple[str, bytes]:
         return ".csv", _csv((leaf.columns,))
     if isinstance(leaf, Image):
         return ".png", _png(leaf.pixels)
+    if isinstance(leaf, Curves):
+        return ".svg", curves.svg(leaf.x, leaf.series).encode()
     if isinstance(leaf, File):
         return leaf.ending, leaf.text.encode()
     if isinstance(leaf, Text):

@@ -88,6 +88,14 @@ class Image:
 
 
 @dataclass(frozen=True)
+class Curves:
+    """Lines over a common axis named `x`: (x, y) by name."""
+
+    x: str
+    series: Mapping[str, Sequence[tuple[float, float]]]
+
+
+@dataclass(frozen=True)
 class Text:
     """Words."""
 
@@ -109,7 +117,7 @@ class Tree:
     tree: Mapping[str, Any] = field(default_factory=dict)
 
 
-Leaf = Rows | Growing | Image | Text | File | Tree
+Leaf = Rows | Growing | Image | Curves | Text | File | Tree
 
 
 @runtime_checkable

@@ -1,15 +1,18 @@
 """What a population was: the rows of population.csv, and where all its generations ended."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from dlcli.core.learner import Growing, Leaf
+from dlcli.core.learner import Curves, Growing, Leaf, Tree
 from dlcli.core.population import Genome, Pictures, Rating
 
 _COLUMNS = 8  # numbers of a behaviour in the table
 _POINTS = 20_000  # behaviours in the picture, at most
+_COURSE = ("fitness_max", "fitness_mean", "fitness_best")
 _SHOWN = 2  # mutations of a genome that are written out
 
 
@@ -26,6 +29,21 @@ class Chronicle:
         self._width = 0
         self._stride = 1
         self._behaviour, self._generation = torch.zeros(0, 0), torch.zeros(0, dtype=torch.int64)
+        self._course: list[list[float]] = []  # evaluations so far, then what a generation came to
+        self._evaluations = 0
+
+    def came_to(self, evaluations: int, values: Mapping[str, Tensor]) -> None:
+        """How a generation ended, and how many evaluations it took."""
+        self._evaluations += evaluations
+        self._course.append([float(self._evaluations), *(float(values.get(name, math.nan)) for name in _COURSE)])
+
+    def _summary(self) -> dict[str, Leaf]:
+        """The course of the fitness, and the best that any individual did."""
+        lines = {name: [(row[0], row[place]) for row in self._course] for place, name in enumerate(_COURSE, 1)}
+        finite = [value for _, value in lines["fitness_max"] if math.isfinite(value)]
+        maximum = max(finite, default=None)
+        named = {name.removeprefix("fitness_"): points for name, points in lines.items()}
+        return {"fitness": Curves("evaluations", named), "training": Tree({"maximum": maximum})}
 
     def add(self, generation: int, genomes: Sequence[Genome], parents: Sequence[int | None], rating: Rating) -> None:
         self._width = min(_COLUMNS, rating.behaviour.shape[1])
@@ -55,7 +73,7 @@ class Chronicle:
             self._rows = []
         if self._pictures is not None and len(self._behaviour):
             left["final_positions"] = self._pictures.picture(self._behaviour, self._generation)
-        return left
+        return left | (self._summary() if self._course else {})
 
     def state_dict(self) -> dict[str, Any]:
         return {
@@ -64,11 +82,14 @@ class Chronicle:
             "stride": self._stride,
             "behaviour": self._behaviour,
             "generation": self._generation,
+            "course": [list(row) for row in self._course],
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self._rows, self._width, self._stride = list(state["rows"]), state["width"], state["stride"]
         self._behaviour, self._generation = state["behaviour"], state["generation"]
+        self._course = [list(row) for row in state["course"]]
+        self._evaluations = int(self._course[-1][0]) if self._course else 0
 
 
 def written(genome: Genome) -> str:

@@ -72,7 +72,7 @@ class Evolution(ABC):
         if population < 1 or chunk < 1:
             name, number = ("population", population) if population < 1 else ("chunk", chunk)
             raise UsageError(f"learner.{name} is at least 1, not {number}")
-        self.counters = ("evaluations", rated(task).counter)
+        self.counters = ("evaluations", rated(task).counter, "failed")
         self.population, self.seed, self.generation = population, seed, 0
         self._layout = Layout(model)
         if not self._layout.size:
@@ -136,8 +136,10 @@ class Evolution(ABC):
         if self._election.hold(self.generation, asked.genomes, asked.centres, rating, self._rate):
             self._show()
         values = self._values(rating) | self.tell(asked, rating)
+        self._chronicle.came_to(self._cost[0], values)
         self.generation += 1
-        return Row(values, dict(zip(self.counters, self._cost, strict=True)))
+        failed = int(rating.fitness.isnan().sum())
+        return Row(values, dict(zip(self.counters, [*self._cost, failed], strict=True)))
 
     def _rate(self, genomes: Sequence[Genome], centres: Mapping[int, Tensor], batches: Sequence[int]) -> Rating:
         """All rating goes through here, and is counted."""

@@ -189,7 +189,7 @@ def print_summary(run: Run) -> None:
     words = [f"[bold]{escape(info['name'] or info['label'])}[/]", f"seed {info['seed']}"]
     if info["parameters"]:
         words.append(f"{info['parameters']:,} parameters")
-    counted = [f"{count:,} {name}" for name, count in info.get("counters", {}).items() if name in _TOLD]
+    counted = [f"{count:,} {name}" for name, count in info.get("counters", {}).items() if count and name in _TOLD]
     words.append(", ".join([f"{info['steps']:,} steps", *counted]) + f" in {duration(info['seconds'])}")
     console.print("  ".join(words))
     if reach := reach_words(info):
@@ -200,15 +200,17 @@ def print_summary(run: Run) -> None:
     if best.get("value") is not None:
         metric = info["goal"]["metric"]
         console.print(f"checkpoint: step {best['step']:,}, the best valid {metric} ({number(best['value'])})")
-    for picture in sorted((run.path / "artifacts").glob("*.png")):
+    for picture in sorted(path for path in (run.path / "artifacts").glob("*") if path.suffix in (".png", ".svg")):
         console.print(f"{picture}", soft_wrap=True)
     console.print(f"{run.path}", soft_wrap=True)
-    if info["verb"] in _NEXT:
-        console.print(_NEXT[info["verb"]].format(path=run.path), soft_wrap=True)
+    if info.get("remark"):
+        console.print(escape(str(info["remark"])), soft_wrap=True)
+    if info["verb"] == "evolve" and info["metrics"]:
+        film = " --render episode.gif" if info.get("renders") else ""
+        console.print(f"next: dlcli eval {run.path}{film}", soft_wrap=True)
 
 
-_TOLD = ("evaluations", "env_steps", "trials")
-_NEXT = {"evolve": "next: dlcli eval {path} --render episode.gif"}
+_TOLD = ("evaluations", "env_steps", "trials", "failed")
 
 
 def reach_words(info: Mapping[str, Any]) -> str:

@@ -9,6 +9,8 @@ from torch import nn
 from dlcli.build import Built
 from dlcli.checkpoint import read_checkpoint
 from dlcli.core.errors import UsageError
+from dlcli.core.learner import Learner
+from dlcli.core.population import Populous
 from dlcli.core.task import Task
 from dlcli.engine import Ending, Plan, evaluate, fit
 from dlcli.machine import computing
@@ -37,6 +39,7 @@ def conduct(run: Run, built: Built, planned: Plan, options: Options, threads: in
         ):
             ending = fit(built.learner, built.task, run, planned, shown, signals)
             if ending.status == "completed":
+                ending = _answered(built.learner, ending)
                 run.info["metrics"] = score_best(run, built.task, built.learner.model)
     except BaseException as caught:  # noqa: BLE001 - how it ended is written down, whatever it was
         error, ending = caught, broken(caught)
@@ -45,6 +48,13 @@ def conduct(run: Run, built: Built, planned: Plan, options: Options, threads: in
         raise error
     run.error = error
     return run
+
+
+def _answered(learner: Learner, ending: Ending) -> Ending:
+    """A population none of whose members ever finished has failed, though it was bred to the end."""
+    if isinstance(learner, Populous) and learner.model is None:
+        return Ending("failed", 1, "every individual failed, so there is no answer; see artifacts/population.csv")
+    return ending
 
 
 def _shown(run: Run, metric: str, options: Options) -> progress.Shown:

@@ -75,6 +75,7 @@ def score(
     )  # fmt: skip
     run.log(source.info.get("best", {}).get("step", 0), split, metrics)
     facts = {"intervals": {split: _intervals(found)}, "training_maximum": _training_maximum(source)}
+    facts["distinct"] = getattr(task, "distinct", None)
     run.finish("completed", 0, metrics={split: metrics}, source=str(source.path), **facts)
     return run
 
@@ -90,8 +91,10 @@ def _intervals(found: Mapping[str, Estimate]) -> dict[str, dict[str, float]]:
 
 def _training_maximum(source: Run) -> float | None:
     """The best that any individual did in training: chosen for its luck, so it is shown beside the score."""
-    values = [value for _, split, name, value in source.metrics() if (split, name) == ("train", "fitness_max")]
-    return max(values, default=None)
+    try:
+        return json.loads((source.path / "artifacts" / "training.json").read_text())["maximum"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
 
 
 def _threads(threads: int | str) -> int:
@@ -192,6 +195,8 @@ def main(
     tables.print_scores(run.info["metrics"], run.info["intervals"])
     if run.info["training_maximum"] is not None:
         print(f"training maximum: {run.info['training_maximum']:.6g} (the luckiest of all, not a score)")  # noqa: T201
+    if (distinct := run.info.get("distinct")) is not None:
+        print(f"at most {distinct} different episodes: the interval is of their repetitions")  # noqa: T201
     if render is not None:
         print(f"episode: {render}")  # noqa: T201
     if predictions is not None:

@@ -13,6 +13,7 @@ from dlcli.machine import choose_device
 from dlcli.run import Busy, Run
 from dlcli.verbs.conduct import conduct
 from dlcli.verbs.options import Options, listening
+from dlcli.verbs.rollout import check_shared
 from dlcli.verbs.train import plan
 
 _CHANGEABLE = ("steps", "epochs", "until", "device", "wall", "eval_every", "checkpoint_every", "patience", "logger")
@@ -40,6 +41,7 @@ def resume(selector: str, words: Sequence[str], options: Options) -> Run:
         with listening(options.quiet):
             built = build.build(config, device)
         _check_resumable(run, built.learner)
+        check_shared(built.learner, options)
         _check_ahead(limits(config["until"], built.learner, built.task), saved)
         if config != old:
             run.describe("config.yaml", compose.dump(config))

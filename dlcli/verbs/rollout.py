@@ -34,16 +34,10 @@ class Answer(Report):
 
 @contextmanager
 def shared(learner: Learner, run: Run, options: Options) -> Iterator[None]:
-    """With the learner's populations rated by `options.jobs` workers, where more than one, or an engine, is asked for.
-
-    Raises:
-        Mismatch: the learner rates no populations.
-    """
-    if options.on == "local" and (options.jobs or 1) == 1:
+    """With the learner's populations rated by workers, where `options` ask for several or for an engine."""
+    if not _wanted(options) or not isinstance(learner, Populous):
         yield
         return
-    if not isinstance(learner, Populous):
-        raise Mismatch(f"{type(learner).__name__} rates no populations, so there is nothing for --jobs to share")
     before = learner.rater
     with launch.engine(options.on, rate, options.jobs, deaf, run.path) as executor:
         learner.rater = Shared(executor, compose.read(run.path / "config.yaml"))
@@ -51,6 +45,20 @@ def shared(learner: Learner, run: Run, options: Options) -> Iterator[None]:
             yield
         finally:
             learner.rater = before
+
+
+def check_shared(learner: Learner, options: Options) -> None:
+    """Whether there is something for workers to share.
+
+    Raises:
+        Mismatch: they are asked for, and the learner rates no populations.
+    """
+    if _wanted(options) and not isinstance(learner, Populous):
+        raise Mismatch(f"{type(learner).__name__} rates no populations, so there is nothing for --jobs to share")
+
+
+def _wanted(options: Options) -> bool:
+    return options.on != "local" or (options.jobs or 1) > 1
 
 
 class Shared:

@@ -29,7 +29,7 @@ def main(selector: str, out: Path, metric: str | None, as_json: bool, page: Path
         return 0
     tables.print_run(run, _configuration(run))
     shown = metric or (run.info.get("goal") or {}).get("metric")
-    for name in dict.fromkeys(["loss", shown] if metric is None else [shown]):
+    for name in dict.fromkeys(["loss", "fitness_best", shown] if metric is None else [shown]):
         lines = {split: curve_ for key, curve_ in _curves(rows).items() if (split := _split(key, name))}
         if lines:
             print(curve.draw(lines, str(name)))  # noqa: T201

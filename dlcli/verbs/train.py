@@ -12,13 +12,15 @@ from dlcli import build, compose, environment, loggers, probe, runs
 from dlcli.budget import settle_budget
 from dlcli.checkpoint import read_checkpoint
 from dlcli.core.errors import Mismatch, UsageError
-from dlcli.core.population import Populous
+from dlcli.core.learner import Learner
+from dlcli.core.population import Populous, Renders
 from dlcli.core.task import Task
 from dlcli.engine import Plan, limits
 from dlcli.machine import choose_device
 from dlcli.run import Run
 from dlcli.verbs.conduct import conduct
 from dlcli.verbs.options import Options, listening
+from dlcli.verbs.rollout import check_shared
 
 
 def train(point: compose.Point, options: Options) -> Run:
@@ -37,6 +39,7 @@ def _train(point: compose.Point, options: Options, heard: Sequence[str]) -> Run:
     device = choose_device(config["device"])
     built = build.build(config, device)
     limits(config["until"], built.learner, built.task)
+    _check_population(built.learner, config, options)
     planned = plan(config)
     loggers.chosen(config)
     began = _begin_from(built, options)
@@ -58,6 +61,8 @@ def _train(point: compose.Point, options: Options, heard: Sequence[str]) -> Run:
         "init_from": began,
         "goal": {"metric": built.task.main.metric, "direction": built.task.main.direction},
         "spec": describe_spec(built.task),
+        "remark": config.get("remark"),
+        "renders": isinstance(built.task, Renders),
         "steps": 0,
         "seconds": 0.0,
     }
@@ -73,6 +78,17 @@ def _train(point: compose.Point, options: Options, heard: Sequence[str]) -> Run:
         run.discard()
         raise
     return conduct(run, built, planned, options, config["threads"])
+
+
+def _check_population(learner: Learner, config: Mapping[str, Any], options: Options) -> None:
+    """What workers, and populations, cannot be asked for.
+
+    Raises:
+        UsageError: they are asked for that.
+    """
+    check_shared(learner, options)
+    if isinstance(learner, Populous) and config["precision"] != "float32":
+        raise UsageError(f"precision: genomes are decoded and rated in float32, not {config['precision']}")
 
 
 def choose_threads(config: Mapping[str, Any], core: str, device: torch.device, share: int | None = None) -> int:
