@@ -1,5 +1,6 @@
 """Signals as a flag that a loop looks at."""
 
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,4 +30,6 @@ class Signals:
     def _receive(self, number: int, frame: FrameType | None) -> None:
         if number == signal.SIGINT and self.received == signal.SIGINT:
             raise KeyboardInterrupt
+        if number == signal.SIGINT and os.isatty(2):
+            os.write(2, b"\nfinishing this step; Ctrl-C again stops at once\n")
         self.received = number
