@@ -47,11 +47,13 @@ class Genome:
         seeds: of noise. Without a centre the first makes the initial parameters; each further one is a mutation.
         sigmas: what the noise of each mutation is multiplied with; negative for the mirrored one.
         centre: number of a vector that the mutations start from; None for initial parameters.
+        scale: number of a vector that the noise is also multiplied with, value by value; None for none.
     """
 
     seeds: tuple[int, ...]
     sigmas: tuple[float, ...]
     centre: int | None = None
+    scale: int | None = None
 
     def __post_init__(self) -> None:
         mutations = len(self.seeds) - (self.centre is None)
@@ -60,7 +62,7 @@ class Genome:
 
     def child(self, seed: int, sigma: float) -> "Genome":
         """With one more mutation."""
-        return Genome((*self.seeds, seed), (*self.sigmas, sigma), self.centre)
+        return Genome((*self.seeds, seed), (*self.sigmas, sigma), self.centre, self.scale)
 
 
 @runtime_checkable
@@ -117,10 +119,16 @@ class Answers(Protocol):
         """[individual, row, *input] to [individual, row, unit]."""
 
 
+_COPIES = 1 << 24
+"""Parameters of all rows together, up to which a lone policy answers as a population."""
+
+
 class Policies:
     """A population as one function of observations, with what its members remember.
 
-    One that is left alone is computed twice: PyTorch's kernels for a batch of one differ from the others by bits.
+    One that is left alone is computed twice: PyTorch's kernels for a batch of one differ from the others by bits. A
+    model alone answers each of its rows as an individual of a population would, where it `Answers` and so many copies
+    of its parameters stay small: a deterministic episode is then the same to the bit in training and in scoring.
 
     Args:
         model: whose forward pass it is; its own parameters are used where none are given.
@@ -133,6 +141,7 @@ class Policies:
         self._parameters = None if parameters is None else _at_least_two(parameters)
         self._carry = self._begin(rows)
         self._answers = model.answers if isinstance(model, Answers) and self._carry is None else None
+        self._own = _repeated(model, rows) if parameters is None and self._answers is not None else None
         self._batched = vmap(self._one, in_dims=(0, 0, None if self._carry is None else 0), randomness="error")
 
     def _begin(self, rows: int) -> Carry:
@@ -161,6 +170,10 @@ class Policies:
         return output
 
     def _alone(self, x: Tensor) -> Tensor:
+        if self._own is not None and self._answers is not None:
+            each = x.transpose(0, 1)
+            each = each.expand(2, *each.shape[1:]) if len(each) == 1 else each
+            return self._answers(self._own, each)[: x.shape[1]].transpose(0, 1)
         if self._carry is None:
             return self._model(x[0])[None]
         output, carry = self._model(x[0], carry=_map(self._carry, lambda part: part[0]))
@@ -173,6 +186,15 @@ class Policies:
             individuals = individuals.expand(2) if len(individuals) == 1 else individuals
             self._parameters = {name: value[individuals] for name, value in self._parameters.items()}
         self._carry = _map(self._carry, lambda part: part[individuals])
+
+
+def _repeated(model: nn.Module, rows: int) -> Stacked | None:
+    """The model's parameters once for every row, at least twice; None where that is too much."""
+    own = dict(model.named_parameters())
+    count = max(2, rows)
+    if count * sum(value.numel() for value in own.values()) > _COPIES:
+        return None
+    return {name: value.detach().expand(count, *value.shape).contiguous() for name, value in own.items()}
 
 
 def _at_least_two(parameters: Stacked) -> Stacked:

@@ -48,7 +48,7 @@ class Decoder:
             return out.copy_(self._start(genome, centres))
         before = _before(genome)
         parent = self._parent(before, centres) if genome.centre is None else self._walk(before, centres)
-        return self._mutate(parent, genome, out)
+        return self._mutate(parent, genome, centres, out)
 
     def _parent(self, genome: Genome, centres: Mapping[int, Tensor]) -> Tensor:
         """The genome's vector, kept from now on."""
@@ -68,7 +68,7 @@ class Decoder:
         vector = self._kept[first] if first in self._kept else self._start(first, centres)
         vector = vector.clone() if path else vector
         for step in reversed(path):
-            self._mutate(vector, step, vector)
+            self._mutate(vector, step, centres, vector)
         return vector
 
     def _start(self, genome: Genome, centres: Mapping[int, Tensor]) -> Tensor:
@@ -76,9 +76,11 @@ class Decoder:
             return centres[genome.centre]
         return self._base + self._scale * normal(genome.seeds[0], self.size)
 
-    def _mutate(self, parent: Tensor, genome: Genome, out: Tensor) -> Tensor:
+    def _mutate(self, parent: Tensor, genome: Genome, centres: Mapping[int, Tensor], out: Tensor) -> Tensor:
         """The sum is rounded after the product, whatever the processor would fuse."""
         noise, sigma = self._draw(genome.seeds[-1]), genome.sigmas[-1]
+        if genome.scale is not None:
+            noise = noise * centres[genome.scale]
         if out is parent:
             return parent.add_(noise * sigma)
         return torch.mul(noise, sigma, out=out).add_(parent)
@@ -92,7 +94,7 @@ class Decoder:
 
 def _before(genome: Genome) -> Genome:
     """Without the last mutation."""
-    return Genome(genome.seeds[:-1], genome.sigmas[:-1], genome.centre)
+    return Genome(genome.seeds[:-1], genome.sigmas[:-1], genome.centre, genome.scale)
 
 
 def initial(model: nn.Module, layout: Layout, output_std: float) -> tuple[Tensor, Tensor]:

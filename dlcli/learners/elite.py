@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from dlcli.core.errors import UsageError
+from dlcli.core.noise import normal
 from dlcli.core.population import Genome, Rating
 
 _OWN = -1  # the number of the centre that an elite starts from
@@ -100,7 +101,19 @@ class Election:
 def _own(genome: Genome, fitness: float, centres: Mapping[int, Tensor]) -> Elite:
     if genome.centre is None:
         return Elite(genome, fitness, None)
+    if genome.scale is not None:
+        return Elite(Genome((), (), _OWN), fitness, _scaled(genome, centres))
     return Elite(Genome(genome.seeds, genome.sigmas, _OWN), fitness, centres[genome.centre].clone())
+
+
+def _scaled(genome: Genome, centres: Mapping[int, Tensor]) -> Tensor:
+    """The vector of a genome whose noise is scaled value by value, which outlives both of its centres."""
+    assert genome.centre is not None
+    assert genome.scale is not None
+    vector = centres[genome.centre].clone()
+    for seed, sigma in zip(genome.seeds, genome.sigmas, strict=True):
+        vector.add_(normal(seed, len(vector)) * centres[genome.scale] * sigma)
+    return vector
 
 
 def plain(genome: Genome) -> list[Any]:

@@ -97,11 +97,12 @@ class EvolutionStrategy(Evolution):
         chosen = asked.genomes[-1].centre
         assert chosen is not None
         pairs = Rating(rating.fitness[:-1], rating.behaviour[:-1], rating.cost[:-1])
-        ranks, values = self._score.rank(pairs)
         self._meet(chosen, rating.behaviour[-1], bool(rating.fitness[-1].isnan()))
+        ranks, values = self._score.rank(pairs)
         centre = self._centres[chosen]
-        centre.grad = -self.gradient(asked.genomes[:-1], ranks)
-        self._optimisers[chosen].step()
+        if not pairs.fitness.view(-1, 2).isnan().any(1).all():
+            centre.grad = -self.gradient(asked.genomes[:-1], ranks)
+            self._optimisers[chosen].step()
         return values | {"centre_norm": centre.detach().norm()}
 
     def gradient(self, genomes: Sequence[Genome], worth: Tensor) -> Tensor:

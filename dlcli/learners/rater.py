@@ -10,6 +10,8 @@ from dlcli.core.rating import rated
 from dlcli.core.task import Batch, Task
 from dlcli.learners.decoder import Decoder
 
+_BYTES = 1 << 30
+
 
 class Here:
     """Decodes a few genomes at a time and rates them in one batched call; how many changes no bit of the result.
@@ -19,7 +21,7 @@ class Here:
         task: rates populations, or has a loss.
         decoder: of the genomes.
         layout: of the model's parameters.
-        chunk: genomes at a time.
+        chunk: genomes at a time, fewer where their parameters would take more than a gibibyte.
 
     Raises:
         Mismatch: the task does neither.
@@ -27,7 +29,8 @@ class Here:
 
     def __init__(self, model: nn.Module, task: Task, decoder: Decoder, layout: Layout, chunk: int) -> None:
         self._model, self._task, self._rated = model, task, rated(task)
-        self._decoder, self._layout, self._chunk = decoder, layout, chunk
+        self._decoder, self._layout = decoder, layout
+        self._chunk = min(chunk, max(2, _BYTES // (4 * layout.size)))
         self._device = next(iter(model.parameters())).device
 
     def rate(self, genomes: Sequence[Genome], centres: Mapping[int, Tensor], batches: Sequence[int]) -> Rating:

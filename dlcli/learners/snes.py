@@ -7,12 +7,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from dlcli.core.errors import UsageError
 from dlcli.core.noise import normal
 from dlcli.core.population import Genome, Rating
 from dlcli.core.task import Task
 from dlcli.learners.evolution import Evolution, Generation, above_zero
 
 _NOISE = 0x54E5
+_FEWEST = 4
 
 
 class SNES(Evolution):
@@ -55,24 +57,23 @@ class SNES(Evolution):
             output_std=output_std,
         )
         above_zero(sigma=sigma, learning_rate=learning_rate)
+        if population < _FEWEST:
+            raise UsageError(f"learner.population of SNES is at least {_FEWEST}, not {population}: fewer rank nothing")
         self._rate_of_mean = learning_rate
         self._rate_of_deviation = (3 + math.log(self.size)) / (5 * math.sqrt(self.size))
         self._mean, self._deviation = self.start(), torch.full((self.size,), float(sigma))
 
     def ask(self) -> Generation:
-        numbers = range(self.population)
-        centres = {number: self._mean + self._deviation * self._noise(number) for number in numbers}
-        return Generation([Genome((), (), number) for number in numbers], [None] * self.population, centres)
-
-    def _noise(self, number: int) -> Tensor:
-        return normal(self.draw(_NOISE, number), self.size)
+        seeds = [self.draw(_NOISE, number) for number in range(self.population)]
+        genomes = [Genome((seed,), (1.0,), centre=0, scale=1) for seed in seeds]
+        return Generation(genomes, [None] * self.population, {0: self._mean, 1: self._deviation})
 
     def tell(self, asked: Generation, rating: Rating) -> dict[str, Tensor]:
         fit = int((~rating.fitness.isnan()).sum())
         order = rating.fitness.nan_to_num(nan=-torch.inf).sort(descending=True, stable=True).indices.tolist()
         first, second = torch.zeros(self.size), torch.zeros(self.size)
         for number, weight in zip(order, utilities(self.population).tolist() if fit else (), strict=bool(fit)):
-            noise = self._noise(number)
+            noise = normal(asked.genomes[number].seeds[0], self.size)
             first.add_(noise, alpha=weight)
             second.add_(noise.square_().sub_(1.0), alpha=weight)
         self._mean = self._mean + self._rate_of_mean * self._deviation * first

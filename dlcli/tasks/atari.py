@@ -72,6 +72,7 @@ class Atari(Environment):
         self._console = lambda: Console(rom, full=full_actions, skip=skip, sticky=sticky)
         self._idle = [self._console()]
         self._noops, self._skip, self._limit = noops, skip, limit
+        self.distinct = None if sticky else noops + 1
         self._shape = self._idle[0].shape
         self._pixels = observation == "pixels"
         super().__init__(

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +36,8 @@ class Environment(ABC):
     """
 
     counter = "env_steps"
+    distinct: int | None = None
+    """How many different episodes there are for a policy, at most; None where nobody knows."""
 
     def __init__(
         self, spec: Spec, main: Goal, *, episodes: int, valid_episodes: int, test_episodes: int, lanes: int
@@ -91,7 +94,8 @@ class Environment(ABC):
         try:
             with torch.inference_mode():
                 policy = Policies(model, parameters, len(seeds))
-                return play(self.simulate(seeds.repeat(individuals)), policy, individuals, len(seeds))
+                played = play(self.simulate(seeds.repeat(individuals)), policy, individuals, len(seeds))
+                return replace(played, total=torch.where(played.total.isfinite(), played.total, torch.nan))
         finally:
             for module, training in modes.items():
                 module.training = training

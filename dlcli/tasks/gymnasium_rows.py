@@ -1,7 +1,7 @@
 """Any of gymnasium's environments, a list of them side by side."""
 
+import logging
 import math
-import warnings
 from contextlib import suppress
 from typing import Any
 
@@ -13,6 +13,8 @@ from torch import Tensor
 from dlcli.tasks.gymnasium_pool import Pool
 from dlcli.tasks.gymnasium_spaces import Hand, Sight
 from dlcli.tasks.play import End, Outcome
+
+_log = logging.getLogger("dlcli")
 
 
 class Rows:
@@ -99,4 +101,7 @@ class OneByOne(Rows):
         self._keep(rows)
 
     def _tell(self, error: Exception) -> None:
-        warnings.warn(f"an episode of {self._pool.name} failed: {type(error).__name__}: {error}", RuntimeWarning)
+        """Once an environment and kind of error; those that failed are counted."""
+        if type(error) not in self._pool.told:
+            self._pool.told.add(type(error))
+            _log.info(f"an episode of {self._pool.name} failed: {type(error).__name__}: {error}")

@@ -41,6 +41,7 @@ class Gymnasium(Environment):
 
     Args:
         id: as gymnasium knows it; `module:Name-v0` imports the module first.
+        limit: steps after which an episode is cut off, where the environment has no limit of its own.
         options: keywords of `gymnasium.make` (`max_episode_steps: 200`, and what the environment itself takes).
         episodes, valid_episodes, test_episodes, lanes: as of every environment.
 
@@ -54,12 +55,15 @@ class Gymnasium(Environment):
         *,
         id: str,
         options: Mapping[str, Any],
+        limit: int,
         episodes: int,
         valid_episodes: int,
         test_episodes: int,
         lanes: int,
     ) -> None:
-        self._pool = Pool(id, dict(options))
+        if limit < 1:
+            raise UsageError(f"task.limit is at least 1, not {limit}")
+        self._pool = Pool(id, dict(options), limit)
         single = _opened(self._pool)
         self._sight = sight(single.observation_space, id)
         self._hand = hand(single.action_space, id)
@@ -124,5 +128,5 @@ def _opened(pool: "Pool", **more: Any) -> "gymnasium.Env[Any, Any]":
         raise UsageError(f"gymnasium has no {pool.name}{nearest(pool.name, gymnasium.registry)}") from None
     except ModuleNotFoundError as error:
         raise Missing(f"task.id={pool.name} needs the module {error.name}: {error}") from None
-    except (TypeError, gymnasium.error.Error) as error:
-        raise UsageError(f"task.id={pool.name}: {error}") from None
+    except Exception as error:  # noqa: BLE001 - whatever a third party's environment raises
+        raise UsageError(f"task.id={pool.name}: {type(error).__name__}: {error}") from None

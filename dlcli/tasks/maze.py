@@ -29,6 +29,8 @@ class _Maze(Environment):
     distance to the goal then, of all others 0; the characterisation is where it ended, (x, y).
     """
 
+    distinct = 1
+
     def __init__(self, plan: Plan, *, episodes: int, valid_episodes: int, test_episodes: int, lanes: int) -> None:
         super().__init__(
             Spec((Real((11,)),), Real((2,))),

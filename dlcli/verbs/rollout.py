@@ -79,7 +79,8 @@ class Shared:
         asked = 0
         for begin in range(0, len(genomes), size):
             part = list(genomes[begin : begin + size])
-            needed = {number: centres[number].numpy() for number in {one.centre for one in part} if number is not None}
+            numbers = {number for one in part for number in (one.centre, one.scale) if number is not None}
+            needed = {number: centres[number].numpy() for number in numbers}
             plain = {"config": self._config, "genomes": part, "centres": needed, "batches": list(batches)}
             self._executor.submit(Job("rate", (), plain))
             asked += 1

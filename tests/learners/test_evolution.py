@@ -66,6 +66,7 @@ def test_every_rating_counts_and_the_best_is_the_model(name):
         voters = 2 if generation == 0 else 3
         own = made.population + (name in ("evolution_strategy", "ns_es", "nsr_es"))
         assert row.counts["evaluations"] in (own + 3 * voters, own + 3 * (voters + 1))
+        assert row.counts["failed"] == 0
         assert row.counts["env_steps"] == 3 * row.counts["evaluations"]
         assert task.asked[0] == generation
         assert all(index >= 2**32 for index in task.asked[1:])
@@ -73,7 +74,7 @@ def test_every_rating_counts_and_the_best_is_the_model(name):
         best = max(best, float(row.values["fitness_max"]))
         assert float(row.values["fitness_best"]) == pytest.approx(best)
         assert -float(task.function(made.model.weight.detach()[0].double())) == pytest.approx(best)
-    assert made.counters == ("evaluations", "env_steps")
+    assert made.counters == ("evaluations", "env_steps", "failed")
 
 
 @pytest.mark.parametrize("name", FINALS)
@@ -140,7 +141,7 @@ def test_another_rater_may_be_put_in():
     made.rater = Elsewhere()
     row = made.step()
     assert float(row.values["fitness_best"]) == made.population - 1
-    assert row.counts == {"evaluations": made.population, "env_steps": made.population}
+    assert row.counts == {"evaluations": made.population, "env_steps": made.population, "failed": 0}
 
 
 @pytest.mark.parametrize(
@@ -158,6 +159,7 @@ def test_another_rater_may_be_put_in():
         ("evolution_strategy", {"meta_population": 0}),
         ("snes", {"sigma": 0.0}),
         ("snes", {"learning_rate": 0.0}),
+        ("snes", {"population": 3}),
         ("cma", {"sigma": 0.0}),
         ("cma", {"population": 3}),
     ],

@@ -107,7 +107,7 @@ class Linear(nn.Module):
 
 
 def task(name, **more):
-    return Gymnasium(**({"id": name, "options": {}} | SIZES | more))
+    return Gymnasium(**({"id": name, "options": {}, "limit": 10_000} | SIZES | more))
 
 
 def test_cartpole_is_played_vectorised_and_moody_one_by_one():
@@ -203,11 +203,22 @@ def test_an_environment_that_fails_fails_that_individual_alone(temper, monkeypat
     assert moody.metrics(model, moody.batch("valid", 0)).values["failed"].total.tolist() == [1, 1, 1, 1]
 
 
-def test_an_environment_that_raises_says_so(monkeypatch):
+def test_an_environment_that_raises_says_so_once(monkeypatch, caplog):
     monkeypatch.setattr(Moody, "temper", "raises")
     moody = task("Moody-v0")
-    with pytest.warns(RuntimeWarning, match="Moody-v0 failed: RuntimeError: out of order"):
-        moody.rate(Constant(3), {"output": torch.eye(3)}, [moody.batch("train", 0)])
+    with caplog.at_level("INFO", logger="dlcli"):
+        for _ in range(2):
+            moody.rate(Constant(3), {"output": torch.eye(3)}, [moody.batch("train", 0)])
+    assert [record.getMessage() for record in caplog.records] == [
+        "an episode of Moody-v0 failed: RuntimeError: out of order"
+    ]
+
+
+def test_an_environment_without_a_limit_is_cut_off():
+    endless = task("Moody-v0", limit=3)
+    outputs = {"output": torch.eye(3)[1:2]}
+    assert gymnasium.spec("Moody-v0").max_episode_steps is None
+    assert endless.rate(Constant(3), outputs, [endless.batch("train", 0)]).cost.tolist() == [3]
 
 
 @pytest.mark.parametrize("name", ["Moody-v0", "CartPole-v1"])
