@@ -44,7 +44,7 @@ class Lending(nn.Module):
         part: makes a part.
         names: all parts that there are.
         member: puts a member together from its architecture and what lends parts.
-        alone: overrides that choose the network that stands alone, and the sizes of both: "model=macro_cnn".
+        alone: overrides that choose the network that stands alone; see `overrides`.
     """
 
     space: Space
@@ -75,8 +75,7 @@ class Lending(nn.Module):
 
     def stand_alone(self, architecture: Sequence[int]) -> tuple[str, ...]:
         """Overrides of the network that stands alone."""
-        numbers = ",".join(map(str, check(self.space, architecture)))
-        return (*self._alone, f"model.architecture=[{numbers}]")
+        return with_architecture(self._alone, check(self.space, architecture))
 
     def give(self, architecture: Sequence[int], network: nn.Module) -> None:
         """Copy the member's weights to a network that stands alone."""
@@ -84,3 +83,13 @@ class Lending(nn.Module):
         with torch.no_grad():
             for name, parameter in network.named_parameters():
                 parameter.copy_(lent[name])
+
+
+def overrides(model: str, **sizes: int | float) -> tuple[str, ...]:
+    """Words that choose a model of these sizes."""
+    return (f"model={model}", *(f"model.{name}={value}" for name, value in sizes.items()))
+
+
+def with_architecture(words: Sequence[str], architecture: Architecture) -> tuple[str, ...]:
+    """The words, and the architecture as one more."""
+    return (*words, f"model.architecture=[{','.join(map(str, architecture))}]")

@@ -8,7 +8,7 @@ from torch import nn
 from dlcli.core.space import Space
 from dlcli.core.spec import Spec
 from dlcli.nn.convolution import of_the_batch
-from dlcli.nn.lending import Lending
+from dlcli.nn.lending import Lending, overrides
 from dlcli.nn.macro import MacroNetwork, MacroParts, macro_names
 from dlcli.nn.spaces.macro import MacroSpace
 
@@ -56,11 +56,5 @@ class SharedMacro(Lending):
             part=parts,
             names=macro_names(layers, reductions),
             member=partial(MacroNetwork, space, reductions=reductions),
-            alone=(
-                "model=macro_cnn",
-                f"model.layers={layers}",
-                f"model.channels={channels}",
-                f"model.reductions={reductions}",
-                f"model.dropout={dropout}",
-            ),
+            alone=overrides("macro_cnn", layers=layers, channels=channels, reductions=reductions, dropout=dropout),
         )
