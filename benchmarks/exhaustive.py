@@ -29,8 +29,10 @@ from dlcli.nn.spaces.macro import MacroSpace
 WORDS = (
     "macro_cnn",
     "model.layers=2",
-    "model.channels=4",
+    "model.channels=16",
     "task.labels=100",
+    "task.batch=25",
+    "lr=0.01",
     "device=cpu",
     "threads=1",
 )
