@@ -1,10 +1,12 @@
 """After a search with shared weights: which architectures look best."""
 
 import math
+from typing import cast
 
 import torch
+from torch import nn
 
-from dlcli.core.random import mix
+from dlcli.core.random import reseed
 from dlcli.core.scoring import score
 from dlcli.core.space import Architecture, SharesWeights
 from dlcli.core.task import Task
@@ -30,12 +32,7 @@ def candidates(model: SharesWeights, task: Task, count: int, seed: int) -> list[
 
 
 def _drawn(model: SharesWeights, count: int, seed: int) -> list[Architecture]:
-    """Distinct ones; the global generator is given back."""
-    state = torch.get_rng_state()
-    try:
-        torch.manual_seed(mix(seed, _DERIVING))
-        with torch.no_grad():
-            drawn = model.controller.sample(count).tuples()
-    finally:
-        torch.set_rng_state(state)
-    return list(dict.fromkeys(drawn))
+    """Distinct ones, in the order they were drawn."""
+    reseed(next(cast(nn.Module, model).parameters()).device, seed, _DERIVING)
+    with torch.no_grad():
+        return list(dict.fromkeys(model.controller.sample(count).tuples()))
