@@ -16,7 +16,7 @@ from hydra._internal.hydra import Hydra
 from hydra._internal.utils import create_config_search_path
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Glob, Override
+from hydra.core.override_parser.types import Glob, IntervalSweep, Override, RangeSweep
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -32,6 +32,8 @@ _NUMBERS = (int, float)
 _UNTIL = {"epochs": 20}  # where nothing says when to stop
 _NEEDED = ("task", "model", "learner", "seed", "until", "device", "threads")
 _MOST = 10_000  # runs of one command
+_OF_SEARCH = ("strategy", "candidates", "over", "limit", "retrain")  # what a trial's configuration leaves out
+_LOG_FROM = 10  # times from one end of an interval to the other
 _FROM_ONE = ("eval_every", "log_every", "checkpoint_every", "patience", "budget")
 _NULLABLE: dict[str, tuple[tuple[type, ...], str]] = {
     "steps": ((int,), "a whole number"), "epochs": (_NUMBERS, "a number"),
@@ -281,6 +283,83 @@ def _in_pairs(words: Sequence[str], extra: tuple[Path, ...]) -> list[tuple[str, 
             first = f"{_key(words[0])} has {len(columns[0])}"
             raise UsageError(f"--zip pairs values, and {first} of them, {_key(word)} has {len(column)}")
     return list(zip(*columns, strict=True))
+
+
+def over(texts: Sequence[str], extra: Sequence[Path] = ()) -> str:
+    """The word `over=[...]` of `--over` texts: `lr=interval(1e-4,1e-2)`, `model.hidden=range(16,129,16)`,
+    `optimiser=choice(adam,sgd)`, `sgd,adam` or, for a group, `glob(*)`.
+
+    An interval whose ends are ten times apart or more is searched on a logarithmic scale: `tag(log,interval(...))` and
+    `tag(linear,interval(...))` say so themselves, and `int(interval(1,9))` takes whole numbers.
+
+    Raises:
+        UsageError: a text names no values to choose from, or a key twice.
+    """
+    entries = [_over(text, tuple(extra)) for text in texts]
+    keys = [text.partition("=")[0] for text in texts]
+    if repeated := next((key for key in keys if keys.count(key) > 1), None):
+        raise UsageError(f"--over names {repeated} twice")
+    return f"over=[{','.join(entries)}]"
+
+
+def _over(text: str, extra: tuple[Path, ...]) -> str:
+    _check_word(text)
+    override = _parse_one(text)
+    key, value = text.partition("=")[0], override.value()
+    if isinstance(value, IntervalSweep):
+        low, high = sorted((value.start, value.end))
+        log = "log" in value.tags or (low > 0 and high / low >= _LOG_FROM and "linear" not in value.tags)
+        whole = isinstance(low, int)
+        return f"{{key:{key},low:{low!r},high:{high!r},log:{str(log).lower()},whole:{str(whole).lower()}}}"
+    if not override.is_sweep_override():
+        raise UsageError(f"--over {text}: one value; write {key}=interval(LOW,HIGH), range(A,B,STEP) or choice(A,B)")
+    written = [word.partition("=")[2] for word in _values(text, extra)]
+    if isinstance(value, RangeSweep) and len(written) > 1:
+        whole = isinstance(value.start, int) and isinstance(value.step, int)
+        low, high = sorted((float(written[0]), float(written[-1])))
+        ends = f"low:{low!r},high:{high!r},step:{float(abs(value.step))!r}"
+        return f"{{key:{key},{ends},whole:{str(whole).lower()}}}"
+    return f"{{key:{key},choices:[{','.join(map(_in_quotes, written))}]}}"
+
+
+def _in_quotes(value: str) -> str:
+    return "'" + value.replace("'", "\\'") + "'"
+
+
+def latest(words: Sequence[str]) -> list[str]:
+    """Of words for the same key the last one; `until` and its short words are one key."""
+    found: dict[str, str] = {}
+    for word in words:
+        key = _key(word)
+        if key == "until":
+            for other in [one for one in found if one in ("steps", "epochs") or one.startswith("until.")]:
+                del found[other]
+        found.pop(key, None)
+        found[key] = word
+    return list(found.values())
+
+
+def trials(recipe: str | None, words: Sequence[str], label: str | None, extra: Sequence[Path] = ()) -> list[Point]:
+    """What a search's words, with more behind them, are for `train`: runs of one trial each.
+
+    Args:
+        recipe: the search's.
+        label: the folder that the runs lie in; None is `<task>_<model>`.
+
+    Raises:
+        UsageError: as in `expand`.
+    """
+    until = ["steps=null", "epochs=null"] if any(_key(word) == "until" for word in words) else []
+    ordered = [*([recipe] if recipe else []), *until, *latest(words)]
+    return [_of_train(point, label) for point in expand("search", ordered, extra=extra)]
+
+
+def _of_train(point: Point, label: str | None) -> Point:
+    config = point.config.copy()
+    for name in _OF_SEARCH:
+        config.pop(name, None)
+    choices = {group: name for group, name in point.choices.items() if group != "strategy"}
+    return Point("train", config, label, choices, point.words)
 
 
 def seeds(text: str) -> str:

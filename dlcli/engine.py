@@ -205,6 +205,7 @@ class _Fit:
         """Score the model so far on valid, and keep it when it is the best."""
         state, model, goal = self.state, self.learner.model, self.task.main
         if model is None:
+            self._leave(None)
             return
         _check_finite(model)
         means = evaluate(model, self.task, "valid")
@@ -228,7 +229,7 @@ class _Fit:
             self._score()
         self.run.flush()
 
-    def _leave(self, model: nn.Module) -> None:
+    def _leave(self, model: nn.Module | None) -> None:
         for source in (self.learner, self.task, model):
             if isinstance(source, Leaves):
                 for name, leaf in source.leave().items():
