@@ -354,6 +354,23 @@ def trials(recipe: str | None, words: Sequence[str], label: str | None, extra: S
     return [_of_train(point, label) for point in expand("search", ordered, extra=extra)]
 
 
+def found_words(path: Path) -> list[str]:
+    """The overrides that a search's best.yaml lists.
+
+    Raises:
+        UsageError: it is missing or damaged.
+    """
+    try:
+        words = OmegaConf.to_container(OmegaConf.load(path))["words"]  # type: ignore[index, call-overload]
+    except FileNotFoundError:
+        raise Missing(f"{path} is missing: the search has found nothing yet") from None
+    except Exception as error:  # noqa: BLE001 - whatever YAML makes of a damaged file
+        raise UsageError(f"{path} is damaged: {_first_line(error)}") from None
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise UsageError(f"{path} is damaged: words is a list of key=value")
+    return [str(word) for word in words]
+
+
 def _of_train(point: Point, label: str | None) -> Point:
     config = point.config.copy()
     for name in _OF_SEARCH:

@@ -95,8 +95,8 @@ class Plain:
             return
         self.shown = now
         left = (now - self.begun) * (1 - done) / done if done > 0 else float("nan")
-        loss = f"  loss {number(latest['loss'])}" if "loss" in latest else ""
-        self._print(f"{self.title}  step {step:,}  {done:4.0%}{loss}  {duration(left)} left")
+        told = "".join(f"  {name} {number(latest[name])}" for name in ("loss", "best") if name in latest)
+        self._print(f"{self.title}  step {step:,}  {done:4.0%}{told}  {duration(left)} left")
 
     def scored(self, step: int, split: str, means: Mapping[str, float], best: bool) -> None:
         values = "  ".join(f"{name} {number(value)}" for name, value in means.items())

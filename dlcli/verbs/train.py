@@ -32,16 +32,29 @@ def train(point: compose.Point, options: Options) -> Run:
 
 def _train(point: compose.Point, options: Options, heard: Sequence[str]) -> Run:
     config = settle_budget(point.resolved())
-    core = build.core(settle_budget(point.resolved(seed=0)))
     device = choose_device(config["device"])
     built = build.build(config, device)
     limits(config["until"], built.learner, built.task)
     planned = plan(config)
-    loggers.chosen(config)
     if options.init_from:
         if isinstance(built.learner, Populous):
             raise UsageError("--init-from: a population begins from genomes, not from a run's weights")
         _take_weights(built.model, runs.one(options.init_from, options.out))
+    run = create(point, options, config, built, heard)
+    return conduct(run, built, planned, options, config["threads"])
+
+
+def create(
+    point: compose.Point, options: Options, config: dict[str, Any], built: build.Built, heard: Sequence[str]
+) -> Run:
+    """The directory of a run that is about to begin; `threads` of the configuration is settled.
+
+    Raises:
+        UsageError: a logger or the number of threads is wrong; there is no directory then.
+    """
+    loggers.chosen(config)
+    core = build.core(settle_budget(point.resolved(seed=0)))
+    device = choose_device(config["device"])
     config["threads"] = choose_threads(config, core, device, options.threads)
     facts = {
         **options.facts,
@@ -73,7 +86,7 @@ def _train(point: compose.Point, options: Options, heard: Sequence[str]) -> Run:
     except BaseException:
         run.discard()
         raise
-    return conduct(run, built, planned, options, config["threads"])
+    return run
 
 
 def choose_threads(config: Mapping[str, Any], core: str, device: torch.device, share: int | None = None) -> int:

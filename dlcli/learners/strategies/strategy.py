@@ -92,6 +92,8 @@ class Strategy(ABC):
         before = {number: one.steps for number, one in self.latest.items()}
         done = len(before) - self.unfinished()
         asked = self.ask()
+        if not asked:
+            raise RuntimeError(f"{type(self).__name__} has nothing left to ask for")
         outcomes = self.trials.carry_out(asked)
         self.history += outcomes
         spent = sum(max(0, one.steps - before.get(one.trial.number, 0)) for one in outcomes)
