@@ -32,7 +32,7 @@ _NUMBERS = (int, float)
 _UNTIL = {"epochs": 20}  # where nothing says when to stop
 _NEEDED = ("task", "model", "learner", "seed", "until", "device", "threads")
 _MOST = 10_000  # runs of one command
-_OF_SEARCH = ("strategy", "candidates", "over", "limit", "retrain")  # what a trial's configuration leaves out
+_OF_SEARCH = ("strategy", "candidates", "metric", "over", "limit", "retrain")  # what a trial's configuration leaves out
 _LOG_FROM = 10  # times from one end of an interval to the other
 _FROM_ONE = ("eval_every", "log_every", "checkpoint_every", "patience", "budget")
 _NULLABLE: dict[str, tuple[tuple[type, ...], str]] = {
@@ -307,6 +307,8 @@ def _over(text: str, extra: tuple[Path, ...]) -> str:
     override = _parse_one(text)
     key, value = text.partition("=")[0], override.value()
     if isinstance(value, IntervalSweep):
+        assert value.start is not None
+        assert value.end is not None
         low, high = sorted((value.start, value.end))
         log = "log" in value.tags or (low > 0 and high / low >= _LOG_FROM and "linear" not in value.tags)
         whole = isinstance(low, int)
@@ -339,19 +341,19 @@ def latest(words: Sequence[str]) -> list[str]:
     return list(found.values())
 
 
-def trials(recipe: str | None, words: Sequence[str], label: str | None, extra: Sequence[Path] = ()) -> list[Point]:
-    """What a search's words, with more behind them, are for `train`: runs of one trial each.
+def trials(verb: str, words: Sequence[str], label: str | None, extra: Sequence[Path] = ()) -> list[Point]:
+    """What the words of a search, with more behind them, are for `train`: runs of one trial each.
 
     Args:
-        recipe: the search's.
+        verb: whose words they are.
+        words: the recipe first, where there is one; of words for the same key the last one counts.
         label: the folder that the runs lie in; None is `<task>_<model>`.
 
     Raises:
         UsageError: as in `expand`.
     """
     until = ["steps=null", "epochs=null"] if any(_key(word) == "until" for word in words) else []
-    ordered = [*([recipe] if recipe else []), *until, *latest(words)]
-    return [_of_train(point, label) for point in expand("search", ordered, extra=extra)]
+    return [_of_train(point, label) for point in expand(verb, [*latest(words), *until], extra=extra)]
 
 
 def found_words(path: Path) -> list[str]:

@@ -48,6 +48,17 @@ def main(
     return _carried_out(made, options, ways, as_json)
 
 
+def with_over(words: Sequence[str], over: Sequence[str], resume: str | None, options: Options) -> list[str]:
+    """The words, with what `--over` asks for as one more.
+
+    Raises:
+        UsageError: a search that goes on has its keys already, or a text names no values.
+    """
+    if over and resume is not None:
+        raise UsageError("--resume goes on with a search over what it is over; --over is for a new one")
+    return [*words, compose.over(over, options.extra)] if over else list(words)
+
+
 def expand(words: Sequence[str], options: Options, ways: Ways) -> list[compose.Point]:
     """The runs that the words ask for, seeds and pairs included."""
     words = list(words)

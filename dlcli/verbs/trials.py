@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ _PATIENCE = 60.0
 """Seconds to wait for runs whose search was killed: they are saving themselves."""
 _PLAIN = ("wall=null", "logger=null")
 """A trial has no clock and no tracker of its own."""
+_KEPT = ("task", "batch", "seed", "device", "threads", "precision", "plugins")
 _STOPS = {130: "stopped", 143: "stopped", 75: "preempted"}
 _STATUS = {0: "completed", 3: "diverged", 4: "out of memory"}
 
@@ -40,6 +41,28 @@ class Wanted:
 
 
 @dataclass(frozen=True)
+class Base:
+    """What all trials of a search share: the words of a verb, its recipe first where there is one."""
+
+    verb: str
+    words: tuple[str, ...]
+
+    @classmethod
+    def of(cls, info: Mapping[str, Any], recipe: str | None) -> "Base":
+        """Of the search with this run.json.
+
+        Args:
+            recipe: of `train`, for networks that are not trained as the search trains its own: of the search's words
+                those about the task and the machine come along.
+        """
+        if recipe is None:
+            own = [info["recipe"]] if info["recipe"] else []
+            return cls("search", (*own, *info["words"]))
+        kept = [word for word in info["words"] if word.lstrip("+~").partition("=")[0].partition(".")[0] in _KEPT]
+        return cls("train", (recipe, f"task={info['task']}", *kept))
+
+
+@dataclass(frozen=True)
 class Runs:
     """Each trial is a run of `train` in `<search>/runs/train/<arm>/`.
 
@@ -49,6 +72,7 @@ class Runs:
     Args:
         executor: of `carry` jobs.
         search: the run that they belong to.
+        base: what they share.
         options: of the search.
         goal: of what outcomes have as their value.
         space: of architectures.
@@ -57,6 +81,7 @@ class Runs:
 
     executor: Executor
     search: Run
+    base: Base
     options: Options
     goal: Goal
     space: Space | None
@@ -94,8 +119,8 @@ class Runs:
             self.search.path / "runs", quiet=True, extra=self.options.extra, parent=self.search.id,
             threads=self.options.threads, facts=facts,
         )  # fmt: skip
-        words = (*self.search.info["words"], *_PLAIN, *_asked(trial), *_until(trial))
-        return Job(self.search.info["recipe"] or "", words, packed(own), str(run.path) if run else None)
+        words = (*self.base.words, *_PLAIN, *_asked(trial), *_until(trial))
+        return Job(self.base.verb, words, packed(own), str(run.path) if run else None)
 
     def _reports(self, count: int) -> list[Report]:
         """Of the jobs that were submitted.
@@ -179,5 +204,5 @@ def _gone_on(job: Job, options: Options) -> Run:
 
 
 def _new(job: Job, options: Options) -> Run:
-    (point,) = compose.trials(job.verb or None, job.overrides, str(options.facts["arm"]), options.extra)
+    (point,) = compose.trials(job.verb, job.overrides, str(options.facts["arm"]), options.extra)
     return train(point, options)

@@ -30,9 +30,7 @@ class RegularisedEvolution(Strategy):
         Mismatch: the model has no space.
     """
 
-    def __init__(
-        self, trials: Trials, *, candidates: int, batch: int, seed: int, population: int, sample: int
-    ) -> None:
+    def __init__(self, trials: Trials, *, candidates: int, batch: int, seed: int, population: int, sample: int) -> None:
         super().__init__(trials, candidates=candidates, batch=batch, seed=seed)
         at_least_one(population=population, sample=sample)
         if sample > population:

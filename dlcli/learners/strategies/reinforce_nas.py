@@ -7,6 +7,7 @@ import torch
 
 from dlcli.core.errors import UsageError
 from dlcli.core.random import mix
+from dlcli.core.space import as_tensor
 from dlcli.core.trials import Outcome, Trial, Trials
 from dlcli.learners.strategies.spaces import space_of
 from dlcli.learners.strategies.strategy import Strategy
@@ -25,7 +26,7 @@ class ReinforceNAS(Strategy):
 
     Args:
         trials, candidates, batch, seed: see `Strategy`.
-        controller: makes the controller of a space: `sample(count)` answers with architectures and log_prob.
+        controller: makes the controller of a space; see `nn/controller.py`.
         lr: of Adam.
         decay: of the moving average.
         entropy: weight of the entropy in what is maximised.
@@ -56,9 +57,10 @@ class ReinforceNAS(Strategy):
 
     def ask(self) -> list[Trial]:
         self._catch_up()
-        sampled = self._sample(self._learned, len(self.fresh))
-        rows = sampled.architectures.tolist()
-        return [Trial(number, architecture=tuple(row)) for number, row in zip(self.fresh, rows, strict=True)]
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            torch.manual_seed(mix(self.seed, _SAMPLE, self._learned))
+            drawn = self._controller.sample(len(self.fresh)).tuples()
+        return [Trial(number, architecture=one) for number, one in zip(self.fresh, drawn, strict=True)]
 
     def _begin(self) -> None:
         """The controller before its first update."""
@@ -67,12 +69,6 @@ class ReinforceNAS(Strategy):
             self._controller: Any = self._make(self._space)
         self._adam = torch.optim.Adam(self._controller.parameters(), lr=self._lr)
         self._learned, self._baseline = 0, torch.nan
-
-    def _sample(self, first: int, count: int) -> Any:
-        """The architectures of the trials from `first` on, drawn as often as wanted."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(mix(self.seed, _SAMPLE, first))
-            return self._controller.sample(count)
 
     def _catch_up(self) -> None:
         """Learn from the batches of the history that came since the last time."""
@@ -86,10 +82,11 @@ class ReinforceNAS(Strategy):
         mean = float(rewards.mean())
         old = mean if self._baseline != self._baseline else self._baseline
         self._baseline = self._decay * old + (1 - self._decay) * mean
-        sampled = self._sample(self._learned, len(told))
-        gain = sampled.log_prob * (rewards - self._baseline) + self._entropy * sampled.entropy
+        taken = [one.trial.architecture for one in told]
+        thought = self._controller(as_tensor([architecture for architecture in taken if architecture is not None]))
+        gain = thought.log_prob * (rewards - self._baseline) + self._entropy * thought.entropy
         self._adam.zero_grad()
-        (-gain.mean()).backward()
+        (thought.penalty - gain).mean().backward()
         self._adam.step()
         self._learned += len(told)
 

@@ -1,5 +1,6 @@
 """Stops on the way to a trial's end."""
 
+import itertools
 from collections.abc import Mapping
 
 from dlcli.core.errors import UsageError
@@ -14,7 +15,7 @@ def stops(until: Limits, count: int, reduction: int) -> list[dict[str, int | flo
         UsageError: `until` is too short for so many different stops.
     """
     found = [_part(until, reduction**-place) for place in range(count)][::-1]
-    if any(one == other for one, other in zip(found, found[1:], strict=False)):
+    if any(one == other for one, other in itertools.pairwise(found)):
         raise UsageError(f"until {dict(until)} is too short for {count} stops, each {reduction} times the one before")
     return found
 

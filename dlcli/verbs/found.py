@@ -1,0 +1,128 @@
+"""What a search found, and what it cost: by trials, or among networks that share weights."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from dlcli.build import Built
+from dlcli.core.leaf import encode
+from dlcli.core.learner import Rows
+from dlcli.core.space import Architecture, SharesWeights
+from dlcli.core.trials import Trial
+from dlcli.engine import limits
+from dlcli.learners.strategies.random import Random
+from dlcli.learners.strategies.strategy import Strategy
+from dlcli.run import Run
+from dlcli.verbs.trials import architecture_word
+
+_CANDIDATES = 100
+"""Drawn from a controller and scored with the shared weights."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What was spent: trials, learner steps, and seconds of computing."""
+
+    trials: int
+    steps: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A member of the space with the score that the search gave it."""
+
+    words: tuple[str, ...]
+    value: float
+    architecture: Architecture | None = None
+
+
+@runtime_checkable
+class Search(Protocol):
+    """A search that is over."""
+
+    def candidates(self) -> list[Candidate]:
+        """The best first; empty when all failed."""
+
+    def cost(self) -> Cost:
+        """Of all of it."""
+
+    def trial_steps(self) -> int:
+        """Steps of one candidate that is trained from scratch."""
+
+    def words(self, trial: Trial) -> tuple[str, ...]:
+        """Overrides of the network of a trial that stands alone."""
+
+    def hand_made(self) -> tuple[str, ...]:
+        """Overrides of the network that nobody searched for."""
+
+    is_random: bool
+
+
+class Tried:
+    """A strategy that was told of all its trials."""
+
+    def __init__(self, strategy: Strategy, config: Mapping[str, Any]) -> None:
+        self._strategy = strategy
+        self.is_random = type(strategy) is Random
+
+    def candidates(self) -> list[Candidate]:
+        sound = [one for one in self._strategy.latest.values() if one.value == one.value]
+        return [
+            Candidate(self.words(one.trial), one.value, one.trial.architecture) for one in self._strategy.ranked(sound)
+        ]
+
+    def cost(self) -> Cost:
+        told = list(self._strategy.latest.values())
+        return Cost(len(told), sum(one.steps for one in told), sum(one.seconds for one in told))
+
+    def trial_steps(self) -> int:
+        return max((one.steps for one in self._strategy.latest.values()), default=0)
+
+    def words(self, trial: Trial) -> tuple[str, ...]:
+        return (*trial.words, *([] if trial.architecture is None else [architecture_word(trial.architecture)]))
+
+    def hand_made(self) -> tuple[str, ...]:
+        return ()
+
+
+class Shared:
+    """Networks that share weights, after these were trained."""
+
+    is_random = False
+
+    def __init__(self, run: Run, config: Mapping[str, Any], built: Built) -> None:
+        assert isinstance(built.model, SharesWeights)
+        self._run, self._config, self._built, self._model = run, config, built, built.model
+
+    def candidates(self) -> list[Candidate]:
+        from dlcli.learners.derive import candidates
+
+        scored = candidates(self._built.model, self._built.task, _CANDIDATES, self._config["seed"])
+        found = [Candidate(self._alone(one.architecture), float(one.value), one.architecture) for one in scored]
+        self._keep(found)
+        return found
+
+    def _keep(self, found: list[Candidate]) -> None:
+        rows = [(place, " ".join(map(str, one.architecture or ())), one.value) for place, one in enumerate(found)]
+        ending, content = encode(Rows(("candidate", "architecture", "shared"), rows))
+        self._run.keep(f"architectures{ending}", content)
+
+    def cost(self) -> Cost:
+        return Cost(0, int(self._run.info["steps"]), float(self._run.info["seconds"]))
+
+    def trial_steps(self) -> int:
+        until = self._config["retrain"]["until"] or self._config["until"]
+        stops = dict(limits(until, self._built.learner, self._built.task))
+        return round(stops.get("steps", stops.get("batches", 0)))
+
+    def words(self, trial: Trial) -> tuple[str, ...]:
+        assert trial.architecture is not None
+        return self._alone(trial.architecture)
+
+    def hand_made(self) -> tuple[str, ...]:
+        first = self._alone((0,) * len(self._model.space.decisions))
+        return tuple(word for word in first if not word.startswith("model.architecture="))
+
+    def _alone(self, architecture: Architecture) -> tuple[str, ...]:
+        return tuple(self._model.stand_alone(architecture))
