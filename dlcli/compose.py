@@ -33,6 +33,7 @@ _UNTIL = {"epochs": 20}  # where nothing says when to stop
 _NEEDED = ("task", "model", "learner", "seed", "until", "device", "threads")
 _MOST = 10_000  # runs of one command
 _OF_SEARCH = ("strategy", "candidates", "metric", "over", "limit", "retrain")  # what a trial's configuration leaves out
+_FREE = ("until", "limit", "retrain.until")  # limits by counter
 _LOG_FROM = 10  # times from one end of an interval to the other
 _FROM_ONE = ("eval_every", "log_every", "checkpoint_every", "patience", "budget")
 _NULLABLE: dict[str, tuple[tuple[type, ...], str]] = {
@@ -459,10 +460,11 @@ def _write_out(word: str, base: DictConfig) -> str:
 
 
 def _open(word: str) -> list[str]:
-    """`until` takes any counter, so its keys need no leave to be added; a whole `until` takes the place of the old."""
-    if word.startswith("until={"):
-        return ["until=null", f"++{word}"]
-    return [f"++{word}"] if word.startswith("until.") else [word]
+    """Limits take any counter, so their keys need no leave to be added; a whole mapping takes the place of the old."""
+    key = _key(word)
+    if key in _FREE and "={" in word:
+        return [f"{key}=null", f"++{word}"]
+    return [f"++{word}"] if key.rpartition(".")[0] in _FREE else [word]
 
 
 def _compose(verb: str, recipe: str | None, words: Sequence[str]) -> tuple[DictConfig, dict[str, str]]:
@@ -487,7 +489,7 @@ def _check_value(word: str, override: Override, base: DictConfig) -> None:
     """A changed key must be there, and its new value of the old one's kind."""
     key = override.key_or_group
     known = _leaves(base)
-    added = override.is_add() or override.is_force_add() or key.startswith("until.")
+    added = override.is_add() or override.is_force_add() or key.rpartition(".")[0] in _FREE
     if added and _parts(key)[:1] and _parts(key)[0] in base:
         return
     if not _has(base, key):

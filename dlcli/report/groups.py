@@ -134,7 +134,7 @@ def _yardstick(config: Mapping[str, Any]) -> dict[str, Any]:
 def _row(own: Bunch, metric: str | None, split: str, kind: Kind) -> Group:
     info = own.first.info
     name = metric_of(own.first, metric) or "metric"
-    direction = _direction(name, goal_of(own.first))
+    where = direction(name, goal_of(own.first))
     counted = sorted(own.counted, key=_seed)  # whichever ended first
     values = [value_of(run, metric, split) for run in counted]
     around = interval(values, kind=kind)
@@ -203,7 +203,8 @@ def _name(own: Bunch) -> str:
     return str(given or own.first.info["label"])
 
 
-def _direction(metric: str, goal: Mapping[str, str]) -> str:
+def direction(metric: str, goal: Mapping[str, str]) -> Literal["min", "max"]:
+    """Where a metric should go: the goal's, else by its name."""
     if metric == goal.get("metric"):
         return goal.get("direction", "min")
     return "max" if any(word in metric for word in _HIGHER) else "min"

@@ -16,6 +16,7 @@ from dlcli.engine import Plan, limits
 from dlcli.learners.strategies.over import distributions
 from dlcli.learners.strategies.strategy import Strategy
 from dlcli.machine import choose_device
+from dlcli.report.groups import direction
 from dlcli.run import Run
 from dlcli.verbs.conduct import conduct
 from dlcli.verbs.found import Shared, Tried
@@ -143,13 +144,12 @@ def goal(config: Mapping[str, Any], built: build.Built) -> Goal:
         UsageError: the task does not report it.
     """
     metric, main = config["metric"], built.task.main
-    if metric is None or metric.lstrip("-") == main.metric:
+    if metric is None or metric == main.metric:
         return main
-    name = metric.removeprefix("-")
     known = score(built.model, built.task, "valid")
-    if name not in known:
-        raise UsageError(f"metric={name}: {type(built.task).__name__} does not report it{nearest(name, known)}")
-    return Goal(name, "min" if metric.startswith("-") else "max")
+    if metric not in known:
+        raise UsageError(f"metric={metric}: {type(built.task).__name__} does not report it{nearest(metric, known)}")
+    return Goal(metric, direction(metric, {}))
 
 
 def space_of(built: build.Built) -> Any:
