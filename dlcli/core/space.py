@@ -4,7 +4,7 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import torch
 from torch import Generator, Tensor, nn
@@ -60,9 +60,13 @@ class Searched(Protocol):
 
 @runtime_checkable
 class SharesWeights(Searched, Protocol):
-    """A network of which every member of the space is a part, and a controller that says which members are good."""
+    """A network of which every member of the space is a part, and a controller that says which members are good.
 
-    controller: Any
+    Its parts are `shared`, with all the weights, and `controller`.
+    """
+
+    if TYPE_CHECKING:  # isinstance does not see parts of a module (Python 3.12)
+        controller: Any
 
     def at(self, architecture: Architecture) -> nn.Module:
         """The member, computed with the shared weights; cheap to make, nothing is copied."""

@@ -1,7 +1,7 @@
 """Distributions over the architectures of a space: a recurrent one that learns, and the uniform one."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -63,8 +63,8 @@ class Controller(nn.Module):
         tanh: largest logit; None does not bound them.
         temperature: what logits are divided by first.
         initial: initial weights are uniform in [-initial, initial].
-        shapings: what changes logits then, in order.
-        priors: what is asked for beside reward.
+        shapings: what changes logits then, in order, by a name for the configuration.
+        priors: what is asked for beside reward, by a name.
 
     Raises:
         UsageError: a number is not above 0.
@@ -78,8 +78,8 @@ class Controller(nn.Module):
         tanh: float | None,
         temperature: float,
         initial: float,
-        shapings: Sequence[Shaping],
-        priors: Sequence[Prior],
+        shapings: Mapping[str, Shaping],
+        priors: Mapping[str, Prior],
     ) -> None:
         super().__init__()
         for name, number in (("hidden", hidden), ("tanh", tanh), ("temperature", temperature), ("initial", initial)):
@@ -87,7 +87,7 @@ class Controller(nn.Module):
                 raise UsageError(f"model.controller.{name} is above 0, not {number}")
         self.decisions = tuple(space.decisions)
         self.tanh, self.temperature = tanh, temperature
-        self.shapings, self.priors = tuple(shapings), tuple(priors)
+        self.shapings, self.priors = tuple(shapings.values()), tuple(priors.values())
         kinds = list(dict.fromkeys(decision.choices for decision in self.decisions))
         self.kinds = [kinds.index(decision.choices) for decision in self.decisions]
         self.start = nn.Parameter(torch.empty(hidden))

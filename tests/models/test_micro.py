@@ -10,7 +10,7 @@ from dlcli.core.space import draw, size
 from dlcli.core.spec import Classes, Real, Spec
 from dlcli.models.searched.micro_cnn import MicroCNN
 from dlcli.models.searched.shared_micro import SharedMicro
-from dlcli.nn.micro import Chain
+from dlcli.nn.chain import Chain
 from dlcli.nn.spaces.micro import MicroSpace
 
 DIGITS = Spec((Real((1, 8, 8)),), Classes(10))

@@ -26,7 +26,7 @@ class Toy:
 
 
 def controller(**other):
-    usual = {"hidden": 16, "tanh": 1.5, "temperature": 1.0, "initial": 0.1, "shapings": (), "priors": ()}
+    usual = {"hidden": 16, "tanh": 1.5, "temperature": 1.0, "initial": 0.1, "shapings": {}, "priors": {}}
     torch.manual_seed(0)
     return Controller(Toy(), **(usual | other))
 
@@ -97,13 +97,13 @@ def test_no_probability_exceeds_the_ceiling():
 
 
 def test_shapings_concern_the_decisions_they_name():
-    reduced = certain(controller(shapings=(Reduce(where="operation", by=2.5),)), 0, 1)
+    reduced = certain(controller(shapings={"reduce": Reduce(where="operation", by=2.5)}), 0, 1)
     assert probability(reduced, 0, 1) == pytest.approx(ceiling(3, 0.6))
     assert probability(certain(reduced, 2, 1), 2, 1) == pytest.approx(ceiling(2, 1.5))
-    near = controller(shapings=(Distance(where="from", scale=6.0),))._logits(3, torch.zeros(1, 16))
+    near = controller(shapings={"near": Distance(where="from", scale=6.0)})._logits(3, torch.zeros(1, 16))
     plain = controller()._logits(3, torch.zeros(1, 16))
     torch.testing.assert_close(plain - near, torch.tensor([[16.0, 9.0, 4.0, 1.0]]) / 6)
-    liked = controller(shapings=(Favour(where="operation", choice="b", by=0.25),))._logits(0, torch.zeros(1, 16))
+    liked = controller(shapings={"b": Favour(where="operation", choice="b", by=0.25)})._logits(0, torch.zeros(1, 16))
     plain = controller()._logits(0, torch.zeros(1, 16))
     torch.testing.assert_close(liked - plain, torch.tensor([[-0.25, 0.25, -0.25]]))
 
@@ -113,7 +113,7 @@ def test_the_prior_on_skips_is_a_divergence_that_vanishes_at_its_target():
     at = torch.tensor([[0.6, 0.4], [0.5, 0.5]]).log()
     wanted = 0.8 * (0.5 * math.log(0.5 / 0.6) + 0.5 * math.log(0.5 / 0.4))
     torch.testing.assert_close(prior(Toy.decisions[2], at), torch.tensor([0.0, wanted]), atol=1e-6, rtol=0)
-    made = controller(priors=(prior,))
+    made = controller(priors={"skips": prior})
     optimiser = torch.optim.Adam(made.parameters(), lr=0.05)
     for _ in range(100):
         optimiser.zero_grad()

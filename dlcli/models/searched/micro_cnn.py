@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from dlcli.core.space import check
 from dlcli.core.spec import Spec
+from dlcli.nn.chain import Chain
 from dlcli.nn.convolution import with_averages
-from dlcli.nn.micro import Chain, MicroNetwork, MicroParts
+from dlcli.nn.micro import MicroNetwork, MicroParts
 from dlcli.nn.spaces.micro import MicroSpace
 
 

@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from dlcli.core.space import Architecture, check
 from dlcli.core.spec import Spec
+from dlcli.nn.chain import Chain
 from dlcli.nn.convolution import without_scale
 from dlcli.nn.lending import key, overrides, with_architecture
-from dlcli.nn.micro import Chain, MicroParts, ended, micro_names
+from dlcli.nn.micro import MicroParts, ended, micro_names
 from dlcli.nn.spaces.micro import KINDS, OPERATIONS, MicroSpace
 
 _POOLING = (2, 3)

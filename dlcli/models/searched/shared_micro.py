@@ -7,9 +7,10 @@ from torch import nn
 
 from dlcli.core.space import Space
 from dlcli.core.spec import Spec
+from dlcli.nn.chain import Chain
 from dlcli.nn.convolution import of_the_batch
 from dlcli.nn.lending import Lending, overrides
-from dlcli.nn.micro import Chain, MicroNetwork, MicroParts, micro_names
+from dlcli.nn.micro import MicroNetwork, MicroParts, micro_names
 from dlcli.nn.spaces.micro import MicroSpace
 
 
