@@ -4,7 +4,7 @@ import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from dlcli.report import history
 from dlcli.report.bunches import Bunch, bunch, goal_of, metric_of, value_of
@@ -139,7 +139,7 @@ def _row(own: Bunch, metric: str | None, split: str, kind: Kind) -> Group:
     values = [value_of(run, metric, split) for run in counted]
     around = interval(values, kind=kind)
     kept = finite(values)
-    tops = [history.best(run, "valid", name, direction) for run in counted]
+    tops = [history.best(run, "valid", name, where) for run in counted]
     ends = [history.last(run, "valid", name) for run in counted]
     without = [run for run, _ in own.others if run.info["seed"] not in [one.info["seed"] for one in counted]]
     return Group(
@@ -147,7 +147,7 @@ def _row(own: Bunch, metric: str | None, split: str, kind: Kind) -> Group:
         task=str(info.get("task") or "?"),
         model=str(info.get("model") or "?"),
         metric=f"{split} {name}",
-        direction=direction,
+        direction=where,
         n=around.n,
         mean=around.mean,
         low=around.low,
@@ -206,7 +206,7 @@ def _name(own: Bunch) -> str:
 def direction(metric: str, goal: Mapping[str, str]) -> Literal["min", "max"]:
     """Where a metric should go: the goal's, else by its name."""
     if metric == goal.get("metric"):
-        return goal.get("direction", "min")
+        return "max" if goal.get("direction", "min") == "max" else "min"
     return "max" if any(word in metric for word in _HIGHER) else "min"
 
 

@@ -10,6 +10,7 @@ from dlcli.core.learner import Rows
 from dlcli.core.space import Architecture, SharesWeights
 from dlcli.core.trials import Trial
 from dlcli.engine import limits
+from dlcli.learners import derive
 from dlcli.learners.strategies.random import Random
 from dlcli.learners.strategies.strategy import Strategy
 from dlcli.run import Run
@@ -96,10 +97,8 @@ class Shared:
         self._run, self._config, self._built, self._model = run, config, built, built.model
 
     def candidates(self) -> list[Candidate]:
-        from dlcli.learners.derive import candidates
-
-        scored = candidates(self._built.model, self._built.task, _CANDIDATES, self._config["seed"])
-        found = [Candidate(self._alone(one.architecture), float(one.value), one.architecture) for one in scored]
+        scored = derive.candidates(self._model, self._built.task, _CANDIDATES, self._config["seed"])
+        found = [Candidate(self._alone(one), value, one) for one, value in scored if value == value]
         self._keep(found)
         return found
 

@@ -14,13 +14,14 @@ def stops(until: Limits, count: int, reduction: int) -> list[dict[str, int | flo
     Raises:
         UsageError: `until` is too short for so many different stops.
     """
-    found = [_part(until, reduction**-place) for place in range(count)][::-1]
+    found = [_part(until, reduction**place) for place in range(count)][::-1]
     if any(one == other for one, other in itertools.pairwise(found)):
         raise UsageError(f"until {dict(until)} is too short for {count} stops, each {reduction} times the one before")
     return found
 
 
-def _part(until: Limits, part: float) -> dict[str, int | float]:
+def _part(until: Limits, divisor: int) -> dict[str, int | float]:
     return {
-        name: max(1, round(limit * part)) if isinstance(limit, int) else limit * part for name, limit in until.items()
+        name: max(1, round(limit / divisor)) if isinstance(limit, int) else limit / divisor
+        for name, limit in until.items()
     }
