@@ -353,8 +353,10 @@ def trials(verb: str, words: Sequence[str], label: str | None, extra: Sequence[P
     Raises:
         UsageError: as in `expand`.
     """
-    until = ["steps=null", "epochs=null"] if any(_key(word) == "until" for word in words) else []
-    return [_of_train(point, label) for point in expand(verb, [*latest(words), *until], extra=extra)]
+    kept = latest(words)
+    keys = [_key(word) for word in kept]
+    short = [f"{name}=null" for name in ("steps", "epochs") if "until" in keys and name not in keys]
+    return [_of_train(point, label) for point in expand(verb, [*kept, *short], extra=extra)]
 
 
 def found_words(path: Path) -> list[str]:

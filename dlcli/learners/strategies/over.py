@@ -10,6 +10,7 @@ from torch import Generator
 
 from dlcli.core.errors import UsageError
 
+_FLOATS = ("low", "high", "step")
 _DIGITS = 6  # of a number, so that words stay readable
 
 
@@ -82,12 +83,14 @@ def distributions(over: Sequence[Mapping[str, Any]]) -> list[Distribution]:
     return [_distribution(one) for one in over]
 
 
-def _distribution(one: Mapping[str, Any]) -> Distribution:
+def _distribution(entry: Mapping[str, Any]) -> Distribution:
+    one = {name: value for name, value in entry.items() if value is not None}
     try:
-        found: Distribution = (
-            Choices(one["key"], tuple(map(str, one["choices"]))) if "choices" in one else Numbers(**one)
-        )
-    except (KeyError, TypeError):
+        if "choices" in one:
+            found: Distribution = Choices(one["key"], tuple(map(str, one["choices"])))
+        else:
+            found = Numbers(**{name: float(value) if name in _FLOATS else value for name, value in one.items()})
+    except (KeyError, TypeError, ValueError):
         raise UsageError(f"over: {dict(one)} is neither {{key, low, high}} nor {{key, choices}}") from None
     if isinstance(found, Choices):
         if len(found.choices) < 2:

@@ -26,7 +26,7 @@ MAKES = {
     "random": lambda trials, **more: Random(trials, over=[], **SHARED | more),
     "evolution": lambda trials, **more: RegularisedEvolution(trials, population=8, sample=3, **SHARED | more),
     "reinforce": lambda trials, **more: ReinforceNAS(
-        trials, controller=controller, lr=0.05, decay=0.9, entropy=1e-4, **SHARED | more
+        trials, controller=controller, lr=0.03, decay=0.9, entropy=1e-4, **SHARED | more
     ),
     "halving": lambda trials, **more: SuccessiveHalving(
         trials, over=[], rungs=3, reduction=2, until={"steps": 8}, **SHARED | more
