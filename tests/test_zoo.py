@@ -218,7 +218,8 @@ def keywords(cls):
 
 
 def listed(node):
-    return {key for key in node if key not in ("_target_", "_partial_", "scales")}
+    parts = {str(name).rpartition("@")[2] for entry in node.get("defaults", ()) if entry != "_self_" for name in entry}
+    return parts | {key for key in node if key not in ("_target_", "_partial_", "scales", "defaults")}
 
 
 @pytest.mark.parametrize(("group", "name"), MEMBERS)
