@@ -1,13 +1,14 @@
 """What a search found, and what it cost: by trials, or among networks that share weights."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from dlcli.build import Built
 from dlcli.core.leaf import encode
 from dlcli.core.learner import Rows
-from dlcli.core.space import Architecture, SharesWeights
+from dlcli.core.scoring import score
+from dlcli.core.space import Architecture, SharesWeights, StandsFor
 from dlcli.core.trials import Trial
 from dlcli.engine import limits
 from dlcli.learners import derive
@@ -15,9 +16,6 @@ from dlcli.learners.strategies.random import Random
 from dlcli.learners.strategies.strategy import Strategy
 from dlcli.run import Run
 from dlcli.verbs.trials import architecture_word
-
-_CANDIDATES = 100
-"""Drawn from a controller and scored with the shared weights."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +55,28 @@ class Search(Protocol):
     def hand_made(self) -> tuple[str, ...]:
         """Overrides of the network that nobody searched for."""
 
+    def keep(self, candidates: Sequence[Candidate], alone: Mapping[int, float]) -> None:
+        """Write the scores of candidates that were trained alone, by place, beside those of the search."""
+
     is_random: bool
+    shares: bool
+    until: Mapping[str, int | float]
+    """When a candidate that is trained from scratch stops, where it is not as the search's words say."""
+
+
+@runtime_checkable
+class Decided(Protocol):
+    """A network that is all members at once, and says which one it comes to."""
+
+    def best(self) -> Architecture:
+        """The member."""
 
 
 class Tried:
     """A strategy that was told of all its trials."""
+
+    shares = False
+    until: Mapping[str, int | float] = {}  # noqa: RUF012 - empty for good
 
     def __init__(self, strategy: Strategy, config: Mapping[str, Any]) -> None:
         self._strategy = strategy
@@ -86,33 +101,49 @@ class Tried:
     def hand_made(self) -> tuple[str, ...]:
         return ()
 
+    def keep(self, candidates: Sequence[Candidate], alone: Mapping[int, float]) -> None:
+        """Its scores are of networks that stand alone."""
+
 
 class Shared:
-    """Networks that share weights, after these were trained."""
+    """A network that was trained in place of all."""
 
     is_random = False
+    shares = True
 
     def __init__(self, run: Run, config: Mapping[str, Any], built: Built) -> None:
-        assert isinstance(built.model, SharesWeights)
+        assert isinstance(built.model, StandsFor)
         self._run, self._config, self._built, self._model = run, config, built, built.model
+        self.until: Mapping[str, int | float] = config["retrain"]["until"]
 
     def candidates(self) -> list[Candidate]:
-        scored = derive.candidates(self._model, self._built.task, _CANDIDATES, self._config["seed"])
-        found = [Candidate(self._alone(one), value, one) for one, value in scored if value == value]
-        self._keep(found)
+        found = [Candidate(self._alone(one), value, one) for one, value in self._scored() if value == value]
+        self.keep(found, {})
         return found
 
-    def _keep(self, found: list[Candidate]) -> None:
-        rows = [(place, " ".join(map(str, one.architecture or ())), one.value) for place, one in enumerate(found)]
-        ending, content = encode(Rows(("candidate", "architecture", "shared"), rows))
+    def _scored(self) -> list[tuple[Architecture, float]]:
+        """What the controller draws; without one, the one that the network itself stands for."""
+        model, task = self._built.model, self._built.task
+        if isinstance(model, SharesWeights):
+            return derive.candidates(model, task, self._config["candidates"], self._config["seed"])
+        assert isinstance(model, Decided)
+        return [(tuple(model.best()), score(model, task, "valid")[task.main.metric])]
+
+    def keep(self, candidates: Sequence[Candidate], alone: Mapping[int, float]) -> None:
+        rows = [
+            (place, " ".join(map(str, one.architecture or ())), one.value, alone.get(place, ""))
+            for place, one in enumerate(candidates)
+        ]
+        ending, content = encode(Rows(("candidate", "architecture", "shared", "alone"), rows))
         self._run.keep(f"architectures{ending}", content)
 
     def cost(self) -> Cost:
-        return Cost(0, int(self._run.info["steps"]), float(self._run.info["seconds"]))
+        """A step of two players is several updates of the shared weights, each on a batch of train."""
+        counted = self._run.info.get("counters") or {}
+        return Cost(0, int(counted.get("batches", self._run.info["steps"])), float(self._run.info["seconds"]))
 
     def trial_steps(self) -> int:
-        until = self._config["retrain"]["until"] or self._config["until"]
-        stops = dict(limits(until, self._built.learner, self._built.task))
+        stops = dict(limits(self.until or self._config["until"], self._built.learner, self._built.task))
         return round(stops.get("steps", stops.get("batches", 0)))
 
     def words(self, trial: Trial) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from dlcli.checkpoint import read_last
 from dlcli.core.errors import UsageError, nearest
 from dlcli.core.executor import deaf
 from dlcli.core.scoring import score
-from dlcli.core.space import Searched, SharesWeights
+from dlcli.core.space import Searched, StandsFor
 from dlcli.core.task import Goal
 from dlcli.engine import Plan, limits
 from dlcli.learners.strategies.over import distributions
@@ -41,7 +41,7 @@ def search(point: compose.Point, options: Options) -> Run:
         config = settle_budget(point.resolved())
         built = build.build(config, choose_device(config["device"]))
         _check(config, built)
-        if not isinstance(built.model, SharesWeights):
+        if not isinstance(built.model, StandsFor):
             _check_words(point, config, options)
         run = create(point, options, config, built, heard)
     return _carry_out(run, built, config, options)
@@ -106,7 +106,7 @@ def _changed(run: Run, old: Mapping[str, Any], words: Sequence[str]) -> dict[str
 def _check(config: Mapping[str, Any], built: build.Built) -> None:
     """What can be known to be wrong before anything runs."""
     stops = dict(limits(config["until"], built.learner, built.task))
-    if isinstance(built.model, SharesWeights):
+    if isinstance(built.model, StandsFor):
         _check_single(built)
         return
     strategy = build.build_strategy(config, Wanted(goal(config, built), space_of(built)))
@@ -168,7 +168,7 @@ def _carry_out(run: Run, built: build.Built, config: Mapping[str, Any], options:
     with launch.engine(options.on, carry, options.jobs, deaf, run.path) as executor:
         base = Base.of(run.info, config["retrain"]["recipe"])
         trials = Runs(executor, run, base, options, goal(config, built), space_of(built))
-        if isinstance(built.model, SharesWeights):
+        if isinstance(built.model, StandsFor):
             ending = Verdict(run, trials, config, Shared(run, config, built))
             return conduct(run, built, plan(config), plain, config["threads"], ending)
         strategy = build.build_strategy(config, trials)

@@ -9,6 +9,7 @@ from dlcli.core.trials import Outcome, Trial
 from dlcli.learners.strategies.random import Random
 from dlcli.report import tables
 from dlcli.report.comparison import Question, compare
+from dlcli.report.drawing import svg
 from dlcli.report.words import duration, number
 from dlcli.run import Run
 from dlcli.verbs.compare import print_table
@@ -52,7 +53,7 @@ class Verdict:
             random, spent = self._random(cost, say)
             told["random"] = {"value": random.value if random else None, "cost": asdict(spent)}
             arms |= {"random": random.words} if random else {}
-        if self._asked["ranked"]:
+        if self._asked["ranked"] and self._search.shares:
             told["agreement"] = self._agreement(candidates, say)
         if self._asked["seeds"]:
             told["same"] = self._retrain(arms | {"hand-made": self._search.hand_made()}, say)
@@ -62,6 +63,9 @@ class Verdict:
         words = [*best.words, *self._until()]
         plain = {"search": self._run.id, self._trials.goal.metric: best.value, "words": words}
         self._run.keep("best.yaml", compose.dump(plain).encode())
+        if best.architecture is not None and self._trials.space is not None:
+            title = f"{self._trials.goal.metric} {number(best.value)} on valid"
+            self._run.keep("cell.svg", svg(self._trials.space.graph(best.architecture), title).encode())
 
     def _until(self) -> tuple[str, ...]:
         limits = ", ".join(f"{name}: {limit}" for name, limit in self._asked["until"].items())
@@ -73,7 +77,9 @@ class Verdict:
         say(f"random search beside it: {count} candidates from scratch")
         trials = self._trials.of("beside")
         source = Random(trials, candidates=count, batch=1, seed=self._seed, over=self._over)
-        asked = [Trial(place, self._search.words(source.trial(place))) for place in range(count)]
+        asked = [
+            Trial(place, self._search.words(source.trial(place)), until=self._search.until) for place in range(count)
+        ]
         told = trials.carry_out(asked)
         best = self._better(told)
         spent = Cost(count, sum(one.steps for one in told), sum(one.seconds for one in told))
@@ -110,6 +116,7 @@ class Verdict:
         asked = [Trial(place, (*candidates[place].words, *self._until())) for place in places]
         told = self._trials.of("ranked").carry_out(asked)
         pairs = [(candidates[one.trial.number].value, one.value) for one in told if one.value == one.value]
+        self._search.keep(candidates, {one.trial.number: one.value for one in told if one.value == one.value})
         tau = float(kendalltau(*zip(*pairs, strict=True)).statistic) if len(pairs) >= _AGREED else float("nan")
         return {"tau": tau if tau == tau else None, "candidates": len(pairs), "scores": pairs}
 

@@ -89,7 +89,8 @@ def _distribution(entry: Mapping[str, Any]) -> Distribution:
         if "choices" in one:
             found: Distribution = Choices(one["key"], tuple(map(str, one["choices"])))
         else:
-            found = Numbers(**{name: float(value) if name in _FLOATS else value for name, value in one.items()})
+            plain: dict[str, Any] = {name: float(one[name]) if name in _FLOATS else one[name] for name in one}
+            found = Numbers(**plain)
     except (KeyError, TypeError, ValueError):
         raise UsageError(f"over: {dict(one)} is neither {{key, low, high}} nor {{key, choices}}") from None
     if isinstance(found, Choices):
