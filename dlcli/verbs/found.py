@@ -76,7 +76,7 @@ class Tried:
     """A strategy that was told of all its trials."""
 
     shares = False
-    until: Mapping[str, int | float] = {}  # noqa: RUF012 - empty for good
+    until: Mapping[str, int | float] = {}
 
     def __init__(self, strategy: Strategy, config: Mapping[str, Any]) -> None:
         self._strategy = strategy
