@@ -105,7 +105,7 @@ class TPE(Strategy):
         for trial in running:
             self._tell(study, trial, None)
         found = study.ask(fixed_distributions=self._distributions()).params
-        words = tuple(one.word(found[one.key]) for one in self._over)
+        words = tuple(_word(one, found[one.key]) for one in self._over)
         space = self.trials.space
         names = [] if space is None else [f"decision {place}" for place in range(len(space.decisions))]
         return Trial(number, words, tuple(found[name] for name in names) if space else None, self._stops[0])
@@ -149,6 +149,10 @@ class TPE(Strategy):
             f"decision {place}": kinds.CategoricalDistribution(list(range(len(one.choices))))
             for place, one in enumerate(decisions)
         }
+
+
+def _word(one: Distribution, value: Any) -> str:
+    return one.word(str(value)) if isinstance(one, Choices) else one.word(float(value))
 
 
 def _read(one: Distribution, value: str) -> Any:
