@@ -81,6 +81,24 @@ def evolve(
     return _runs("evolve", [*words, *_written(settings)], name, tags, smoke, config_dir, out, progress)
 
 
+def search(
+    *words: str,
+    over: Sequence[str] = (),
+    name: str | None = None,
+    tags: Sequence[str] = (),
+    smoke: bool = False,
+    config_dir: str | Path | None = None,
+    out: str | Path = _OUT,
+    progress: str = "auto",
+    **settings: Any,
+) -> "Run | list[Run]":
+    """Search as `dlcli search WORDS` does: `search("tpe", over=["lr=interval(1e-4,1e-2)"])`; the rest as in `train`."""
+    from dlcli import compose
+
+    asked = [compose.over(over, (Path(config_dir),) if config_dir is not None else ())] if over else []
+    return _runs("search", [*words, *asked, *_written(settings)], name, tags, smoke, config_dir, out, progress)
+
+
 def _runs(
     verb: str,
     words: Sequence[str],
@@ -92,8 +110,8 @@ def _runs(
     progress: str,
 ) -> "Run | list[Run]":
     from dlcli import compose
+    from dlcli.verbs.begin import begin as one
     from dlcli.verbs.options import Options
-    from dlcli.verbs.train import train as one
 
     extra = (Path(config_dir),) if config_dir is not None else ()
     options = Options(Path(out), name, tuple(tags), progress, extra=extra, argv=(verb, *words), verb=verb)

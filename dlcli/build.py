@@ -14,6 +14,7 @@ from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.learner import Learner
 from dlcli.core.random import mix
 from dlcli.core.task import Batch, Fitted, Supervised, Task
+from dlcli.core.trials import Trials
 from dlcli.targets import WRONG, check_memory, factory
 
 _FEW = 4  # rows that a pairing is tried with
@@ -82,6 +83,15 @@ def build(config: Mapping[str, Any], device: torch.device) -> Built:
     return Built(task, model, learner)
 
 
+def build_strategy(config: Mapping[str, Any], trials: Trials) -> Learner:
+    """The strategy of a search's configuration.
+
+    Raises:
+        UsageError: it does not exist, does not fit, or has an impossible value.
+    """
+    return _checked(factory(config["strategy"], config, "strategy")(trials), Learner, "strategy")
+
+
 def _try(model: nn.Module, task: Task) -> None:
     """A few rows through the model, so that a pairing that cannot work is told before there is a run."""
     training = model.training
@@ -143,10 +153,12 @@ def _sees_ahead(model: nn.Module, batch: Batch) -> bool:
 
 
 def core(config: Mapping[str, Any]) -> str:
-    """A hash of task, model, learner and precision: of a configuration resolved with seed 0, so that runs that differ
-    in the seed or in how the work is divided (devices, chunk) alone share it. Data files count by their content.
+    """A hash of task, model, learner and precision, of a search's strategy and its number of candidates besides: of a
+    configuration resolved with seed 0, so that runs that differ in the seed or in how the work is divided (devices,
+    chunk) alone share it. Data files count by their content.
     """
-    hashed = {name: _by_content(config[name]) for name in ("task", "model", "learner", "precision")}
+    of_search = [name for name in ("strategy", "candidates") if name in config]
+    hashed = {name: _by_content(config[name]) for name in ("task", "model", "learner", "precision", *of_search)}
     if isinstance(hashed["learner"], dict):
         for division in ("devices", "chunk"):
             hashed["learner"].pop(division, None)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from dlcli.core.errors import Missing
 
-VERBS = ("train", "evolve")
+VERBS = ("train", "evolve", "search")
 """Verbs that have recipes, `conf/experiment/<verb>/`."""
 
 

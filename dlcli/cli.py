@@ -124,10 +124,22 @@ _OUT = Path("outputs")
 _RUNNING = {
     "train": "Train a model on a task; `dlcli train model=tcn` needs nothing else.",
     "evolve": "Evolve a model: genetic algorithms, evolution strategies, novelty search; `dlcli evolve novelty`.",
+    "search": "Search architectures or settings, with random search beside it; `dlcli search tpe model=tcn`.",
 }
 """Verbs that make runs: the same words, the same options."""
-_SHARED = ("evolve",)
+_SHARED = ("evolve", "search")
 """Of these one run's own work is shared among `--jobs`."""
+
+
+_OVER = "A key to search over: interval(LOW,HIGH), range(A,B,STEP) or choice(A,B); once for each key."
+
+
+def _check_belongs(verb: str, over: list[str] | None, from_search: str | None) -> None:
+    """An option of another verb is told where it belongs."""
+    if over and verb != "search":
+        raise UsageError(f"--over is of dlcli search; {verb} takes one value, or several with commas")
+    if from_search is not None and verb != "train":
+        raise UsageError(f"--from-search is of dlcli train, not of {verb}")
 
 
 def _running(verb: str) -> Callable[..., int]:
@@ -147,6 +159,14 @@ def _running(verb: str) -> Callable[..., int]:
             list[str] | None,
             typer.Option("--zip", metavar="'A=1,2 B=3,4'", help="Values in pairs, in one pair of quotes."),
         ] = None,
+        over: Annotated[
+            list[str] | None,
+            typer.Option(metavar="'KEY=interval(LOW,HIGH)'", help=_OVER, hidden=verb != "search"),
+        ] = None,
+        from_search: Annotated[
+            str | None,
+            typer.Option(metavar="RUN", help="Train what a search found, from scratch.", hidden=verb != "train"),
+        ] = None,
         jobs: Jobs = None,
         on: On = None,
         fail_fast: FailFast = False,
@@ -160,6 +180,7 @@ def _running(verb: str) -> Callable[..., int]:
         verbose: Verbose = False,
         as_json: Json = False,
     ) -> int:
+        _check_belongs(verb, over, from_search)
         from dlcli.verbs import follow
 
         if follow.wanted():
@@ -172,11 +193,12 @@ def _running(verb: str) -> Callable[..., int]:
         ways = Ways(seeds, tuple(zips or ()), jobs, on, fail_fast, needed, shared=verb in _SHARED)
         options = Options(
             out, name, tuple(tag or ()), progress, quiet, tuple(config_dir or ()), tuple(sys.argv[1:]),
-            init_from=init_from, smoke=smoke, verb=verb,
+            init_from=init_from, smoke=smoke, verb=verb, from_search=from_search,
         )  # fmt: skip
+        asked = many.with_over(words or [], over or [], resume, options)
         if dry_run:
-            return many.dry_run(words or [], options, as_json, ways)
-        return many.main(words or [], options, resume, as_json, verbose, ways)
+            return many.dry_run(asked, options, as_json, ways)
+        return many.main(asked, options, resume, as_json, verbose, ways)
 
     return run
 

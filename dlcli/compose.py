@@ -16,7 +16,7 @@ from hydra._internal.hydra import Hydra
 from hydra._internal.utils import create_config_search_path
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Glob, Override
+from hydra.core.override_parser.types import Glob, IntervalSweep, Override, RangeSweep
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -32,6 +32,9 @@ _NUMBERS = (int, float)
 _UNTIL = {"epochs": 20}  # where nothing says when to stop
 _NEEDED = ("task", "model", "learner", "seed", "until", "device", "threads")
 _MOST = 10_000  # runs of one command
+_OF_SEARCH = ("strategy", "candidates", "metric", "over", "limit", "retrain")  # what a trial's configuration leaves out
+_FREE = ("until", "limit", "retrain.until")  # limits by counter
+_LOG_FROM = 10  # times from one end of an interval to the other
 _FROM_ONE = ("eval_every", "log_every", "checkpoint_every", "patience", "budget")
 _NULLABLE: dict[str, tuple[tuple[type, ...], str]] = {
     "steps": ((int,), "a whole number"), "epochs": (_NUMBERS, "a number"),
@@ -295,6 +298,104 @@ def _in_pairs(words: Sequence[str], extra: tuple[Path, ...]) -> list[tuple[str, 
     return list(zip(*columns, strict=True))
 
 
+def over(texts: Sequence[str], extra: Sequence[Path] = ()) -> str:
+    """The word `over=[...]` of `--over` texts: `lr=interval(1e-4,1e-2)`, `model.hidden=range(16,129,16)`,
+    `optimiser=choice(adam,sgd)`, `sgd,adam` or, for a group, `glob(*)`.
+
+    An interval whose ends are ten times apart or more is searched on a logarithmic scale: `tag(log,interval(...))` and
+    `tag(linear,interval(...))` say so themselves, and `int(interval(1,9))` takes whole numbers.
+
+    Raises:
+        UsageError: a text names no values to choose from, or a key twice.
+    """
+    entries = [_over(text, tuple(extra)) for text in texts]
+    keys = [text.partition("=")[0] for text in texts]
+    if repeated := next((key for key in keys if keys.count(key) > 1), None):
+        raise UsageError(f"--over names {repeated} twice")
+    return f"over=[{','.join(entries)}]"
+
+
+def _over(text: str, extra: tuple[Path, ...]) -> str:
+    _check_word(text)
+    override = _parse_one(text)
+    key, value = text.partition("=")[0], override.value()
+    if isinstance(value, IntervalSweep):
+        assert value.start is not None
+        assert value.end is not None
+        low, high = sorted((value.start, value.end))
+        log = "log" in value.tags or (low > 0 and high / low >= _LOG_FROM and "linear" not in value.tags)
+        whole = isinstance(low, int)
+        return f"{{key:{key},low:{low!r},high:{high!r},log:{str(log).lower()},whole:{str(whole).lower()}}}"
+    if not override.is_sweep_override():
+        raise UsageError(f"--over {text}: one value; write {key}=interval(LOW,HIGH), range(A,B,STEP) or choice(A,B)")
+    written = [word.partition("=")[2] for word in _values(text, extra)]
+    if isinstance(value, RangeSweep) and len(written) > 1:
+        whole = isinstance(value.start, int) and isinstance(value.step, int)
+        low, high = sorted((float(written[0]), float(written[-1])))
+        ends = f"low:{low!r},high:{high!r},step:{float(abs(value.step))!r}"
+        return f"{{key:{key},{ends},whole:{str(whole).lower()}}}"
+    return f"{{key:{key},choices:[{','.join(map(_in_quotes, written))}]}}"
+
+
+def _in_quotes(value: str) -> str:
+    return "'" + value.replace("'", "\\'") + "'"
+
+
+def latest(words: Sequence[str]) -> list[str]:
+    """Of words for the same key the last one; `until` and its short words are one key."""
+    found: dict[str, str] = {}
+    for word in words:
+        key = _key(word)
+        if key == "until":
+            for other in [one for one in found if one in ("steps", "epochs") or one.startswith("until.")]:
+                del found[other]
+        found.pop(key, None)
+        found[key] = word
+    return list(found.values())
+
+
+def trials(verb: str, words: Sequence[str], label: str | None, extra: Sequence[Path] = ()) -> list[Point]:
+    """What the words of a search, with more behind them, are for `train`: runs of one trial each.
+
+    Args:
+        verb: whose words they are.
+        words: the recipe first, where there is one; of words for the same key the last one counts.
+        label: the folder that the runs lie in; None is `<task>_<model>`.
+
+    Raises:
+        UsageError: as in `expand`.
+    """
+    kept = latest(words)
+    keys = [_key(word) for word in kept]
+    short = [f"{name}=null" for name in ("steps", "epochs") if "until" in keys and name not in keys]
+    return [_of_train(point, label) for point in expand(verb, [*kept, *short], extra=extra)]
+
+
+def found_words(path: Path) -> list[str]:
+    """The overrides that a search's best.yaml lists.
+
+    Raises:
+        UsageError: it is missing or damaged.
+    """
+    try:
+        words = OmegaConf.to_container(OmegaConf.load(path))["words"]  # type: ignore[index, call-overload]
+    except FileNotFoundError:
+        raise Missing(f"{path} is missing: the search has found nothing yet") from None
+    except Exception as error:  # noqa: BLE001 - whatever YAML makes of a damaged file
+        raise UsageError(f"{path} is damaged: {_first_line(error)}") from None
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise UsageError(f"{path} is damaged: words is a list of key=value")
+    return [str(word) for word in words]
+
+
+def _of_train(point: Point, label: str | None) -> Point:
+    config = point.config.copy()
+    for name in _OF_SEARCH:
+        config.pop(name, None)
+    choices = {group: name for group, name in point.choices.items() if group != "strategy"}
+    return Point("train", config, label, choices, point.words)
+
+
 def seeds(text: str) -> str:
     """`6` and `0:6` as the word `seed=0,1,2,3,4,5`, `3,5` as `seed=3,5`.
 
@@ -382,10 +483,11 @@ def _write_out(word: str, base: DictConfig) -> str:
 
 
 def _open(word: str) -> list[str]:
-    """`until` takes any counter, so its keys need no leave to be added; a whole `until` takes the place of the old."""
-    if word.startswith("until={"):
-        return ["until=null", f"++{word}"]
-    return [f"++{word}"] if word.startswith("until.") else [word]
+    """Limits take any counter, so their keys need no leave to be added; a whole mapping takes the place of the old."""
+    key = _key(word)
+    if key in _FREE and "={" in word:
+        return [f"{key}=null", f"++{word}"]
+    return [f"++{word}"] if key.rpartition(".")[0] in _FREE else [word]
 
 
 def _compose(verb: str, recipe: str | None, words: Sequence[str]) -> tuple[DictConfig, dict[str, str]]:
@@ -410,7 +512,7 @@ def _check_value(word: str, override: Override, base: DictConfig) -> None:
     """A changed key must be there, and its new value of the old one's kind."""
     key = override.key_or_group
     known = _leaves(base)
-    added = override.is_add() or override.is_force_add() or key.startswith("until.")
+    added = override.is_add() or override.is_force_add() or key.rpartition(".")[0] in _FREE
     if added and _parts(key)[:1] and _parts(key)[0] in base:
         return
     if not _has(base, key):

@@ -59,6 +59,14 @@ class Searched(Protocol):
 
 
 @runtime_checkable
+class StandsFor(Searched, Protocol):
+    """A network trained in place of all members of the space, from which one is taken in the end."""
+
+    def stand_alone(self, architecture: Architecture) -> tuple[str, ...]:
+        """Overrides of the network that has weights of its own."""
+
+
+@runtime_checkable
 class SharesWeights(Searched, Protocol):
     """A network of which every member of the space is a part, and a controller that says which members are good.
 

@@ -48,6 +48,18 @@ class Outcome:
     error: str = ""
 
 
+class Interrupted(KeyboardInterrupt):
+    """Trials were asked to stop, and saved themselves; carried out again, they go on.
+
+    Args:
+        exit_code: 128 and the signal's number, or 75.
+    """
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__("interrupted")
+        self.exit_code = exit_code
+
+
 @runtime_checkable
 class Trials(Protocol):
     """Carries trials out, however many at a time; a function of what is asked, whoever does it."""
@@ -61,4 +73,8 @@ class Trials(Protocol):
         """What architectures are drawn from."""
 
     def carry_out(self, asked: Sequence[Trial]) -> list[Outcome]:
-        """All of them to their ends, in their order."""
+        """All of them to their ends, in their order.
+
+        Raises:
+            Interrupted: somebody stopped them.
+        """

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from dlcli.report import history
 from dlcli.report.bunches import Bunch, bunch, goal_of, metric_of, value_of
@@ -147,12 +147,12 @@ def _yardstick(config: Mapping[str, Any]) -> dict[str, Any]:
 def _row(own: Bunch, metric: str | None, split: str, kind: Kind) -> Group:
     info = own.first.info
     name = metric_of(own.first, metric) or "metric"
-    direction = _direction(name, goal_of(own.first))
+    where = direction(name, goal_of(own.first))
     counted = sorted(own.counted, key=_seed)  # whichever ended first
     values = [value_of(run, metric, split) for run in counted]
     around = interval(values, kind=kind)
     kept = finite(values)
-    tops = [history.best(run, "valid", name, direction) for run in counted]
+    tops = [history.best(run, "valid", name, where) for run in counted]
     ends = [history.last(run, "valid", name) for run in counted]
     without = [run for run, _ in own.others if run.info["seed"] not in [one.info["seed"] for one in counted]]
     return Group(
@@ -160,7 +160,7 @@ def _row(own: Bunch, metric: str | None, split: str, kind: Kind) -> Group:
         task=str(info.get("task") or "?"),
         model=str(info.get("model") or "?"),
         metric=f"{split} {name}",
-        direction=direction,
+        direction=where,
         n=around.n,
         mean=around.mean,
         low=around.low,
@@ -231,9 +231,10 @@ def _name(own: Bunch) -> str:
     return str(given or own.first.info["label"])
 
 
-def _direction(metric: str, goal: Mapping[str, str]) -> str:
+def direction(metric: str, goal: Mapping[str, str]) -> Literal["min", "max"]:
+    """Where a metric should go: the goal's, else by its name."""
     if metric == goal.get("metric"):
-        return goal.get("direction", "min")
+        return "max" if goal.get("direction", "min") == "max" else "min"
     return "max" if any(word in metric for word in _HIGHER) else "min"
 
 

@@ -258,3 +258,8 @@ def print_estimates(rows: Sequence[Mapping[str, Any]]) -> None:
         console.print(escape(f"  until {until}: {steps}, about {duration(row['seconds'])} on {row['device']}"))
     total = sum(row["seconds"] for row in rows)
     console.print(f"{len(rows)} run{'s' * (len(rows) != 1)}, about {duration(total)}")
+
+
+def say(text: str) -> None:
+    """A line as it is."""
+    _console().print(text, markup=False, soft_wrap=True)

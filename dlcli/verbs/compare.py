@@ -112,7 +112,7 @@ def _print_latex(answer: Comparison, digits: int) -> None:
     sys.stdout.write("\n".join([*parts, *(line + "\n" for line in said)]))
 
 
-def _print_table(answer: Comparison, digits: int) -> None:
+def print_table(answer: Comparison, digits: int) -> None:
     for table in _tables(answer):
         tables.print_written(table, digits)
         print()  # noqa: T201
@@ -131,7 +131,7 @@ def one_line_each(text: str) -> str:
 
 
 _FORMS: dict[str, Callable[[Comparison, int], Any]] = {
-    "table": _print_table, "json": _print_json, "csv": _print_csv, "md": _print_markdown, "latex": _print_latex,
+    "table": print_table, "json": _print_json, "csv": _print_csv, "md": _print_markdown, "latex": _print_latex,
 }  # fmt: skip
 
 

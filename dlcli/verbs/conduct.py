@@ -24,8 +24,19 @@ from dlcli.verbs.rollout import shared
 from dlcli.verbs.together import together
 
 
-def conduct(run: Run, built: Built, planned: Plan, options: Options, threads: int) -> Run:
-    """Fit, score, and write down how it ended, whatever happens."""
+def conduct(
+    run: Run,
+    built: Built,
+    planned: Plan,
+    options: Options,
+    threads: int,
+    afterwards: Callable[[Callable[[str], None]], None] | None = None,
+) -> Run:
+    """Fit, score, and write down how it ended, whatever happens.
+
+    Args:
+        afterwards: what the run does once it is fitted and scored, given a voice.
+    """
     shown = _shown(run, built.task.main.metric, options)
     signals = Signals()
     error: BaseException | None = None
@@ -41,6 +52,8 @@ def conduct(run: Run, built: Built, planned: Plan, options: Options, threads: in
             if ending.status == "completed":
                 ending = _answered(built.learner, ending)
                 run.info["metrics"] = score_best(run, built.task, built.learner.model)
+                if afterwards is not None:
+                    afterwards(shown.say)
     except BaseException as caught:  # noqa: BLE001 - how it ended is written down, whatever it was
         error, ending = caught, broken(caught)
     _finish(run, ending, error, shown.say)

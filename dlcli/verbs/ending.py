@@ -6,11 +6,15 @@ import os
 import torch
 
 from dlcli.core.errors import UsageError
+from dlcli.core.trials import Interrupted
 from dlcli.engine import Ending
 
 
 def broken(error: BaseException) -> Ending:
     """How a run ends that an exception ended."""
+    if isinstance(error, Interrupted):
+        status = "preempted" if error.exit_code == 75 else "stopped"
+        return Ending(status, error.exit_code, "stopped: what was running is saved")
     if isinstance(error, KeyboardInterrupt):
         return Ending("stopped", 130, "interrupted twice")
     if is_out_of_memory(error):

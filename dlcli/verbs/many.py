@@ -20,9 +20,8 @@ from dlcli.report import live, progress, tables
 from dlcli.report.groups import group
 from dlcli.run import Run
 from dlcli.sweep import Sweep
-from dlcli.verbs import sweep, train
+from dlcli.verbs import begin, sweep, train, verdict
 from dlcli.verbs.options import Options
-from dlcli.verbs.resume import resume as go_on
 from dlcli.verbs.sweep import Ways
 
 _PLAIN = Ways()
@@ -37,16 +36,27 @@ def main(
     if resume is not None:
         _check_alone(ways)
         helped = replace(options, jobs=ways.jobs, on=ways.engine) if ways.shared else options
-        return _told(go_on(resume, words, helped), as_json, verbose)
+        return _told(begin.go_on(resume, words, helped), as_json, verbose)
     points = expand(words, options, ways)
     if len(points) == 1 and not ways.needed and (ways.engine == "local" or ways.shared):
         helped = replace(options, jobs=ways.jobs, on=ways.engine) if ways.shared else options
-        return _told(train.train(points[0], helped), as_json, verbose)
+        return _told(begin.begin(points[0], helped), as_json, verbose)
     made = sweep.create(points, options, ways)
     covered = len(points) - len(sweep.unfinished(made))
     if covered:
         sweep.say(f"{covered} of {len(points)} covered by finished runs")
     return _carried_out(made, options, ways, as_json)
+
+
+def with_over(words: Sequence[str], over: Sequence[str], resume: str | None, options: Options) -> list[str]:
+    """The words, with what `--over` asks for as one more.
+
+    Raises:
+        UsageError: a search that goes on has its keys already, or a text names no values.
+    """
+    if over and resume is not None:
+        raise UsageError("--resume goes on with a search over what it is over; --over is for a new one")
+    return [*words, compose.over(over, options.extra)] if over else list(words)
 
 
 def expand(words: Sequence[str], options: Options, ways: Ways) -> list[compose.Point]:
@@ -56,7 +66,7 @@ def expand(words: Sequence[str], options: Options, ways: Ways) -> list[compose.P
         if any(word.lstrip("+").startswith("seed=") for word in words):
             raise UsageError("--seeds and seed= say the same: give one of them")
         words.append(compose.seeds(ways.seeds))
-    return compose.expand(options.verb, words, extra=options.extra, smoke=options.smoke, zips=ways.zips)
+    return begin.points(words, options, ways.zips)
 
 
 def go_on_with(selector: str, asked: Options, ways: Ways, as_json: bool) -> int:
@@ -93,6 +103,8 @@ def _told(run: Run, as_json: bool, verbose: bool) -> int:
         print(json.dumps({"path": str(run.path), **run.info}, indent=1))  # noqa: T201
     elif run.info["exit_code"] == 0:
         tables.print_summary(run)
+        if run.info["verb"] == "search":
+            verdict.tell(run)
     else:
         _say(f"run {run.id} {run.info['status']}: {run.info['reason']}\nsee {run.path / 'log.txt'}")
     return run.info["exit_code"]

@@ -32,6 +32,7 @@ class Options:
         verb: whose recipes and configuration are meant.
         jobs: workers that rate a run's populations; None is one.
         on: the engine that they are of.
+        from_search: selector of a search whose best is trained.
     """
 
     out: Path = Path("outputs")
@@ -50,6 +51,7 @@ class Options:
     verb: str = "train"
     jobs: int | None = None
     on: str = "local"
+    from_search: str | None = None
 
 
 @contextmanager

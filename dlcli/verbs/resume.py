@@ -27,12 +27,12 @@ def resume(selector: str, words: Sequence[str], options: Options) -> Run:
         UsageError: the run is alive or done, or the words change what is trained.
         Unresumable: its learner does not save all of its state.
     """
-    with _held(runs.one(selector, options.out)) as run:
+    with held(runs.one(selector, options.out)) as run:
         if run.info["verb"] != options.verb:
             raise UsageError(_other(run, options.verb))
         _check_words(words)
         old = compose.read(run.path / "config.yaml")
-        config = _extended(old, words)
+        config = extended(old, words)
         saved = read_last(run)
         _check_longer(run, old, config, saved)
         planned = plan(config)
@@ -52,7 +52,7 @@ def resume(selector: str, words: Sequence[str], options: Options) -> Run:
 
 
 @contextmanager
-def _held(run: Run) -> Iterator[Run]:
+def held(run: Run) -> Iterator[Run]:
     """The run as it is now, locked; let go when something is wrong with going on.
 
     Raises:
@@ -112,7 +112,7 @@ def _check_ahead(stops: Sequence[tuple[str, int | float]], saved: Mapping[str, A
             raise UsageError(f"the run has done {done:,} {name} already; {limit:,g} lies behind it")
 
 
-def _extended(old: Mapping[str, Any], words: Sequence[str]) -> dict[str, Any]:
+def extended(old: Mapping[str, Any], words: Sequence[str]) -> dict[str, Any]:
     """The old configuration with the words applied; a new `steps` or `epochs` takes the place of both."""
     config = compose.change(old, words)
     short = {name: config[name] for name in ("steps", "epochs") if config[name] is not None}

@@ -4,10 +4,8 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from dlcli import compose, launch, runs
@@ -17,9 +15,11 @@ from dlcli.probe import available_cores
 from dlcli.report import live
 from dlcli.run import Run
 from dlcli.sweep import Sweep, named, sweeps
+from dlcli.verbs.heeding import heeding
+from dlcli.verbs.jobs import packed, report, unpacked
 from dlcli.verbs.needed import covering
 from dlcli.verbs.options import Options
-from dlcli.verbs.perform import packed, perform, report, unpacked
+from dlcli.verbs.perform import perform
 
 _PATIENCE = 60.0
 """Seconds to wait for runs whose coordinator was killed: they are saving themselves."""
@@ -149,7 +149,7 @@ def carry_out(sweep: Sweep, options: Options, ways: Ways) -> int | None:
     heard = _Heard(sweep, places, board, ways.fail_fast)
     with board, launch.engine(ways.engine, perform, ways.jobs, heard, sweep.path) as executor:
         heard.stop = executor.stop
-        with _heeding(executor) as received:
+        with heeding(executor) as received:
             for job in _jobs(sweep, places, options, ways):
                 executor.submit(job)
             reports = list(_reports(executor))
@@ -195,28 +195,6 @@ class _Heard:
         self.board.hear(number - 1, what)
         if self.fail_fast and live.failed(what):
             self.stop()
-
-
-@contextmanager
-def _heeding(executor: Executor) -> Iterator[list[int]]:
-    """SIGINT, SIGTERM and SIGUSR1 stop the executor; a second SIGINT interrupts at once."""
-    received: list[int] = []
-
-    def receive(number: int, frame: FrameType | None) -> None:
-        received.append(number)
-        if number == signal.SIGINT and len(received) > 1:
-            raise KeyboardInterrupt
-        executor.stop()
-
-    try:
-        before = {one: signal.signal(one, receive) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)}
-    except ValueError:  # not the main thread
-        before = {}
-    try:
-        yield received
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
 
 
 def title(sweep: Sweep, place: int) -> str:

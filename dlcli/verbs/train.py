@@ -35,14 +35,35 @@ def train(point: compose.Point, options: Options) -> Run:
 
 def _train(point: compose.Point, options: Options, heard: Sequence[str]) -> Run:
     config = settle_budget(point.resolved())
-    core = build.core(settle_budget(point.resolved(seed=0)))
     device = choose_device(config["device"])
     built = build.build(config, device)
     limits(config["until"], built.learner, built.task)
     _check_population(built.learner, config, options)
     planned = plan(config)
-    loggers.chosen(config)
     began = _begin_from(built, options)
+    run = create(point, options, config, built, heard, began)
+    return conduct(run, built, planned, options, config["threads"])
+
+
+def create(
+    point: compose.Point,
+    options: Options,
+    config: dict[str, Any],
+    built: build.Built,
+    heard: Sequence[str],
+    began: Mapping[str, str] | None = None,
+) -> Run:
+    """The directory of a run that is about to begin; `threads` of the configuration is settled.
+
+    Args:
+        began: whose weights are the initial ones.
+
+    Raises:
+        UsageError: a logger or the number of threads is wrong; there is no directory then.
+    """
+    loggers.chosen(config)
+    core = build.core(settle_budget(point.resolved(seed=0)))
+    device = choose_device(config["device"])
     config["threads"] = choose_threads(config, core, device, options.threads)
     facts = {
         **options.facts,
@@ -77,7 +98,7 @@ def _train(point: compose.Point, options: Options, heard: Sequence[str]) -> Run:
     except BaseException:
         run.discard()
         raise
-    return conduct(run, built, planned, options, config["threads"])
+    return run
 
 
 def _check_population(learner: Learner, config: Mapping[str, Any], options: Options) -> None:

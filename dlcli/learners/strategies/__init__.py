@@ -1,0 +1,1 @@
+"""Strategies: learners whose step is a batch of trials."""

@@ -1,0 +1,158 @@
+"""What a search found, and what it cost: by trials, or among networks that share weights."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from dlcli.build import Built
+from dlcli.core.leaf import encode
+from dlcli.core.learner import Rows
+from dlcli.core.scoring import score
+from dlcli.core.space import Architecture, SharesWeights, StandsFor
+from dlcli.core.trials import Trial
+from dlcli.engine import limits
+from dlcli.learners import derive
+from dlcli.learners.strategies.random import Random
+from dlcli.learners.strategies.strategy import Strategy
+from dlcli.run import Run
+from dlcli.verbs.trials import architecture_word
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What was spent: trials, learner steps, and seconds of computing."""
+
+    trials: int
+    steps: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A member of the space with the score that the search gave it."""
+
+    words: tuple[str, ...]
+    value: float
+    architecture: Architecture | None = None
+
+
+@runtime_checkable
+class Search(Protocol):
+    """A search that is over."""
+
+    def candidates(self) -> list[Candidate]:
+        """The best first; empty when all failed."""
+
+    def cost(self) -> Cost:
+        """Of all of it."""
+
+    def trial_steps(self) -> int:
+        """Steps of one candidate that is trained from scratch."""
+
+    def words(self, trial: Trial) -> tuple[str, ...]:
+        """Overrides of the network of a trial that stands alone."""
+
+    def hand_made(self) -> tuple[str, ...]:
+        """Overrides of the network that nobody searched for."""
+
+    def keep(self, candidates: Sequence[Candidate], alone: Mapping[int, float]) -> None:
+        """Write the scores of candidates that were trained alone, by place, beside those of the search."""
+
+    is_random: bool
+    shares: bool
+    until: Mapping[str, int | float]
+    """When a candidate that is trained from scratch stops, where it is not as the search's words say."""
+
+
+@runtime_checkable
+class Decided(Protocol):
+    """A network that is all members at once, and says which one it comes to."""
+
+    def best(self) -> Architecture:
+        """The member."""
+
+
+class Tried:
+    """A strategy that was told of all its trials."""
+
+    shares = False
+    until: Mapping[str, int | float] = {}
+
+    def __init__(self, strategy: Strategy, config: Mapping[str, Any]) -> None:
+        self._strategy = strategy
+        self.is_random = type(strategy) is Random
+
+    def candidates(self) -> list[Candidate]:
+        sound = [one for one in self._strategy.latest.values() if one.value == one.value]
+        return [
+            Candidate(self.words(one.trial), one.value, one.trial.architecture) for one in self._strategy.ranked(sound)
+        ]
+
+    def cost(self) -> Cost:
+        told = list(self._strategy.latest.values())
+        return Cost(len(told), sum(one.steps for one in told), sum(one.seconds for one in told))
+
+    def trial_steps(self) -> int:
+        return max((one.steps for one in self._strategy.latest.values()), default=0)
+
+    def words(self, trial: Trial) -> tuple[str, ...]:
+        return (*trial.words, *([] if trial.architecture is None else [architecture_word(trial.architecture)]))
+
+    def hand_made(self) -> tuple[str, ...]:
+        return ()
+
+    def keep(self, candidates: Sequence[Candidate], alone: Mapping[int, float]) -> None:
+        """Its scores are of networks that stand alone."""
+
+
+class Shared:
+    """A network that was trained in place of all."""
+
+    is_random = False
+    shares = True
+
+    def __init__(self, run: Run, config: Mapping[str, Any], built: Built) -> None:
+        assert isinstance(built.model, StandsFor)
+        self._run, self._config, self._built, self._model = run, config, built, built.model
+        self.until: Mapping[str, int | float] = config["retrain"]["until"]
+
+    def candidates(self) -> list[Candidate]:
+        found = [Candidate(self._alone(one), value, one) for one, value in self._scored() if value == value]
+        self.keep(found, {})
+        return found
+
+    def _scored(self) -> list[tuple[Architecture, float]]:
+        """What the controller draws; without one, the one that the network itself stands for."""
+        model, task = self._built.model, self._built.task
+        if isinstance(model, SharesWeights):
+            return derive.candidates(model, task, self._config["candidates"], self._config["seed"])
+        assert isinstance(model, Decided)
+        return [(tuple(model.best()), score(model, task, "valid")[task.main.metric])]
+
+    def keep(self, candidates: Sequence[Candidate], alone: Mapping[int, float]) -> None:
+        rows = [
+            (place, " ".join(map(str, one.architecture or ())), one.value, alone.get(place, ""))
+            for place, one in enumerate(candidates)
+        ]
+        ending, content = encode(Rows(("candidate", "architecture", "shared", "alone"), rows))
+        self._run.keep(f"architectures{ending}", content)
+
+    def cost(self) -> Cost:
+        """A step of two players is several updates of the shared weights, each on a batch of train."""
+        counted = self._run.info.get("counters") or {}
+        return Cost(0, int(counted.get("batches", self._run.info["steps"])), float(self._run.info["seconds"]))
+
+    def trial_steps(self) -> int:
+        stops = dict(limits(self.until or self._config["until"], self._built.learner, self._built.task))
+        return round(stops.get("steps", stops.get("batches", 0)))
+
+    def words(self, trial: Trial) -> tuple[str, ...]:
+        assert trial.architecture is not None
+        return self._alone(trial.architecture)
+
+    def hand_made(self) -> tuple[str, ...]:
+        first = self._alone((0,) * len(self._model.space.decisions))
+        return tuple(word for word in first if not word.startswith("model.architecture="))
+
+    def _alone(self, architecture: Architecture) -> tuple[str, ...]:
+        return tuple(self._model.stand_alone(architecture))

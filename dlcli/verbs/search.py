@@ -1,0 +1,177 @@
+"""`dlcli search`: a strategy, or a network that shares weights, looks for the best; then comes the verdict."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from dlcli import build, compose, launch, loggers, runs
+from dlcli.budget import settle_budget
+from dlcli.checkpoint import read_last
+from dlcli.core.errors import UsageError, nearest
+from dlcli.core.executor import deaf
+from dlcli.core.scoring import score
+from dlcli.core.space import Searched, StandsFor
+from dlcli.core.task import Goal
+from dlcli.engine import Plan, limits
+from dlcli.learners.strategies.over import distributions
+from dlcli.learners.strategies.strategy import Strategy
+from dlcli.machine import choose_device
+from dlcli.report.groups import direction
+from dlcli.run import Run
+from dlcli.verbs.conduct import conduct
+from dlcli.verbs.found import Shared, Tried
+from dlcli.verbs.options import Options, listening
+from dlcli.verbs.resume import extended, held
+from dlcli.verbs.train import create, plan
+from dlcli.verbs.trials import Base, Runs, Wanted, carry
+from dlcli.verbs.verdict import Verdict
+
+_CHANGEABLE = ("candidates", "limit", "retrain", "wall", "logger", "device")
+_OF_SHARED = ("steps", "epochs", "until", "eval_every", "checkpoint_every", "patience")
+"""What --resume may change as well where shared weights are trained, which is no trial."""
+
+
+def search(point: compose.Point, options: Options) -> Run:
+    """A new search, to its verdict.
+
+    Raises:
+        UsageError: something is wrong with the configuration or the data; there is no run directory then.
+    """
+    with listening(options.quiet) as heard:
+        config = settle_budget(point.resolved())
+        built = build.build(config, choose_device(config["device"]))
+        _check(config, built)
+        if not isinstance(built.model, StandsFor):
+            _check_words(point, config, options)
+        run = create(point, options, config, built, heard)
+    return _carry_out(run, built, config, options)
+
+
+def go_on(selector: str, words: Sequence[str], options: Options) -> Run:
+    """A search that was stopped, or that is to have more candidates.
+
+    Raises:
+        UsageError: it is alive or done, or the words change what is searched.
+    """
+    with held(runs.one(selector, options.out)) as run:
+        if run.info["verb"] != "search":
+            raise UsageError(f"run {run.id} is of dlcli {run.info['verb']}: dlcli {run.info['verb']} --resume {run.id}")
+        old = compose.read(run.path / "config.yaml")
+        config = _changed(run, old, words)
+        with listening(options.quiet):
+            built = build.build(config, choose_device(config["device"]))
+        _check(config, built)
+        if config != old:
+            run.describe("config.yaml", compose.dump(config))
+        run.resume()
+        saved = read_last(run)
+        loggers.attach(run, config, saved["step"] if saved else 0)
+    return _carry_out(run, built, config, options)
+
+
+def found(selector: str, words: Sequence[str], options: Options) -> list[compose.Point]:
+    """Runs of `train` of what a search found, changed by words.
+
+    Raises:
+        UsageError: the run is no search, or found nothing yet.
+    """
+    source = runs.one(selector, options.out)
+    if source.info["verb"] != "search":
+        raise UsageError(f"--from-search: run {source.id} is of dlcli {source.info['verb']}, not of search")
+    best = compose.found_words(source.path / "artifacts" / "best.yaml")
+    base = Base.of(source.info, compose.read(source.path / "config.yaml")["retrain"]["recipe"])
+    return compose.trials(base.verb, [*base.words, *best, *words], None, options.extra)
+
+
+def _changed(run: Run, old: Mapping[str, Any], words: Sequence[str]) -> dict[str, Any]:
+    """The configuration to go on with."""
+    shares = "strategy" in old and "players" in old["learner"] and "controller" in old["model"]
+    allowed = (*_CHANGEABLE, *(_OF_SHARED if shares else ()))
+    for word in words:
+        key = word.lstrip("+~").partition("=")[0].partition(".")[0]
+        if key not in allowed:
+            raise UsageError(
+                f"--resume may change {', '.join(allowed)}; {key} would make it a search of something else"
+            )
+    config = extended(old, words)
+    if "candidates" in config["strategy"]:
+        config["strategy"]["candidates"] = config["candidates"]
+    if run.info["status"] == "completed" and config == old:
+        raise UsageError(f"search {run.id} is completed; candidates=N beyond {old['candidates']} goes on with it")
+    if config["candidates"] < old["candidates"]:
+        raise UsageError(f"the search was for {old['candidates']} candidates; it cannot have {config['candidates']}")
+    return config
+
+
+def _check(config: Mapping[str, Any], built: build.Built) -> None:
+    """What can be known to be wrong before anything runs."""
+    stops = dict(limits(config["until"], built.learner, built.task))
+    if isinstance(built.model, StandsFor):
+        _check_single(built)
+        return
+    strategy = build.build_strategy(config, Wanted(goal(config, built), space_of(built)))
+    planned = limits(_plan(config).until, strategy, built.task)
+    steps, most = stops.get("steps", stops.get("batches")), dict(planned).get("trial_steps")
+    if steps is not None and most is not None and most < steps:
+        raise UsageError(f"limit.trial_steps={most:g} is smaller than one candidate, which takes {steps:g} steps")
+
+
+def _check_single(built: build.Built) -> None:
+    space = space_of(built)
+    if space is not None and all(len(decision.choices) < 2 for decision in space.decisions):
+        raise UsageError("the space has a single member: there is nothing to search")
+
+
+def _check_words(point: compose.Point, config: Mapping[str, Any], options: Options) -> None:
+    """Whether the keys that are searched over exist, and take such values.
+
+    Raises:
+        UsageError: one does not, or the strategy searches over no keys.
+    """
+    over = distributions(config["over"])
+    if over and "over" not in config["strategy"]:
+        name = point.choices["strategy"]
+        raise UsageError(f"strategy={name} searches architectures alone; --over is for random, successive_halving, tpe")
+    own = [point.recipe] if point.recipe else []
+    for word in [word for one in over for word in one.samples]:
+        compose.trials("search", [*own, *point.words, word], None, options.extra)
+
+
+def goal(config: Mapping[str, Any], built: build.Built) -> Goal:
+    """What the search is for: the task's main metric, or another that it reports.
+
+    Raises:
+        UsageError: the task does not report it.
+    """
+    metric, main = config["metric"], built.task.main
+    if metric is None or metric == main.metric:
+        return main
+    known = score(built.model, built.task, "valid")
+    if metric not in known:
+        raise UsageError(f"metric={metric}: {type(built.task).__name__} does not report it{nearest(metric, known)}")
+    return Goal(metric, direction(metric, {}))
+
+
+def space_of(built: build.Built) -> Any:
+    """The space that the model is a member of; None of other models."""
+    return built.model.space if isinstance(built.model, Searched) else None
+
+
+def _plan(config: Mapping[str, Any]) -> Plan:
+    """A strategy saves after every batch."""
+    until = {"trials": config["candidates"], **config["limit"]}
+    return Plan(until, eval_every=1, log_every=1, wall=config["wall"])
+
+
+def _carry_out(run: Run, built: build.Built, config: Mapping[str, Any], options: Options) -> Run:
+    plain = replace(options, jobs=None, on="local")
+    with launch.engine(options.on, carry, options.jobs, deaf, run.path) as executor:
+        base = Base.of(run.info, config["retrain"]["recipe"])
+        trials = Runs(executor, run, base, options, goal(config, built), space_of(built))
+        if isinstance(built.model, StandsFor):
+            ending = Verdict(run, trials, config, Shared(run, config, built))
+            return conduct(run, built, plan(config), plain, config["threads"], ending)
+        strategy = build.build_strategy(config, trials)
+        assert isinstance(strategy, Strategy)
+        ending = Verdict(run, trials, config, Tried(strategy, config))
+        return conduct(run, replace(built, learner=strategy), _plan(config), plain, config["threads"], ending)

@@ -1,0 +1,219 @@
+"""`dlcli search` with real tiny runs: a table that neither stops nor jobs change, and what comes of it."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from dlcli import compose, runs
+from dlcli.core.errors import UsageError
+from dlcli.verbs import begin, many
+from dlcli.verbs.options import Options
+
+WORDS = [
+    "device=cpu", "model.channels=2", "model.layers=2", "model.architecture=[0,0,1]", "task.batch=64",
+    "until={steps: 6}", "retrain.until={steps: 4}", "candidates=6", "strategy.batch=2", "retrain.random=2",
+    "retrain.seeds=2",
+]  # fmt: skip
+
+
+EVOLUTION = ["evolution", *WORDS, "strategy.population=3", "strategy.sample=2"]
+
+
+def search(out, *words, base=EVOLUTION, **more):
+    options = Options(out, verb="search", quiet=True, **more)
+    (point,) = begin.points([*base, *words], options)
+    return begin.begin(point, options)
+
+
+def table(run, *columns):
+    with (run.path / "artifacts" / "architectures.csv").open() as file:
+        return [tuple(row[name] for name in columns) for row in csv.DictReader(file)]
+
+
+SURE = ("trial", "architecture", "words", "value", "status", "steps", "error")
+"""All columns but those of the clock and of random ids."""
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    run = search(tmp_path_factory.mktemp("whole"))
+    assert run.info["status"] == "completed", run.info["reason"]
+    return run
+
+
+def test_every_candidate_is_a_run_below_the_search(whole):
+    rows = table(whole, "trial", "architecture", "value", "status", "steps", "run")
+    assert [row[0] for row in rows] == [str(number) for number in range(6)]
+    for number, architecture, value, status, steps, path in rows:
+        child = runs.one(str(whole.path / path), whole.path)
+        assert child.info["parent"] == whole.id
+        assert child.info["verb"] == "train"
+        assert child.info["trial"] == int(number)
+        config = compose.read(child.path / "config.yaml")
+        assert config["model"]["architecture"] == [int(one) for one in architecture.split()]
+        assert "strategy" not in config
+        assert (status, steps) == ("completed", "6")
+        assert float(value) == child.info["metrics"]["valid"]["accuracy"]
+
+
+def test_what_was_found_is_retrained_beside_random_and_hand_made(whole, capsys):
+    told = whole.info["search"]
+    assert told["value"] == max(float(value) for (value,) in table(whole, "value"))
+    assert told["cost"]["steps"] == 36
+    assert told["random"]["cost"]["steps"] == 12
+    for arm in {"found", "random", "hand-made"} - set(told["same"]):
+        trained = runs.scan(whole.path / "runs" / "train" / arm, children=True)
+        assert sorted(run.info["seed"] for run in trained) == [1, 2]
+        assert {run.info["steps"] for run in trained} == {4}
+    many._told(whole, False, False)
+    printed = capsys.readouterr().out
+    assert "found" in printed
+    assert "hand-made" in printed
+    assert "random search" in printed
+    assert f"--from-search {whole.path}" in printed
+
+
+def test_what_was_found_trains_from_scratch(whole):
+    options = Options(whole.path.parents[2], quiet=True, from_search=str(whole.path))
+    points = begin.points(["seed=0,1", "steps=2"], options)
+    best = compose.found_words(whole.path / "artifacts" / "best.yaml")
+    for seed, point in enumerate(points):
+        config = point.resolved()
+        assert f"model.architecture={config['model']['architecture']}".replace(" ", "") in best
+        assert (config["seed"], config["until"]["steps"], config["model"]["channels"]) == (seed, 2, 2)
+        assert begin.points(point.words, options)[0].resolved() == config
+    run = begin.begin(points[0], options)
+    assert run.info["status"] == "completed"
+    assert run.info["verb"] == "train"
+
+
+def test_jobs_change_nothing(whole, tmp_path):
+    run = search(tmp_path, "retrain.seeds=0", "retrain.random=0", jobs=2)
+    assert table(run, *SURE) == table(whole, *SURE)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_search_that_was_stopped_goes_on_as_if_it_never_was(whole, tmp_path, number):
+    words = [*EVOLUTION, "retrain.seeds=0", "retrain.random=0", "--out", str(tmp_path)]
+    path = os.pathsep.join([str(Path(compose.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+    env = {**os.environ, "PYTHONPATH": path}
+    process = subprocess.Popen([sys.executable, "-m", "dlcli", "search", *words], env=env, stderr=subprocess.PIPE)
+    end = time.monotonic() + 60
+    while len(list(tmp_path.glob("search/*/*/runs/train/candidate/*"))) < 3 and time.monotonic() < end:
+        time.sleep(0.02)
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    assert process.returncode == (130 if number == signal.SIGINT else -9)
+    (begun,) = runs.scan(tmp_path)
+    options = Options(tmp_path, verb="search", quiet=True)
+    run = begin.go_on(str(begun.path), (), options)
+    assert run.info["status"] == "completed", run.info["reason"]
+    assert table(run, *SURE) == table(whole, *SURE)
+
+
+def test_a_candidate_that_cannot_be_trained_is_a_marked_row(tmp_path):
+    run = search(
+        tmp_path, "over=[{key: learner.players.model.optimiser.lr, choices: ['0.01', '1e30']}]",
+        "retrain.seeds=0", base=["random", *WORDS],
+    )  # fmt: skip
+    assert run.info["status"] == "completed"
+    rows = table(run, "words", "status", "value")
+    assert {status for words, status, _ in rows if words.endswith("1e30")} == {"diverged"}
+    assert {status for words, status, _ in rows if words.endswith("0.01")} == {"completed"}
+    assert len(rows) == 6
+
+
+def test_halving_goes_on_with_the_same_runs(tmp_path):
+    run = search(tmp_path, "strategy.rungs=2", "retrain.seeds=0", "retrain.random=0", base=["halving", *WORDS])
+    rows = table(run, "trial", "steps", "run")
+    assert [steps for _, steps, _ in rows] == ["2"] * 6 + ["6"] * 2
+    paths = {trial: path for trial, _, path in rows[:6]}
+    assert all(paths[trial] == path for trial, _, path in rows[6:])
+    assert run.info["search"]["cost"] == {
+        "trials": 6, "steps": 20, "seconds": pytest.approx(run.info["search"]["cost"]["seconds"]),
+    }  # fmt: skip
+    assert json.loads((run.path / "run.json").read_text())["counters"] == {"trials": 6, "trial_steps": 20}
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["candidates=0"], "no candidate"),
+        (["limit.trial_steps=5"], "smaller than one candidate, which takes 6 steps"),
+        (["metric=blue"], "does not report it"),
+        ([compose.over(["lr=interval(1e-4,1e-2)"])], "searches architectures alone"),
+        (["model.architecture=[0,0,7]"], "choices"),
+    ],
+)
+def test_bad_input_is_told_before_there_is_a_run(words, told, tmp_path):
+    with pytest.raises(UsageError, match=told):
+        search(tmp_path, *words)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_key_that_does_not_exist_is_told_with_the_nearest(tmp_path):
+    with pytest.raises(UsageError, match=r'no key .lrr.*did you mean "lr"'):
+        search(tmp_path, compose.over(["lrr=interval(1e-4,1e-2)"]), base=["tpe", "model=mlp"])
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["model.layers=3"], "search of something else"),
+        (["candidates=5"], "cannot have 5"),
+        ([], "completed; candidates=N beyond 6"),
+    ],
+)
+def test_a_search_goes_on_only_as_the_same_search(whole, words, told):
+    with pytest.raises(UsageError, match=told):
+        begin.go_on(str(whole.path), words, Options(whole.path.parents[2], verb="search", quiet=True))
+
+
+def test_over_is_hydra_grammar():
+    word = compose.over(["lr=interval(1e-4,1e-2)", "a.b=range(16,129,16)", "optimiser=choice(adam,sgd)"])
+    (point,) = compose.expand("search", ["tpe", word])
+    assert point.resolved()["over"] == [
+        {"key": "lr", "low": 1e-4, "high": 1e-2, "log": True, "whole": False},
+        {"key": "a.b", "low": 16.0, "high": 128.0, "step": 16.0, "whole": True},
+        {"key": "optimiser", "choices": ["adam", "sgd"]},
+    ]
+    assert "log:false" in compose.over(["a=interval(1,9)"])
+    assert "log:false" in compose.over(["a=tag(linear,interval(1,1000))"])
+    assert "log:true" in compose.over(["a=tag(log,interval(1,2))"])
+    assert "whole:true" in compose.over(["a=int(interval(1,9))"])
+    for text in ("lr=0.1", "lr", "lr=interval(1"):
+        with pytest.raises(UsageError):
+            compose.over([text])
+    with pytest.raises(UsageError, match="twice"):
+        compose.over(["a=choice(1,2)", "a=choice(3,4)"])
+
+
+def test_shared_weights_end_in_a_network_that_stands_alone(tmp_path):
+    shared = [
+        "device=cpu", "model=shared_macro", "learner=enas", "task=digits", "task.batch=64", "model.channels=2",
+        "model.layers=2", "learner.players.controller.accumulate=2", "until={steps: 2}", "candidates=4",
+        "retrain.recipe=macro_cnn", "retrain.until={steps: 3}", "retrain.seeds=1", "retrain.random=1",
+        "retrain.ranked=3",
+    ]  # fmt: skip
+    run = search(tmp_path, base=shared)
+    assert run.info["status"] == "completed", run.info["reason"]
+    told = run.info["search"]
+    assert told["cost"]["steps"] == run.info["counters"]["batches"]
+    assert told["random"]["cost"]["steps"] == 3
+    rows = table(run, "architecture", "shared", "alone")
+    assert [float(row[1]) for row in rows] == sorted((float(row[1]) for row in rows), reverse=True)
+    assert sum(row[2] != "" for row in rows) == told["agreement"]["candidates"] <= 3
+    words = compose.found_words(run.path / "artifacts" / "best.yaml")
+    assert f"model.architecture=[{rows[0][0].replace(' ', ',')}]" in words
+    assert (run.path / "artifacts" / "cell.svg").read_text().startswith("<svg")
+    (point,) = begin.points([], Options(tmp_path, from_search=str(run.path)))
+    config = point.resolved()
+    assert config["model"]["_target_"].endswith("MacroCNN")
+    assert (config["model"]["channels"], config["until"]) == (2, {"steps": 3})
