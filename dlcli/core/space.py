@@ -4,10 +4,10 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import torch
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
 from dlcli.core.errors import UsageError
 
@@ -56,6 +56,23 @@ class Searched(Protocol):
     """A model that is a member of a space, `space`, or shares the weights of all of them."""
 
     space: Space
+
+
+@runtime_checkable
+class SharesWeights(Searched, Protocol):
+    """A network of which every member of the space is a part, and a controller that says which members are good.
+
+    Its parts are `shared`, with all the weights, and `controller`.
+    """
+
+    if TYPE_CHECKING:  # isinstance does not see parts of a module (Python 3.12)
+        controller: Any
+
+    def at(self, architecture: Architecture) -> nn.Module:
+        """The member, computed with the shared weights; cheap to make, nothing is copied."""
+
+    def stand_alone(self, architecture: Architecture) -> tuple[str, ...]:
+        """Overrides of the network that has weights of its own: "model=macro_cnn", its architecture and sizes."""
 
 
 def size(space: Space) -> int:

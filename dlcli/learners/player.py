@@ -229,9 +229,12 @@ def _within(name: str, part: str) -> bool:
 
 def _check_needs(objective: Objective, model: nn.Module) -> None:
     needs = getattr(objective, "needs", None)
-    if needs is not None and not isinstance(model, needs):
-        members = {name for part in needs.__mro__ for name in (*vars(part), *get_annotations(part))}
-        wanted = sorted(name for name in members if not name.startswith("_"))
+    if needs is None:
+        return
+    members = {name for part in needs.__mro__ for name in (*vars(part), *get_annotations(part))}
+    wanted = sorted(name for name in members if not name.startswith("_"))
+    # isinstance does not see parts of a module (Python 3.12)
+    if not all(hasattr(model, name) for name in wanted):
         raise Mismatch(
             f"{type(objective).__name__} needs a model with {', '.join(wanted)}; "
             f"{type(model).__name__} has not all of these"

@@ -68,6 +68,30 @@ class Cosine:
         return self.floor + (1 - self.floor) * (1 + math.cos(math.pi * done)) / 2
 
 
+class WarmRestarts:
+    """Fall along half a cosine to `floor`, start again at 1, every period `growth` times as long as the last.
+
+    Paper: Loshchilov & Hutter 2017, arXiv:1608.03983, equation 5.
+
+    Args:
+        updates: of the first period.
+        growth: at least 1.
+        floor: the multiple at the end of a period, in [0, 1].
+    """
+
+    def __init__(self, *, updates: int, growth: int, floor: float) -> None:
+        _check(updates=updates, growth=growth)
+        if not 0 <= floor <= 1:
+            raise UsageError(f"floor is in [0, 1], not {floor}")
+        self.updates, self.growth, self.floor = updates, growth, floor
+
+    def factor(self, update: int) -> float:
+        length = self.updates
+        while update >= length:
+            update, length = (update % length if self.growth == 1 else update - length), length * self.growth
+        return self.floor + (1 - self.floor) * (1 + math.cos(math.pi * update / length)) / 2
+
+
 class Plateau:
     """Multiply by `gamma` when the validation score is worse than all of its last `window` values.
 

@@ -10,8 +10,9 @@ from torch.func import functional_call
 
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.population import Stacked
-from dlcli.core.spec import Real, Spec
+from dlcli.core.spec import Spec
 from dlcli.nn.front import at_least
+from dlcli.nn.image import image_shape
 
 Padding = Callable[[int, int, int], tuple[int, int]]
 """From (length, kernel, stride) to the zeros before and after."""
@@ -47,7 +48,7 @@ class PixelNetwork(nn.Module):
 
     def __init__(self, spec: Spec, padding: Padding, *, channels: Sequence[int], hidden: int, reader: str) -> None:
         super().__init__()
-        shape = _image(spec, reader)
+        shape = image_shape(spec, reader)
         at_least(1, hidden=hidden, **{f"channels.{place}": width for place, width in enumerate(channels)})
         if len(channels) != len(_KERNELS):
             raise UsageError(f"model.channels has {len(_KERNELS)} widths, not {len(channels)}")
@@ -83,14 +84,3 @@ class PixelNetwork(nn.Module):
         """
         own = [{name: value[place] for name, value in parameters.items()} for place in range(len(x))]
         return torch.stack([functional_call(self, one, (seen,)) for one, seen in zip(own, x, strict=True)])
-
-
-def _image(spec: Spec, reader: str) -> list[int]:
-    """(channel, height, width) of the one input."""
-    (part, *more) = spec.inputs
-    sizes = [length for length in part.shape if length is not None]
-    if more or not isinstance(part, Real) or len(part.shape) != 3 or len(sizes) != 3:
-        raise Mismatch(f"{reader} reads one image (channel, height, width), not {spec.describe()}")
-    if spec.target.positions:
-        raise Mismatch(f"{reader} answers once, not at every position: {spec.describe()}")
-    return sizes

@@ -1,7 +1,10 @@
 """Handwritten digits as images: the embedded task, there as soon as dlcli is installed."""
 
+import torch.nn.functional as F
+
+from dlcli.core.errors import UsageError
 from dlcli.core.spec import Classes, Real, Spec
-from dlcli.tasks.arrays import ArrayTask
+from dlcli.tasks.arrays import Arrays, ArrayTask
 from dlcli.tasks.embedded_digits import NAMES, splits
 from dlcli.tasks.yardstick import Classification
 
@@ -13,9 +16,23 @@ class Digits(ArrayTask):
 
     Args:
         batch: rows of a training batch.
+        labels: training images that are used, the first of every class in turn; None uses all.
         order: seed of the shuffling.
+
+    Raises:
+        UsageError: there are not so many training images, or `labels` is below 1.
     """
 
-    def __init__(self, *, batch: int, order: int) -> None:
+    def __init__(self, *, batch: int, order: int, labels: int | None = None) -> None:
         spec = Spec((Real((1, 8, 8)),), Classes(10))
-        super().__init__(splits(1, 8, 8), spec, Classification(NAMES), batch=batch, order=order)
+        arrays = splits(1, 8, 8)
+        if labels is not None:
+            arrays["train"] = _few(arrays["train"], labels)
+        super().__init__(arrays, spec, Classification(NAMES), batch=batch, order=order)
+
+
+def _few(train: Arrays, labels: int) -> Arrays:
+    if not 1 <= labels <= len(train):
+        raise UsageError(f"task.labels is 1 to {len(train)}, not {labels}")
+    seen = F.one_hot(train.target).cumsum(0).gather(1, train.target[:, None])[:, 0]  # how often the class came so far
+    return Arrays(*train.take(seen.argsort(stable=True)[:labels]))

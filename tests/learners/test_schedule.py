@@ -6,7 +6,7 @@ import pytest
 
 from dlcli.core.errors import UsageError
 from dlcli.core.learner import Schedule
-from dlcli.learners.schedule import Constant, Cosine, Plateau, Step, Watching
+from dlcli.learners.schedule import Constant, Cosine, Plateau, Step, WarmRestarts, Watching
 
 
 def watched(schedule, scores):
@@ -58,6 +58,16 @@ def test_plateau_needs_strictly_worse():
     assert watched(plateau(), [0, 5, 5, 5, 5]) == [1] * 5
 
 
+def test_warm_restarts_fall_and_begin_again_over_longer_periods():
+    schedule = WarmRestarts(updates=4, growth=2, floor=0.2)
+    first = [schedule.factor(update) for update in range(4)]
+    half = 0.4 * math.sqrt(0.5)
+    assert first == pytest.approx([1, 0.6 + half, 0.6, 0.6 - half])
+    assert [schedule.factor(update) for update in (4, 8, 12, 20, 28)] == pytest.approx([1, 0.6, 1, 0.6, 1])
+    steady = WarmRestarts(updates=4, growth=1, floor=0.2)
+    assert [steady.factor(update) for update in range(400, 404)] == pytest.approx(first)
+
+
 def test_plateau_waits_for_after_and_looks_only_every_so_often():
     assert watched(plateau(after=5), [0, 1, 2, 3, 4, 5]) == pytest.approx([1, 1, 1, 1, 1, 0.5])
     looked = []
@@ -90,6 +100,8 @@ def test_plateau_goes_on_from_its_state():
         (lambda: Cosine(updates=5, warmup=5, floor=0.0), r"warmup is at least 0 and below updates \(5\), not 5"),
         (lambda: Cosine(updates=5, warmup=-1, floor=0.0), "warmup"),
         (lambda: Cosine(updates=5, warmup=0, floor=2.0), r"floor is in \[0, 1\], not 2.0"),
+        (lambda: WarmRestarts(updates=4, growth=0, floor=0.0), "growth of a schedule is at least 1"),
+        (lambda: WarmRestarts(updates=4, growth=2, floor=-1.0), "floor is in"),
         (lambda: plateau(window=0), "window"),
         (lambda: plateau(gamma=-1.0), "gamma"),
     ],

@@ -1,0 +1,1 @@
+"""Networks whose architecture is searched for: alone, and with the weights of all of a space."""

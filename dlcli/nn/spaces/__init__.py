@@ -1,0 +1,1 @@
+"""Spaces of architectures: one small class each."""

@@ -1,0 +1,48 @@
+"""A convolutional network of the micro space."""
+
+from collections.abc import Sequence
+
+from dlcli.core.space import check
+from dlcli.core.spec import Spec
+from dlcli.nn.chain import Chain
+from dlcli.nn.convolution import with_averages
+from dlcli.nn.micro import MicroNetwork, MicroParts
+from dlcli.nn.spaces.micro import MicroSpace
+
+
+class MicroCNN(MicroNetwork):
+    """A chain of normal cells with reduction cells between them; all cells of a kind have one architecture.
+
+    Paper: Pham et al. 2018, arXiv:1802.03268, section 2.4. Differs: a reduction cell halves its two inputs by
+    factorised reduction and then works at one size, where the paper's operations have stride 2; every input of a cell
+    has a 1x1 convolution of its own; no auxiliary head and no dropped paths.
+
+    Args:
+        spec: one image (channel, height, width); target of one position.
+        architecture: a member of `MicroSpace(nodes)`.
+        nodes: of each cell.
+        cells: normal cells.
+        channels: of a cell, at least 2; twice as many after each reduction.
+        reductions: reduction cells, at least one, fewer than normal cells.
+        dropout: probability in [0, 1), before the scores.
+
+    Raises:
+        UsageError: a number is out of range, or the architecture is not a member.
+        Mismatch: the input is no image, or cannot be halved so often.
+    """
+
+    def __init__(
+        self,
+        spec: Spec,
+        *,
+        architecture: Sequence[int],
+        nodes: int,
+        cells: int,
+        channels: int,
+        reductions: int,
+        dropout: float,
+    ) -> None:
+        space, chain = MicroSpace(nodes), Chain(cells=cells, channels=channels, reductions=reductions)
+        parts = MicroParts(spec, chain, dropout=dropout, norm=with_averages, reader="MicroCNN")
+        super().__init__(space, check(space, architecture), parts, chain=chain)
+        self.space = space

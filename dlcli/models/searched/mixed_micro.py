@@ -1,0 +1,90 @@
+"""The micro space relaxed: every edge a mixture of all operations."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from dlcli.core.space import Architecture, check
+from dlcli.core.spec import Spec
+from dlcli.nn.chain import Chain
+from dlcli.nn.convolution import without_scale
+from dlcli.nn.lending import key, overrides, with_architecture
+from dlcli.nn.micro import MicroParts, ended, micro_names
+from dlcli.nn.spaces.micro import KINDS, OPERATIONS, MicroSpace
+
+_POOLING = (2, 3)
+_DEVIATION = 1e-3
+
+
+class MixedMicro(nn.Module):
+    """Each node adds all earlier states, each through the softmax mixture of the five operations.
+
+    Parts: `shared`, the weights, and `alpha`, a row of logits for every (node, state), for both kinds of cells. Batch
+    norm takes the batch's own statistics and has no scale, and there is one after pooling; a cell concatenates its
+    nodes.
+
+    Paper: Liu, Simonyan & Yang 2019, arXiv:1806.09055, sections 2.2 and 2.4. Differs: the space is that of
+    `MicroCNN`, so there is no "none" and no dilated convolution.
+
+    Args:
+        spec, nodes, cells, channels, reductions, dropout: see `MicroCNN`.
+
+    Raises:
+        UsageError: a number is out of range.
+        Mismatch: the input is no image, or cannot be halved so often.
+    """
+
+    def __init__(self, spec: Spec, *, nodes: int, cells: int, channels: int, reductions: int, dropout: float) -> None:
+        super().__init__()
+        self.space = MicroSpace(nodes)
+        self._chain = Chain(cells=cells, channels=channels, reductions=reductions)
+        part = MicroParts(spec, self._chain, dropout=dropout, norm=without_scale, reader="MixedMicro")
+        names = [name for name in micro_names(nodes, self._chain, sides=(0,)) if name[0] != "end" or int(name[2]) > 1]
+        self.shared = nn.ModuleDict({key(name): part(name) for name in names})
+        self._states = [node + 2 for node in range(nodes)]
+        self.alpha = nn.ParameterDict(
+            {kind: _DEVIATION * torch.randn(sum(self._states), len(OPERATIONS)) for kind in KINDS}
+        )
+        self._alone = overrides(
+            "micro_cnn", nodes=nodes, cells=cells, channels=channels, reductions=reductions, dropout=dropout
+        )
+
+    def best(self) -> Architecture:
+        """Of every node the two states with the strongest single operation, each with this operation (section 2.4)."""
+        numbers: list[int] = []
+        for kind in KINDS:
+            strengths, operations = self.alpha[kind].detach().softmax(1).max(1)
+            for node, strength in enumerate(strengths.split(self._states)):
+                two = strength.topk(2).indices.sort().values
+                chosen = operations.split(self._states)[node][two]
+                numbers += torch.stack((two, chosen), 1).flatten().tolist()
+        return tuple(numbers)
+
+    def stand_alone(self, architecture: Sequence[int]) -> tuple[str, ...]:
+        """Overrides of the network that stands alone."""
+        return with_architecture(self._alone, check(self.space, architecture))
+
+    def forward(self, x: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch unit"]:
+        older = last = self.shared["stem"](x)
+        shares = [self.alpha[kind].softmax(1).split(self._states) for kind in KINDS]
+        for cell, reduces in enumerate(self._chain.reducing):
+            older, last = last, self._cell(cell, shares[reduces], older, last)
+        return self.shared["answer"](last)
+
+    def _cell(self, cell: int, shares: Sequence[Tensor], *inputs: Tensor) -> Tensor:
+        states = [self.shared[f"input_{cell}_{side}"](x) for side, x in enumerate(inputs)]
+        for node, share in enumerate(shares):
+            results = [
+                self._operate(cell, node, state, choice, x)
+                for state, x in enumerate(states)
+                for choice in range(len(OPERATIONS))
+            ]
+            states.append(torch.tensordot(share.flatten(), torch.stack(results), 1))
+        return ended(self.shared, cell, states, range(2, len(states)))
+
+    def _operate(self, cell: int, node: int, state: int, choice: int, x: Tensor) -> Tensor:
+        y = self.shared[f"operation_{cell}_{node}_0_{state}_{choice}"](x)
+        return F.batch_norm(y, None, None, training=True) if choice in _POOLING else y

@@ -1,0 +1,60 @@
+"""All convolutional networks of the macro space, sharing their weights."""
+
+from collections.abc import Callable
+from functools import partial
+
+from torch import nn
+
+from dlcli.core.space import Space
+from dlcli.core.spec import Spec
+from dlcli.nn.convolution import of_the_batch
+from dlcli.nn.lending import Lending, overrides
+from dlcli.nn.macro import MacroNetwork, MacroParts, macro_names
+from dlcli.nn.spaces.macro import MacroSpace
+
+
+class SharedMacro(Lending):
+    """Six branches a layer, each with weights of its own; a member runs through one of them.
+
+    Batch norm takes the batch's own statistics, also when scoring: running averages would be of no member.
+
+    Paper: Pham et al. 2018, arXiv:1802.03268, sections 2.2 and 2.3. Differs: see `MacroCNN`, which given the weights
+    of its member computes the same.
+
+    Args:
+        spec, layers, channels, reductions, dropout: see `MacroCNN`.
+        controller: makes the part that draws architectures from the space.
+
+    Raises:
+        UsageError: a number is out of range.
+        Mismatch: the input is no image, or cannot be halved so often.
+    """
+
+    def __init__(
+        self,
+        spec: Spec,
+        *,
+        controller: Callable[[Space], nn.Module],
+        layers: int,
+        channels: int,
+        reductions: int,
+        dropout: float,
+    ) -> None:
+        space = MacroSpace(layers)
+        parts = MacroParts(
+            spec,
+            layers=layers,
+            channels=channels,
+            reductions=reductions,
+            dropout=dropout,
+            norm=of_the_batch,
+            reader="SharedMacro",
+        )
+        super().__init__(
+            space,
+            controller,
+            part=parts,
+            names=macro_names(layers, reductions),
+            member=partial(MacroNetwork, space, reductions=reductions),
+            alone=overrides("macro_cnn", layers=layers, channels=channels, reductions=reductions, dropout=dropout),
+        )

@@ -1,0 +1,55 @@
+"""All convolutional networks of the micro space, sharing their weights."""
+
+from collections.abc import Callable
+from functools import partial
+
+from torch import nn
+
+from dlcli.core.space import Space
+from dlcli.core.spec import Spec
+from dlcli.nn.chain import Chain
+from dlcli.nn.convolution import of_the_batch
+from dlcli.nn.lending import Lending, overrides
+from dlcli.nn.micro import MicroNetwork, MicroParts, micro_names
+from dlcli.nn.spaces.micro import MicroSpace
+
+
+class SharedMicro(Lending):
+    """Weights for every (cell, node, side, state, operation), scale and offset of batch norm among them.
+
+    Batch norm takes the batch's own statistics, also when scoring: running averages would be of no member.
+
+    Paper: Pham et al. 2018, arXiv:1802.03268, sections 2.2 and 2.4. Differs: see `MicroCNN`, which given the weights
+    of its member computes the same.
+
+    Args:
+        spec, nodes, cells, channels, reductions, dropout: see `MicroCNN`.
+        controller: makes the part that draws architectures from the space.
+
+    Raises:
+        UsageError: a number is out of range.
+        Mismatch: the input is no image, or cannot be halved so often.
+    """
+
+    def __init__(
+        self,
+        spec: Spec,
+        *,
+        controller: Callable[[Space], nn.Module],
+        nodes: int,
+        cells: int,
+        channels: int,
+        reductions: int,
+        dropout: float,
+    ) -> None:
+        space, chain = MicroSpace(nodes), Chain(cells=cells, channels=channels, reductions=reductions)
+        super().__init__(
+            space,
+            controller,
+            part=MicroParts(spec, chain, dropout=dropout, norm=of_the_batch, reader="SharedMicro"),
+            names=micro_names(nodes, chain),
+            member=partial(MicroNetwork, space, chain=chain),
+            alone=overrides(
+                "micro_cnn", nodes=nodes, cells=cells, channels=channels, reductions=reductions, dropout=dropout
+            ),
+        )

@@ -1,0 +1,66 @@
+"""The macro space: a chain of layers, each with an operation of its own and skips from earlier ones."""
+
+from functools import cached_property
+
+from dlcli.core.errors import UsageError
+from dlcli.core.space import Architecture, Decision, Graph, Node, check
+
+OPERATIONS = (
+    "convolution 3x3",
+    "separable 3x3",
+    "convolution 5x5",
+    "separable 5x5",
+    "average pooling 3x3",
+    "max pooling 3x3",
+)
+
+
+class MacroSpace:
+    """Whole networks: an operation for each layer, and for each earlier layer whether it is added to the result.
+
+    A layer's operation reads the layer before; layers count from 1. 6**layers * 2**(layers (layers - 1) / 2) members:
+    6, 72, 1,728, 82,944 of one to four layers.
+
+    Paper: Pham et al. 2018, arXiv:1802.03268, section 2.3.
+
+    Args:
+        layers: how many.
+
+    Raises:
+        UsageError: there is no layer.
+    """
+
+    def __init__(self, layers: int) -> None:
+        if layers < 1:
+            raise UsageError(f"model.layers is at least 1, not {layers}")
+        self.layers = layers
+
+    @cached_property
+    def decisions(self) -> tuple[Decision, ...]:
+        made = []
+        for layer in range(1, self.layers + 1):
+            made.append(Decision(f"layer {layer} operation", OPERATIONS))
+            made += [Decision(f"layer {layer} reads layer {earlier}", ("no", "yes")) for earlier in range(1, layer)]
+        return tuple(made)
+
+    def plan(self, architecture: Architecture) -> list[tuple[int, tuple[int, ...]]]:
+        """The operation of every layer, and the earlier layers that are added to what it makes."""
+        check(self, architecture)
+        plan, place = [], 0
+        for layer in range(1, self.layers + 1):
+            operation, *skips = architecture[place : place + layer]
+            plan.append((operation, tuple(earlier for earlier, yes in enumerate(skips, 1) if yes)))
+            place += layer
+        return plan
+
+    def graph(self, architecture: Architecture) -> Graph:
+        plan = self.plan(architecture)
+        layers = [Node(f"layer {layer}", OPERATIONS[operation]) for layer, (operation, _) in enumerate(plan, 1)]
+        edges = []
+        for layer, (_, skips) in enumerate(plan, 1):
+            before = "image" if layer == 1 else f"layer {layer - 1}"
+            edges.append((before, f"layer {layer}", "and skip" if layer - 1 in skips else ""))
+            edges += [(f"layer {earlier}", f"layer {layer}", "skip") for earlier in skips if earlier < layer - 1]
+        return Graph(
+            (Node("image", ""), *layers, Node("classes", "")), (*edges, (f"layer {self.layers}", "classes", ""))
+        )

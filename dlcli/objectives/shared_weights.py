@@ -1,0 +1,33 @@
+"""Train the weights that all architectures share."""
+
+from typing import cast
+
+import torch
+from torch import nn
+
+from dlcli.core.errors import Mismatch
+from dlcli.core.space import SharesWeights
+from dlcli.core.task import Batch, Carry, Loss, Supervised, Task
+
+
+class SharedWeights:
+    """The task's loss of an architecture that is drawn anew for every batch; the controller learns nothing from it.
+
+    Paper: Pham et al. 2018, arXiv:1802.03268, section 2.2, the gradient by one sample (M = 1).
+
+    Raises:
+        Mismatch: the task has no loss.
+    """
+
+    needs = SharesWeights
+
+    def __init__(self, task: Task) -> None:
+        if not isinstance(task, Supervised):
+            raise Mismatch(f"{type(task).__name__} has no loss to descend: dlcli evolve, or another learner")
+        self.task = task
+
+    def __call__(self, model: nn.Module, batch: Batch, carry: Carry = None) -> Loss:
+        shared = cast(SharesWeights, model)
+        with torch.no_grad():
+            (architecture,) = shared.controller.sample(1).tuples()
+        return self.task.loss(shared.at(architecture), batch, carry)

@@ -1,0 +1,179 @@
+"""The macro space: counted by hand, the shared network and the one that stands alone as one function."""
+
+import pytest
+import torch
+from torch import nn
+
+from dlcli.core.errors import Mismatch, UsageError
+from dlcli.core.space import members, size
+from dlcli.core.spec import Classes, Real, Spec
+from dlcli.models.searched.macro_cnn import MacroCNN
+from dlcli.models.searched.shared_macro import SharedMacro
+from dlcli.nn.spaces.macro import OPERATIONS, MacroSpace
+
+DIGITS = Spec((Real((1, 8, 8)),), Classes(10))
+SIZES = {"layers": 4, "channels": 4, "reductions": 2, "dropout": 0.0}
+EXAMPLES = [
+    (0, 1, 1, 2, 0, 1, 3, 1, 1, 0),
+    (5, 4, 0, 3, 0, 0, 2, 0, 0, 0),
+    (1, 2, 0, 4, 1, 0, 5, 1, 0, 1),
+    (3, 3, 1, 3, 1, 1, 3, 1, 1, 1),
+]
+
+
+class Fixed(nn.Module):
+    """A controller that has chosen."""
+
+    def __init__(self, space):
+        super().__init__()
+        self.chosen = tuple(0 for _ in space.decisions)
+
+    def best(self):
+        return self.chosen
+
+
+def shared(**changed):
+    torch.manual_seed(0)
+    made = SharedMacro(DIGITS, controller=Fixed, **{**SIZES, **changed})
+    for parameter in made.parameters():  # norms that scale and shift, so that forgetting one shows
+        if parameter.dim() == 1:
+            nn.init.normal_(parameter, 1.0, 0.3)
+    return made
+
+
+def alone(architecture, **changed):
+    return MacroCNN(DIGITS, architecture=architecture, **{**SIZES, **changed})
+
+
+IMAGES = torch.rand(6, 1, 8, 8, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize(("layers", "count"), [(1, 6), (2, 72), (3, 1728), (4, 82944)])
+def test_the_space_has_six_operations_a_layer_and_a_skip_for_each_pair(layers, count):
+    space = MacroSpace(layers)
+    assert size(space) == count == 6**layers * 2 ** (layers * (layers - 1) // 2)
+    if layers < 3:
+        assert len(set(members(space))) == count
+
+
+def test_an_architecture_is_read_layer_by_layer():
+    space = MacroSpace(3)
+    assert [decision.name for decision in space.decisions] == [
+        "layer 1 operation",
+        "layer 2 operation",
+        "layer 2 reads layer 1",
+        "layer 3 operation",
+        "layer 3 reads layer 1",
+        "layer 3 reads layer 2",
+    ]
+    assert space.plan((5, 0, 1, 2, 1, 0)) == [(5, ()), (0, (1,)), (2, (1,))]
+
+
+def test_the_graph_has_the_chain_and_the_skips():
+    graph = MacroSpace(3).graph((5, 0, 1, 2, 1, 0))
+    assert [node.label for node in graph.nodes] == ["", OPERATIONS[5], OPERATIONS[0], OPERATIONS[2], ""]
+    assert graph.edges == (
+        ("image", "layer 1", ""),
+        ("layer 1", "layer 2", "and skip"),
+        ("layer 2", "layer 3", ""),
+        ("layer 1", "layer 3", "skip"),
+        ("layer 3", "classes", ""),
+    )
+
+
+@pytest.mark.parametrize("reductions", [0, 1, 2])
+@pytest.mark.parametrize("architecture", EXAMPLES)
+def test_alone_with_the_shared_weights_it_computes_the_same(architecture, reductions):
+    super_network, network = shared(reductions=reductions), alone(architecture, reductions=reductions)
+    super_network.give(architecture, network)
+    assert torch.equal(network(IMAGES), super_network.at(architecture)(IMAGES))
+
+
+def test_alone_it_has_the_parts_of_its_member_and_no_others():
+    super_network = shared()
+    for architecture in EXAMPLES:
+        names = {name for name, _ in alone(architecture).named_parameters()}
+        assert names == {name for name, _ in super_network.at(architecture).named_parameters()}
+
+
+def test_every_choice_of_every_decision_changes_the_output():
+    super_network = shared()
+    for architecture in EXAMPLES:
+        base = super_network.at(architecture)(IMAGES)
+        for place, decision in enumerate(super_network.space.decisions):
+            outputs = [
+                super_network.at((*architecture[:place], choice, *architecture[place + 1 :]))(IMAGES)
+                for choice in range(len(decision.choices))
+            ]
+            assert torch.equal(outputs[architecture[place]], base)
+            assert torch.pdist(torch.stack(outputs).flatten(1)).min() > 1e-3, decision.name
+
+
+def test_gradients_touch_the_member_alone_and_all_of_it():
+    super_network = shared()
+    for architecture in EXAMPLES:
+        used = {id(parameter) for parameter in super_network.at(architecture).parameters()}
+        parameters = list(super_network.shared.parameters())
+        loss = super_network.at(architecture)(IMAGES).square().sum()
+        gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
+        touched = {id(one) for one, found in zip(parameters, gradients, strict=True) if found is not None}
+        assert touched == used
+        assert len(used) < len(parameters) / 2
+
+
+def test_the_shared_network_scores_with_the_statistics_of_the_batch():
+    super_network = shared()
+    before = super_network.at(EXAMPLES[0])(IMAGES)
+    assert torch.equal(super_network.eval().at(EXAMPLES[0])(IMAGES), before)
+
+
+def test_it_answers_as_the_member_that_the_controller_thinks_best():
+    super_network = shared()
+    super_network.controller.chosen = EXAMPLES[2]
+    assert torch.equal(super_network(IMAGES), super_network.at(EXAMPLES[2])(IMAGES))
+
+
+def test_a_member_is_no_copy_and_leaves_nothing_behind():
+    super_network = shared()
+    state = {name: value.clone() for name, value in super_network.state_dict().items()}
+    member = super_network.at(EXAMPLES[1])
+    assert {id(one) for one in member.parameters()} <= {id(one) for one in super_network.shared.parameters()}
+    member(IMAGES)
+    after = super_network.state_dict()
+    assert state.keys() == after.keys()
+    assert all(torch.equal(state[name], after[name]) for name in state)
+
+
+def test_the_first_layer_by_hand():
+    network = alone((0,), layers=1, reductions=0).eval()
+    parts = network.parts
+    x = parts["stem"][1](parts["stem"][0](IMAGES))
+    one, norm, _, conv, last, _ = parts["operation_1_0"]
+    x = last(conv(norm(one(x)).relu())).relu()
+    torch.testing.assert_close(network(IMAGES), parts["answer"][-1](x.mean((2, 3))))
+
+
+def test_overrides_rebuild_the_member():
+    words = shared().stand_alone(EXAMPLES[0])
+    assert words[0] == "model=macro_cnn"
+    assert "model.architecture=[0,1,1,2,0,1,3,1,1,0]" in words
+    assert {"model.layers=4", "model.channels=4", "model.reductions=2", "model.dropout=0.0"} <= set(words)
+
+
+def test_what_does_not_fit():
+    with pytest.raises(Mismatch, match=r"can halve .* at most 2 times, not 3"):
+        alone(EXAMPLES[0], reductions=3)
+    with pytest.raises(Mismatch, match="reads one image"):
+        MacroCNN(Spec((Real((1, 64)),), Classes(10)), architecture=EXAMPLES[0], **SIZES)
+    with pytest.raises(UsageError, match="10 numbers, not 9"):
+        alone(EXAMPLES[0][:-1])
+    with pytest.raises(UsageError, match="0 to 5 are the choices"):
+        alone((6, *EXAMPLES[0][1:]))
+    with pytest.raises(UsageError, match=r"model.layers > model.reductions"):
+        alone((0, 0, 0), layers=2, reductions=2)
+
+
+def test_odd_sizes_and_colours():
+    spec = Spec((Real((3, 15, 11)),), Classes(4))
+    network = MacroCNN(spec, architecture=EXAMPLES[0], **SIZES)
+    assert network(torch.rand(2, 3, 15, 11)).shape == (2, 4)

@@ -1,0 +1,135 @@
+"""Controllers: distributions over a space that sum to one, bounded as computed, drawn in one call."""
+
+import math
+
+import pytest
+import torch
+
+from dlcli.core.errors import UsageError
+from dlcli.core.space import Decision, Graph, as_tensor, members
+from dlcli.nn.controller import Controller, Uniform, ceiling
+from dlcli.nn.shaping import Distance, Favour, Reduce, SparseSkips
+
+
+class Toy:
+    """Two operations of three, a skip, and a node that reads one of four."""
+
+    decisions = (
+        Decision("layer 1 operation", ("a", "b", "c")),
+        Decision("layer 2 operation", ("a", "b", "c")),
+        Decision("layer 2 reads layer 1", ("no", "yes")),
+        Decision("node 4 from", ("0", "1", "2", "3")),
+    )
+
+    def graph(self, architecture):
+        return Graph((), ())
+
+
+def controller(**other):
+    usual = {"hidden": 16, "tanh": 1.5, "temperature": 1.0, "initial": 0.1, "shapings": {}, "priors": {}}
+    torch.manual_seed(0)
+    return Controller(Toy(), **(usual | other))
+
+
+def certain(made, place, choice):
+    """The controller with one head saturated."""
+    with torch.no_grad():
+        made.heads[place].bias.fill_(-1e3)[choice] = 1e3
+    return made
+
+
+def probability(made, place, choice):
+    """Of a choice of the first decision that is not the place's."""
+    with torch.no_grad():
+        return made._logits(place, torch.zeros(1, 16)).softmax(1)[0, choice].item()
+
+
+def test_probabilities_of_all_architectures_sum_to_one():
+    made = controller(initial=1.0)
+    said = made(as_tensor(list(members(Toy()))))
+    assert said.log_prob.exp().sum().item() == pytest.approx(1, abs=1e-5)
+    weight = said.log_prob.exp()
+    torch.testing.assert_close((weight * said.entropy).sum(), -(weight * said.log_prob).sum())
+
+
+def test_samples_follow_the_probabilities():
+    made = controller(initial=1.0)
+    everything = list(members(Toy()))
+    wanted = made(as_tensor(everything)).log_prob.exp()
+    drawn = made.sample(20_000).tuples()
+    found = torch.tensor([drawn.count(one) for one in everything]) / len(drawn)
+    assert (found - wanted).abs().max() < 4 * math.sqrt(0.25 / len(drawn))
+
+
+def test_sampling_scores_what_it_drew_and_draws_again_from_the_same_seed():
+    made = controller(initial=1.0)
+    torch.manual_seed(3)
+    first = made.sample(5)
+    torch.manual_seed(3)
+    again = made.sample(5)
+    assert torch.equal(first.architectures, again.architectures)
+    torch.testing.assert_close(made(first.architectures).log_prob, first.log_prob)
+    assert first.log_prob.requires_grad
+
+
+def test_best_takes_the_likeliest_choice_after_those_before():
+    made = controller(initial=2.0)
+    everything = list(members(Toy()))
+    weight = dict(zip(everything, made(as_tensor(everything)).log_prob.exp().tolist(), strict=True))
+    best = made.best()
+    for place, decision in enumerate(Toy.decisions):
+        begun = [(*best[:place], choice) for choice in range(len(decision.choices))]
+        mass = [sum(weight[one] for one in everything if one[: place + 1] == begin) for begin in begun]
+        assert mass[best[place]] == max(mass)
+
+
+@pytest.mark.parametrize(
+    ("choices", "tanh", "published"), [(6, 1.5, 0.801), (2, 1.5, 0.953), (5, 0.44, 0.376), (4, 2.25, 0.968)]
+)
+def test_ceiling_of_the_published_settings(choices, tanh, published):
+    assert ceiling(choices, tanh) == pytest.approx(published, abs=5e-4)
+
+
+def test_no_probability_exceeds_the_ceiling():
+    assert probability(certain(controller(), 0, 1), 0, 1) == pytest.approx(ceiling(3, 1.5))
+    assert probability(certain(controller(temperature=5.0), 3, 2), 3, 2) == pytest.approx(ceiling(4, 1.5))
+    assert probability(certain(controller(tanh=None), 0, 1), 0, 1) == pytest.approx(1) == ceiling(3, None)
+
+
+def test_shapings_concern_the_decisions_they_name():
+    reduced = certain(controller(shapings={"reduce": Reduce(where="operation", by=2.5)}), 0, 1)
+    assert probability(reduced, 0, 1) == pytest.approx(ceiling(3, 0.6))
+    assert probability(certain(reduced, 2, 1), 2, 1) == pytest.approx(ceiling(2, 1.5))
+    near = controller(shapings={"near": Distance(where="from", scale=6.0)})._logits(3, torch.zeros(1, 16))
+    plain = controller()._logits(3, torch.zeros(1, 16))
+    torch.testing.assert_close(plain - near, torch.tensor([[16.0, 9.0, 4.0, 1.0]]) / 6)
+    liked = controller(shapings={"b": Favour(where="operation", choice="b", by=0.25)})._logits(0, torch.zeros(1, 16))
+    plain = controller()._logits(0, torch.zeros(1, 16))
+    torch.testing.assert_close(liked - plain, torch.tensor([[-0.25, 0.25, -0.25]]))
+
+
+def test_the_prior_on_skips_is_a_divergence_that_vanishes_at_its_target():
+    prior = SparseSkips(where="reads", target=0.4, weight=0.8)
+    at = torch.tensor([[0.6, 0.4], [0.5, 0.5]]).log()
+    wanted = 0.8 * (0.5 * math.log(0.5 / 0.6) + 0.5 * math.log(0.5 / 0.4))
+    torch.testing.assert_close(prior(Toy.decisions[2], at), torch.tensor([0.0, wanted]), atol=1e-6, rtol=0)
+    made = controller(priors={"skips": prior})
+    optimiser = torch.optim.Adam(made.parameters(), lr=0.05)
+    for _ in range(100):
+        optimiser.zero_grad()
+        made.sample(10).penalty.mean().backward()
+        optimiser.step()
+    assert made.sample(4_000).architectures[:, 2].double().mean().item() == pytest.approx(0.4, abs=0.03)
+
+
+def test_uniform_prefers_none():
+    torch.manual_seed(0)
+    drawn = Uniform(Toy()).sample(4_000)
+    assert drawn.architectures.double().mean(0).tolist() == pytest.approx([1, 1, 0.5, 1.5], abs=0.06)
+    assert drawn.log_prob.exp().tolist() == pytest.approx([1 / 72] * 4_000)
+    assert Uniform(Toy()).best() == (0, 0, 0, 0)
+
+
+def test_a_number_that_is_not_above_0_is_told():
+    with pytest.raises(UsageError, match="temperature is above 0"):
+        controller(temperature=0.0)
