@@ -234,7 +234,9 @@ def test_the_yaml_lists_exactly_the_constructors_keywords(group, name):
 
 @pytest.mark.parametrize("name", catalogue.members("learner"))
 def test_the_learners_yaml_lists_exactly_the_constructors_keywords(name):
-    learner = compose.expand("train", ["task=sequential_digits", "model=tcn", f"learner={name}"])[0].resolved()["learner"]
+    learner = compose.expand("train", ["task=sequential_digits", "model=tcn", f"learner={name}"])[0].resolved()[
+        "learner"
+    ]
     assert listed(learner) == keywords(get_class(learner["_target_"]))
     for player in learner.get("players", {}).values():
         assert listed(player) == keywords(get_class(player["_target_"]))

@@ -69,13 +69,13 @@ class CellNetwork(nn.Module):
         """What a node reads another through, (unit, candidate and gate of a unit)."""
         return nn.Parameter(torch.empty(self.hidden, 2 * self.hidden).uniform_(-self.init_range, self.init_range))
 
-    def start(self, batch: int) -> Float[Tensor, "batch unit"]:
+    def start(self, batch: int) -> Float[Tensor, "batch hidden"]:
         return self.recurrent.new_zeros(batch, self.hidden)
 
     def forward(
         self,
         x: Shaped[Tensor, "batch *channel time"],
-        carry: Float[Tensor, "batch unit"] | None,
+        carry: Float[Tensor, "batch hidden"] | None,
         architecture: Sequence[int],
         matrices: Sequence[Tensor],
     ) -> Float[Tensor, "batch unit *time"] | tuple[Float[Tensor, "batch unit *time"], Tensor]:
@@ -102,5 +102,5 @@ def _times(x: Float[Tensor, "batch channel time"], mask: Float[Tensor, "batch ch
     return x if mask is None else x * mask.unsqueeze(2)
 
 
-def _masked(states: Float[Tensor, "time batch unit"], mask: Float[Tensor, "batch unit"] | None) -> Tensor:
+def _masked(states: Float[Tensor, "time batch unit"], mask: Float[Tensor, "batch hidden"] | None) -> Tensor:
     return states if mask is None else states * mask

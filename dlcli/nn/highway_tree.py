@@ -20,7 +20,7 @@ def highway_tree(
     begin: Float[Tensor, "batch unit"],
     mask: Float[Tensor, "batch unit"] | None,
     recurrent: Float[Tensor, "unit both"],
-    matrices: Sequence[Float[Tensor, "unit all"]],
+    matrices: Sequence[Float[Tensor, "unit _"]],
 ) -> Float[Tensor, "time batch unit"]:
     """The state after every step.
 

@@ -70,10 +70,10 @@ class EnasCell(nn.Module):
         )
         self.matrices = nn.ParameterList(self.network.matrix() for _ in self.architecture[::2])
 
-    def start(self, batch: int) -> Float[Tensor, "batch unit"]:
+    def start(self, batch: int) -> Float[Tensor, "batch hidden"]:
         return self.network.start(batch)
 
     def forward(
-        self, x: Shaped[Tensor, "batch *channel time"], carry: Float[Tensor, "batch unit"] | None = None
+        self, x: Shaped[Tensor, "batch *channel time"], carry: Float[Tensor, "batch hidden"] | None = None
     ) -> Float[Tensor, "batch unit *time"] | tuple[Float[Tensor, "batch unit *time"], Any]:
         return self.network(x, carry, self.architecture, list(self.matrices))

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from dlcli.core.space import Architecture, Space, check
 from dlcli.core.spec import Spec
 from dlcli.nn.cell_network import CellNetwork
+from dlcli.nn.lending import overrides, with_architecture
 from dlcli.nn.spaces.cell import CellSpace
 
 
@@ -37,6 +38,8 @@ class SharedCell(nn.Module):
         UsageError: a number is out of range.
         Mismatch: the input is neither (channel, time) nor tokens.
     """
+
+    controller: Any
 
     def __init__(
         self,
@@ -71,10 +74,18 @@ class SharedCell(nn.Module):
         )
         self.shared = _Shared(network, self.space)
         self.controller = controller(self.space)
-        self._sizes = {"hidden": hidden, "init_range": init_range, "embedding": embedding, "tied": tied}
-        self._sizes |= {"word_dropout": word_dropout, "embedding_dropout": embedding_dropout}
-        self._sizes |= {"input_dropout": input_dropout, "layer_dropout": layer_dropout}
-        self._sizes |= {"output_dropout": output_dropout}
+        self._alone = overrides(
+            "enas_cell",
+            hidden=hidden,
+            init_range=init_range,
+            embedding=embedding,
+            tied=tied,
+            word_dropout=word_dropout,
+            embedding_dropout=embedding_dropout,
+            input_dropout=input_dropout,
+            layer_dropout=layer_dropout,
+            output_dropout=output_dropout,
+        )
 
     def at(self, architecture: Architecture) -> "_Member":
         """The network of an architecture, on the shared weights."""
@@ -88,15 +99,13 @@ class SharedCell(nn.Module):
 
     def stand_alone(self, architecture: Architecture) -> tuple[str, ...]:
         """Overrides that make the network of an architecture alone, as wide and with the same dropout."""
-        numbers = ",".join(map(str, check(self.space, architecture)))
-        sizes = (f"model.{name}={str(value).lower()}" for name, value in self._sizes.items())
-        return ("model=enas_cell", f"model.architecture=[{numbers}]", *sizes)
+        return with_architecture(self._alone, check(self.space, architecture))
 
-    def start(self, batch: int) -> Float[Tensor, "batch unit"]:
+    def start(self, batch: int) -> Float[Tensor, "batch hidden"]:
         return self.shared.network.start(batch)
 
     def forward(
-        self, x: Shaped[Tensor, "batch *channel time"], carry: Float[Tensor, "batch unit"] | None = None
+        self, x: Shaped[Tensor, "batch *channel time"], carry: Float[Tensor, "batch hidden"] | None = None
     ) -> Float[Tensor, "batch unit *time"] | tuple[Float[Tensor, "batch unit *time"], Any]:
         """The controller's best architecture."""
         return self.at(self.controller.best())(x, carry)
@@ -131,11 +140,11 @@ class _Member(nn.Module):
         self.shared, self.architecture = shared, architecture
         self.train(shared.training)
 
-    def start(self, batch: int) -> Float[Tensor, "batch unit"]:
+    def start(self, batch: int) -> Float[Tensor, "batch hidden"]:
         return self.shared.network.start(batch)
 
     def forward(
-        self, x: Shaped[Tensor, "batch *channel time"], carry: Float[Tensor, "batch unit"] | None = None
+        self, x: Shaped[Tensor, "batch *channel time"], carry: Float[Tensor, "batch hidden"] | None = None
     ) -> Float[Tensor, "batch unit *time"] | tuple[Float[Tensor, "batch unit *time"], Any]:
         return self.shared.network(x, carry, self.architecture, self.shared.matrices_of(self.architecture))
 
