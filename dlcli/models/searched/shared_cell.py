@@ -1,0 +1,153 @@
+"""All recurrent cells of ENAS's space on shared weights."""
+
+from collections.abc import Callable
+from typing import Any
+
+from jaxtyping import Float, Shaped
+from torch import Tensor, nn
+
+from dlcli.core.space import Architecture, Space, check
+from dlcli.core.spec import Spec
+from dlcli.nn.cell_network import CellNetwork
+from dlcli.nn.lending import overrides, with_architecture
+from dlcli.nn.spaces.cell import CellSpace
+
+
+class SharedCell(nn.Module):
+    """Every recurrent cell of the space: a matrix for each node, function and node that it may read.
+
+    Paper: Pham et al. 2018, arXiv:1802.03268, section 2.1, as corrected in google-research, enas_lm, where a matrix
+    belongs to a function as well as to the two nodes. Differs: see `CellNetwork`. A matrix that an architecture does
+    not use has no gradient, which is not a gradient of zero.
+
+    Args:
+        spec: one input, (channel, time) or tokens (time); target one value a sequence, or one a step.
+        controller: makes what chooses architectures from the space.
+        nodes: of a cell, the fixed first among them; enas_lm's 9 are 10 here.
+        hidden: units of every node.
+        init_range: weights start from U(-init_range, init_range).
+        embedding: width of a token's vector; not used for real inputs.
+        tied: the embedding is also the output matrix; needs embedding = hidden.
+        word_dropout: probability in [0, 1) that a word is zeroed wherever it stands; not used for real inputs.
+        embedding_dropout: probability in [0, 1) that a channel of the embedding is; not used for real inputs.
+        input_dropout: probability in [0, 1), of what enters node 1.
+        layer_dropout: probability in [0, 1), of the state and the nodes where they meet a matrix.
+        output_dropout: probability in [0, 1), before the head.
+
+    Raises:
+        UsageError: a number is out of range.
+        Mismatch: the input is neither (channel, time) nor tokens.
+    """
+
+    controller: Any
+
+    def __init__(
+        self,
+        spec: Spec,
+        *,
+        controller: Callable[[Space], nn.Module],
+        nodes: int,
+        hidden: int,
+        init_range: float,
+        embedding: int,
+        tied: bool,
+        word_dropout: float,
+        embedding_dropout: float,
+        input_dropout: float,
+        layer_dropout: float,
+        output_dropout: float,
+    ) -> None:
+        super().__init__()
+        self.space = CellSpace(nodes)
+        network = CellNetwork(
+            spec,
+            reader="SharedCell",
+            hidden=hidden,
+            init_range=init_range,
+            embedding=embedding,
+            tied=tied,
+            word_dropout=word_dropout,
+            embedding_dropout=embedding_dropout,
+            input_dropout=input_dropout,
+            layer_dropout=layer_dropout,
+            output_dropout=output_dropout,
+        )
+        self.shared = _Shared(network, self.space)
+        self.controller = controller(self.space)
+        self._alone = overrides(
+            "enas_cell",
+            hidden=hidden,
+            init_range=init_range,
+            embedding=embedding,
+            tied=tied,
+            word_dropout=word_dropout,
+            embedding_dropout=embedding_dropout,
+            input_dropout=input_dropout,
+            layer_dropout=layer_dropout,
+            output_dropout=output_dropout,
+        )
+
+    def at(self, architecture: Architecture) -> "_Member":
+        """The network of an architecture, on the shared weights."""
+        return _Member(self.shared, check(self.space, architecture))
+
+    def give(self, architecture: Architecture, network: nn.Module) -> None:
+        """Copy the weights that an architecture uses into an `EnasCell` of it."""
+        used = self.shared.matrices_of(check(self.space, architecture))
+        state = {f"network.{name}": value for name, value in self.shared.network.state_dict().items()}
+        network.load_state_dict(state | {f"matrices.{place}": matrix.detach() for place, matrix in enumerate(used)})
+
+    def stand_alone(self, architecture: Architecture) -> tuple[str, ...]:
+        """Overrides that make the network of an architecture alone, as wide and with the same dropout."""
+        return with_architecture(self._alone, check(self.space, architecture))
+
+    def start(self, batch: int) -> Float[Tensor, "batch hidden"]:
+        return self.shared.network.start(batch)
+
+    def forward(
+        self, x: Shaped[Tensor, "batch *channel time"], carry: Float[Tensor, "batch hidden"] | None = None
+    ) -> Float[Tensor, "batch unit *time"] | tuple[Float[Tensor, "batch unit *time"], Any]:
+        """The controller's best architecture."""
+        return self.at(self.controller.best())(x, carry)
+
+
+class _Shared(nn.Module):
+    """The weights of all architectures: matrices are named by node, function and node that is read."""
+
+    def __init__(self, network: CellNetwork, space: CellSpace) -> None:
+        super().__init__()
+        self.network = network
+        reads, functions = (space.decisions[kind::2] for kind in (0, 1))
+        self.matrices = nn.ParameterDict(
+            {
+                _key(node, function, previous): network.matrix()
+                for node, (earlier, function_choices) in enumerate(zip(reads, functions, strict=True), 1)
+                for function in range(len(function_choices.choices))
+                for previous in range(len(earlier.choices))
+            }
+        )
+
+    def matrices_of(self, architecture: Architecture) -> list[Tensor]:
+        pairs = zip(architecture[::2], architecture[1::2], strict=True)
+        return [self.matrices[_key(node, function, previous)] for node, (previous, function) in enumerate(pairs, 1)]
+
+
+class _Member(nn.Module):
+    """One architecture on the shared weights."""
+
+    def __init__(self, shared: _Shared, architecture: Architecture) -> None:
+        super().__init__()
+        self.shared, self.architecture = shared, architecture
+        self.train(shared.training)
+
+    def start(self, batch: int) -> Float[Tensor, "batch hidden"]:
+        return self.shared.network.start(batch)
+
+    def forward(
+        self, x: Shaped[Tensor, "batch *channel time"], carry: Float[Tensor, "batch hidden"] | None = None
+    ) -> Float[Tensor, "batch unit *time"] | tuple[Float[Tensor, "batch unit *time"], Any]:
+        return self.shared.network(x, carry, self.architecture, self.shared.matrices_of(self.architecture))
+
+
+def _key(node: int, function: int, previous: int) -> str:
+    return f"{node}_{function}_{previous}"
