@@ -4,7 +4,8 @@ from dlcli.core.errors import UsageError
 from dlcli.nn.convolution import places
 from dlcli.nn.front import at_least
 
-STEM = 3  # as many times the width of the first cell, as published
+STEM = 3
+"""The stem of a shared network is so many times as wide as the first cell, as published."""
 
 
 class Chain:
@@ -15,22 +16,24 @@ class Chain:
     Args:
         cells: normal cells.
         channels: of a cell before the first reduction.
+        stem: channels that the first cells read.
         reductions: reduction cells.
 
     Raises:
         UsageError: a number is out of range.
     """
 
-    def __init__(self, *, cells: int, channels: int, reductions: int) -> None:
+    def __init__(self, *, cells: int, channels: int, stem: int, reductions: int) -> None:
         at_least(1, reductions=reductions)
         at_least(2, channels=channels)
+        at_least(1, stem=stem)
         if cells <= reductions:
             raise UsageError("a normal cell stands before and after every reduction: model.cells > model.reductions")
         after = places(cells, reductions)
         self.reducing = [kind for cell in range(1, cells + 1) for kind in ([False, True] if cell in after else [False])]
         self.stage = [sum(self.reducing[: cell + 1]) for cell in range(len(self.reducing))]
         self.width = [channels << stage for stage in self.stage]
-        self.stem = STEM * channels
+        self.stem = stem
 
     def __len__(self) -> int:
         return len(self.reducing)

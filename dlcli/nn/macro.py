@@ -37,31 +37,42 @@ class MacroParts:
     """
 
     def __init__(
-        self, spec: Spec, *, layers: int, channels: int, reductions: int, dropout: float, norm: Norm, reader: str
+        self,
+        spec: Spec,
+        *,
+        layers: int,
+        channels: int,
+        stem: int,
+        reductions: int,
+        dropout: float,
+        norm: Norm,
+        reader: str,
     ) -> None:
         at_least(0, reductions=reductions)
         at_least(2, channels=channels)
+        at_least(1, stem=stem)
         if layers <= reductions:
             raise UsageError(f"{reader} has a layer before and after every reduction: model.layers > model.reductions")
         check_reductions(spec, reductions, reader)
         self.inputs, self.units = image_shape(spec, reader)[0], spec.target.width
-        self.channels, self.dropout, self.norm = channels, probability("model.dropout", dropout), norm
+        self.channels, self.stem, self.norm = channels, stem, norm
+        self.dropout = probability("model.dropout", dropout)
 
     def __call__(self, name: Name) -> nn.Module:
         kind, width = name[0], self.channels
         if kind == "stem":
-            return nn.Sequential(nn.Conv2d(self.inputs, width, 3, padding=1, bias=False), self.norm(width))
+            return nn.Sequential(nn.Conv2d(self.inputs, self.stem, 3, padding=1, bias=False), self.norm(self.stem))
         if kind == "operation":
-            return self._operation(int(name[2]))
+            return self._operation(self.stem if name[1] == 1 else width, int(name[2]))
         if kind == "reduction":
             return FactorisedReduction(width, width, self.norm)
         if kind == "join":
             return self.norm(width)
         return answer(width, self.units, self.dropout)
 
-    def _operation(self, choice: int) -> nn.Module:
+    def _operation(self, inputs: int, choice: int) -> nn.Module:
         width, norm = self.channels, self.norm
-        first = [*pointwise(width, width, norm), nn.ReLU()]
+        first = [*pointwise(inputs, width, norm), nn.ReLU()]
         if choice >= 4:
             return nn.Sequential(*first, (average_pooling, max_pooling)[choice - 4]())
         kind, size = ((convolution, 3), (separable, 3), (convolution, 5), (separable, 5))[choice]

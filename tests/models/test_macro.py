@@ -42,7 +42,7 @@ def shared(**changed):
 
 
 def alone(architecture, **changed):
-    return MacroCNN(DIGITS, architecture=architecture, **{**SIZES, **changed})
+    return MacroCNN(DIGITS, architecture=architecture, **{**SIZES, "stem": 4, **changed})
 
 
 IMAGES = torch.rand(6, 1, 8, 8, generator=torch.Generator().manual_seed(1))
@@ -157,14 +157,16 @@ def test_overrides_rebuild_the_member():
     words = shared().stand_alone(EXAMPLES[0])
     assert words[0] == "model=macro_cnn"
     assert "model.architecture=[0,1,1,2,0,1,3,1,1,0]" in words
-    assert {"model.layers=4", "model.channels=4", "model.reductions=2", "model.dropout=0.0"} <= set(words)
+    assert {"model.layers=4", "model.channels=4", "model.stem=4", "model.reductions=2", "model.dropout=0.0"} <= set(
+        words
+    )
 
 
 def test_what_does_not_fit():
     with pytest.raises(Mismatch, match=r"can halve .* at most 2 times, not 3"):
         alone(EXAMPLES[0], reductions=3)
     with pytest.raises(Mismatch, match="reads one image"):
-        MacroCNN(Spec((Real((1, 64)),), Classes(10)), architecture=EXAMPLES[0], **SIZES)
+        MacroCNN(Spec((Real((1, 64)),), Classes(10)), architecture=EXAMPLES[0], stem=5, **SIZES)
     with pytest.raises(UsageError, match="10 numbers, not 9"):
         alone(EXAMPLES[0][:-1])
     with pytest.raises(UsageError, match="0 to 5 are the choices"):
@@ -175,5 +177,5 @@ def test_what_does_not_fit():
 
 def test_odd_sizes_and_colours():
     spec = Spec((Real((3, 15, 11)),), Classes(4))
-    network = MacroCNN(spec, architecture=EXAMPLES[0], **SIZES)
+    network = MacroCNN(spec, architecture=EXAMPLES[0], stem=5, **SIZES)
     assert network(torch.rand(2, 3, 15, 11)).shape == (2, 4)

@@ -42,7 +42,7 @@ def shared():
 
 
 def alone(architecture, **changed):
-    return MicroCNN(DIGITS, architecture=architecture, **{**SIZES, **changed})
+    return MicroCNN(DIGITS, architecture=architecture, **{**SIZES, "stem": 12, **changed})
 
 
 def test_the_space_has_two_inputs_and_operations_a_node_in_both_cells():
@@ -81,7 +81,7 @@ def test_the_graph_has_both_cells_with_operations_on_the_arrows():
 
 
 def test_cells_follow_each_other_as_published():
-    chain = Chain(cells=6, channels=20, reductions=2)
+    chain = Chain(cells=6, channels=20, stem=60, reductions=2)
     assert [cell for cell, reduces in enumerate(chain.reducing) if reduces] == [2, 5]
     assert chain.width == [20, 20, 40, 40, 40, 80, 80, 80]
     assert chain.read(3, 0) == (20, True)
@@ -140,7 +140,7 @@ def test_overrides_rebuild_the_member(shared):
     words = shared.stand_alone(BY_HAND)
     assert words[0] == "model=micro_cnn"
     assert words[-1] == "model.architecture=[0,0,1,4,2,2,1,1,0,3,0,4,0,1,0,2]"
-    assert {"model.nodes=2", "model.cells=2", "model.channels=4", "model.reductions=1"} <= set(words)
+    assert {"model.nodes=2", "model.cells=2", "model.channels=4", "model.stem=12", "model.reductions=1"} <= set(words)
 
 
 def test_what_does_not_fit():
@@ -154,5 +154,5 @@ def test_what_does_not_fit():
 
 def test_odd_sizes_and_colours():
     spec = Spec((Real((3, 15, 11)),), Classes(4))
-    network = MicroCNN(spec, architecture=BY_HAND, **{**SIZES, "cells": 3, "reductions": 2})
+    network = MicroCNN(spec, architecture=BY_HAND, **{**SIZES, "cells": 3, "reductions": 2, "stem": 5})
     assert network(torch.rand(2, 3, 15, 11)).shape == (2, 4)

@@ -21,6 +21,7 @@ class MacroCNN(MacroNetwork):
         architecture: a member of `MacroSpace(layers)`.
         layers: how many.
         channels: of every layer, at least 2.
+        stem: channels of the first convolution, which every network has.
         reductions: how often height and width are halved, at equal distances.
         dropout: probability in [0, 1), before the scores.
 
@@ -36,6 +37,7 @@ class MacroCNN(MacroNetwork):
         architecture: Sequence[int],
         layers: int,
         channels: int,
+        stem: int,
         reductions: int,
         dropout: float,
     ) -> None:
@@ -44,6 +46,7 @@ class MacroCNN(MacroNetwork):
             spec,
             layers=layers,
             channels=channels,
+            stem=stem,
             reductions=reductions,
             dropout=dropout,
             norm=with_averages,

@@ -23,6 +23,7 @@ class MicroCNN(MicroNetwork):
         nodes: of each cell.
         cells: normal cells.
         channels: of a cell, at least 2; twice as many after each reduction.
+        stem: channels of the first convolution, which every network has.
         reductions: reduction cells, at least one, fewer than normal cells.
         dropout: probability in [0, 1), before the scores.
 
@@ -39,10 +40,12 @@ class MicroCNN(MicroNetwork):
         nodes: int,
         cells: int,
         channels: int,
+        stem: int,
         reductions: int,
         dropout: float,
     ) -> None:
-        space, chain = MicroSpace(nodes), Chain(cells=cells, channels=channels, reductions=reductions)
+        space = MicroSpace(nodes)
+        chain = Chain(cells=cells, channels=channels, stem=stem, reductions=reductions)
         parts = MicroParts(spec, chain, dropout=dropout, norm=with_averages, reader="MicroCNN")
         super().__init__(space, check(space, architecture), parts, chain=chain)
         self.space = space

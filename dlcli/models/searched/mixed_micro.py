@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from dlcli.core.space import Architecture, check
 from dlcli.core.spec import Spec
-from dlcli.nn.chain import Chain
+from dlcli.nn.chain import STEM, Chain
 from dlcli.nn.convolution import without_scale
 from dlcli.nn.lending import key, overrides, with_architecture
 from dlcli.nn.micro import MicroParts, ended, micro_names
@@ -30,7 +30,7 @@ class MixedMicro(nn.Module):
     `MicroCNN`, so there is no "none" and no dilated convolution.
 
     Args:
-        spec, nodes, cells, channels, reductions, dropout: see `MicroCNN`.
+        spec, nodes, cells, channels, reductions, dropout: see `MicroCNN`; the stem has three times `channels`.
 
     Raises:
         UsageError: a number is out of range.
@@ -40,7 +40,7 @@ class MixedMicro(nn.Module):
     def __init__(self, spec: Spec, *, nodes: int, cells: int, channels: int, reductions: int, dropout: float) -> None:
         super().__init__()
         self.space = MicroSpace(nodes)
-        self._chain = Chain(cells=cells, channels=channels, reductions=reductions)
+        self._chain = Chain(cells=cells, channels=channels, stem=STEM * channels, reductions=reductions)
         part = MicroParts(spec, self._chain, dropout=dropout, norm=without_scale, reader="MixedMicro")
         names = [name for name in micro_names(nodes, self._chain, sides=(0,)) if name[0] != "end" or int(name[2]) > 1]
         self.shared = nn.ModuleDict({key(name): part(name) for name in names})
@@ -49,7 +49,13 @@ class MixedMicro(nn.Module):
             {kind: _DEVIATION * torch.randn(sum(self._states), len(OPERATIONS)) for kind in KINDS}
         )
         self._alone = overrides(
-            "micro_cnn", nodes=nodes, cells=cells, channels=channels, reductions=reductions, dropout=dropout
+            "micro_cnn",
+            nodes=nodes,
+            cells=cells,
+            channels=channels,
+            stem=STEM * channels,
+            reductions=reductions,
+            dropout=dropout,
         )
 
     def best(self) -> Architecture:

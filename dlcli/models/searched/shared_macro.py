@@ -22,7 +22,7 @@ class SharedMacro(Lending):
     of its member computes the same.
 
     Args:
-        spec, layers, channels, reductions, dropout: see `MacroCNN`.
+        spec, layers, channels, reductions, dropout: see `MacroCNN`; the stem is as wide as a layer.
         controller: makes the part that draws architectures from the space.
 
     Raises:
@@ -45,6 +45,7 @@ class SharedMacro(Lending):
             spec,
             layers=layers,
             channels=channels,
+            stem=channels,
             reductions=reductions,
             dropout=dropout,
             norm=of_the_batch,
@@ -56,5 +57,7 @@ class SharedMacro(Lending):
             part=parts,
             names=macro_names(layers, reductions),
             member=partial(MacroNetwork, space, reductions=reductions),
-            alone=overrides("macro_cnn", layers=layers, channels=channels, reductions=reductions, dropout=dropout),
+            alone=overrides(
+                "macro_cnn", layers=layers, channels=channels, stem=channels, reductions=reductions, dropout=dropout
+            ),
         )

@@ -7,7 +7,7 @@ from torch import nn
 
 from dlcli.core.space import Space
 from dlcli.core.spec import Spec
-from dlcli.nn.chain import Chain
+from dlcli.nn.chain import STEM, Chain
 from dlcli.nn.convolution import of_the_batch
 from dlcli.nn.lending import Lending, overrides
 from dlcli.nn.micro import MicroNetwork, MicroParts, micro_names
@@ -23,7 +23,7 @@ class SharedMicro(Lending):
     of its member computes the same.
 
     Args:
-        spec, nodes, cells, channels, reductions, dropout: see `MicroCNN`.
+        spec, nodes, cells, channels, reductions, dropout: see `MicroCNN`; the stem has three times `channels`.
         controller: makes the part that draws architectures from the space.
 
     Raises:
@@ -42,7 +42,10 @@ class SharedMicro(Lending):
         reductions: int,
         dropout: float,
     ) -> None:
-        space, chain = MicroSpace(nodes), Chain(cells=cells, channels=channels, reductions=reductions)
+        space, chain = (
+            MicroSpace(nodes),
+            Chain(cells=cells, channels=channels, stem=STEM * channels, reductions=reductions),
+        )
         super().__init__(
             space,
             controller,
@@ -50,6 +53,12 @@ class SharedMicro(Lending):
             names=micro_names(nodes, chain),
             member=partial(MicroNetwork, space, chain=chain),
             alone=overrides(
-                "micro_cnn", nodes=nodes, cells=cells, channels=channels, reductions=reductions, dropout=dropout
+                "micro_cnn",
+                nodes=nodes,
+                cells=cells,
+                channels=channels,
+                stem=STEM * channels,
+                reductions=reductions,
+                dropout=dropout,
             ),
         )
