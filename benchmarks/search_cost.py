@@ -32,7 +32,7 @@ from dlcli.core.space import Architecture
 from dlcli.engine import evaluate
 from dlcli.learners.derive import candidates
 
-SEARCH_STEPS, DRAWN, TRAINED, GOAL = 72, 40, 3, 10.0
+SEARCH_STEPS, DRAWN, TRAINED, GOAL = 54, 40, 4, 10.0
 SHARED = "learner.players.shared"
 WORDS = (
     "task=digits",
