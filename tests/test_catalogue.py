@@ -91,7 +91,7 @@ def test_what_is_offered_can_be_typed():
 
 
 def test_a_user_s_own_models_are_offered_too(mine, tmp_path):
-    assert offered("model=m") == ["model=mine", "model=mut1", "model=mut2", "model=mut3"]
+    assert offered("model=mi") == ["model=micro_cnn", "model=mine", "model=mixed_micro"]
     assert offered("model=mine", "model.") == ["model.hidden="]
 
 
