@@ -487,7 +487,7 @@ def _open(word: str) -> list[str]:
     key = _key(word)
     if key in _FREE and "={" in word:
         return [f"{key}=null", f"++{word}"]
-    return [f"++{word}"] if key.rpartition(".")[0] in _FREE else [word]
+    return [f"++{word}"] if key.rpartition(".")[0] in _FREE and word.startswith(key) else [word]
 
 
 def _compose(verb: str, recipe: str | None, words: Sequence[str]) -> tuple[DictConfig, dict[str, str]]:

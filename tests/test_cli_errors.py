@@ -109,7 +109,7 @@ def test_a_wrong_command_is_told_with_the_nearest_right_one(words, told, out):
         (["model.channels=5"], ["channels", "list"]),
         (["model.channels=[a]"], ["channels", "list", "whole number"]),
         (["model.noise=3"], ["noise"]),
-        (["steps=1e2"], ["steps", "whole number"]),
+        (["steps=1.5"], ["steps", "whole number"]),
         (["lr=fast"], [".lr", "number", "fast"]),
         (["until=3"], ["until", "mapping"]),
         (["model.kernel_size=0"], ["kernel_size", "0"]),

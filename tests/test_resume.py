@@ -309,7 +309,9 @@ def test_preempted_again_and_again_by_the_wall_clock(whole, tmp_path):
     while codes[-1] == 75:
         assert only(tmp_path).status == "preempted"
         codes.append(finish(tmp_path, ["train", "--resume", "last"], ("clock",)))
-    assert codes == [75, 75, 75, 75, 0]
+    assert set(codes[:-1]) == {75}
+    assert len(codes) > 4
+    assert codes[-1] == 0
     assert outcome(tmp_path) == whole
 
 

@@ -7,8 +7,9 @@ import pytest
 from dlcli.core.errors import Unresumable
 from dlcli.core.executor import Job
 from dlcli.learners.gradient import Gradient
+from dlcli.verbs.jobs import packed
 from dlcli.verbs.options import Options
-from dlcli.verbs.perform import packed, perform
+from dlcli.verbs.perform import perform
 from dlcli.verbs.resume import resume
 
 WORDS = (
