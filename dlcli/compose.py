@@ -349,6 +349,9 @@ def latest(words: Sequence[str]) -> list[str]:
         if key == "until":
             for other in [one for one in found if one in ("steps", "epochs") or one.startswith("until.")]:
                 del found[other]
+        if key in ("steps", "epochs"):
+            for other in ("until", "until.steps", "until.epochs"):
+                found.pop(other, None)
         found.pop(key, None)
         found[key] = word
     return list(found.values())
