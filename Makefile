@@ -35,3 +35,6 @@ bench:
 	$(PYTHON) benchmarks/maze.py
 	$(PYTHON) benchmarks/decode.py
 	$(PYTHON) benchmarks/atari_workers.py
+	$(PYTHON) benchmarks/controller.py
+	$(PYTHON) benchmarks/shared_cell.py
+	$(PYTHON) benchmarks/search_cost.py

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from dlcli.core.learner import Image
-from dlcli.core.task import Batch, Carry, Recurrent, Task
+from dlcli.core.task import Batch, Carry, Recurrent, Task, over
 
 Stacked = Mapping[str, Tensor]
 """Parameters by name, each [individual, *shape]."""
@@ -148,7 +148,7 @@ class Policies:
         if not isinstance(self._model, Recurrent):
             return None
         count = len(next(iter(self._parameters.values()))) if self._parameters is not None else 1
-        return _map(self._model.start(rows), lambda part: part.expand(count, *part.shape))
+        return over(self._model.start(rows), lambda part: part.expand(count, *part.shape))
 
     def _one(self, parameters: Stacked, x: Tensor, carry: Carry) -> Any:
         more = {} if carry is None else {"carry": carry}
@@ -176,8 +176,8 @@ class Policies:
             return self._answers(self._own, each)[: x.shape[1]].transpose(0, 1)
         if self._carry is None:
             return self._model(x[0])[None]
-        output, carry = self._model(x[0], carry=_map(self._carry, lambda part: part[0]))
-        self._carry = _map(carry, lambda part: part[None])
+        output, carry = self._model(x[0], carry=over(self._carry, lambda part: part[0]))
+        self._carry = over(carry, lambda part: part[None])
         return output[None]
 
     def keep(self, individuals: Tensor) -> None:
@@ -185,7 +185,7 @@ class Policies:
         if self._parameters is not None:
             individuals = individuals.expand(2) if len(individuals) == 1 else individuals
             self._parameters = {name: value[individuals] for name, value in self._parameters.items()}
-        self._carry = _map(self._carry, lambda part: part[individuals])
+        self._carry = over(self._carry, lambda part: part[individuals])
 
 
 def _repeated(model: nn.Module, rows: int) -> Stacked | None:
@@ -199,13 +199,6 @@ def _repeated(model: nn.Module, rows: int) -> Stacked | None:
 
 def _at_least_two(parameters: Stacked) -> Stacked:
     return {name: v.expand(2, *v.shape[1:]) if len(v) == 1 else v for name, v in parameters.items()}
-
-
-def _map(carry: Carry, change: Any) -> Carry:
-    """The carry with a function over its tensors."""
-    if carry is None or isinstance(carry, Tensor):
-        return carry if carry is None else change(carry)
-    return type(carry)(_map(part, change) for part in carry)
 
 
 class Layout:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from dlcli.core.errors import Mismatch
+from dlcli.core.modes import evaluating
 from dlcli.core.noise import normal
 from dlcli.core.population import Rated, Rating, Stacked
 from dlcli.core.random import reseed
@@ -48,14 +49,8 @@ class Graded:
         self._probe: tuple[Tensor, ...] | None = None
 
     def rate(self, model: nn.Module, parameters: Stacked, batches: Sequence[Batch]) -> Rating:
-        modes = {module: module.training for module in model.modules()}
-        model.eval()
-        try:
-            with torch.inference_mode():
-                return self._rate(model, parameters, batches)
-        finally:
-            for module, training in modes.items():
-                module.training = training
+        with evaluating(model):
+            return self._rate(model, parameters, batches)
 
     def _rate(self, model: nn.Module, parameters: Stacked, batches: Sequence[Batch]) -> Rating:
         count = len(next(iter(parameters.values())))

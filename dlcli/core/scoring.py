@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from dlcli.core.modes import evaluating
 from dlcli.core.random import reseed
 from dlcli.core.task import Batch, Carry, Collect, Metrics, Predicts, Task
 
@@ -43,27 +44,21 @@ def estimates(model: nn.Module, task: Task, split: str) -> dict[str, Estimate]:
     sums: dict[str, Tensor] = {}
     outputs: list[Tensor] = []
     targets: list[Tensor] = []
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        with torch.inference_mode():
-            carry: Carry = None
-            for index in range(task.size(split)):
-                batch = task.batch(split, index)
-                reseed(batch.target.device, _SCORING, index)
-                metrics = task.metrics(model, batch, carry)
-                carry = metrics.carry
-                _add(sums, metrics)
-                if isinstance(task, Collect):
-                    outputs.append(task.output(model, batch))
-                    targets.append(batch.target)
-            found = {name: _estimate(*values.tolist()) for name, values in sums.items()}
-            means = {name: estimate.mean for name, estimate in found.items()}
+    with evaluating(model):
+        carry: Carry = None
+        for index in range(task.size(split)):
+            batch = task.batch(split, index)
+            reseed(batch.target.device, _SCORING, index)
+            metrics = task.metrics(model, batch, carry)
+            carry = metrics.carry
+            _add(sums, metrics)
             if isinstance(task, Collect):
-                means |= task.collect(torch.cat(outputs), torch.cat(targets))
-    finally:
-        for module, training in modes.items():
-            module.training = training
+                outputs.append(task.output(model, batch))
+                targets.append(batch.target)
+        found = {name: _estimate(*values.tolist()) for name, values in sums.items()}
+        means = {name: estimate.mean for name, estimate in found.items()}
+        if isinstance(task, Collect):
+            means |= task.collect(torch.cat(outputs), torch.cat(targets))
     means = {name: float(value) for name, value in (means | task.summary(means)).items()}
     return {name: found[name] if name in found else Estimate(value) for name, value in means.items()}
 
@@ -87,8 +82,7 @@ def _estimate(total: float, weight: float, squares: float, rows: float, uneven: 
 def predict(model: nn.Module, task: Predicts, batches: Iterable[Batch]) -> dict[str, list[Any]]:
     """One row a sample over the batches, in their order: columns of equal length."""
     columns: dict[str, list[Any]] = {}
-    model.eval()
-    with torch.inference_mode():
+    with evaluating(model):
         carry: Carry = None
         for batch in batches:
             part, carry = task.predictions(model, batch, carry)

@@ -123,6 +123,11 @@ def members(space: Space) -> Iterator[Architecture]:
     return itertools.product(*(range(len(one.choices)) for one in space.decisions))
 
 
+def word(architecture: Sequence[int]) -> str:
+    """The override that builds a member of the model's space."""
+    return f"model.architecture=[{','.join(map(str, architecture))}]"
+
+
 def as_tensor(architectures: Sequence[Architecture]) -> Tensor:
     """int64 [architecture, decision]."""
     return torch.tensor(architectures, dtype=torch.int64)

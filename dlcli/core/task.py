@@ -1,6 +1,6 @@
 """A task: data and yardstick. The contract between data, models, objectives, learners and the engine."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -105,6 +105,10 @@ class Goal:
             return self.ties == "last"
         return new < old if self.direction == "min" else new > old
 
+    def rank(self, value: float) -> tuple[bool, float]:
+        """What values are sorted by, the best first and NaN last."""
+        return value != value, value if self.direction == "min" else -value
+
 
 @runtime_checkable
 class Task(Protocol):
@@ -187,15 +191,18 @@ def merge(first: Tensor, fresh: Carry, carry: Carry) -> Carry:
     return type(carry)(merge(first, new, old) for new, old in zip(fresh, carry, strict=True))
 
 
+def over(carry: Carry, change: Callable[[Tensor], Tensor]) -> Carry:
+    """The carry with a function over its tensors."""
+    if carry is None or isinstance(carry, Tensor):
+        return carry if carry is None else change(carry)
+    return type(carry)(over(part, change) for part in carry)
+
+
 def move(carry: Carry, device: torch.device) -> Carry:
     """The carry on a device."""
-    if carry is None or isinstance(carry, Tensor):
-        return carry if carry is None else carry.to(device)
-    return type(carry)(move(part, device) for part in carry)
+    return over(carry, lambda part: part.to(device))
 
 
 def detach(carry: Carry) -> Carry:
     """The carry cut off from the graph."""
-    if carry is None or isinstance(carry, Tensor):
-        return carry if carry is None else carry.detach()
-    return type(carry)(detach(part) for part in carry)
+    return over(carry, Tensor.detach)

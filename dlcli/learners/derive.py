@@ -1,6 +1,5 @@
 """After a search with shared weights: which architectures look best."""
 
-import math
 from typing import cast
 
 import torch
@@ -27,8 +26,7 @@ def candidates(model: SharesWeights, task: Task, count: int, seed: int) -> list[
     """
     goal = task.main
     scored = [(one, score(model.at(one), task, "valid")[goal.metric]) for one in _drawn(model, count, seed)]
-    sign = -1 if goal.direction == "max" else 1
-    return sorted(scored, key=lambda pair: (math.isnan(pair[1]), sign * pair[1]))
+    return sorted(scored, key=lambda pair: goal.rank(pair[1]))
 
 
 def _drawn(model: SharesWeights, count: int, seed: int) -> list[Architecture]:

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dlcli.core.space import Architecture, Space, check
+from dlcli.core.space import Architecture, Space, check, word
 
 Name = tuple[str | int, ...]
 """What a part is for: ("operation", layer, choice)."""
@@ -75,7 +75,7 @@ class Lending(nn.Module):
 
     def stand_alone(self, architecture: Sequence[int]) -> tuple[str, ...]:
         """Overrides of the network that stands alone."""
-        return with_architecture(self._alone, check(self.space, architecture))
+        return (*self._alone, word(check(self.space, architecture)))
 
     def give(self, architecture: Sequence[int], network: nn.Module) -> None:
         """Copy the member's weights to a network that stands alone."""
@@ -88,8 +88,3 @@ class Lending(nn.Module):
 def overrides(model: str, **sizes: int | float) -> tuple[str, ...]:
     """Words that choose a model of these sizes."""
     return (f"model={model}", *(f"model.{name}={value}" for name, value in sizes.items()))
-
-
-def with_architecture(words: Sequence[str], architecture: Architecture) -> tuple[str, ...]:
-    """The words, and the architecture as one more."""
-    return (*words, f"model.architecture=[{','.join(map(str, architecture))}]")

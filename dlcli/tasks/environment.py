@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from dlcli.core.errors import UsageError
+from dlcli.core.modes import evaluating
 from dlcli.core.population import Policies, Rating, Stacked
 from dlcli.core.spec import Spec
 from dlcli.core.task import Batch, Carry, Fitted, Goal, Metrics, Score
@@ -89,16 +90,10 @@ class Environment(ABC):
         return played.total
 
     def _played(self, model: nn.Module, parameters: Stacked | None, seeds: Tensor, individuals: int) -> Played:
-        modes = {module: module.training for module in model.modules()}
-        model.eval()
-        try:
-            with torch.inference_mode():
-                policy = Policies(model, parameters, len(seeds))
-                played = play(self.simulate(seeds.repeat(individuals)), policy, individuals, len(seeds))
-                return replace(played, total=torch.where(played.total.isfinite(), played.total, torch.nan))
-        finally:
-            for module, training in modes.items():
-                module.training = training
+        with evaluating(model):
+            policy = Policies(model, parameters, len(seeds))
+            played = play(self.simulate(seeds.repeat(individuals)), policy, individuals, len(seeds))
+        return replace(played, total=torch.where(played.total.isfinite(), played.total, torch.nan))
 
     def summary(self, means: Mapping[str, float]) -> dict[str, float]:
         return {}

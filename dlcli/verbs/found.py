@@ -8,14 +8,13 @@ from dlcli.build import Built
 from dlcli.core.leaf import encode
 from dlcli.core.learner import Rows
 from dlcli.core.scoring import score
-from dlcli.core.space import Architecture, SharesWeights, StandsFor
+from dlcli.core.space import Architecture, SharesWeights, StandsFor, word
 from dlcli.core.trials import Trial
 from dlcli.engine import limits
 from dlcli.learners import derive
 from dlcli.learners.strategies.random import Random
 from dlcli.learners.strategies.strategy import Strategy
 from dlcli.run import Run
-from dlcli.verbs.trials import architecture_word
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ class Tried:
         return max((one.steps for one in self._strategy.latest.values()), default=0)
 
     def words(self, trial: Trial) -> tuple[str, ...]:
-        return (*trial.words, *([] if trial.architecture is None else [architecture_word(trial.architecture)]))
+        return (*trial.words, *([] if trial.architecture is None else [word(trial.architecture)]))
 
     def hand_made(self) -> tuple[str, ...]:
         return ()

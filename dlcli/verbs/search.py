@@ -57,9 +57,13 @@ def go_on(selector: str, words: Sequence[str], options: Options) -> Run:
         if run.info["verb"] != "search":
             raise UsageError(f"run {run.id} is of dlcli {run.info['verb']}: dlcli {run.info['verb']} --resume {run.id}")
         old = compose.read(run.path / "config.yaml")
-        config = _changed(run, old, words)
+        config = extended(old, words)
         with listening(options.quiet):
-            built = build.build(config, choose_device(config["device"]))
+            built = build.build(old, choose_device(config["device"]))
+        _check_words_of_resume(words, built)
+        _check_longer(run, old, config)
+        if "candidates" in config["strategy"]:
+            config["strategy"]["candidates"] = config["candidates"]
         _check(config, built)
         if config != old:
             run.describe("config.yaml", compose.dump(config))
@@ -83,24 +87,23 @@ def found(selector: str, words: Sequence[str], options: Options) -> list[compose
     return compose.trials(base.verb, [*base.words, *best, *words], None, options.extra)
 
 
-def _changed(run: Run, old: Mapping[str, Any], words: Sequence[str]) -> dict[str, Any]:
-    """The configuration to go on with."""
-    shares = "strategy" in old and "players" in old["learner"] and "controller" in old["model"]
-    allowed = (*_CHANGEABLE, *(_OF_SHARED if shares else ()))
+def _check_words_of_resume(words: Sequence[str], built: build.Built) -> None:
+    """Whether they leave alone what is searched."""
+    allowed = (*_CHANGEABLE, *(_OF_SHARED if isinstance(built.model, StandsFor) else ()))
     for word in words:
         key = word.lstrip("+~").partition("=")[0].partition(".")[0]
         if key not in allowed:
             raise UsageError(
                 f"--resume may change {', '.join(allowed)}; {key} would make it a search of something else"
             )
-    config = extended(old, words)
-    if "candidates" in config["strategy"]:
-        config["strategy"]["candidates"] = config["candidates"]
-    if run.info["status"] == "completed" and config == old:
+
+
+def _check_longer(run: Run, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    """A search goes on to more candidates, not to fewer."""
+    if run.info["status"] == "completed" and new == old:
         raise UsageError(f"search {run.id} is completed; candidates=N beyond {old['candidates']} goes on with it")
-    if config["candidates"] < old["candidates"]:
-        raise UsageError(f"the search was for {old['candidates']} candidates; it cannot have {config['candidates']}")
-    return config
+    if new["candidates"] < old["candidates"]:
+        raise UsageError(f"the search was for {old['candidates']} candidates; it cannot have {new['candidates']}")
 
 
 def _check(config: Mapping[str, Any], built: build.Built) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from dlcli import compose, runs
 from dlcli.core.errors import Unresumable
 from dlcli.core.executor import Executor, Job, Report, Tell
-from dlcli.core.space import Architecture, Space
+from dlcli.core.space import Space, word
 from dlcli.core.task import Goal
 from dlcli.core.trials import Interrupted, Outcome, Trial
 from dlcli.run import Run
@@ -158,14 +158,9 @@ class Runs:
         )
 
 
-def architecture_word(architecture: Architecture) -> str:
-    """The override that builds a member of the model's space."""
-    return f"model.architecture=[{','.join(map(str, architecture))}]"
-
-
 def _asked(trial: Trial) -> tuple[str, ...]:
     """What makes the trial, its stop left aside."""
-    return (*trial.words, *([] if trial.architecture is None else [architecture_word(trial.architecture)]))
+    return (*trial.words, *([] if trial.architecture is None else [word(trial.architecture)]))
 
 
 def _until(trial: Trial) -> tuple[str, ...]:

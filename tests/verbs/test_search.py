@@ -13,6 +13,7 @@ import pytest
 
 from dlcli import compose, runs
 from dlcli.core.errors import UsageError
+from dlcli.run import Run
 from dlcli.verbs import begin, many
 from dlcli.verbs.options import Options
 
@@ -217,3 +218,13 @@ def test_shared_weights_end_in_a_network_that_stands_alone(tmp_path):
     config = point.resolved()
     assert config["model"]["_target_"].endswith("MacroCNN")
     assert (config["model"]["channels"], config["until"]) == (2, {"steps": 3})
+
+
+@pytest.mark.parametrize("recipe", ["enas", "darts"])
+def test_a_network_that_is_trained_in_place_of_all_may_be_trained_longer(recipe, tmp_path):
+    """Refused is only what is searched; how long it takes is among what may change."""
+    (point,) = compose.expand("search", [recipe], smoke=True)
+    run = Run.create(tmp_path, "search", recipe, compose.dump(point.resolved()))
+    run.finish("stopped", 130)
+    with pytest.raises(UsageError, match=r"may change .*steps.*task would make it a search of something else"):
+        begin.go_on(str(run.path), ["task.batch=8"], Options(tmp_path, verb="search", quiet=True))

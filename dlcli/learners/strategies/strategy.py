@@ -84,8 +84,7 @@ class Strategy(ABC):
     @final
     def ranked(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
         """The best first, equal ones in their order, failures last."""
-        sign = -1.0 if self.trials.goal.direction == "max" else 1.0
-        return sorted(outcomes, key=lambda one: float("inf") if one.value != one.value else sign * one.value)
+        return sorted(outcomes, key=lambda one: self.trials.goal.rank(one.value))
 
     @final
     def step(self) -> Row:

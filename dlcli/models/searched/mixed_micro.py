@@ -7,11 +7,11 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from dlcli.core.space import Architecture, check
+from dlcli.core.space import Architecture, check, word
 from dlcli.core.spec import Spec
 from dlcli.nn.chain import STEM, Chain
 from dlcli.nn.convolution import without_scale
-from dlcli.nn.lending import key, overrides, with_architecture
+from dlcli.nn.lending import key, overrides
 from dlcli.nn.micro import MicroParts, ended, micro_names
 from dlcli.nn.spaces.micro import KINDS, OPERATIONS, MicroSpace
 
@@ -71,7 +71,7 @@ class MixedMicro(nn.Module):
 
     def stand_alone(self, architecture: Sequence[int]) -> tuple[str, ...]:
         """Overrides of the network that stands alone."""
-        return with_architecture(self._alone, check(self.space, architecture))
+        return (*self._alone, word(check(self.space, architecture)))
 
     def forward(self, x: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch unit"]:
         older = last = self.shared["stem"](x)

@@ -6,10 +6,10 @@ from typing import Any
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
-from dlcli.core.space import Architecture, Space, check
+from dlcli.core.space import Architecture, Space, check, word
 from dlcli.core.spec import Spec
 from dlcli.nn.cell_network import CellNetwork
-from dlcli.nn.lending import overrides, with_architecture
+from dlcli.nn.lending import overrides
 from dlcli.nn.spaces.cell import CellSpace
 
 
@@ -99,7 +99,7 @@ class SharedCell(nn.Module):
 
     def stand_alone(self, architecture: Architecture) -> tuple[str, ...]:
         """Overrides that make the network of an architecture alone, as wide and with the same dropout."""
-        return with_architecture(self._alone, check(self.space, architecture))
+        return (*self._alone, word(check(self.space, architecture)))
 
     def start(self, batch: int) -> Float[Tensor, "batch hidden"]:
         return self.shared.network.start(batch)
