@@ -13,7 +13,7 @@ from torch import nn
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.learner import Learner
 from dlcli.core.random import mix
-from dlcli.core.task import Batch, Fitted, Supervised, Task
+from dlcli.core.task import Batch, Fitted, Supervised, Task, few
 from dlcli.core.trials import Trials
 from dlcli.targets import WRONG, check_memory, factory
 
@@ -112,7 +112,7 @@ def _try(model: nn.Module, task: Task) -> None:
 
 def _learn_from(model: nn.Module, task: Supervised) -> None:
     """Whether the model can be graded, and answers without having seen the answers."""
-    batch = _few(task.batch("valid", 0))
+    batch = few(task.batch("valid", 0), _FEW)
     if task.loss(model, batch).value.dim():
         raise Mismatch(f"the loss of {type(task).__name__} is not one number")
     if task.spec.causal and _sees_ahead(model, batch):
@@ -132,11 +132,6 @@ def _act(model: nn.Module, task: Task) -> None:
             f"{type(model).__name__} does not answer {type(task).__name__} ({task.spec.describe()}) with one value "
             f"for each of {wanted[1]} units"
         )
-
-
-def _few(batch: Batch) -> Batch:
-    inputs = tuple(part[:_FEW] for part in batch.inputs)
-    return Batch(inputs, batch.target[:_FEW], batch.first[:_FEW], batch.step, batch.epoch, batch.index[:_FEW])
 
 
 def _sees_ahead(model: nn.Module, batch: Batch) -> bool:

@@ -126,3 +126,11 @@ class Leaves(Protocol):
 
     def leave(self) -> Mapping[str, Leaf]:
         """Things by file name without ending."""
+
+
+@runtime_checkable
+class Depicts(Protocol):
+    """A model that can draw what it does with some inputs: asked once, of the best weights, when a run ends."""
+
+    def depict(self, batch: Batch) -> Mapping[str, Leaf]:
+        """Things by file name without ending, for a few rows of valid; in evaluation mode, without gradients."""

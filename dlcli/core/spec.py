@@ -46,6 +46,24 @@ class Classes:
 
 
 @dataclass(frozen=True)
+class Labels:
+    """Any number of `count` classes at once (multi-label): a target is float [batch, count], 1 for what is there.
+
+    Models answer with a score a class, whose sigmoid is the probability that the class is there.
+    """
+
+    count: int
+
+    @property
+    def width(self) -> int:
+        return self.count
+
+    @property
+    def positions(self) -> Shape:
+        return ()
+
+
+@dataclass(frozen=True)
 class Spec:
     """What goes in and what is wanted; `given` holds tensors that belong to the problem (a dictionary, word vectors).
 
@@ -56,7 +74,7 @@ class Spec:
     """
 
     inputs: tuple[Real | Classes, ...]
-    target: Real | Classes
+    target: Real | Classes | Labels
     given: Mapping[str, Tensor] = field(default_factory=dict)
     causal: bool = False
 
@@ -70,7 +88,9 @@ class Spec:
         return f"{', '.join(map(_words, self.inputs))} -> {_words(self.target)}"
 
 
-def _words(part: Real | Classes) -> str:
+def _words(part: Real | Classes | Labels) -> str:
+    if isinstance(part, Labels):
+        return f"Labels({part.count})"
     axes = ", ".join("any" if axis is None else str(axis) for axis in part.shape)
     if isinstance(part, Real):
         return f"Real({axes})"

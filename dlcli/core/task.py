@@ -162,6 +162,17 @@ class Predicts(Protocol):
 
 
 @runtime_checkable
+class Composed(Protocol):
+    """A task whose inputs are put together from single images."""
+
+    def sources(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The single images [batch, source, channel, height, width] where they lie in the input, and their classes.
+
+        Classes are int64 [batch, source]; a row that has fewer is filled with class -100 and black.
+        """
+
+
+@runtime_checkable
 class Recurrent(Protocol):
     """A model with memory: called with `carry=` it answers `(output, carry)`; without, just the output."""
 
@@ -180,6 +191,12 @@ def call(model: nn.Module, batch: Batch, carry: Carry = None) -> tuple[Tensor, C
     begin = fresh if carry is None else merge(batch.first, fresh, carry)
     output, after = model(*batch.inputs, carry=begin)
     return output, detach(after)
+
+
+def few(batch: Batch, rows: int) -> Batch:
+    """The first rows of a batch."""
+    inputs = tuple(part[:rows] for part in batch.inputs)
+    return replace(batch, inputs=inputs, target=batch.target[:rows], first=batch.first[:rows], index=batch.index[:rows])
 
 
 def merge(first: Tensor, fresh: Carry, carry: Carry) -> Carry:

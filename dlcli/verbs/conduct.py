@@ -9,9 +9,11 @@ from torch import nn
 from dlcli.build import Built
 from dlcli.checkpoint import read_checkpoint
 from dlcli.core.errors import UsageError
-from dlcli.core.learner import Learner
+from dlcli.core.leaf import encode
+from dlcli.core.learner import Depicts, Learner
+from dlcli.core.modes import evaluating
 from dlcli.core.population import Populous
-from dlcli.core.task import Task
+from dlcli.core.task import Task, few
 from dlcli.engine import Ending, Plan, evaluate, fit
 from dlcli.machine import computing
 from dlcli.report import progress
@@ -22,6 +24,8 @@ from dlcli.verbs.ending import broken
 from dlcli.verbs.options import Options
 from dlcli.verbs.rollout import shared
 from dlcli.verbs.together import together
+
+_SHOWN = 16  # rows that a model draws what it does with
 
 
 def conduct(
@@ -52,6 +56,7 @@ def conduct(
             if ending.status == "completed":
                 ending = _answered(built.learner, ending)
                 run.info["metrics"] = score_best(run, built.task, built.learner.model)
+                _depict(run, built.task, built.learner.model)
                 if afterwards is not None:
                     afterwards(shown.say)
     except BaseException as caught:  # noqa: BLE001 - how it ended is written down, whatever it was
@@ -86,6 +91,16 @@ def score_best(run: Run, task: Task, model: nn.Module | None) -> dict[str, dict[
     if path.exists():
         model.load_state_dict(read_checkpoint(path)["model"])
     return {split: evaluate(model, task, split) for split in ("valid", "test")}
+
+
+def _depict(run: Run, task: Task, model: nn.Module | None) -> None:
+    """What the best model draws of a few rows of valid, into artifacts/."""
+    if not isinstance(model, Depicts):
+        return
+    with evaluating(model):
+        for name, leaf in model.depict(few(task.batch("valid", 0), _SHOWN)).items():
+            ending, content = encode(leaf)
+            run.keep(name + ending, content)
 
 
 def _finish(run: Run, ending: Ending, error: BaseException | None, say: Callable[[str], None]) -> None:
