@@ -10,7 +10,7 @@ from dlcli.core.draws import integers
 from dlcli.core.errors import UsageError
 from dlcli.tasks.glyphs import Glyphs, glyphs
 from dlcli.tasks.options import at_least
-from dlcli.tasks.scenes import NOTHING, SceneTask
+from dlcli.tasks.scenes import NOTHING, Layout, SceneTask
 
 _HOW_MANY, _WHICH, _WHERE = 0x81, 0x82, 0x83  # what a draw is for
 
@@ -77,8 +77,9 @@ class DigitScenes(SceneTask):
         needed = _smallest(found["train"].side, most)
         if canvas < needed:
             raise UsageError(f"task.canvas is at least {needed} for {most} digits of {source}, not {canvas}")
-        layouts = dict.fromkeys(found, (Apart(most, canvas), canvas, canvas))
-        super().__init__(found, layouts, repeats=repeats, batch=batch, data_seed=data_seed, order=order)
+        layouts = dict.fromkeys(found, Layout(Apart(most, canvas), canvas, canvas))
+        scored = {"valid": repeats, "test": repeats}
+        super().__init__(found, layouts, repeats=scored, batch=batch, data_seed=data_seed, order=order)
 
 
 def _smallest(side: int, most: int) -> int:

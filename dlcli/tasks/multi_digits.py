@@ -8,7 +8,7 @@ from torch import Tensor
 from dlcli.core.draws import integers
 from dlcli.tasks.glyphs import Glyphs, glyphs
 from dlcli.tasks.options import at_least
-from dlcli.tasks.scenes import SceneTask
+from dlcli.tasks.scenes import Layout, SceneTask
 
 _SHIFT = 0x71  # what a draw is for
 
@@ -51,5 +51,6 @@ class MultiDigits(SceneTask):
         at_least(0, shift=shift)
         found = glyphs(source)
         side = found["train"].side + 2 * shift
-        layouts = dict.fromkeys(found, (Overlapping(shift), side, side))
-        super().__init__(found, layouts, repeats=repeats, batch=batch, data_seed=data_seed, order=order)
+        layouts = dict.fromkeys(found, Layout(Overlapping(shift), side, side))
+        scored = {"valid": repeats, "test": repeats}
+        super().__init__(found, layouts, repeats=scored, batch=batch, data_seed=data_seed, order=order)

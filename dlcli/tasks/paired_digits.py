@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from dlcli.tasks.glyphs import Glyphs, glyphs
-from dlcli.tasks.scenes import Arrange, SceneTask
+from dlcli.tasks.scenes import Layout, SceneTask
 
 
 class Alone:
@@ -46,6 +46,5 @@ class PairedDigits(SceneTask):
     def __init__(self, *, source: str, repeats: int, batch: int, data_seed: int, order: int) -> None:
         found = glyphs(source)
         side = found["train"].side
-        layouts: dict[str, tuple[Arrange, int, int]] = dict.fromkeys(found, (Alone(), side, side))
-        layouts["test"] = (Stacked(), 2 * side, side)
-        super().__init__(found, layouts, repeats=repeats, batch=batch, data_seed=data_seed, order=order)
+        layouts = dict.fromkeys(found, Layout(Alone(), side, side)) | {"test": Layout(Stacked(), 2 * side, side)}
+        super().__init__(found, layouts, repeats={"test": repeats}, batch=batch, data_seed=data_seed, order=order)
