@@ -6,6 +6,7 @@ from dlcli.core.errors import UsageError
 from dlcli.core.spec import Classes, Real, Spec
 from dlcli.tasks.arrays import Arrays, ArrayTask
 from dlcli.tasks.embedded_digits import NAMES, splits
+from dlcli.tasks.linearity import linearity_gap
 from dlcli.tasks.yardstick import Classification
 
 
@@ -17,18 +18,20 @@ class Digits(ArrayTask):
     Args:
         batch: rows of a training batch.
         labels: training images that are used, the first of every class in turn; None uses all.
+        gap: whether `linearity_gap` is scored too, which takes one more pass.
         order: seed of the shuffling.
 
     Raises:
         UsageError: there are not so many training images, or `labels` is below 1.
     """
 
-    def __init__(self, *, batch: int, order: int, labels: int | None = None) -> None:
+    def __init__(self, *, batch: int, order: int, labels: int | None = None, gap: bool = False) -> None:
         spec = Spec((Real((1, 8, 8)),), Classes(10))
         arrays = splits(1, 8, 8)
         if labels is not None:
             arrays["train"] = _few(arrays["train"], labels)
-        super().__init__(arrays, spec, Classification(NAMES), batch=batch, order=order)
+        probe = linearity_gap if gap else None
+        super().__init__(arrays, spec, Classification(NAMES), batch=batch, order=order, probe=probe)
 
 
 def _few(train: Arrays, labels: int) -> Arrays:
