@@ -1,6 +1,6 @@
 """Data that fit in memory: batches are gathered from tensors, on the device that holds them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol, runtime_checkable
@@ -79,6 +79,8 @@ class ArrayTask:
         self.main: Goal = yardstick.goal
         self.fitted: Fitted = fitted or {}
         self.yardstick = yardstick
+        if (names := getattr(yardstick, "names", None)) is not None:
+            self.classes: Sequence[str] = names
         self._splits = dict(splits)
         self._rows = batch
         self._device = torch.device("cpu")
@@ -118,7 +120,8 @@ class ArrayTask:
         return Loss(value, {}, weight)
 
     def metrics(self, model: nn.Module, batch: Batch, carry: Carry = None) -> Metrics:
-        return Metrics(self.yardstick.scores(model(*batch.inputs), batch.target))
+        output = model(*batch.inputs)
+        return Metrics(self.yardstick.scores(output, batch.target), output=output)
 
     def summary(self, means: Mapping[str, float]) -> dict[str, float]:
         return self.yardstick.summary(means)
