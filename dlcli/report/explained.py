@@ -9,13 +9,13 @@ from torch import Tensor
 from dlcli.report.colours import SIGNED, coloured
 from dlcli.report.sheet import Sheet, Words, fitting
 from dlcli.report.text import one_line
+from dlcli.report.views import framed
 
 _MARGIN, _BETWEEN, _INSIDE = 12, 14, 3
 _HEAD, _LINE = 52, 18
 _WIDE = 1000  # pixels, more only where one sample needs it
 _QUIET, _WRONG = "#5d6673", "#b2182b"
-_GREY = 0.82
-_FILTER, _FILTERS, _INPUTS = 48, 64, 8  # pixels of one, and how many are shown
+_FILTER, _FILTERS, _INPUTS = 72, 64, 8  # pixels of one, and how many are shown
 _WORDS = 560  # that a sheet's heading needs
 
 
@@ -59,17 +59,15 @@ def filters(title: str, weight: Float[Tensor, "unit channel *kernel"]) -> Sheet:
 
     Frames of a filter over time are side by side.
     """
-    tiles = _tiles(weight.detach().float().cpu())
+    tiles = framed(_tiles(weight.detach().float().cpu()))
     count, height, width = tiles.shape[:3]
     columns = max(1, min(count, 8, (_WIDE - 2 * _MARGIN) // (width + _INSIDE)))
     rows = -(-count // columns)
     shown = f"{count} of {weight.shape[0]} filters" if count < weight.shape[0] else f"{count} filters"
-    note = f"{shown} of {' x '.join(map(str, weight.shape[2:]))}, {weight.shape[1]} channels in"
+    note = f"{shown} of {' x '.join(map(str, weight.shape[2:]))}, channels in: {weight.shape[1]}"
     sheet = _headed(title, note, rows * (height + _INSIDE) + _MARGIN, columns * (width + _INSIDE))
     for place, tile in enumerate(tiles):
-        sheet.put(
-            _framed(tile), _MARGIN + place % columns * (width + _INSIDE), _HEAD + place // columns * (height + _INSIDE)
-        )
+        sheet.put(tile, _MARGIN + place % columns * (width + _INSIDE), _HEAD + place // columns * (height + _INSIDE))
     return sheet
 
 
@@ -87,13 +85,6 @@ def _tiles(weight: Tensor) -> Float[Tensor, "filter h w 3"]:
         colour = coloured(row / weight.abs().max().clamp(min=1e-30) / 2 + 0.5, SIGNED)
     factor = max(1, _FILTER // max(weight.shape[2:]))
     return colour.repeat_interleave(factor, 1).repeat_interleave(factor, 2)
-
-
-def _framed(tile: Float[Tensor, "h w 3"]) -> Float[Tensor, "h w 3"]:
-    """With a grey edge, as white is a colour of filters too."""
-    tile = tile.clone()
-    tile[[0, -1]] = tile[:, [0, -1]] = _GREY
-    return tile
 
 
 def _headed(title: str, note: str, height: int, width: int) -> Sheet:

@@ -7,6 +7,7 @@ from torch import Tensor
 from dlcli.report.colours import HEAT, SIGNED, coloured
 
 _SIDE = 96  # pixels that an image is enlarged to, at most
+_GREY = 0.82
 _LONG, _STRIP = 480, 24  # pixels of a sequence: the most along time, the least across channels
 
 
@@ -30,7 +31,7 @@ def heat(maps: Float[Tensor, "batch *places"]) -> Float[Tensor, "batch h w 3"]:
 
 def signed(maps: Float[Tensor, "batch *places"]) -> Float[Tensor, "batch h w 3"]:
     """Maps with a sign, each by its own largest: white is nothing, red above, blue below."""
-    return sized(coloured(by_largest(maps) / 2 + 0.5, SIGNED), sequence=maps.dim() == 2)
+    return framed(sized(coloured(by_largest(maps) / 2 + 0.5, SIGNED), sequence=maps.dim() == 2))
 
 
 def overlaid(maps: Float[Tensor, "batch *places"], x: Float[Tensor, "batch channel *axes"]) -> Tensor:
@@ -40,7 +41,14 @@ def overlaid(maps: Float[Tensor, "batch *places"], x: Float[Tensor, "batch chann
     cover = sized(cover.expand(*cover.shape[:-1], 3), sequence=maps.dim() == 2)
     if x.dim() == 3 and below.shape != above.shape:
         above, cover = above[:, :1].expand_as(below), cover[:, :1].expand_as(below)
-    return torch.lerp(below * 0.55, above, 0.75 * cover)
+    return torch.lerp(below * 0.6, above, 0.85 * cover)
+
+
+def framed(pictures: Float[Tensor, "batch h w 3"]) -> Float[Tensor, "batch h w 3"]:
+    """With a grey edge, as white is a colour too."""
+    pictures = pictures.clone()
+    pictures[:, [0, -1]] = pictures[:, :, [0, -1]] = _GREY
+    return pictures
 
 
 def by_largest(maps: Float[Tensor, "batch *places"]) -> Float[Tensor, "batch h w"]:

@@ -117,8 +117,7 @@ def _told(facts: Mapping[str, Any]) -> Iterator[str]:
         pairs = (f"{one['true']} as {one['predicted']} ({one['rows']})" for one in facts["confused"])
         yield f"most often taken for another: {', '.join(pairs)}"
     yield (
-        f"integrated gradients: {whole['steps']} steps; their sum misses {whole['incompleteness']:.2%} "
-        "of f(x) - f(black)"
+        f"integrated gradients: {whole['steps']} steps; their sum misses {whole['incompleteness']:.2%} of f(x) - f(0)"
     )
     if facts["grad_cam"] is None:
         yield "Grad-CAM: left out, no convolution of the network answers a map that the scores depend on"

@@ -37,7 +37,7 @@ def gradients(subject: Subject) -> Look:
         ),
         "integrated_gradients.png": subject.sheet(
             "Integrated gradients",
-            f"red speaks for the predicted class, blue against; {found.steps} steps from black, {share:.2%} missing",
+            f"red speaks for the predicted class, blue against; {found.steps} steps from zeros, {share:.2%} missing",
             views.signed(found.values.sum(1)),
         ),
     }
@@ -82,7 +82,7 @@ def first_filters(subject: Subject) -> Look:
     names = convolutions(subject.model, subject.x)
     if not names:
         return {}, {"filters": None}
-    weight: Tensor = subject.model.get_parameter(f"{names[0]}.weight")
+    weight: Tensor = dict(subject.model.named_modules())[names[0]].weight
     sheet = explained.filters(f"Filters of {names[0]}: {subject.name}", weight)
     return {"filters.png": png(sheet)}, {"filters": {"layer": names[0], "shape": list(weight.shape)}}
 
