@@ -1,6 +1,6 @@
 """Data that fit in memory: batches are gathered from tensors, on the device that holds them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol, runtime_checkable
@@ -93,6 +93,8 @@ class ArrayTask:
         self.fitted: Fitted = fitted or {}
         self.yardstick = yardstick
         self._probe = probe
+        if (names := getattr(yardstick, "names", None)) is not None:
+            self.classes: Sequence[str] = names
         self._splits = dict(splits)
         self._rows, self._order = batch, order
         self._device = torch.device("cpu")
@@ -135,7 +137,7 @@ class ArrayTask:
     def metrics(self, model: nn.Module, batch: Batch, carry: Carry = None) -> Metrics:
         output = model(*batch.inputs)
         probed = {} if self._probe is None else self._probe(model, batch, output)
-        return Metrics(self.yardstick.scores(output, batch.target) | probed)
+        return Metrics(self.yardstick.scores(output, batch.target) | probed, output=output)
 
     def summary(self, means: Mapping[str, float]) -> dict[str, float]:
         return self.yardstick.summary(means)
