@@ -22,12 +22,12 @@ def image_shape(spec: Spec, reader: str) -> tuple[int, int, int]:
 def open_shape(spec: Spec, reader: str) -> tuple[int, int | None, int | None]:
     """As `image_shape`, for models that read any height or width: None is one that differs between images."""
     (part, *more) = spec.inputs
-    if more or not isinstance(part, Real) or len(part.shape) != 3 or part.shape[0] is None:
+    channel = part.shape[0] if isinstance(part, Real) and len(part.shape) == 3 else None
+    if more or channel is None:
         raise Mismatch(f"{reader} reads one image (channel, height, width), not {spec.describe()}")
     if spec.target.positions:
         raise Mismatch(f"{reader} answers once, not at every position: {spec.describe()}")
-    channel, height, width = part.shape
-    return channel, height, width
+    return channel, part.shape[1], part.shape[2]
 
 
 def check_reductions(spec: Spec, reductions: int, reader: str) -> None:
