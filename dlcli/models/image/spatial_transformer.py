@@ -13,8 +13,8 @@ from dlcli.core.spec import Real, Spec
 from dlcli.core.task import Batch
 from dlcli.nn.front import at_least
 from dlcli.nn.image import image_shape
-from dlcli.nn.mosaic import coloured, tile
-from dlcli.nn.warps.outline import outlined
+from dlcli.nn.mosaic import tile
+from dlcli.nn.warps.outline import coloured, outlined
 from dlcli.nn.warps.sampling import Warp, sample
 from dlcli.nn.warps.start import Start
 
