@@ -40,3 +40,14 @@ def check_reductions(spec: Spec, reductions: int, reader: str) -> None:
     possible = max((smallest - 1).bit_length() - 1, 0)
     if reductions > possible:
         raise Mismatch(f"{reader} can halve {spec.describe()} at most {possible} times, not {reductions}")
+
+
+def check_pools(spec: Spec, pools: int, reader: str) -> None:
+    """Check that the image can be pooled 2x2 so often, odd last rows dropped, and a pixel remains.
+
+    Raises:
+        Mismatch: it cannot.
+    """
+    possible = min(image_shape(spec, reader)[1:]).bit_length() - 1
+    if pools > possible:
+        raise Mismatch(f"{reader} can halve {spec.describe()} at most {possible} times, not {pools}")
