@@ -29,7 +29,11 @@ def check_reductions(spec: Spec, reductions: int, reader: str) -> None:
     Raises:
         Mismatch: it cannot.
     """
-    smallest = min(image_shape(spec, reader)[1:])
-    possible = max((smallest - 1).bit_length() - 1, 0)
+    possible = halvings(*image_shape(spec, reader)[1:])
     if reductions > possible:
         raise Mismatch(f"{reader} can halve {spec.describe()} at most {possible} times, not {reductions}")
+
+
+def halvings(height: int, width: int) -> int:
+    """How often both can be halved so that 2 pixels a side remain."""
+    return max((min(height, width) - 1).bit_length() - 1, 0)
