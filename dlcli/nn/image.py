@@ -36,8 +36,7 @@ def check_reductions(spec: Spec, reductions: int, reader: str) -> None:
     Raises:
         Mismatch: it cannot.
     """
-    smallest = min(image_shape(spec, reader)[1:])
-    possible = max((smallest - 1).bit_length() - 1, 0)
+    possible = halvings(*image_shape(spec, reader)[1:])
     if reductions > possible:
         raise Mismatch(f"{reader} can halve {spec.describe()} at most {possible} times, not {reductions}")
 
@@ -51,3 +50,8 @@ def check_pools(spec: Spec, pools: int, reader: str) -> None:
     possible = min(image_shape(spec, reader)[1:]).bit_length() - 1
     if pools > possible:
         raise Mismatch(f"{reader} can halve {spec.describe()} at most {possible} times, not {pools}")
+
+
+def halvings(height: int, width: int) -> int:
+    """How often both can be halved so that 2 pixels a side remain."""
+    return max((min(height, width) - 1).bit_length() - 1, 0)
