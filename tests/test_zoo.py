@@ -9,6 +9,7 @@ import pytest
 import torch
 from hydra.utils import get_class
 from omegaconf import OmegaConf
+from PIL import Image
 
 from dlcli import build, catalogue, compose
 from dlcli.budget import settle_budget
@@ -20,6 +21,7 @@ CPU = torch.device("cpu")
 RECIPES = sorted(catalogue.members("experiment/train"))
 REAL = {"jsb", "nottingham", "ptb_char", "ptb_word", "sequential_mnist", "permuted_mnist"}
 REAL |= {"translated_mnist", "cluttered_mnist", "multi_mnist", "paired_mnist"}  # made of mnist
+REAL |= {"mnist", "fashion_mnist", "cifar10", "cifar100", "svhn"}
 IGNORED = -100
 STEPS = 3
 
@@ -47,8 +49,13 @@ def made(tmp_path_factory):
     x = rng.normal(size=(90, 2, 16)).astype("float32")
     np.savez(folder / "arrays.npz", x=x, y=(x.mean((1, 2)) > 0).astype("int64"))
     (folder / "book.txt").write_text("a small sea, a small see, and what they say. " * 400)
+    for place, name in enumerate(("dark", "light")):
+        (folder / "pictures" / name).mkdir(parents=True)
+        for number, pixels in enumerate(rng.integers(100 * place, 156 + 100 * place, (20, 12, 16, 3))):
+            Image.fromarray(pixels.astype("uint8")).save(folder / "pictures" / name / f"{number}.png")
     return {
         "csv_tcn": (f"task.path={folder}/series.csv", "task.target=level"),
+        "image_folder_macro_cnn": (f"task.path={folder}/pictures",),
         "npz_tcn": (f"task.path={folder}/arrays.npz",),
         "text_lstm": (f"task.path={folder}/book.txt", "task.batch=4", "task.length=16"),
     }
@@ -213,7 +220,11 @@ def test_every_trained_model_has_a_home_recipe_on_data_that_need_no_download():
         assert composed(model).choices["task"] not in REAL
 
 
-MEMBERS = [(group, name) for group in ("model", "task", "objective", "schedule") for name in catalogue.members(group)]
+MEMBERS = [
+    (group, name)
+    for group in ("model", "task", "objective", "schedule", "augment")
+    for name in catalogue.members(group)
+]
 
 
 def keywords(cls):

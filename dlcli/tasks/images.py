@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from dlcli.core.errors import UsageError
@@ -26,7 +26,7 @@ class Images:
 
     Args:
         pixels: as they are stored; black is 0.
-        labels: the class of each.
+        target: what is wanted of each.
         white: the brightest value that a pixel may have.
         mean: by channel, of values in [0, 1]; None leaves them there.
         std: by channel.
@@ -34,27 +34,25 @@ class Images:
     """
 
     pixels: Shaped[Tensor, "sample channel height width"]
-    labels: Int[Tensor, " sample"]
+    target: Shaped[Tensor, "sample *position"]
     white: float = _WHITE
     mean: Float[Tensor, "channel 1 1"] | None = None
     std: Float[Tensor, "channel 1 1"] | None = None
     augment: Augment = field(default_factory=Unchanged)
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.target)
 
-    def take(
-        self, rows: Tensor | slice
-    ) -> tuple[tuple[Float[Tensor, "batch channel height width"]], Int[Tensor, " batch"]]:
-        return (self._numbers(self.pixels[rows]),), self.labels[rows]
+    def take(self, rows: Tensor | slice) -> tuple[tuple[Tensor, ...], Tensor]:
+        return (self._numbers(self.pixels[rows]),), self.target[rows]
 
-    def vary(
-        self, rows: Tensor, *words: int
-    ) -> tuple[tuple[Float[Tensor, "batch channel height width"]], Int[Tensor, " batch"]]:
-        return (self._numbers(self.augment(self.pixels[rows], rows, *words)),), self.labels[rows]
+    def vary(self, rows: Tensor, *words: int) -> tuple[tuple[Tensor, ...], Tensor]:
+        return (self._numbers(self.augment(self.pixels[rows], rows, *words)),), self.target[rows]
 
-    def _numbers(self, pixels: Tensor) -> Tensor:
-        numbers = pixels.float().div_(self.white)
+    def _numbers(
+        self, pixels: Shaped[Tensor, "batch channel height width"]
+    ) -> Float[Tensor, "batch channel height width"]:
+        numbers = pixels.float() / self.white
         if self.mean is None or self.std is None:
             return numbers
         return numbers.sub_(self.mean).div_(self.std)
@@ -62,7 +60,7 @@ class Images:
     def to(self, device: torch.device) -> "Images":
         moved = {
             name: value.to(device)
-            for name in ("pixels", "labels", "mean", "std")
+            for name in ("pixels", "target", "mean", "std")
             if (value := getattr(self, name)) is not None
         }
         return replace(self, **moved)

@@ -1,5 +1,6 @@
 """Files of a data set, out of the archive that it is published as or of the folder that somebody unpacked it to."""
 
+import gzip
 import tarfile
 import zlib
 from collections.abc import Collection
@@ -23,11 +24,14 @@ def read_members(path: Path, names: Collection[str]) -> dict[str, bytes]:
         return {name: _whole(path / name) for name in names if (path / name).is_file()}
     found: dict[str, bytes] = {}
     try:
-        with tarfile.open(path, "r|gz") as archive:
-            for member in archive:
-                name = PurePosixPath(member.name).name
-                if member.isfile() and name in names and name not in found:
-                    found[name] = _content(archive, member, path)
+        with gzip.open(path) as stream:
+            with tarfile.open(fileobj=stream, mode="r|") as archive:
+                for member in archive:
+                    name = PurePosixPath(member.name).name
+                    if member.isfile() and name in names and name not in found:
+                        found[name] = _content(archive, member, path)
+            while stream.read(1 << 20):  # gzip compares its checksum at the end
+                pass
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
         raise UsageError(f"{path} is cut off or damaged: {error}") from None
     return found

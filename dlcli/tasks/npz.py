@@ -1,5 +1,6 @@
 """A user's own arrays in an .npz file."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,9 @@ from torch import Tensor
 from dlcli.core.errors import UsageError
 from dlcli.core.spec import Classes, Real, Spec
 from dlcli.core.task import Fitted
-from dlcli.tasks.arrays import Arrays, ArrayTask
+from dlcli.tasks.arrays import Arrays, ArrayTask, Samples
 from dlcli.tasks.held_out import split_rows
+from dlcli.tasks.images import Images
 from dlcli.tasks.npz_file import pairs, read_arrays
 from dlcli.tasks.options import one_of
 from dlcli.tasks.scaling import Scaling
@@ -21,10 +23,10 @@ from dlcli.tasks.yardstick import IGNORED, Classification, Regression
 class Npz(ArrayTask):
     """Arrays x_train, y_train, and x_valid, y_valid, x_test, y_test where there are; or just x and y.
 
-    x: numbers (sample, time), (sample, channel, time) or (sample, channel, height, width); integers
-    (sample, time) are tokens. y: integers are classes, (sample) or one a step (sample, time), where -100 does
-    not count; floats are values, (sample), (sample, value) or one a step (sample, value, time). `class_names`
-    may name the classes.
+    x: numbers (sample, time), (sample, channel, time) or (sample, channel, height, width), where bytes stay bytes
+    until they are in a batch; integers (sample, time) are tokens. y: integers are classes, (sample) or one a step
+    (sample, time), where -100 does not count; floats are values, (sample), (sample, value) or one a step (sample,
+    value, time). `class_names` may name the classes.
 
     A missing valid or test split is 15 % of train each, stratified by class. Split "all" is the whole file,
     in its order. With `fitted`, statistics and classes are the run's and no x_train is needed.
@@ -53,15 +55,15 @@ class Npz(ArrayTask):
         if fitted is None:
             train = rows["train"]
             fitted = _fit_inputs(x, train, scaling) | _fit_targets(y, train, scaling, arrays.get("class_names"))
-        inputs, given = _inputs(x, fitted)
         target, wanted = _targets(y, fitted)
-        splits = {name: Arrays((inputs[index],), target[index]) for name, index in rows.items()}
+        samples, given = _samples(x, target, fitted)
+        splits = {name: samples(index) for name, index in rows.items()}
         yardstick = (
             Classification(fitted["classes"])
             if fitted["classes"]
             else Regression(fitted["target_std"], fitted["target_mean"])
         )
-        splits["all"] = Arrays((inputs,), target)
+        splits["all"] = samples(slice(None))
         super().__init__(splits, Spec((given,), wanted), yardstick, batch=batch, order=order, fitted=fitted)
 
 
@@ -115,15 +117,32 @@ def _class_names(y: Int[np.ndarray, "sample *time"], names: np.ndarray | None) -
     return [str(number) for number in range(count)]
 
 
+def _samples(
+    x: Shaped[np.ndarray, "sample *position"], target: Tensor, fitted: Fitted
+) -> tuple[Callable[[Any], Samples], Real | Classes]:
+    """A split from its rows, and the description of what the model reads; images of bytes stay bytes."""
+    if x.ndim != 4 or x.dtype != np.uint8:
+        inputs, given = _inputs(x, fitted)
+        return lambda rows: Arrays((inputs[rows],), target[rows]), given
+    _check_channels(x, fitted)
+    pixels = torch.from_numpy(x)
+    mean, std = (torch.tensor(fitted[name]).view(-1, 1, 1) for name in ("mean", "std"))
+    return lambda rows: Images(pixels[rows], target[rows], white=1.0, mean=mean, std=std), Real(x.shape[1:])
+
+
 def _inputs(x: Shaped[np.ndarray, "sample *position"], fitted: Fitted) -> tuple[Tensor, Real | Classes]:
     """What the model reads, and its description."""
     if x.ndim == 2:
         _check_known("x", x, fitted["tokens"], "tokens")
         return torch.from_numpy(x), Classes(fitted["tokens"], x.shape[1:])
+    _check_channels(x, fitted)
+    return torch.from_numpy(Scaling(fitted["mean"], fitted["std"]).apply(x)), Real(x.shape[1:])
+
+
+def _check_channels(x: Shaped[np.ndarray, "sample channel *position"], fitted: Fitted) -> None:
     if len(fitted["mean"]) != x.shape[1]:
         wanted = f"tokens below {fitted['tokens']}" if fitted["tokens"] else f"{len(fitted['mean'])} channels"
         raise UsageError(f"x has {x.shape[1]} channels of numbers, the run was trained on {wanted}")
-    return torch.from_numpy(Scaling(fitted["mean"], fitted["std"]).apply(x)), Real(x.shape[1:])
 
 
 def _targets(y: Shaped[np.ndarray, "sample *position"], fitted: Fitted) -> tuple[Tensor, Real | Classes]:

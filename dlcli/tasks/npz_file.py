@@ -1,5 +1,6 @@
 """A user's .npz file: inputs and targets by split, and in words what is wrong with it."""
 
+import logging
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ Pair = tuple[np.ndarray, np.ndarray]
 SPLITS = ("train", "valid", "test")
 _WANTED = "x_train and y_train; x_valid, y_valid, x_test, y_test where there are; or just x and y"
 _NUMBERS = "biuf"
+_COLOURS = (1, 3, 4)  # channels that images have
 
 
 def read_arrays(path: str | None) -> dict[str, np.ndarray]:
@@ -74,7 +76,20 @@ def pairs(arrays: Mapping[str, np.ndarray]) -> dict[str, Pair]:
             found[split] = _pair(x, arrays[x], y, arrays[y])
     for place, part in enumerate("xy"):
         _check_alike(part, {split: pair[place] for split, pair in found.items()})
+    if found:
+        _doubt_channels(next(iter(found.values()))[0])
     return found
+
+
+def _doubt_channels(x: np.ndarray) -> None:
+    """A word of warning where images seem to have their channels last."""
+    if x.ndim == 4 and x.shape[3] in _COLOURS and x.shape[1] not in _COLOURS:
+        logging.getLogger("dlcli").warning(
+            "x of shape %s is read as images of %d channels, (sample, channel, height, width); if the channels come "
+            "last, save x.transpose(0, 3, 1, 2)",
+            x.shape,
+            x.shape[1],
+        )
 
 
 def _pair(x_name: str, x: np.ndarray, y_name: str, y: np.ndarray) -> Pair:
