@@ -54,7 +54,8 @@ def test_frames_are_side_by_side_and_sequences_are_rows():
     film = torch.rand(1, 1, 5, 8, 8)
     shown = views.pictures(film)
     assert shown.shape == (1, 96, 480, 3)
-    assert torch.equal(shown[0, ::12, 96:192:12, 0], film[0, 0, 1])
+    assert torch.equal(shown[0, 6::12, 102:192:12, 0], film[0, 0, 1])
+    assert (shown[0, :, 96:480:96] == shown[0, 0, 96]).all()  # lines between them
     assert views.heat(torch.rand(1, 5, 8, 8)).shape == shown.shape
     assert views.pictures(torch.rand(3, 2, 60)).shape == (3, 24, 480, 3)
     assert views.pictures(torch.rand(3, 1, 2000)).shape == views.heat(torch.rand(3, 2000)).shape == (3, 24, 480, 3)
