@@ -23,7 +23,7 @@ _QUIET = "#5d6673"
 def matrix(title: str, names: Sequence[str], counts: Int[Tensor, "true predicted"]) -> Sheet:
     """True classes as rows, predicted ones as columns: counts, and as the colour their share of the row."""
     side = next(pixels for most, pixels in _CELLS if len(names) <= most)
-    size = min(12.0, side - 2.0)
+    size = min(12, side - 2)
     words = [fitting(one_line(name), _NAMES, size) for name in names]
     long = max(map(len, words)) * size * LETTER
     turned = long > side - 4

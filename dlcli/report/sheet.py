@@ -30,9 +30,9 @@ class Words:
     """
 
     text: str
-    x: float
-    y: float
-    size: float = 12.0
+    x: int | float
+    y: int | float
+    size: int | float = 12
     across: str = "left"
     colour: str = _INK
     turned: bool = False
@@ -85,7 +85,7 @@ def _lettered(sheet: Sheet) -> bytes:
     return drawn.getvalue()
 
 
-def fitting(text: str, width: float, size: float) -> str:
+def fitting(text: str, width: int | float, size: int | float) -> str:
     """The text, cut short where it would be wider than so many pixels."""
     letters = max(1, int(width / (size * LETTER)))
     return text if len(text) <= letters else f"{text[: letters - 1]}…"

@@ -125,7 +125,7 @@ def _told(facts: Mapping[str, Any]) -> Iterator[str]:
         places = " x ".join(map(str, facts["grad_cam"]["places"]))
         yield f"Grad-CAM: of {facts['grad_cam']['layer']}, {places} places (--layer NAME takes another)"
     if facts["filters"] is None:
-        yield "filters: left out, the network has no convolution"
+        yield "filters: left out, no convolution of the network reads several places at once"
     if "randomised" in facts:
         yield _verdict(facts["randomised"]["rank_correlation"])
 

@@ -78,13 +78,14 @@ def _seen_at(subject: Subject, name: str, value: Tensor, gradient: Tensor) -> Lo
 
 
 def first_filters(subject: Subject) -> Look:
-    """Weights of the convolution that reads the input."""
-    names = convolutions(subject.model, subject.x)
-    if not names:
-        return {}, {"filters": None}
-    weight: Tensor = dict(subject.model.named_modules())[names[0]].weight
-    sheet = explained.filters(f"Filters of {names[0]}: {subject.name}", weight)
-    return {"filters.png": png(sheet)}, {"filters": {"layer": names[0], "shape": list(weight.shape)}}
+    """Weights of the first convolution that reads several places at once; nothing where there is none."""
+    parts = dict(subject.model.named_modules())
+    for name in convolutions(subject.model, subject.x):
+        weight: Tensor = parts[name].weight
+        if weight[0, 0].numel() > 1:
+            sheet = explained.filters(f"Filters of {name}: {subject.name}", weight)
+            return {"filters.png": png(sheet)}, {"filters": {"layer": name, "shape": list(weight.shape)}}
+    return {}, {"filters": None}
 
 
 def confusions(name: str, table: Confusion | None) -> Look:
