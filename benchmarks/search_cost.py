@@ -88,7 +88,7 @@ def search(truth: dict[Architecture, float], seed: int, words: Sequence[str]) ->
     (point,) = compose.expand("train", [*WORDS, *words])
     built = build.build(point.resolved(seed), torch.device("cpu"))
     steps = sum(built.learner.step().counts["batches"] for _ in range(SEARCH_STEPS))
-    ranked = [architecture for architecture, _ in candidates(built.model, built.task, DRAWN, seed)]
+    ranked = [architecture for architecture, _ in candidates(built.model, built.task, built.task.main, DRAWN, seed)]
     finalists = {one: alone(one, seed) for one in ranked[:TRAINED]}
     pick = max(finalists, key=finalists.__getitem__)
     seconds = time.process_time() - begin

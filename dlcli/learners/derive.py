@@ -8,13 +8,13 @@ from torch import nn
 from dlcli.core.random import reseed
 from dlcli.core.scoring import score
 from dlcli.core.space import Architecture, SharesWeights
-from dlcli.core.task import Task
+from dlcli.core.task import Goal, Task
 
 _DERIVING = 0xDE41  # sets these draws apart from those of the search
 
 
-def candidates(model: SharesWeights, task: Task, count: int, seed: int) -> list[tuple[Architecture, float]]:
-    """Architectures drawn by the controller, each once, with the main metric on valid of the shared weights.
+def candidates(model: SharesWeights, task: Task, goal: Goal, count: int, seed: int) -> list[tuple[Architecture, float]]:
+    """Architectures drawn by the controller, each once, with what the goal says of the shared weights on valid.
 
     Best first, ties in the order they were drawn; what is not a number last.
 
@@ -24,7 +24,6 @@ def candidates(model: SharesWeights, task: Task, count: int, seed: int) -> list[
     Args:
         count: how many are drawn; fewer come back where the controller repeats itself.
     """
-    goal = task.main
     scored = [(one, score(model.at(one), task, "valid")[goal.metric]) for one in _drawn(model, count, seed)]
     return sorted(scored, key=lambda pair: goal.rank(pair[1]))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any, Protocol, runtime_checkable
 
 from dlcli.build import Built
@@ -9,7 +10,8 @@ from dlcli.core.leaf import encode
 from dlcli.core.learner import Rows
 from dlcli.core.scoring import score
 from dlcli.core.space import Architecture, SharesWeights, StandsFor, word
-from dlcli.core.trials import Trial
+from dlcli.core.task import Goal
+from dlcli.core.trials import Outcome, Trial
 from dlcli.learners import derive
 from dlcli.learners.strategies.random import Random
 from dlcli.learners.strategies.strategy import Strategy
@@ -50,8 +52,11 @@ class Search(Protocol):
     def hand_made(self) -> tuple[str, ...]:
         """Overrides of the network that nobody searched for."""
 
-    def keep(self, candidates: Sequence[Candidate], alone: Mapping[int, float]) -> None:
-        """Write the scores of candidates that were trained alone, by place, beside those of the search."""
+    def keep(self, alone: Mapping[int, Sequence[Outcome]]) -> None:
+        """Write how candidates came out that were trained alone, by place, beside what the search made of them."""
+
+    def shared(self, architecture: Architecture) -> float | None:
+        """The score of a member with the weights of all; None where none are shared."""
 
     is_random: bool
     shares: bool
@@ -93,40 +98,51 @@ class Tried:
     def hand_made(self) -> tuple[str, ...]:
         return ()
 
-    def keep(self, candidates: Sequence[Candidate], alone: Mapping[int, float]) -> None:
+    def keep(self, alone: Mapping[int, Sequence[Outcome]]) -> None:
         """Its scores are of networks that stand alone."""
+
+    def shared(self, architecture: Architecture) -> float | None:
+        return None
 
 
 class Shared:
-    """A network that was trained in place of all."""
+    """A network that was trained in place of all.
+
+    Args:
+        goal: what members are ranked by.
+    """
 
     is_random = False
     shares = True
 
-    def __init__(self, run: Run, config: Mapping[str, Any], built: Built) -> None:
+    def __init__(self, run: Run, config: Mapping[str, Any], built: Built, goal: Goal) -> None:
         assert isinstance(built.model, StandsFor)
-        self._run, self._config, self._built, self._model = run, config, built, built.model
+        self._run, self._config, self._built, self._model, self._goal = run, config, built, built.model, goal
         self.until: Mapping[str, int | float] = config["retrain"]["until"]
+        self._scored: list[tuple[Architecture, float]] = []
 
     def candidates(self) -> list[Candidate]:
-        found = [Candidate(self._alone(one), value, one) for one, value in self._scored() if value == value]
-        self.keep(found, {})
-        return found
+        self._scored = self._drawn()
+        self.keep({})
+        return [Candidate(self._alone(one), value, one) for one, value in self._scored if value == value]
 
-    def _scored(self) -> list[tuple[Architecture, float]]:
+    def _drawn(self) -> list[tuple[Architecture, float]]:
         """What the controller draws; without one, the one that the network itself stands for."""
         model, task = self._built.model, self._built.task
         if isinstance(model, SharesWeights):
-            return derive.candidates(model, task, self._config["candidates"], self._config["seed"])
+            return derive.candidates(model, task, self._goal, self._config["candidates"], self._config["seed"])
         assert isinstance(model, Decided)
-        return [(tuple(model.best()), score(model, task, "valid")[task.main.metric])]
+        return [(tuple(model.best()), score(model, task, "valid")[self._goal.metric])]
 
-    def keep(self, candidates: Sequence[Candidate], alone: Mapping[int, float]) -> None:
-        rows = [
-            (place, " ".join(map(str, one.architecture or ())), one.value, alone.get(place, ""))
-            for place, one in enumerate(candidates)
-        ]
-        ending, content = encode(Rows(("candidate", "architecture", "shared", "alone"), rows))
+    def shared(self, architecture: Architecture) -> float | None:
+        if not isinstance(self._built.model, SharesWeights):
+            return None
+        return score(self._built.model.at(architecture), self._built.task, "valid")[self._goal.metric]
+
+    def keep(self, alone: Mapping[int, Sequence[Outcome]]) -> None:
+        columns = ("candidate", "architecture", "shared", "alone", "trainings", "steps", "seconds", "status")
+        rows = [(place, *_row(*one, alone.get(place, ()))) for place, one in enumerate(self._scored)]
+        ending, content = encode(Rows(columns, rows))
         self._run.keep(f"architectures{ending}", content)
 
     def cost(self) -> Cost:
@@ -144,3 +160,16 @@ class Shared:
 
     def _alone(self, architecture: Architecture) -> tuple[str, ...]:
         return tuple(self._model.stand_alone(architecture))
+
+
+def _row(architecture: Architecture, value: float, alone: Sequence[Outcome]) -> tuple[Any, ...]:
+    """A candidate in the table, from its architecture on."""
+    failed = [one.status for one in alone if one.status != "completed"]
+    status = failed[0] if failed else "completed" if value == value else "not a number"
+    spent = (sum(one.steps for one in alone), round(sum(one.seconds for one in alone), 3)) if alone else ("", "")
+    return " ".join(map(str, architecture)), value, mean_value(alone), len(alone), *spent, status
+
+
+def mean_value(alone: Sequence[Outcome]) -> float | str:
+    """The mean of several trainings; empty without any."""
+    return fmean(one.value for one in alone) if alone else ""

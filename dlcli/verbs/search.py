@@ -102,6 +102,10 @@ def _check_longer(run: Run, old: Mapping[str, Any], new: Mapping[str, Any]) -> N
     """A search goes on to more candidates, not to fewer."""
     if run.info["status"] == "completed" and new == old:
         raise UsageError(f"search {run.id} is completed; candidates=N beyond {old['candidates']} goes on with it")
+    shorter = [name for name, limit in old["until"].items() if new["until"].get(name, limit) < limit]
+    if shorter:
+        name = shorter[0]
+        raise UsageError(f"the search was for {old['until'][name]:g} {name}; it cannot have {new['until'][name]:g}")
     if new["candidates"] < old["candidates"]:
         raise UsageError(f"the search was for {old['candidates']} candidates; it cannot have {new['candidates']}")
 
@@ -110,13 +114,24 @@ def _check(config: Mapping[str, Any], built: build.Built) -> None:
     """What can be known to be wrong before anything runs."""
     stops = dict(limits(config["until"], built.learner, built.task))
     if isinstance(built.model, StandsFor):
-        _check_single(built)
+        _check_shared(config, built)
         return
     strategy = build.build_strategy(config, Wanted(goal(config, built), space_of(built)))
     planned = limits(_plan(config).until, strategy, built.task)
     steps, most = stops.get("steps", stops.get("batches")), dict(planned).get("trial_steps")
     if steps is not None and most is not None and most < steps:
         raise UsageError(f"limit.trial_steps={most:g} is smaller than one candidate, which takes {steps:g} steps")
+
+
+def _check_shared(config: Mapping[str, Any], built: build.Built) -> None:
+    """What a search with shared weights cannot be asked for."""
+    _check_single(built)
+    if config["candidates"] < 1:
+        raise UsageError(f"candidates is at least 1, not {config['candidates']}: one is what the search finds")
+    for name in ("over", "limit"):
+        if config[name]:
+            raise UsageError(f"{name}: {type(built.model).__name__} is trained once for all; {name} is of strategies")
+    goal(config, built)
 
 
 def _check_single(built: build.Built) -> None:
@@ -172,7 +187,7 @@ def _carry_out(run: Run, built: build.Built, config: Mapping[str, Any], options:
         base = Base.of(run.info, config["retrain"]["recipe"])
         trials = Runs(executor, run, base, options, goal(config, built), space_of(built))
         if isinstance(built.model, StandsFor):
-            ending = Verdict(run, trials, config, Shared(run, config, built))
+            ending = Verdict(run, trials, config, Shared(run, config, built, trials.goal))
             return conduct(run, built, plan(config), plain, config["threads"], ending)
         strategy = build.build_strategy(config, trials)
         assert isinstance(strategy, Strategy)

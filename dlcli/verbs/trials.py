@@ -97,9 +97,17 @@ class Runs:
 
     def stops(self, trial: Trial) -> dict[str, int | float]:
         """When a trial will stop, by counter."""
+        config = self._config(trial)
+        built = build.build(config, torch.device("cpu"))
+        return dict(limits(config["until"], built.learner, built.task))
+
+    def core(self, trial: Trial) -> str:
+        """What trials share that are the same but for the seed."""
+        return build.core(self._config(trial))
+
+    def _config(self, trial: Trial) -> dict[str, Any]:
         (point,) = compose.trials(self.base.verb, self._words(trial), self.arm, self.options.extra)
-        built = build.build(settle_budget(point.resolved()), torch.device("cpu"))
-        return dict(limits(point.resolved()["until"], built.learner, built.task))
+        return settle_budget(point.resolved(seed=0))
 
     def carry_out(self, asked: Sequence[Trial]) -> list[Outcome]:
         known = self._known()

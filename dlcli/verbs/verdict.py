@@ -1,10 +1,12 @@
 """The end of a search: what was found, from scratch, beside random search at its price and a hand-made network."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
-from dlcli import compose, runs
+from dlcli import compose
+from dlcli.core.leaf import encode
+from dlcli.core.learner import Rows
 from dlcli.core.trials import Outcome, Trial
 from dlcli.learners.strategies.random import Random
 from dlcli.report import tables
@@ -14,10 +16,10 @@ from dlcli.report.words import duration, number
 from dlcli.run import Run
 from dlcli.verbs.compare import print_table
 from dlcli.verbs.course import keep_curves
-from dlcli.verbs.found import Candidate, Cost, Search
+from dlcli.verbs.found import Candidate, Cost, Search, mean_value
 from dlcli.verbs.trials import Runs
 
-ARMS = ("found", "random", "hand-made")
+_BESIDE = ("trial", "words", "value", "status", "steps", "seconds", "run")
 _AGREED = 3  # members that a rank correlation needs
 
 Say = Callable[[str], None]
@@ -45,47 +47,83 @@ class Verdict:
         candidates = self._search.candidates()
         if not candidates:
             raise RuntimeError("every candidate failed: see artifacts/architectures.csv")
-        best, cost = candidates[0], self._search.cost()
-        self._keep_best(best)
-        told: dict[str, Any] = {"value": best.value, "metric": self._trials.goal.metric, "cost": asdict(cost)}
+        self._alone: dict[int, list[Outcome]] = {}
+        best = self._chosen(candidates, say)
+        cost = self._cost()
+        told: dict[str, Any] = {"value": best.value, "shared": self._search.shares and not self._alone}
+        told |= {"metric": self._trials.goal.metric, "cost": asdict(cost)}
+        self._keep_best(best, told["shared"])
         self._run.info["search"] = told
         arms = {"found": best.words}
-        say(f"found: valid {self._trials.goal.metric} {number(best.value)}: {' '.join(best.words)}")
+        said = "with shared weights: " if told["shared"] else ""
+        say(f"found: valid {self._trials.goal.metric} {number(best.value)} {said}{' '.join(best.words)}")
+        beside: list[Outcome] = []
         if not self._search.is_random and self._asked["random"] != 0:
-            random, spent = self._random(best, cost, say)
-            told["random"] = {"value": random.value if random else None, "cost": asdict(spent)}
-            arms |= {"random": random.words} if random else {}
-        if self._asked["ranked"] and self._search.shares:
-            told["agreement"] = self._agreement(candidates, say)
+            beside = self._random(best, cost, say)
+            first = self._better(beside)
+            told["random"] = {"value": first.value if first else None, "cost": asdict(_spent(beside))}
+            arms |= {"random": first.trial.words} if first else {}
+        if self._search.shares:
+            told["agreement"] = self._agreement(candidates, beside, say)
         if self._asked["seeds"]:
-            told["same"] = self._retrain(arms | {"hand-made": self._search.hand_made()}, say)
+            told["arms"], told["same"] = self._retrain(arms | {"hand-made": self._search.hand_made()}, say)
 
-    def _keep_best(self, best: Candidate) -> None:
+    def _chosen(self, candidates: Sequence[Candidate], say: Say) -> Candidate:
+        """The first, or of the first few, trained alone, the one that is best on valid."""
+        count = min(self._asked["finalists"], len(candidates)) if self._search.shares else 0
+        if not count:
+            return candidates[0]
+        say(f"finalists from scratch: {count}")
+        self._train_alone(candidates, range(count), "finalist", self._asked["trainings"])
+        goal = self._trials.goal
+        values = {place: mean_value(self._alone[place]) for place in range(count)}
+        best = min(values, key=lambda place: goal.rank(float(values[place])))
+        return replace(candidates[best], value=float(values[best]))
+
+    def _train_alone(self, candidates: Sequence[Candidate], places: Sequence[int], arm: str, times: int) -> None:
+        """Members from scratch, with the search's own seed and, beyond one training, seeds of nobody else."""
+        seeds = [self._seed, *range(self._seed + 1 + self._asked["seeds"], self._seed + self._asked["seeds"] + times)]
+        asked = [
+            Trial(place * times + turn, (*candidates[place].words, *self._until(), f"seed={seed}"))
+            for place in places
+            for turn, seed in enumerate(seeds)
+        ]
+        for one in self._trials.of(arm).carry_out(asked):
+            self._alone.setdefault(one.trial.number // times, []).append(one)
+        self._search.keep(self._alone)
+
+    def _cost(self) -> Cost:
+        """Of the search, and of the finalists' trainings."""
+        search, alone = self._search.cost(), _spent([one for several in self._alone.values() for one in several])
+        return Cost(search.trials, search.steps + alone.steps, search.seconds + alone.seconds)
+
+    def _keep_best(self, best: Candidate, shared: bool) -> None:
         """Overrides, in a file that `dlcli train --from-search` reads."""
-        words = [*best.words, *self._until()]
-        plain = {"search": self._run.id, self._trials.goal.metric: best.value, "words": words}
-        self._run.keep("best.yaml", compose.dump(plain).encode())
+        metric = self._trials.goal.metric
+        plain = {"search": self._run.id, f"shared_{metric}" if shared else metric: best.value}
+        self._run.keep("best.yaml", compose.dump(plain | {"words": [*best.words, *self._until()]}).encode())
         if best.architecture is not None and self._trials.space is not None:
-            title = f"{self._trials.goal.metric} {number(best.value)} on valid"
+            title = f"{metric} {number(best.value)} on valid{' with shared weights' if shared else ''}"
             self._run.keep("cell.svg", svg(self._trials.space.graph(best.architecture), title).encode())
 
     def _until(self) -> tuple[str, ...]:
         limits = ", ".join(f"{name}: {limit}" for name, limit in self._asked["until"].items())
         return (f"until={{{limits}}}",) if limits else ()
 
-    def _random(self, best: Candidate, cost: Cost, say: Say) -> tuple[Candidate | None, Cost]:
-        """The best of a random search at the price of this one."""
+    def _random(self, best: Candidate, cost: Cost, say: Say) -> list[Outcome]:
+        """A random search at the price of this one."""
         trials = self._trials.of("beside")
         count = self._asked["random"] or _affordable(cost, trials.stops(Trial(0, best.words, until=self._search.until)))
         say(f"random search beside it, at its price: {count} from scratch")
         source = Random(trials, candidates=count, batch=1, seed=self._seed, over=self._over)
-        asked = [
-            Trial(place, self._search.words(source.trial(place)), until=self._search.until) for place in range(count)
-        ]
+        drawn = [source.trial(place) for place in range(count)]
+        asked = [Trial(one.number, self._search.words(one), until=self._search.until) for one in drawn]
         told = trials.carry_out(asked)
-        first = self._better(told)
-        spent = Cost(count, sum(one.steps for one in told), sum(one.seconds for one in told))
-        return (Candidate(first.trial.words, first.value) if first else None), spent
+        self._run.keep("beside.csv", encode(Rows(_BESIDE, [_written(one) for one in told]))[1])
+        return [
+            replace(one, trial=replace(one.trial, architecture=trial.architecture))
+            for one, trial in zip(told, drawn, strict=True)
+        ]
 
     def _better(self, told: Sequence[Outcome]) -> Outcome | None:
         best = None
@@ -94,33 +132,51 @@ class Verdict:
                 best = one
         return best
 
-    def _retrain(self, arms: Mapping[str, tuple[str, ...]], say: Say) -> dict[str, str]:
-        """The arms from scratch, over seeds that the search did not see; an arm that equals another is that other."""
+    def _retrain(self, arms: Mapping[str, tuple[str, ...]], say: Say) -> tuple[dict[str, list[str]], dict[str, str]]:
+        """The arms from scratch, over seeds that the search did not see; an arm that equals another is that other.
+
+        Returns:
+            the runs of each arm, below the search's directory; and which arm is the same as which.
+        """
         seeds = range(self._seed + 1, self._seed + 1 + self._asked["seeds"])
-        first: dict[tuple[str, ...], str] = {}
+        first: dict[str, str] = {}
+        trained: dict[str, list[str]] = {}
         same: dict[str, str] = {}
         for arm, words in arms.items():
-            if words in first:
-                same[arm] = first[words]
+            network = self._trials.core(Trial(0, (*words, *self._until())))
+            if network in first:
+                same[arm] = first[network]
                 continue
-            first[words] = arm
+            first[network] = arm
             say(f"from scratch over {len(seeds)} seeds: {arm}")
-            self._trials.of(arm).carry_out([Trial(seed, (*words, *self._until(), f"seed={seed}")) for seed in seeds])
-        return same
+            asked = [Trial(seed, (*words, *self._until(), f"seed={seed}")) for seed in seeds]
+            trained[arm] = [one.run for one in self._trials.of(arm).carry_out(asked) if one.run]
+        return trained, same
 
-    def _agreement(self, candidates: Sequence[Candidate], say: Say) -> dict[str, Any]:
-        """Kendall's tau between the search's scores and those of networks trained alone."""
+    def _agreement(self, candidates: Sequence[Candidate], beside: Sequence[Outcome], say: Say) -> dict[str, Any]:
+        """Kendall's tau between scores with shared weights and alone, of every network that has both."""
         from scipy.stats import kendalltau
 
-        count = min(self._asked["ranked"], len(candidates))
-        places = sorted({round(place * (len(candidates) - 1) / max(1, count - 1)) for place in range(count)})
-        say(f"rank correlation: {len(places)} candidates from scratch")
-        asked = [Trial(place, (*candidates[place].words, *self._until())) for place in places]
-        told = self._trials.of("ranked").carry_out(asked)
-        pairs = [(candidates[one.trial.number].value, one.value) for one in told if one.value == one.value]
-        self._search.keep(candidates, {one.trial.number: one.value for one in told if one.value == one.value})
+        if count := min(self._asked["ranked"], len(candidates)):
+            even = {round(place * (len(candidates) - 1) / max(1, count - 1)) for place in range(count)}
+            say(f"rank correlation: {len(even)} candidates from scratch")
+            self._train_alone(candidates, sorted(even - {*self._alone}), "ranked", 1)
+        pairs = [(candidates[place].value, float(mean_value(several))) for place, several in self._alone.items()]
+        for one in beside:
+            shared = self._search.shared(one.trial.architecture) if one.trial.architecture is not None else None
+            pairs += [(shared, one.value)] if shared is not None else []
+        pairs = [pair for pair in pairs if pair[0] == pair[0] and pair[1] == pair[1]]
         tau = float(kendalltau(*zip(*pairs, strict=True)).statistic) if len(pairs) >= _AGREED else float("nan")
         return {"tau": tau if tau == tau else None, "candidates": len(pairs), "scores": pairs}
+
+
+def _written(one: Outcome) -> tuple[Any, ...]:
+    """A network of the random search beside it, as a row."""
+    return one.trial.number, " ".join(one.trial.words), one.value, one.status, one.steps, one.seconds, one.run
+
+
+def _spent(told: Sequence[Outcome]) -> Cost:
+    return Cost(len(told), sum(one.steps for one in told), sum((one.seconds for one in told), 0.0))
 
 
 def _affordable(cost: Cost, stops: Mapping[str, int | float]) -> int:
@@ -136,19 +192,21 @@ def tell(run: Run) -> None:
         return
     searches = {"search": told} | ({"random search": told["random"]} if "random" in told else {})
     rows = [
-        (name, number(one["value"]) if one["value"] is not None else "-", f"{one['cost']['trials'] or 'shared'}",
+        (name, number(one["value"]) if one["value"] is not None else "-",
+         "with shared weights" if one.get("shared") else "alone", f"{one['cost']['trials'] or 'shared'}",
          f"{one['cost']['steps']:,}", duration(one["cost"]["seconds"]))
         for name, one in searches.items()
     ]  # fmt: skip
-    columns = ("search", f"valid {told['metric']}", "candidates", "steps", "time")
-    tables.print_table(columns, rows, numeric=columns[1:])
+    columns = ("search", f"valid {told['metric']}", "scored", "candidates", "steps", "time")
+    tables.print_table(columns, rows, numeric=(columns[1], *columns[3:]))
     if (agreement := told.get("agreement")) and agreement["tau"] is not None:
         tables.say(
-            f"Kendall's tau of both scores: {number(agreement['tau'])} over {agreement['candidates']} candidates"
+            f"Kendall's tau of scores with shared weights and alone: {number(agreement['tau'])}, "
+            f"{agreement['candidates']} networks"
         )
     for arm, other in told.get("same", {}).items():
         tables.say(f"{arm} is the same as {other}")
-    trained = [one for arm in ARMS for one in runs.scan(run.path / "runs" / "train" / arm, children=True)]
-    if trained:
+    paths = [run.path / path for several in told.get("arms", {}).values() for path in several]
+    if trained := [Run.open(path) for path in paths if (path / "run.json").is_file()]:
         print_table(compare(trained, Question()), 4)
     tables.say(f"next: dlcli train --from-search {run.path}")

@@ -196,30 +196,92 @@ def test_over_is_hydra_grammar():
         compose.over(["a=choice(1,2)", "a=choice(3,4)"])
 
 
-def test_shared_weights_end_in_a_network_that_stands_alone(tmp_path):
-    shared = [
-        "device=cpu", "model=shared_macro", "learner=enas", "task=digits", "task.batch=64", "model.channels=2",
-        "model.layers=2", "learner.players.controller.accumulate=2", "until={steps: 2}", "candidates=4",
-        "retrain.recipe=macro_cnn", "retrain.until={steps: 3}", "retrain.seeds=1", "log_every=1",
-        "retrain.ranked=3",
-    ]  # fmt: skip
-    run = search(tmp_path, base=shared)
+SHARED = [
+    "device=cpu", "model=shared_macro", "learner=enas", "task=digits", "task.batch=64", "model.channels=2",
+    "model.layers=2", "learner.players.controller.accumulate=2", "until={steps: 2}", "candidates=4", "log_every=1",
+    "retrain.recipe=macro_cnn", "retrain.until={steps: 3}", "retrain.seeds=1", "retrain.finalists=2",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    run = search(tmp_path_factory.mktemp("shared"), base=SHARED)
     assert run.info["status"] == "completed", run.info["reason"]
-    told = run.info["search"]
-    assert told["cost"]["steps"] == run.info["counters"]["batches"]
-    affordable = told["cost"]["steps"] // 3
-    assert (told["random"]["cost"]["trials"], told["random"]["cost"]["steps"]) == (affordable, 3 * affordable)
-    rows = table(run, "architecture", "shared", "alone")
+    return run
+
+
+def test_shared_weights_end_in_the_finalist_that_is_best_alone(shared):
+    told, rows = shared.info["search"], table(shared, "architecture", "shared", "alone", "steps", "status")
     assert [float(row[1]) for row in rows] == sorted((float(row[1]) for row in rows), reverse=True)
-    assert sum(row[2] != "" for row in rows) == told["agreement"]["candidates"] <= 3
-    words = compose.found_words(run.path / "artifacts" / "best.yaml")
-    assert f"model.architecture=[{rows[0][0].replace(' ', ',')}]" in words
+    assert [row[3] for row in rows] == ["3", "3", *[""] * (len(rows) - 2)]
+    assert {row[4] for row in rows} == {"completed"}
+    best = max(rows[:2], key=lambda row: float(row[2]))
+    assert (told["value"], told["shared"]) == (float(best[2]), False)
+    words = compose.found_words(shared.path / "artifacts" / "best.yaml")
+    assert f"model.architecture=[{best[0].replace(' ', ',')}]" in words
     for picture in ("cell", "reward", "entropy"):
-        assert (run.path / "artifacts" / f"{picture}.svg").read_text().startswith("<svg")
-    (point,) = begin.points([], Options(tmp_path, from_search=str(run.path)))
+        assert (shared.path / "artifacts" / f"{picture}.svg").read_text().startswith("<svg")
+    (point,) = begin.points([], Options(shared.path.parents[2], from_search=str(shared.path)))
     config = point.resolved()
     assert config["model"]["_target_"].endswith("MacroCNN")
     assert (config["model"]["channels"], config["until"]) == (2, {"steps": 3})
+
+
+def test_random_search_has_the_price_of_the_shared_weights_and_the_finalists(shared):
+    told = shared.info["search"]
+    assert told["cost"]["steps"] == shared.info["counters"]["batches"] + 2 * 3
+    affordable = told["cost"]["steps"] // 3
+    assert (told["random"]["cost"]["trials"], told["random"]["cost"]["steps"]) == (affordable, 3 * affordable)
+    with (shared.path / "artifacts" / "beside.csv").open() as file:
+        values = [float(row["value"]) for row in csv.DictReader(file)]
+    assert max(values) == told["random"]["value"]
+    assert told["agreement"]["candidates"] == affordable + 2
+    assert [alone for _, alone in told["agreement"]["scores"][2:]] == values
+
+
+def test_another_metric_ranks_what_shares_weights(tmp_path):
+    run = search(tmp_path, "metric=nll", "retrain.finalists=0", "retrain.seeds=0", "retrain.random=0", base=SHARED)
+    values = [float(value) for (value,) in table(run, "shared")]
+    assert values == sorted(values)
+    assert run.info["search"]["value"] == values[0]
+    assert f"shared_nll: {values[0]}" in (run.path / "artifacts" / "best.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["candidates=0"], "candidates is at least 1"),
+        (["limit.trial_steps=3"], "limit is of strategies"),
+        (["metric=blue"], "does not report it"),
+        ([compose.over(["lr=interval(1e-4,1e-2)"])], "over is of strategies"),
+    ],
+)
+def test_what_shared_weights_cannot_be_asked_for(words, told, tmp_path):
+    with pytest.raises(UsageError, match=told):
+        search(tmp_path, *words, base=SHARED)
+    assert not list(tmp_path.iterdir())
+
+
+def test_shared_weights_are_not_trained_less(shared):
+    options = Options(shared.path.parents[2], verb="search", quiet=True)
+    with pytest.raises(UsageError, match="was for 2 steps; it cannot have 1"):
+        begin.go_on(str(shared.path), ["steps=1"], options)
+
+
+def test_a_longer_search_tells_of_its_own_networks_alone(tmp_path, capsys):
+    """What an earlier, shorter search found is no arm of the table; nor is a network twice in it."""
+    small = ["candidates=2", "retrain.random=1", "retrain.seeds=1", "model.architecture=[0,0,1]"]
+    run = search(tmp_path, *small, base=["random", *WORDS])
+    words = ["candidates=6", "retrain.random=1"]
+    run = begin.go_on(str(run.path), words, Options(tmp_path, verb="search", quiet=True))
+    assert run.info["status"] == "completed", run.info["reason"]
+    told = run.info["search"]
+    assert {*told["arms"]} | {*told["same"]} == {"found", "hand-made"}
+    many._told(run, False, False)
+    printed = capsys.readouterr().out
+    assert sum(line.startswith("found ") for line in printed.splitlines()) <= 2
+    trained = [compose.read(run.path / paths[0] / "config.yaml")["model"] for paths in told["arms"].values()]
+    assert all(one != other for number, one in enumerate(trained) for other in trained[:number])
 
 
 @pytest.mark.parametrize("recipe", ["enas", "darts"])
