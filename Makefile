@@ -39,3 +39,4 @@ bench:
 	$(PYTHON) benchmarks/shared_cell.py
 	$(PYTHON) benchmarks/search_cost.py
 	$(PYTHON) benchmarks/batches.py
+	$(PYTHON) benchmarks/routing.py

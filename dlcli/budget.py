@@ -7,7 +7,7 @@ import torch
 
 from dlcli.build import build_task, count
 from dlcli.core.errors import UsageError
-from dlcli.targets import factory
+from dlcli.targets import factory, without_scales
 
 _NEAR = 0.02  # of the budget
 
@@ -16,41 +16,62 @@ def settle_budget(config: dict[str, Any]) -> dict[str, Any]:
     """The configuration with the model's width solved for `budget` parameters, to within 2 %.
 
     A model's YAML names in `scales` the keyword that is its width; or several, the first for the size, the others,
-    which follow it in proportion, to come nearer.
+    which follow it in proportion, to come nearer. A keyword that holds a model stands for that model's own.
 
     Raises:
         UsageError: the model has no width to scale, or none comes near enough.
     """
     budget = config.get("budget")
-    model = dict(config["model"])
-    scales = model.pop("scales", None)
+    model = without_scales(config["model"])
     if budget is None:
         return config | {"model": model}
-    if scales is None:
+    keys = _widths(config["model"])
+    if not keys:
         raise UsageError("budget: this model names no width to scale (its YAML has no `scales:`)")
     task = build_task(config, torch.device("cpu"))
 
     def size(widths: Mapping[str, Any]) -> int:
         with torch.device("meta"):
-            return count(factory({**model, **widths}, config, "model")(task.spec))
+            return count(factory(_changed(model, widths), config, "model")(task.spec))
 
-    keys = [scales] if isinstance(scales, str) else list(scales)
-    return config | {"model": model | _nearest(size, model, keys, budget)}
+    return config | {"model": _changed(model, _nearest(size, {key: _at(model, key) for key in keys}, budget))}
 
 
-def _nearest(
-    size: Callable[[Mapping[str, Any]], int], model: Mapping[str, Any], keys: Sequence[str], budget: int
-) -> dict[str, Any]:
-    """The widths by key whose size is within 2 % of the budget."""
-    old = {key: model[key] for key in keys}
+def _widths(node: Mapping[str, Any]) -> list[str]:
+    """The keys, dotted where models are nested, of a model's widths."""
+    scales = node.get("scales") or []
+    names = [scales] if isinstance(scales, str) else list(scales)
+    nested = {name: _widths(node[name]) for name in names if isinstance(node.get(name), dict)}
+    return [
+        key for name in names for key in ([f"{name}.{inner}" for inner in nested[name]] if name in nested else [name])
+    ]
+
+
+def _at(node: Mapping[str, Any], key: str) -> Any:
+    """The value of a dotted key."""
+    name, _, rest = key.partition(".")
+    return _at(node[name], rest) if rest else node[name]
+
+
+def _changed(node: Mapping[str, Any], widths: Mapping[str, Any]) -> dict[str, Any]:
+    """The node with other values at dotted keys."""
+    made = dict(node)
+    for key, value in widths.items():
+        name, _, rest = key.partition(".")
+        made[name] = _changed(made[name], {rest: value}) if rest else value
+    return made
+
+
+def _nearest(size: Callable[[Mapping[str, Any]], int], old: Mapping[str, Any], budget: int) -> Mapping[str, Any]:
+    """The widths by key whose size is within 2 % of the budget, in the proportions of the old ones."""
     width = _solve(lambda width: size(_scaled(old, width)), budget)
     smaller, below, above = (_scaled(old, max(1, width + step)) for step in (-1, 0, 1))
-    finer = (*_between(smaller, below), *_between(below, above), *_finer(size, below, keys[1:], budget))
+    finer = (*_between(smaller, below), *_between(below, above), *_finer(size, below, list(old)[1:], budget))
     for candidates in ([below, above], finer):
         best = min(candidates, key=lambda widths: abs(size(widths) - budget), default=below)
         if abs(size(best) - budget) <= _NEAR * budget:
             return best
-    shown = ", ".join(f"model.{key}" for key in keys)
+    shown = ", ".join(f"model.{key}" for key in old)
     raise UsageError(f"budget={budget} cannot be met to 2 %: {shown} gives {size(below)} or {size(above)} parameters")
 
 
@@ -79,11 +100,12 @@ def _between(below: Mapping[str, Any], above: Mapping[str, Any]) -> list[dict[st
 def _finer(
     size: Callable[[Mapping[str, Any]], int], below: Mapping[str, Any], keys: Sequence[str], budget: int
 ) -> list[dict[str, Any]]:
-    """`below` with each of the keys in turn grown towards the budget."""
+    """`below` with each of the keys in turn grown towards the budget, a list as a whole."""
     found = []
     for key in keys:
-        value = _solve(lambda value, key=key: size({**below, key: value}), budget)  # type: ignore[misc]
-        found += [{**below, key: value}, {**below, key: value + 1}]
+        old = {key: below[key]}
+        value = _solve(lambda value, old=old: size({**below, **_scaled(old, value)}), budget)  # type: ignore[misc]
+        found += [{**below, **_scaled(old, value)}, {**below, **_scaled(old, value + 1)}]
     return found
 
 

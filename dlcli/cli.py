@@ -240,10 +240,26 @@ def show(
     run: Selector,
     metric: Annotated[str | None, typer.Option(help="The curve to draw; the main metric by default.")] = None,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it as a page.")] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Draw what the network looks at, into artifacts/explain/.")
+    ] = False,
+    samples: Annotated[int | None, typer.Option(help="Of --explain: test rows that are drawn; 16.")] = None,
+    layer: Annotated[str | None, typer.Option(help="Of --explain: the part that Grad-CAM reads.")] = None,
+    randomised: Annotated[
+        bool, typer.Option("--randomised", help="Of --explain: compare with weights drawn anew.")
+    ] = False,
     out: Out = _OUT,
     as_json: Json = False,
 ) -> int:
-    """Show a run: configuration, status, scores, and a curve."""
+    """Show a run: configuration, status, scores, and a curve; or what its network looks at."""
+    if explain:
+        if metric is not None or html is not None:
+            raise UsageError("--explain draws its own pictures: without --metric and --html")
+        from dlcli.verbs import explain as looking
+
+        return looking.main(run, out, looking.Wish(16 if samples is None else samples, layer, randomised), as_json)
+    if samples is not None or layer is not None or randomised:
+        raise UsageError("--samples, --layer and --randomised are of --explain")
     from dlcli.verbs import show as verb
 
     return verb.main(run, out, metric, as_json, html)

@@ -62,6 +62,8 @@ def _offered(chosen: dict[str, str], extra: Sequence[Path]) -> Iterator[str]:
             yield from (f"{group}.{key}" for key in _keys(path))
     if path := catalogue.members("optimiser", extra).get(chosen.get("optimiser", "adam")):
         yield from (f"{_PLAYER}.optimiser.{key}" for key in _keys(path))
+    if path := catalogue.members("objective", extra).get(chosen.get("objective", "supervised")):
+        yield from (f"objective.{key}" for key in _keys(path))
 
 
 def _keys(path: Path) -> Iterator[str]:

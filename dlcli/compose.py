@@ -447,8 +447,7 @@ def _group_words(words: Sequence[str], request: _Request) -> list[str]:
 
 def _point(request: _Request, smoke: tuple[str, ...]) -> Point:
     words = (*smoke, *request.words)
-    short = (*_SHORT, *_SHORT_GROUPS, *_PARTS, "batch")
-    plain = [word for word in words if word.partition("=")[0] not in short]
+    plain = [word for word in words if (key := word.partition("=")[0]) not in _PARTS and not _is_short(key)]
     first = _group_words(plain, request)
     base, _ = _compose(request.verb, request.recipe, first)
     written = [_write_out(_whole(word), base) for word in words]
@@ -472,6 +471,12 @@ def _whole(word: str) -> str:
     return f"{key}={float(value):.0f}"
 
 
+def _is_short(key: str) -> bool:
+    """Whether it is `lr`, `objective`, `objective.alpha` or `dropout@objective.form`, of the single player."""
+    head, dot, _ = key.rpartition("@")[2].partition(".")
+    return key in (*_SHORT, *_SHORT_GROUPS, "batch") or (bool(dot) and head in _SHORT_GROUPS)
+
+
 def _write_out(word: str, base: DictConfig) -> str:
     """`lr=1e-3` as the single player's own key."""
     key, _, value = word.partition("=")
@@ -482,14 +487,17 @@ def _write_out(word: str, base: DictConfig) -> str:
         if not _has(base, f"{whole}.{key}"):
             raise UsageError(f"{key}= is a part of the {whole}, and this one has none")
         return f"{key}@{whole}.{key}={value}"
-    if key not in _SHORT and key not in _SHORT_GROUPS:
+    if not _is_short(key):
         return word
+    group, at, inner = key.rpartition("@")
     players = list(base.learner.get("players", {}))
     if len(players) != 1:
-        told = ", ".join(f"learner.players.{name}.{_SHORT.get(key, key)}" for name in players) or "none here"
-        raise UsageError(f"{key}= is short for the single player's; write one of: {told}")
+        told = ", ".join(f"{group}{at}learner.players.{name}.{_SHORT.get(inner, inner)}" for name in players)
+        raise UsageError(f"{key}= is short for the single player's; write one of: {told or 'none here'}")
     place = f"learner.players.{players[0]}"
-    return f"{key}@{place}.{key}={value}" if key in _SHORT_GROUPS else f"{place}.{_SHORT[key]}={value}"
+    if key in _SHORT_GROUPS:
+        return f"{key}@{place}.{key}={value}"
+    return f"{group}{at}{place}.{_SHORT.get(inner, inner)}={value}"
 
 
 def _open(word: str) -> list[str]:
@@ -592,7 +600,7 @@ def _nearest_key(key: str, known: Sequence[str]) -> str:
     if same:
         return f' (did you mean "{same[0]}"?)'
     top = [name for name in known if "." not in name]
-    return nearest(key, known if "." in key else [*top, "lr", "batch", "optimiser", "schedule", "clip"])
+    return nearest(key, known if "." in key else [*top, *_SHORT, *_SHORT_GROUPS, "batch"])
 
 
 def _fold_until(config: DictConfig) -> DictConfig:

@@ -6,6 +6,7 @@ import os
 import shutil
 import stat
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 REMOVED = ".removed"
@@ -32,6 +33,23 @@ def replace_file(path: Path, content: bytes) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def replace_folder(path: Path, files: Mapping[str, bytes]) -> None:
+    """A folder with these files and no others, in place of an older one: made beside it, then moved there."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    try:
+        for name, content in files.items():
+            replace_file(fresh / name, content)
+        if path.exists():
+            shutil.rmtree(path.with_name(f".{path.name}{REMOVED}"), ignore_errors=True)
+            remove_folder(path)
+        fresh.rename(path)
+    except OSError:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
 
 
 def remove_folder(path: Path) -> None:

@@ -26,7 +26,7 @@ def factory(node: Any, config: Mapping[str, Any], place: str) -> Callable[..., A
     """The factory that a configuration node describes, its values checked."""
     if not isinstance(node, dict) or "_target_" not in node:
         raise UsageError(f"{place} names no class: it has no _target_")
-    node = {key: value for key, value in node.items() if key != "scales"}
+    node = without_scales(node)
     for where, part in _targets(node, place):
         _check(part, where, config.get("plugins") or ())
     try:
@@ -34,6 +34,13 @@ def factory(node: Any, config: Mapping[str, Any], place: str) -> Callable[..., A
     except InstantiationException as error:
         raise _unwrapped(error) from error
     return _guarded(made, place)
+
+
+def without_scales(node: Any) -> Any:
+    """The node without what its models, nested ones too, say of their widths."""
+    if isinstance(node, dict):
+        return {key: without_scales(value) for key, value in node.items() if key != "scales"}
+    return node
 
 
 def _guarded(made: Callable[..., Any], place: str) -> Callable[..., Any]:

@@ -34,6 +34,8 @@ def words_of(*words):
         ("batch=7", "task.batch", 7),
         ("optimiser=sgd", f"{PLAYER}.optimiser._target_", "torch.optim.SGD"),
         ("schedule=cosine", f"{PLAYER}.schedule._target_", "dlcli.learners.schedule.Cosine"),
+        ("objective=mixup", f"{PLAYER}.objective._target_", "dlcli.objectives.mixup.Mixup"),
+        ("optimiser.eps=1.0", f"{PLAYER}.optimiser.eps", 1.0),
         ("steps=9", "until", {"steps": 9}),
         ("epochs=1.5", "until", {"epochs": 1.5}),
         ("until={updates: 4}", "until", {"updates": 4}),
@@ -50,6 +52,20 @@ def test_a_short_word_reaches_the_member_that_another_word_chooses():
     config = one("tcn", "lr=0.5", "optimiser=rmsprop").resolved()
     assert value(config, f"{PLAYER}.optimiser._target_") == "torch.optim.RMSprop"
     assert value(config, f"{PLAYER}.optimiser.lr") == 0.5
+
+
+def test_short_words_reach_into_the_single_players_parts():
+    words = ("objective.form.rate=0.3", "dropout@objective.form=channel", "objective@objective.base=mixup")
+    config = one("mlp", "objective=dropout", *words, "objective.base.alpha=0.4").resolved()
+    objective = value(config, f"{PLAYER}.objective")
+    assert objective["form"] == {"_target_": "dlcli.nn.dropout.ChannelDropout", "rate": 0.3}
+    assert objective["base"]["alpha"] == 0.4
+    assert [
+        value(point.resolved(), f"{PLAYER}.objective.alpha")
+        for point in compose.expand("train", ["mlp", "objective=mixup", "objective.alpha=0.1,0.2"])
+    ] == [0.1, 0.2]
+    with pytest.raises(UsageError, match=r"alpha"):
+        one("mlp", "objective=mixup", "objective.alhpa=1.0")
 
 
 def test_a_short_word_is_refused_where_there_are_two_players(tmp_path):

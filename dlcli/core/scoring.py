@@ -1,7 +1,7 @@
 """The one loop over the batches of a split."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,10 @@ from dlcli.core.random import reseed
 from dlcli.core.task import Batch, Carry, Collect, Metrics, Predicts, Task
 
 _SCORING = 0x5C02E  # sets draws while scoring apart from those of training
+
+
+See = Callable[[Batch, Metrics], None]
+"""Somebody who is shown every batch and what came of it."""
 
 
 @dataclass(frozen=True)
@@ -31,15 +35,18 @@ class Estimate:
     rows: int = 0
 
 
-def score(model: nn.Module, task: Task, split: str) -> dict[str, float]:
+def score(model: nn.Module, task: Task, split: str, see: See | None = None) -> dict[str, float]:
     """Every metric of the task on a whole split, the model in evaluation mode; its modes are given back.
 
     What a model draws at random while it is scored is a function of the batch.
+
+    Args:
+        see: is shown every batch, for tables of what is no mean.
     """
-    return {name: estimate.mean for name, estimate in estimates(model, task, split).items()}
+    return {name: estimate.mean for name, estimate in estimates(model, task, split, see).items()}
 
 
-def estimates(model: nn.Module, task: Task, split: str) -> dict[str, Estimate]:
+def estimates(model: nn.Module, task: Task, split: str, see: See | None = None) -> dict[str, Estimate]:
     """As `score`, with how much the rows of the split differ."""
     sums: dict[str, Tensor] = {}
     outputs: list[Tensor] = []
@@ -52,12 +59,14 @@ def estimates(model: nn.Module, task: Task, split: str) -> dict[str, Estimate]:
             metrics = task.metrics(model, batch, carry)
             carry = metrics.carry
             _add(sums, metrics)
-            if isinstance(task, Collect):
-                outputs.append(task.output(model, batch))
+            if see is not None:
+                see(batch, metrics)
+            if isinstance(task, Collect) and metrics.output is not None:
+                outputs.append(metrics.output)
                 targets.append(batch.target)
         found = {name: _estimate(*values.tolist()) for name, values in sums.items()}
         means = {name: estimate.mean for name, estimate in found.items()}
-        if isinstance(task, Collect):
+        if isinstance(task, Collect) and outputs:
             means |= task.collect(torch.cat(outputs), torch.cat(targets))
     means = {name: float(value) for name, value in (means | task.summary(means)).items()}
     return {name: found[name] if name in found else Estimate(value) for name, value in means.items()}

@@ -1,6 +1,6 @@
 """A task: data and yardstick. The contract between data, models, objectives, learners and the engine."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -27,6 +27,7 @@ class Batch:
         step: the index the batch was asked for.
         epoch: complete passes over the split before this batch.
         index: int64 [batch]; which sample of the split each row is.
+        split: whose samples they are; "" where the task needs no reminder.
     """
 
     inputs: tuple[Tensor, ...]
@@ -35,6 +36,7 @@ class Batch:
     step: int
     epoch: int
     index: Tensor
+    split: str = ""
 
     def __len__(self) -> int:
         return len(self.index)
@@ -77,10 +79,15 @@ class Score:
 
 @dataclass(frozen=True)
 class Metrics:
-    """Scores of one batch by name, and the carry for the next."""
+    """Scores of one batch by name, and the carry for the next.
+
+    Args:
+        output: what the model answered, where the task hands it on: for what is no mean (a confusion matrix).
+    """
 
     values: Mapping[str, Score]
     carry: Carry = None
+    output: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -144,10 +151,7 @@ class Supervised(Task, Protocol):
 
 @runtime_checkable
 class Collect(Protocol):
-    """A task with metrics of a whole distribution (AUC, confusion): outputs are kept and scored once."""
-
-    def output(self, model: nn.Module, batch: Batch) -> Tensor:
-        """[batch, ...] what is kept of a batch."""
+    """A task with metrics of a whole distribution (AUC): the outputs of its `metrics` are kept and scored once."""
 
     def collect(self, outputs: Tensor, targets: Tensor) -> dict[str, float]:
         """Metrics of the whole split."""
@@ -159,6 +163,14 @@ class Predicts(Protocol):
 
     def predictions(self, model: nn.Module, batch: Batch, carry: Carry = None) -> tuple[dict[str, list[Any]], Carry]:
         """Columns of equal length, one entry a sample, and the carry for the next batch."""
+
+
+@runtime_checkable
+class Sorts(Protocol):
+    """A task whose target is of classes with names; its `metrics` hand on the scores of the classes as their output."""
+
+    classes: Sequence[str]
+    """Names, in the order of their numbers."""
 
 
 @runtime_checkable

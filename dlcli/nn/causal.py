@@ -22,6 +22,14 @@ def channels_last(x: Float[Tensor, "batch channel time"]) -> Float[Tensor, "batc
     return x.transpose(1, 2).clone(memory_format=torch.contiguous_format).transpose(1, 2).unsqueeze(2)
 
 
+class _Taps(nn.Conv2d):
+    """A convolution along time, told with each call how far its taps and its outputs are apart."""
+
+    def forward(self, x: Signal, stride: int = 1, dilation: int = 1) -> Tensor:
+        weight = self.weight.contiguous(memory_format=torch.channels_last)
+        return F.conv2d(x, weight, self.bias, stride=(1, stride), dilation=(1, dilation))
+
+
 class CausalConv(nn.Module):
     """A weight-normalised convolution that sees the past only: zeros stand before the first step.
 
@@ -36,26 +44,22 @@ class CausalConv(nn.Module):
 
     def __init__(self, inputs: int, width: int, *, kernel_size: int, dilation: int) -> None:
         super().__init__()
-        self.taps = weight_norm(nn.Conv2d(inputs, width, (1, kernel_size)))
+        self.taps = weight_norm(_Taps(inputs, width, (1, kernel_size)))
         self.kernel_size, self.dilation = kernel_size, dilation
         self.reach = (kernel_size - 1) * dilation
 
-    def _convolve(self, x: Signal, *, stride: int = 1, dilation: int = 1) -> Tensor:
-        weight = self.taps.weight.contiguous(memory_format=torch.channels_last)
-        return F.conv2d(x, weight, self.taps.bias, stride=(1, stride), dilation=(1, dilation))
-
     def forward(self, x: Signal) -> Float[Tensor, "batch width 1 time"]:
-        return self._convolve(F.pad(x, (self.reach, 0)), dilation=self.dilation)
+        return self.taps(F.pad(x, (self.reach, 0)), dilation=self.dilation)
 
     def stream(self, x: Signal, past: Float[Tensor, "batch channel 1 reach"]) -> tuple[Tensor, Tensor]:
         """The outputs of steps that follow the last `reach` inputs, and the last `reach` inputs after them."""
         seen = torch.cat((past, x), -1)
-        return self._convolve(seen, dilation=self.dilation), seen[..., -self.reach :].clone()
+        return self.taps(seen, dilation=self.dilation), seen[..., -self.reach :].clone()
 
     def thinned(self, x: Signal, count: int, *, stride: int = 1) -> Float[Tensor, "batch width 1 count"]:
         """The last `count` outputs, `stride` apart, of a signal that holds every `dilation`-th step only."""
         needed = stride * (count - 1) + self.kernel_size
-        return self._convolve(F.pad(x, (needed - x.shape[-1], 0)), stride=stride)  # a negative pad crops
+        return self.taps(F.pad(x, (needed - x.shape[-1], 0)), stride=stride)  # a negative pad crops
 
 
 class CausalBlock(nn.Module):

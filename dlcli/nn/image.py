@@ -13,14 +13,21 @@ def image_shape(spec: Spec, reader: str) -> tuple[int, int, int]:
     Raises:
         Mismatch: the input is no image of a known size, or the target has several positions.
     """
+    channel, height, width = open_shape(spec, reader)
+    if height is None or width is None:
+        raise Mismatch(f"{reader} reads images of one size (channel, height, width), not {spec.describe()}")
+    return channel, height, width
+
+
+def open_shape(spec: Spec, reader: str) -> tuple[int, int | None, int | None]:
+    """As `image_shape`, for models that read any height or width: None is one that differs between images."""
     (part, *more) = spec.inputs
-    sizes = [length for length in part.shape if length is not None]
-    if more or not isinstance(part, Real) or len(part.shape) != 3 or len(sizes) != 3:
+    channel = part.shape[0] if isinstance(part, Real) and len(part.shape) == 3 else None
+    if more or channel is None:
         raise Mismatch(f"{reader} reads one image (channel, height, width), not {spec.describe()}")
     if spec.target.positions:
         raise Mismatch(f"{reader} answers once, not at every position: {spec.describe()}")
-    channel, height, width = sizes
-    return channel, height, width
+    return channel, part.shape[1], part.shape[2]
 
 
 def check_reductions(spec: Spec, reductions: int, reader: str) -> None:
@@ -29,7 +36,22 @@ def check_reductions(spec: Spec, reductions: int, reader: str) -> None:
     Raises:
         Mismatch: it cannot.
     """
-    smallest = min(image_shape(spec, reader)[1:])
-    possible = max((smallest - 1).bit_length() - 1, 0)
+    possible = halvings(*image_shape(spec, reader)[1:])
     if reductions > possible:
         raise Mismatch(f"{reader} can halve {spec.describe()} at most {possible} times, not {reductions}")
+
+
+def check_pools(spec: Spec, pools: int, reader: str) -> None:
+    """Check that the image can be pooled 2x2 so often, odd last rows dropped, and a pixel remains.
+
+    Raises:
+        Mismatch: it cannot.
+    """
+    possible = min(image_shape(spec, reader)[1:]).bit_length() - 1
+    if pools > possible:
+        raise Mismatch(f"{reader} can halve {spec.describe()} at most {possible} times, not {pools}")
+
+
+def halvings(height: int, width: int) -> int:
+    """How often both can be halved so that 2 pixels a side remain."""
+    return max((min(height, width) - 1).bit_length() - 1, 0)

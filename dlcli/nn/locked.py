@@ -3,6 +3,7 @@
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from dlcli.nn.dropout import kept
 from dlcli.nn.front import probability
 
 
@@ -24,7 +25,7 @@ class Locked(nn.Module):
         """0 or 1 / (1 - rate); None where nothing is dropped."""
         if not self.training or self.rate == 0:
             return None
-        return like.new_empty(like.shape).bernoulli_(1 - self.rate).div_(1 - self.rate)
+        return kept(like, like.shape, self.rate)
 
     def extra_repr(self) -> str:
         return f"rate={self.rate}"
@@ -47,8 +48,7 @@ class Words(nn.Module):
         """0 or 1 / (1 - rate) by token; None where nothing is dropped."""
         if not self.training or self.rate == 0:
             return None
-        kept = like.weight.new_empty(like.num_embeddings).bernoulli_(1 - self.rate).div_(1 - self.rate)
-        return kept[tokens]
+        return kept(like.weight, (like.num_embeddings,), self.rate)[tokens]
 
     def extra_repr(self) -> str:
         return f"rate={self.rate}"

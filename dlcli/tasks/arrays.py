@@ -1,6 +1,6 @@
 """Data that fit in memory: batches are gathered from tensors, on the device that holds them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol, runtime_checkable
@@ -11,10 +11,13 @@ from torch import Tensor, nn
 from dlcli.core.errors import UsageError
 from dlcli.core.random import generator
 from dlcli.core.spec import Spec
-from dlcli.core.task import Batch, Carry, Fitted, Goal, Loss, Metrics
+from dlcli.core.task import Batch, Carry, Fitted, Goal, Loss, Metrics, Score
 from dlcli.tasks.yardstick import Yardstick
 
 _SCORING = 4  # scoring keeps no activations for a backward pass, so its batches can be larger
+
+Probe = Callable[[nn.Module, Batch, Tensor], dict[str, Score]]
+"""Scores that take more of a model than its output on the batch, which comes last."""
 
 
 @runtime_checkable
@@ -66,6 +69,7 @@ class ArrayTask:
         batch: rows of a training batch; scoring takes four times as many.
         order: seed of the shuffling, and of how a `Varied` split varies.
         fitted: what was learned from the training data.
+        probe: scores beside the yardstick's.
 
     Raises:
         UsageError: `batch` is below 1, or an empty split is asked for.
@@ -80,6 +84,7 @@ class ArrayTask:
         batch: int,
         order: int,
         fitted: Fitted | None = None,
+        probe: Probe | None = None,
     ) -> None:
         if batch < 1:
             raise UsageError(f"task.batch is at least 1, not {batch}")
@@ -87,6 +92,9 @@ class ArrayTask:
         self.main: Goal = yardstick.goal
         self.fitted: Fitted = fitted or {}
         self.yardstick = yardstick
+        self._probe = probe
+        if (names := getattr(yardstick, "names", None)) is not None:
+            self.classes: Sequence[str] = names
         self._splits = dict(splits)
         self._rows, self._order = batch, order
         self._device = torch.device("cpu")
@@ -120,14 +128,16 @@ class ArrayTask:
             chosen = torch.arange(begin, end, device=self._device)
             inputs, target = samples.take(slice(begin, end))
         first = torch.ones(end - begin, dtype=torch.bool, device=self._device)
-        return Batch(inputs, target, first, index, epoch, chosen)
+        return Batch(inputs, target, first, index, epoch, chosen, split)
 
     def loss(self, model: nn.Module, batch: Batch, carry: Carry = None) -> Loss:
         value, weight = self.yardstick.loss(model(*batch.inputs), batch.target)
         return Loss(value, {}, weight)
 
     def metrics(self, model: nn.Module, batch: Batch, carry: Carry = None) -> Metrics:
-        return Metrics(self.yardstick.scores(model(*batch.inputs), batch.target))
+        output = model(*batch.inputs)
+        probed = {} if self._probe is None else self._probe(model, batch, output)
+        return Metrics(self.yardstick.scores(output, batch.target) | probed, output=output)
 
     def summary(self, means: Mapping[str, float]) -> dict[str, float]:
         return self.yardstick.summary(means)

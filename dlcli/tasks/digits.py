@@ -8,6 +8,7 @@ from dlcli.tasks.arrays import Arrays, ArrayTask
 from dlcli.tasks.augment import Augment, Unchanged
 from dlcli.tasks.embedded_digits import NAMES, splits
 from dlcli.tasks.images import Images
+from dlcli.tasks.linearity import linearity_gap
 from dlcli.tasks.yardstick import Classification
 
 
@@ -20,13 +21,16 @@ class Digits(ArrayTask):
         batch: rows of a training batch.
         labels: training images that are used, the first of every class in turn; None uses all.
         augment: what training makes of the images.
+        gap: whether `linearity_gap` is scored too, which takes one more pass.
         order: seed of the shuffling and the augmentation.
 
     Raises:
         UsageError: there are not so many training images, or `labels` is below 1.
     """
 
-    def __init__(self, *, batch: int, order: int, labels: int | None = None, augment: Augment | None = None) -> None:
+    def __init__(
+        self, *, batch: int, order: int, labels: int | None = None, augment: Augment | None = None, gap: bool = False
+    ) -> None:
         spec = Spec((Real((1, 8, 8)),), Classes(10))
         arrays = splits(1, 8, 8)
         if labels is not None:
@@ -35,7 +39,8 @@ class Digits(ArrayTask):
             name: Images(split.inputs[0], split.target, white=1.0, augment=(name == "train" and augment) or Unchanged())
             for name, split in arrays.items()
         }
-        super().__init__(found, spec, Classification(NAMES), batch=batch, order=order)
+        probe = linearity_gap if gap else None
+        super().__init__(found, spec, Classification(NAMES), batch=batch, order=order, probe=probe)
 
 
 def _few(train: Arrays, labels: int) -> Arrays:

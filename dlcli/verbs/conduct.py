@@ -2,15 +2,16 @@
 
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from torch import nn
 
 from dlcli.build import Built
 from dlcli.checkpoint import read_checkpoint
+from dlcli.core.confusion import Confusion
 from dlcli.core.errors import UsageError
 from dlcli.core.leaf import encode
-from dlcli.core.learner import Depicts, Learner
+from dlcli.core.learner import Depicts, Leaf, Learner
 from dlcli.core.modes import evaluating
 from dlcli.core.population import Populous
 from dlcli.core.task import Task, few
@@ -84,13 +85,23 @@ def _shown(run: Run, metric: str, options: Options) -> progress.Shown:
 
 
 def score_best(run: Run, task: Task, model: nn.Module | None) -> dict[str, dict[str, float]]:
-    """Valid and test scores of best.pt, the one time that test data are touched by training."""
+    """Valid and test scores of best.pt, the one time that test data are touched by training.
+
+    Of a task that sorts into classes artifacts/confusion.csv says which were taken for which on test.
+    """
     if model is None:
         return {}
     path = run.checkpoint_path("best")
     if path.exists():
         model.load_state_dict(read_checkpoint(path)["model"])
-    return {split: evaluate(model, task, split) for split in ("valid", "test")}
+    table = Confusion.of(task)
+    found = {
+        "valid": evaluate(model, task, "valid"),
+        "test": evaluate(model, task, "test", table.see if table else None),
+    }
+    if table is not None:
+        keep(run, {"confusion": table.rows()})
+    return found
 
 
 def _depict(run: Run, task: Task, model: nn.Module | None) -> None:
@@ -98,9 +109,14 @@ def _depict(run: Run, task: Task, model: nn.Module | None) -> None:
     if not isinstance(model, Depicts):
         return
     with evaluating(model):
-        for name, leaf in model.depict(few(task.batch("valid", 0), _SHOWN)).items():
-            ending, content = encode(leaf)
-            run.keep(name + ending, content)
+        keep(run, model.depict(few(task.batch("valid", 0), _SHOWN)))
+
+
+def keep(run: Run, leaves: Mapping[str, Leaf]) -> None:
+    """Put things into artifacts/."""
+    for name, leaf in leaves.items():
+        ending, content = encode(leaf)
+        run.keep(name + ending, content)
 
 
 def _finish(run: Run, ending: Ending, error: BaseException | None, say: Callable[[str], None]) -> None:

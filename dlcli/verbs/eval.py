@@ -14,12 +14,14 @@ from torch import nn
 
 from dlcli import build, compose, runs
 from dlcli.checkpoint import read_checkpoint
+from dlcli.core.confusion import Confusion
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.scoring import Estimate, estimates, predict
 from dlcli.core.task import Predicts, Task
 from dlcli.machine import choose_device, computing
 from dlcli.report import named, tables
 from dlcli.run import Run
+from dlcli.verbs.conduct import keep
 from dlcli.verbs.options import Options, listening
 from dlcli.verbs.render import check, draw
 from dlcli.verbs.train import describe_spec
@@ -59,10 +61,11 @@ def score(
     config = _config(source, words)
     device = choose_device(config["device"])
     split = split or ("all" if any(word.startswith("task.path=") for word in words) else "test")
-    with computing(_threads(config["threads"])):
+    with computing(thread_count(config["threads"])):
         with listening(options.quiet):
-            model, task = _restored(source, config, device)
-        found = estimates(model, task, split)
+            model, task = restored(source, config, device)
+        table = Confusion.of(task)
+        found = estimates(model, task, split, table.see if table else None)
         if predictions is not None:
             _write(predictions, model, task, split)
         if render is not None:
@@ -74,6 +77,8 @@ def score(
         **{key: source.info.get(key) for key in ("seed", "task", "model", "recipe", "parameters", "goal", "spec")},
     )  # fmt: skip
     run.log(source.info.get("best", {}).get("step", 0), split, metrics)
+    if table is not None:
+        keep(run, {"confusion": table.rows()})
     facts = {"intervals": {split: _intervals(found)}, "training_maximum": _training_maximum(source)}
     facts["distinct"] = getattr(task, "distinct", None)
     run.finish("completed", 0, metrics={split: metrics}, source=str(source.path), **facts)
@@ -97,7 +102,7 @@ def _training_maximum(source: Run) -> float | None:
         return None
 
 
-def _threads(threads: int | str) -> int:
+def thread_count(threads: int | str) -> int:
     """As many as were probed, or as said; auto keeps PyTorch's own number.
 
     Raises:
@@ -113,10 +118,10 @@ def _threads(threads: int | str) -> int:
 def restore(run: Run) -> nn.Module:
     """The model of a run with the weights of its best checkpoint, on the CPU, in evaluation mode."""
     config = compose.read(run.path / "config.yaml")
-    return _restored(run, config, torch.device("cpu"))[0].eval()
+    return restored(run, config, torch.device("cpu"))[0].eval()
 
 
-def _restored(source: Run, config: Mapping[str, Any], device: torch.device) -> tuple[nn.Module, Task]:
+def restored(source: Run, config: Mapping[str, Any], device: torch.device) -> tuple[nn.Module, Task]:
     """Model and task of a run, with the weights and what was fitted on training data.
 
     Raises:

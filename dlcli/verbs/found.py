@@ -10,7 +10,6 @@ from dlcli.core.learner import Rows
 from dlcli.core.scoring import score
 from dlcli.core.space import Architecture, SharesWeights, StandsFor, word
 from dlcli.core.trials import Trial
-from dlcli.engine import limits
 from dlcli.learners import derive
 from dlcli.learners.strategies.random import Random
 from dlcli.learners.strategies.strategy import Strategy
@@ -44,9 +43,6 @@ class Search(Protocol):
 
     def cost(self) -> Cost:
         """Of all of it."""
-
-    def trial_steps(self) -> int:
-        """Steps of one candidate that is trained from scratch."""
 
     def words(self, trial: Trial) -> tuple[str, ...]:
         """Overrides of the network of a trial that stands alone."""
@@ -90,9 +86,6 @@ class Tried:
     def cost(self) -> Cost:
         told = list(self._strategy.latest.values())
         return Cost(len(told), sum(one.steps for one in told), sum(one.seconds for one in told))
-
-    def trial_steps(self) -> int:
-        return max((one.steps for one in self._strategy.latest.values()), default=0)
 
     def words(self, trial: Trial) -> tuple[str, ...]:
         return (*trial.words, *([] if trial.architecture is None else [word(trial.architecture)]))
@@ -140,10 +133,6 @@ class Shared:
         """A step of two players is several updates of the shared weights, each on a batch of train."""
         counted = self._run.info.get("counters") or {}
         return Cost(0, int(counted.get("batches", self._run.info["steps"])), float(self._run.info["seconds"]))
-
-    def trial_steps(self) -> int:
-        stops = dict(limits(self.until or self._config["until"], self._built.learner, self._built.task))
-        return round(stops.get("steps", stops.get("batches", 0)))
 
     def words(self, trial: Trial) -> tuple[str, ...]:
         assert trial.architecture is not None

@@ -1,6 +1,5 @@
 """`dlcli train` and `evolve`: fit a model to a task, score the best checkpoint once, leave a run directory."""
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,8 +9,7 @@ from torch import nn
 
 from dlcli import build, compose, environment, loggers, probe, runs
 from dlcli.budget import settle_budget
-from dlcli.checkpoint import read_checkpoint
-from dlcli.core.errors import Mismatch, UsageError
+from dlcli.core.errors import UsageError
 from dlcli.core.learner import Learner
 from dlcli.core.population import Populous, Renders
 from dlcli.core.task import Task
@@ -19,6 +17,7 @@ from dlcli.engine import Plan, limits
 from dlcli.machine import choose_device
 from dlcli.run import Run
 from dlcli.verbs.conduct import conduct
+from dlcli.verbs.inherit import inherit
 from dlcli.verbs.options import Options, listening
 from dlcli.verbs.rollout import check_shared
 
@@ -51,7 +50,7 @@ def create(
     config: dict[str, Any],
     built: build.Built,
     heard: Sequence[str],
-    began: Mapping[str, str] | None = None,
+    began: Mapping[str, Any] | None = None,
 ) -> Run:
     """The directory of a run that is about to begin; `threads` of the configuration is settled.
 
@@ -143,25 +142,13 @@ def plan(config: Mapping[str, Any]) -> Plan:
     return Plan(config["until"], **{name: config[name] for name in names}, wall=config["wall"])
 
 
-def _begin_from(built: build.Built, options: Options) -> dict[str, str] | None:
+def _begin_from(built: build.Built, options: Options) -> dict[str, Any] | None:
     """Take the weights that `--init-from` names; whose they are, which no signature tells."""
     if not options.init_from:
         return None
     if isinstance(built.learner, Populous):
         raise UsageError("--init-from: a population begins from genomes, not from a run's weights")
-    source = runs.one(options.init_from, options.out)
-    return {"run": source.id, "sha256": _take_weights(built.model, source)}
-
-
-def _take_weights(model: nn.Module, source: Run) -> str:
-    """Put a run's best weights into a model; the file's hash."""
-    path = source.checkpoint_path("best")
-    state = read_checkpoint(path)
-    try:
-        model.load_state_dict(state["model"])
-    except (RuntimeError, KeyError, TypeError) as error:
-        raise Mismatch(f"run {source.id} has other weights: {str(error).splitlines()[-1].strip()}") from None
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return inherit(built.model, runs.one(options.init_from, options.out))
 
 
 def describe_spec(task: Task) -> dict[str, Any]:

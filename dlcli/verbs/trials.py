@@ -7,12 +7,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dlcli import compose, runs
+import torch
+
+from dlcli import build, compose, runs
+from dlcli.budget import settle_budget
 from dlcli.core.errors import Unresumable
 from dlcli.core.executor import Executor, Job, Report, Tell
 from dlcli.core.space import Space, word
 from dlcli.core.task import Goal
 from dlcli.core.trials import Interrupted, Outcome, Trial
+from dlcli.engine import limits
 from dlcli.run import Run
 from dlcli.verbs.heeding import heeding
 from dlcli.verbs.jobs import guarded, packed
@@ -91,6 +95,12 @@ class Runs:
         """Trials of another arm, carried out by the same executor."""
         return replace(self, arm=arm)
 
+    def stops(self, trial: Trial) -> dict[str, int | float]:
+        """When a trial will stop, by counter."""
+        (point,) = compose.trials(self.base.verb, self._words(trial), self.arm, self.options.extra)
+        built = build.build(settle_budget(point.resolved()), torch.device("cpu"))
+        return dict(limits(point.resolved()["until"], built.learner, built.task))
+
     def carry_out(self, asked: Sequence[Trial]) -> list[Outcome]:
         known = self._known()
         there = [known.get((trial.number, _asked(trial))) for trial in asked]
@@ -119,8 +129,10 @@ class Runs:
             self.search.path / "runs", quiet=True, extra=self.options.extra, parent=self.search.id,
             threads=self.options.threads, facts=facts,
         )  # fmt: skip
-        words = (*self.base.words, *_PLAIN, *_asked(trial), *_until(trial))
-        return Job(self.base.verb, words, packed(own), str(run.path) if run else None)
+        return Job(self.base.verb, self._words(trial), packed(own), str(run.path) if run else None)
+
+    def _words(self, trial: Trial) -> tuple[str, ...]:
+        return (*self.base.words, *_PLAIN, *_asked(trial), *_until(trial))
 
     def _reports(self, count: int) -> list[Report]:
         """Of the jobs that were submitted.

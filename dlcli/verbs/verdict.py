@@ -13,6 +13,7 @@ from dlcli.report.drawing import svg
 from dlcli.report.words import duration, number
 from dlcli.run import Run
 from dlcli.verbs.compare import print_table
+from dlcli.verbs.course import keep_curves
 from dlcli.verbs.found import Candidate, Cost, Search
 from dlcli.verbs.trials import Runs
 
@@ -40,6 +41,7 @@ class Verdict:
 
     def __call__(self, say: Say) -> None:
         """All of it; what was carried out before a stop is not done again."""
+        keep_curves(self._run)
         candidates = self._search.candidates()
         if not candidates:
             raise RuntimeError("every candidate failed: see artifacts/architectures.csv")
@@ -50,7 +52,7 @@ class Verdict:
         arms = {"found": best.words}
         say(f"found: valid {self._trials.goal.metric} {number(best.value)}: {' '.join(best.words)}")
         if not self._search.is_random and self._asked["random"] != 0:
-            random, spent = self._random(cost, say)
+            random, spent = self._random(best, cost, say)
             told["random"] = {"value": random.value if random else None, "cost": asdict(spent)}
             arms |= {"random": random.words} if random else {}
         if self._asked["ranked"] and self._search.shares:
@@ -71,19 +73,19 @@ class Verdict:
         limits = ", ".join(f"{name}: {limit}" for name, limit in self._asked["until"].items())
         return (f"until={{{limits}}}",) if limits else ()
 
-    def _random(self, cost: Cost, say: Say) -> tuple[Candidate | None, Cost]:
+    def _random(self, best: Candidate, cost: Cost, say: Say) -> tuple[Candidate | None, Cost]:
         """The best of a random search at the price of this one."""
-        count = self._asked["random"] or max(1, cost.steps // max(1, self._search.trial_steps()))
-        say(f"random search beside it: {count} candidates from scratch")
         trials = self._trials.of("beside")
+        count = self._asked["random"] or _affordable(cost, trials.stops(Trial(0, best.words, until=self._search.until)))
+        say(f"random search beside it, at its price: {count} from scratch")
         source = Random(trials, candidates=count, batch=1, seed=self._seed, over=self._over)
         asked = [
             Trial(place, self._search.words(source.trial(place)), until=self._search.until) for place in range(count)
         ]
         told = trials.carry_out(asked)
-        best = self._better(told)
+        first = self._better(told)
         spent = Cost(count, sum(one.steps for one in told), sum(one.seconds for one in told))
-        return (Candidate(best.trial.words, best.value) if best else None), spent
+        return (Candidate(first.trial.words, first.value) if first else None), spent
 
     def _better(self, told: Sequence[Outcome]) -> Outcome | None:
         best = None
@@ -119,6 +121,12 @@ class Verdict:
         self._search.keep(candidates, {one.trial.number: one.value for one in told if one.value == one.value})
         tau = float(kendalltau(*zip(*pairs, strict=True)).statistic) if len(pairs) >= _AGREED else float("nan")
         return {"tau": tau if tau == tau else None, "candidates": len(pairs), "scores": pairs}
+
+
+def _affordable(cost: Cost, stops: Mapping[str, int | float]) -> int:
+    """How many trials that stop there cost what was spent; one at least."""
+    spent = {"steps": cost.steps, "batches": cost.steps, "updates": cost.steps, "seconds": cost.seconds}
+    return max(1, min((int(spent[name] / limit) for name, limit in stops.items() if name in spent), default=1))
 
 
 def tell(run: Run) -> None:

@@ -8,6 +8,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from dlcli.core.spec import Spec
+from dlcli.nn.branch import Branch
 from dlcli.nn.front import Front, Head, at_least, probability
 from dlcli.nn.tied import shared
 
@@ -32,8 +33,8 @@ class _Block(nn.Module):
 
     def __init__(self, width: int, heads: int, feedforward: int, dropout: float) -> None:
         super().__init__()
-        self.attend = nn.Sequential(nn.LayerNorm(width), _Attention(width, heads), nn.Dropout(dropout))
-        self.think = nn.Sequential(
+        self.attend = Branch(nn.LayerNorm(width), _Attention(width, heads), nn.Dropout(dropout))
+        self.think = Branch(
             nn.LayerNorm(width),
             nn.Linear(width, feedforward),
             nn.GELU(),

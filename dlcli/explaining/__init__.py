@@ -1,0 +1,1 @@
+"""What a network looks at: pure functions over a module and its inputs."""

@@ -1,0 +1,49 @@
+"""Cross-entropy against targets that are not quite certain."""
+
+from dataclasses import replace
+
+import torch.nn.functional as F
+from torch import nn
+
+from dlcli.core.errors import Mismatch, UsageError
+from dlcli.core.spec import Classes, Labels
+from dlcli.core.task import Batch, Carry, Loss, Supervised, Task, call
+
+_IGNORED = -100  # the class of a position that does not count
+
+
+class LabelSmoothing(nn.Module):
+    """Cross-entropy against (1 - smoothing) y + smoothing / K, at each position of a target of K classes.
+
+    Of a target with several labels at once each is a class and its absence, K = 2, and the loss is the task's.
+
+    Paper: Szegedy et al. 2016, arXiv:1512.00567, section 7.
+
+    Args:
+        task: its target is classes, or labels.
+        smoothing: what the true class gives up, in [0, 1).
+
+    Raises:
+        UsageError: the smoothing is out of range.
+        Mismatch: the target is neither, or the task has no loss.
+    """
+
+    def __init__(self, task: Task, *, smoothing: float) -> None:
+        super().__init__()
+        if not isinstance(task, Supervised):
+            raise Mismatch(f"{type(task).__name__} has no loss to descend, so no labels to smooth")
+        if not isinstance(task.spec.target, Classes | Labels):
+            raise Mismatch(f"label smoothing is for classes, not for {task.spec.describe()}")
+        if not 0 <= smoothing < 1:
+            raise UsageError(f"smoothing is in [0, 1), not {smoothing}")
+        self.task, self.smoothing = task, smoothing
+
+    def forward(self, model: nn.Module, batch: Batch, carry: Carry = None) -> Loss:
+        if isinstance(self.task.spec.target, Labels):
+            target = (1 - self.smoothing) * batch.target + self.smoothing / 2
+            return self.task.loss(model, replace(batch, target=target), carry)
+        output, after = call(model, batch, carry)
+        rows, target = output.movedim(1, -1).flatten(0, -2), batch.target.flatten()
+        value = F.cross_entropy(rows, target, ignore_index=_IGNORED, label_smoothing=self.smoothing)
+        nll = F.cross_entropy(rows.detach(), target, ignore_index=_IGNORED)
+        return Loss(value, {"nll": nll}, (target != _IGNORED).sum(), after)

@@ -1,0 +1,104 @@
+"""What `--explain` looks at: a network, some rows of the test split, and what it took them for."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dlcli.core.errors import Mismatch
+from dlcli.core.spec import Classes, Labels, Real
+from dlcli.core.task import Sorts, Supervised, Task
+from dlcli.report import explained, views
+from dlcli.report.explained import Caption
+from dlcli.report.sheet import png
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network and some rows.
+
+    Args:
+        name: of the run, for the pictures.
+        model: with the weights of its best checkpoint, in evaluation mode.
+        x: the rows.
+        unit: the class that each is taken for, whose score is explained.
+        facts: of each row its number in the split, true classes, the predicted one, and how sure the network is.
+    """
+
+    name: str
+    model: nn.Module
+    x: Tensor
+    unit: Tensor
+    facts: Sequence[Mapping[str, Any]]
+
+    def sheet(self, title: str, note: str, maps: Tensor) -> bytes:
+        """The rows beside their maps, as a file."""
+        captions = [_caption(one) for one in self.facts]
+        return png(explained.beside(f"{title}: {self.name}", note, captions, views.pictures(self.x), maps))
+
+
+def check(task: Task) -> None:
+    """Whether there are classes of images, films or sequences.
+
+    Raises:
+        Mismatch: there are not.
+    """
+    spec = task.spec
+    (first, *more) = spec.inputs
+    shown = not more and isinstance(first, Real) and len(first.shape) in (2, 3, 4)
+    sorts = isinstance(spec.target, Classes | Labels) and not spec.target.positions
+    if not (shown and sorts and isinstance(task, Supervised)):
+        kind = "" if isinstance(task, Supervised) else "an environment, "
+        raise Mismatch(
+            "--explain wants classes of images (channel, height, width), films (channel, time, height, width) or "
+            f"sequences (channel, time)\n{type(task).__name__} is {kind}{spec.describe()}"
+        )
+
+
+def subject(name: str, model: nn.Module, task: Task, lengths: Sequence[int], samples: int) -> Subject:
+    """Rows of the test split at equal distances, so that a sorted one shows all of its classes.
+
+    Args:
+        name: of the run.
+        lengths: rows of each batch.
+        samples: how many rows.
+    """
+    total = sum(lengths)
+    wanted = [place * total // min(samples, total) for place in range(min(samples, total))]
+    x, target = _taken(task, lengths, wanted)
+    with torch.no_grad():
+        answer = model.eval()(x.clone())
+    chance = answer.sigmoid() if isinstance(task.spec.target, Labels) else answer.softmax(1)
+    names = task.classes if isinstance(task, Sorts) else list(map(str, range(task.spec.target.width)))
+    facts = []
+    for place, row in enumerate(wanted):
+        true, taken = _true(target[place], names), names[int(answer[place].argmax())]
+        facts.append({"row": row, "true": true, "predicted": taken, "probability": float(chance[place].max())})
+    return Subject(name, model, x, answer.argmax(1), facts)
+
+
+def _taken(task: Task, lengths: Sequence[int], wanted: Sequence[int]) -> tuple[Tensor, Tensor]:
+    inputs, targets, begin = [], [], 0
+    for index, length in enumerate(lengths):
+        here = [row - begin for row in wanted if begin <= row < begin + length]
+        if here:
+            batch = task.batch("test", index)
+            inputs.append(batch.inputs[0][here])
+            targets.append(batch.target[here])
+        begin += length
+    return torch.cat(inputs), torch.cat(targets)
+
+
+def _true(target: Tensor, names: Sequence[str]) -> list[str]:
+    """The classes of a row: one, or any number of labels."""
+    if target.dim():
+        return [names[number] for number in target.nonzero()[:, 0].tolist()]
+    return [names[int(target)]] if 0 <= int(target) < len(names) else []
+
+
+def _caption(facts: Mapping[str, Any]) -> Caption:
+    right = facts["predicted"] in facts["true"]
+    words = facts["predicted"] if right else f"{facts['predicted']}, is {' + '.join(facts['true']) or 'none'}"
+    return Caption(f"{words} ({facts['probability']:.2f})", right)

@@ -1,0 +1,143 @@
+"""VGG: the paper's table, counted; what an image allows; depth needs batch norm or He's weights."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from dlcli.core.errors import Mismatch, UsageError
+from dlcli.core.spec import Classes, Real, Spec
+from dlcli.models.image.vgg import VGG
+from dlcli.nn.initial import AsBuilt, Gaussian, He
+from dlcli.tasks.embedded_digits import splits
+
+IMAGENET = Spec((Real((3, 224, 224)),), Classes(1000))
+DIGITS = Spec((Real((1, 8, 8)),), Classes(10))
+SMALL = {"pools": 2, "width": 2, "dense": [6]}
+
+
+def vgg(spec=DIGITS, configuration="A", norm=nn.Identity, dropout=0.5, initial=None, **changed):
+    given = {**SMALL, **changed, "norm": norm, "dropout": nn.Dropout(dropout), "initial": initial or He()}
+    return VGG(spec, configuration=configuration, **given)
+
+
+@pytest.mark.parametrize(
+    ("configuration", "parameters", "layers"),
+    [
+        ("A", 132_863_336, 11),
+        ("B", 133_047_848, 13),
+        ("C", 133_638_952, 16),
+        ("D", 138_357_544, 16),
+        ("E", 143_667_240, 19),
+    ],
+)
+def test_the_papers_networks_have_the_papers_size(configuration, parameters, layers):
+    with torch.device("meta"):
+        network = vgg(IMAGENET, configuration, pools=5, width=64, dense=[4096, 4096])
+        answer = network(torch.empty(2, 3, 224, 224))
+    assert sum(one.numel() for one in network.parameters()) == parameters
+    assert sum(isinstance(one, nn.Conv2d | nn.Linear) for one in network.modules()) == layers
+    assert answer.shape == (2, 1000)
+
+
+def test_batch_norm_adds_a_scale_and_a_shift_a_channel():
+    with torch.device("meta"):
+        network = vgg(IMAGENET, "B", pools=5, width=64, dense=[4096, 4096], norm=nn.BatchNorm2d)
+    assert sum(one.numel() for one in network.parameters()) == 133_053_736
+
+
+def test_c_is_d_with_a_1x1_convolution_at_the_end_of_its_last_three_stages():
+    convolutions = [
+        [one.kernel_size[0] for one in stage.modules() if isinstance(one, nn.Conv2d)]
+        for stage in vgg(configuration="C").stages
+    ]
+    assert convolutions == [[3, 3], [3, 3], [3, 3, 1], [3, 3, 1], [3, 3, 1]]
+
+
+@pytest.mark.parametrize("pools", [0, 1, 2, 3])
+def test_the_first_stages_halve_the_image_and_the_others_keep_it(pools):
+    x, sizes = torch.rand(2, 1, 11, 8), []
+    for stage in vgg(Spec((Real((1, 11, 8)),), Classes(4)), pools=pools).stages:
+        x = stage(x)
+        sizes.append(tuple(x.shape[2:]))
+    halved = [(11 >> times, 8 >> times) for times in range(1, pools + 1)]
+    assert sizes == halved + [(11 >> pools, 8 >> pools)] * (5 - pools)
+
+
+def test_the_first_stage_by_hand():
+    network = vgg()
+    conv = network.stages[0][0]
+    x = torch.rand(3, 1, 8, 8)
+    padded = F.pad(x, (1, 1, 1, 1))
+    by_hand = torch.stack([(padded[:, :, 2:5, 3:6] * weight).sum((1, 2, 3)) for weight in conv.weight], 1) + conv.bias
+    torch.testing.assert_close(conv(x)[:, :, 2, 3], by_hand)
+    torch.testing.assert_close(network.stages[0](x), F.max_pool2d(conv(x).relu(), 2))
+
+
+def test_each_hidden_dense_layer_has_noise_of_its_own_and_scoring_has_none():
+    network = vgg(dense=[60, 60])
+    assert len({id(one) for one in network.modules() if isinstance(one, nn.Dropout)}) == 2
+    x = torch.rand(4, 1, 8, 8)
+    assert not torch.equal(network(x), network(x))
+    assert torch.equal(network.eval()(x), network(x))
+
+
+@pytest.mark.parametrize(
+    ("changed", "error", "words"),
+    [
+        ({"pools": 4}, Mismatch, r"VGG can halve Real\(1, 8, 8\) -> Classes\(10\) at most 3 times, not 4"),
+        ({"pools": 6}, UsageError, "5 stages"),
+        ({"pools": -1}, UsageError, "model.pools is at least 0, not -1"),
+        ({"width": 0}, UsageError, "model.width is at least 1, not 0"),
+        ({"dense": [8, 0]}, UsageError, "model.dense is at least 1, not 0"),
+        ({"spec": Spec((Real((1, 64)),), Classes(10))}, Mismatch, "VGG reads one image"),
+    ],
+)
+def test_what_does_not_fit(changed, error, words):
+    with pytest.raises(error, match=words):
+        vgg(**changed)
+
+
+def test_without_hidden_layers_it_answers_from_the_last_stage():
+    network = vgg(dense=[], pools=3)
+    assert network.answer.in_features == 16
+    assert network(torch.rand(2, 1, 8, 8)).shape == (2, 10)
+
+
+def reach(initial, norm=nn.Identity):
+    """How large a signal of size 1 is after the convolutions of the deepest network."""
+    torch.manual_seed(0)
+    network = vgg(Spec((Real((1, 16, 16)),), Classes(10)), "E", norm=norm, pools=0, width=16, initial=initial)
+    return network.stages(torch.randn(4, 1, 16, 16)).square().mean().sqrt().item()
+
+
+def test_he_weights_and_batch_norm_carry_a_signal_through_nineteen_layers_and_others_do_not():
+    assert 0.1 < reach(He()) < 10
+    assert 0.1 < reach(AsBuilt(), nn.BatchNorm2d) < 10
+    assert reach(Gaussian(deviation=0.01)) < 1e-12
+
+
+def accuracy(norm, initial, epochs=6):
+    """Of depth 16 at an eighth of the width, on digits enlarged to 32x32."""
+    torch.manual_seed(0)
+    data = {
+        name: (F.interpolate(part.inputs[0], scale_factor=4.0), part.target) for name, part in splits(1, 8, 8).items()
+    }
+    network = vgg(Spec((Real((1, 32, 32)),), Classes(10)), "D", norm, initial=initial, pools=5, width=8, dense=[64, 64])
+    optimiser = torch.optim.Adam(network.parameters(), 1e-3)
+    images, target = data["train"]
+    for _ in range(epochs):
+        for rows in torch.randperm(len(images)).split(32):
+            optimiser.zero_grad()
+            F.cross_entropy(network(images[rows]), target[rows]).backward()
+            optimiser.step()
+    images, target = data["valid"]
+    with torch.no_grad():
+        return (network.eval()(images).argmax(1) == target).float().mean().item()
+
+
+@pytest.mark.slow
+def test_sixteen_layers_learn_with_batch_norm_or_he_weights_and_stay_at_chance_without():
+    assert accuracy(nn.BatchNorm2d, AsBuilt()) > 0.85
+    assert accuracy(nn.Identity, He()) > 0.7
+    assert accuracy(nn.Identity, AsBuilt()) < 0.15

@@ -1,0 +1,178 @@
+"""`dlcli show RUN --explain`: pictures and numbers of a finished run, and what it refuses in words."""
+
+import csv
+import json
+import struct
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from dlcli.cli import app
+from dlcli.report import sheet
+from dlcli.run import Run
+
+PICTURES = {"saliency.png", "integrated_gradients.png", "grad_cam.png", "filters.png", "confusion.png"}
+ALL = PICTURES | {"confusion.csv", "explain.json"}
+
+
+def dlcli(*words):
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+def trained(out, *words):
+    result = dlcli("train", *words, "threads=1", "-q", "--out", out)
+    assert result.exit_code == 0, result.stderr
+    return Run.open(max(out.rglob("run.json"), key=lambda path: path.stat().st_mtime).parent)
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    return trained(tmp_path_factory.mktemp("digits"), "macro_cnn", "epochs=1", "task.batch=100", "model.channels=4")
+
+
+def explained(run, *words):
+    result = dlcli("show", run.path, "--explain", *words)
+    assert result.exit_code == 0, (result.stderr, result.exception)
+    folder = run.path / "artifacts" / "explain"
+    return folder, json.loads((folder / "explain.json").read_text()), result
+
+
+def size(path):
+    content = path.read_bytes()
+    assert content[:8] == b"\x89PNG\r\n\x1a\n"
+    return struct.unpack(">II", content[16:24])
+
+
+def refused(*words):
+    result = dlcli(*words)
+    assert result.exit_code == 2
+    assert len(result.stderr.strip().splitlines()) <= 3
+    return result.stderr
+
+
+def test_pictures_and_numbers_lie_in_the_run(digits):
+    folder, facts, result = explained(digits)
+    assert {path.name for path in folder.iterdir()} == ALL
+    assert all(min(size(folder / name)) > 90 for name in PICTURES)
+    assert len(facts["samples"]) == 16
+    assert facts["rows"] == 300
+    assert facts["metrics"] == digits.info["metrics"]["test"]
+    assert facts["integrated_gradients"]["incompleteness"] < 0.01
+    assert f"{facts['integrated_gradients']['incompleteness']:.2%}" in result.stdout
+    assert facts["grad_cam"] == {"layer": "parts.operation_4_0.3", "places": [4, 4]}
+    assert facts["filters"] == {"layer": "parts.stem.0", "shape": [8, 1, 3, 3]}
+    assert str(folder / "saliency.png") in result.stdout
+
+
+def test_the_confusion_matrix_is_that_of_the_predictions_and_is_there_at_once(digits, tmp_path):
+    folder, facts, _ = explained(digits, "--samples", 1)
+    assert (folder / "confusion.csv").read_bytes() == (digits.path / "artifacts/confusion.csv").read_bytes()
+    scored = dlcli("eval", digits.path, "--predictions", tmp_path / "p.csv", "--out", tmp_path, "--json")
+    path = json.loads(scored.stdout)["path"]
+    table = list(csv.reader((folder / "confusion.csv").open()))
+    with open(f"{path}/artifacts/confusion.csv") as file:
+        assert list(csv.reader(file)) == table
+    counts = np.zeros((10, 10), int)
+    for row in csv.DictReader((tmp_path / "p.csv").open()):
+        counts[int(row["target"]), int(row["prediction"])] += 1
+    assert [[int(value) for value in row[1:]] for row in table[1:]] == counts.tolist()
+    np.fill_diagonal(counts, 0)
+    assert facts["confused"][0]["rows"] == counts.max()
+
+
+def test_a_second_time_replaces_the_folder_and_touches_nothing_else(digits):
+    folder, _, _ = explained(digits)
+    (folder / "saliency.png").write_bytes(b"old")
+    (folder / "other.txt").write_text("old")
+    before = {
+        path: path.read_bytes() for path in digits.path.rglob("*") if path.is_file() and folder not in path.parents
+    }
+    _, facts, _ = explained(digits, "--samples", 7)
+    assert {path.name for path in folder.iterdir()} == ALL
+    assert size(folder / "saliency.png")[0] > 90
+    assert len(facts["samples"]) == 7
+    assert before == {
+        path: path.read_bytes() for path in digits.path.rglob("*") if path.is_file() and folder not in path.parents
+    }
+
+
+def test_rows_are_spread_over_the_split_and_named(digits, tmp_path):
+    _, facts, _ = explained(digits, "--samples", 10)
+    assert [one["row"] for one in facts["samples"]] == list(range(0, 300, 30))
+    dlcli("eval", digits.path, "--predictions", tmp_path / "p.csv", "--out", tmp_path)
+    rows = list(csv.DictReader((tmp_path / "p.csv").open()))
+    for one in facts["samples"]:
+        row = rows[one["row"]]
+        assert (one["true"], one["predicted"]) == ([row["target"]], row["prediction"])
+        assert one["probability"] == pytest.approx(float(row["probability"]), abs=1e-5)
+
+
+def test_random_weights_see_something_else(digits):
+    _, facts, result = explained(digits, "--randomised")
+    correlation = facts["randomised"]["rank_correlation"]
+    assert abs(correlation) < 0.5
+    assert f"rank correlation {correlation:.2f}" in result.stdout
+    assert len(facts["randomised"]["samples"]) == 16
+    assert "randomised" not in explained(digits)[1]
+
+
+def test_a_layer_by_its_name(digits):
+    assert explained(digits, "--layer", "parts.stem.0")[1]["grad_cam"] == {"layer": "parts.stem.0", "places": [8, 8]}
+    assert 'did you mean "parts.stem.' in refused("show", digits.path, "--explain", "--layer", "parts.stem.9")
+    assert "no map" in refused("show", digits.path, "--explain", "--layer", "parts.answer")
+
+
+def test_json_is_all_there_is(digits):
+    _, facts, result = explained(digits, "--json")
+    assert json.loads(result.stdout) == {"path": str(digits.path / "artifacts/explain"), **facts}
+
+
+def test_without_matplotlib_there_are_pictures_without_words(digits, monkeypatch):
+    monkeypatch.setattr("dlcli.verbs.explain.has_letters", lambda: False)
+    monkeypatch.setattr("dlcli.verbs.looks.has_letters", lambda: False)
+    monkeypatch.setattr(sheet, "has_letters", lambda: False)
+    folder, _, result = explained(digits)
+    assert "dlcli[plot]" in result.stderr
+    assert {path.name for path in folder.iterdir()} == ALL - {"confusion.png"}
+
+
+def test_a_network_without_convolutions_is_told_so(tmp_path):
+    run = trained(tmp_path, "mlp", "task=digits", "learner=gradient", "steps=3")
+    folder, facts, result = explained(run)
+    assert {path.name for path in folder.iterdir()} == ALL - {"grad_cam.png", "filters.png"}
+    assert facts["grad_cam"] is None
+    assert "left out" in result.stdout
+
+
+def test_sequences_are_strips(tmp_path):
+    run = trained(tmp_path, "gru", "steps=2", "model.hidden=4")
+    folder, facts, _ = explained(run, "--samples", 2)
+    assert {"saliency.png", "integrated_gradients.png"} <= {path.name for path in folder.iterdir()}
+    assert facts["integrated_gradients"]["incompleteness"] < 0.01
+
+
+def test_what_cannot_be_explained_is_told_in_words(digits, tmp_path):
+    run = trained(tmp_path, "adding_tcn", "--smoke")
+    assert "Real" in refused("show", run.path, "--explain")
+    (run.path / "checkpoints/best.pt").unlink()
+    assert "no such checkpoint" in refused("show", run.path, "--explain")
+    assert "1 to 100" in refused("show", digits.path, "--explain", "--samples", "0")
+    assert "--explain" in refused("show", digits.path, "--samples", "3")
+    assert "--explain" in refused("show", digits.path, "--layer", "x")
+    assert "--metric" in refused("show", digits.path, "--explain", "--metric", "loss")
+
+
+def test_a_policy_that_was_evolved_has_no_classes(tmp_path):
+    result = dlcli("evolve", "novelty", "--smoke", "threads=1", "-q", "--out", tmp_path)
+    assert result.exit_code == 0, result.stderr
+    assert "environment" in refused("show", "last", "--explain", "--out", tmp_path)
+
+
+def test_weights_that_cannot_be_loaded_are_told_in_words(tmp_path):
+    run = trained(tmp_path, "macro_cnn", "steps=1", "model.channels=2")
+    path = run.path / "checkpoints/best.pt"
+    saved = torch.load(path, weights_only=True)
+    torch.save(saved | {"model": {}}, path)
+    assert "another model" in refused("show", run.path, "--explain")
