@@ -38,4 +38,5 @@ bench:
 	$(PYTHON) benchmarks/controller.py
 	$(PYTHON) benchmarks/shared_cell.py
 	$(PYTHON) benchmarks/search_cost.py
+	$(PYTHON) benchmarks/batches.py
 	$(PYTHON) benchmarks/routing.py

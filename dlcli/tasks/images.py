@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -47,15 +48,23 @@ class Images:
         return (self._numbers(self.pixels[rows]),), self.target[rows]
 
     def vary(self, rows: Tensor, *words: int) -> tuple[tuple[Tensor, ...], Tensor]:
-        return (self._numbers(self.augment(self.pixels[rows], rows, *words)),), self.target[rows]
+        chosen = self.pixels.index_select(0, rows)
+        return (self._numbers(self.augment(chosen, rows, *words)),), self.target.index_select(0, rows)
 
     def _numbers(
         self, pixels: Shaped[Tensor, "batch channel height width"]
     ) -> Float[Tensor, "batch channel height width"]:
-        numbers = pixels.float() / self.white
+        if self._line is None:
+            return pixels.float() / self.white
+        factor, summand = self._line
+        return pixels.to(torch.float32, copy=True).mul_(factor).add_(summand)
+
+    @cached_property
+    def _line(self) -> tuple[Tensor, Tensor] | None:
+        """Factor and summand that do all of it at once."""
         if self.mean is None or self.std is None:
-            return numbers
-        return numbers.sub_(self.mean).div_(self.std)
+            return None
+        return 1 / (self.white * self.std), -self.mean / self.std
 
     def to(self, device: torch.device) -> "Images":
         moved = {
