@@ -18,7 +18,8 @@ from dlcli.engine import evaluate
 
 CPU = torch.device("cpu")
 RECIPES = sorted(catalogue.members("experiment/train"))
-REAL = {"jsb", "nottingham", "ptb_char", "ptb_word", "sequential_mnist", "permuted_mnist", "mnist"}
+REAL = {"jsb", "nottingham", "ptb_char", "ptb_word", "sequential_mnist", "permuted_mnist"}
+REAL |= {"translated_mnist", "cluttered_mnist", "multi_mnist", "paired_mnist"}  # made of mnist
 IGNORED = -100
 STEPS = 3
 

@@ -90,6 +90,13 @@ def test_training_films_are_drawn_anew_by_epoch_and_not_by_batch():
     assert torch.equal(whole(one, "test")[0], whole(films(order=4), "test")[0])
 
 
+def test_samples_are_made_on_the_device_that_holds_the_digits():
+    task = films().to(torch.device("meta"))
+    for split in ("train", "test"):
+        batch = task.batch(split, 0)
+        assert batch.inputs[0].device.type == batch.target.device.type == "meta"
+
+
 def test_what_is_wrong_is_said():
     with pytest.raises(UsageError, match=r"task.frames is at least 2, not 1"):
         films(frames=1)

@@ -105,6 +105,13 @@ def test_clutter_adds_pieces_and_takes_nothing_away():
     assert (counts > 0).float().mean() > 0.95  # pieces lie anywhere
 
 
+def test_samples_are_made_on_the_device_that_holds_the_digits():
+    task = placed(clutter=2).to(torch.device("meta"))
+    for split in ("train", "test"):
+        batch = task.batch(split, 0)
+        assert batch.inputs[0].device.type == batch.target.device.type == "meta"
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

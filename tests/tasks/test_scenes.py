@@ -125,6 +125,16 @@ def test_a_batch_cut_short_keeps_its_sources():
     assert torch.equal(task.sources(changed)[1], classes)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_images_are_made_on_the_device_that_holds_the_digits(kind):
+    task = kind().to(torch.device("meta"))
+    for split in ("train", "test"):
+        batch = task.batch(split, 0)
+        images, classes = task.sources(batch)
+        assert {images.device.type, classes.device.type, batch.inputs[0].device.type} == {"meta"}
+        assert task.scenes(batch).places.device.type == "meta"
+
+
 @pytest.mark.parametrize(("shift", "overlap"), [(1, 0.79), (2, 0.64)])
 def test_two_digits_of_different_classes_share_most_of_their_frames(shift, overlap):
     task = multi(shift=shift, repeats=8)
