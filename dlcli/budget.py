@@ -79,9 +79,9 @@ def _between(below: Mapping[str, Any], above: Mapping[str, Any]) -> list[dict[st
 def _finer(
     size: Callable[[Mapping[str, Any]], int], below: Mapping[str, Any], keys: Sequence[str], budget: int
 ) -> list[dict[str, Any]]:
-    """`below` with each of the keys in turn grown towards the budget."""
+    """`below` with each of the keys in turn grown towards the budget; lists do not grow alone."""
     found = []
-    for key in keys:
+    for key in (key for key in keys if not isinstance(below[key], list)):
         value = _solve(lambda value, key=key: size({**below, key: value}), budget)  # type: ignore[misc]
         found += [{**below, key: value}, {**below, key: value + 1}]
     return found

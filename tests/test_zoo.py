@@ -13,12 +13,13 @@ from omegaconf import OmegaConf
 from dlcli import build, catalogue, compose
 from dlcli.budget import settle_budget
 from dlcli.core.errors import Missing
-from dlcli.core.spec import Real
+from dlcli.core.spec import Labels, Real
 from dlcli.engine import evaluate
 
 CPU = torch.device("cpu")
 RECIPES = sorted(catalogue.members("experiment/train"))
 REAL = {"jsb", "nottingham", "ptb_char", "ptb_word", "sequential_mnist", "permuted_mnist"}
+REAL |= {"translated_mnist", "cluttered_mnist", "multi_mnist", "paired_mnist"}  # made of mnist
 IGNORED = -100
 STEPS = 3
 
@@ -159,6 +160,11 @@ def test_batches_fit_the_spec(subject):
 def fits(part, values, rows):
     """Shape, type and range; NaN and -100 in a target mark places that do not count."""
     assert values.shape[0] == rows
+    if isinstance(part, Labels):
+        assert values.dtype == torch.float32
+        assert values.shape[1:] == (part.count,)
+        assert ((values >= 0) & (values <= 1)).all()
+        return
     assert len(values.shape) == 1 + len(part.shape)
     assert all(wanted in (None, length) for wanted, length in zip(part.shape, values.shape[1:], strict=True))
     if isinstance(part, Real):

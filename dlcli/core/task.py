@@ -27,6 +27,7 @@ class Batch:
         step: the index the batch was asked for.
         epoch: complete passes over the split before this batch.
         index: int64 [batch]; which sample of the split each row is.
+        split: whose samples they are; "" where the task needs no reminder.
     """
 
     inputs: tuple[Tensor, ...]
@@ -35,6 +36,7 @@ class Batch:
     step: int
     epoch: int
     index: Tensor
+    split: str = ""
 
     def __len__(self) -> int:
         return len(self.index)

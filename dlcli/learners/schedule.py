@@ -42,6 +42,25 @@ class Step:
         return self.gamma ** (update // self.every)
 
 
+class Exponential:
+    """Multiply by `gamma` over every `every` updates, a little in each of them, but never go below `floor`.
+
+    Args:
+        every: updates that it takes.
+        gamma: what they multiply with, in (0, 1].
+        floor: the smallest multiple, in [0, 1].
+    """
+
+    def __init__(self, *, every: int, gamma: float, floor: float) -> None:
+        _check(every=every)
+        if not 0 <= floor <= 1:
+            raise UsageError(f"floor is in [0, 1], not {floor}")
+        self.every, self.gamma, self.floor = every, _fraction("gamma", gamma), floor
+
+    def factor(self, update: int) -> float:
+        return max(self.floor, self.gamma ** (update / self.every))
+
+
 class Cosine:
     """Rise linearly for `warmup` updates, then fall along half a cosine to `floor` at update `updates` and stay.
 

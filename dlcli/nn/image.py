@@ -13,14 +13,21 @@ def image_shape(spec: Spec, reader: str) -> tuple[int, int, int]:
     Raises:
         Mismatch: the input is no image of a known size, or the target has several positions.
     """
+    channel, height, width = open_shape(spec, reader)
+    if height is None or width is None:
+        raise Mismatch(f"{reader} reads images of one size (channel, height, width), not {spec.describe()}")
+    return channel, height, width
+
+
+def open_shape(spec: Spec, reader: str) -> tuple[int, int | None, int | None]:
+    """As `image_shape`, for models that read any height or width: None is one that differs between images."""
     (part, *more) = spec.inputs
-    sizes = [length for length in part.shape if length is not None]
-    if more or not isinstance(part, Real) or len(part.shape) != 3 or len(sizes) != 3:
+    channel = part.shape[0] if isinstance(part, Real) and len(part.shape) == 3 else None
+    if more or channel is None:
         raise Mismatch(f"{reader} reads one image (channel, height, width), not {spec.describe()}")
     if spec.target.positions:
         raise Mismatch(f"{reader} answers once, not at every position: {spec.describe()}")
-    channel, height, width = sizes
-    return channel, height, width
+    return channel, part.shape[1], part.shape[2]
 
 
 def check_reductions(spec: Spec, reductions: int, reader: str) -> None:

@@ -29,6 +29,14 @@ class Samples(Protocol):
     def to(self, device: torch.device) -> "Samples": ...
 
 
+@runtime_checkable
+class Varied(Samples, Protocol):
+    """A split whose samples look different in every epoch."""
+
+    def vary(self, rows: Tensor, *words: int) -> tuple[tuple[Tensor, ...], Tensor]:
+        """As `take`, for training: what is drawn for a row is a function of the words and its number alone."""
+
+
 @dataclass(frozen=True)
 class Arrays:
     """A split as it is: inputs and target, sample axis first."""
@@ -56,7 +64,7 @@ class ArrayTask:
         spec: what a model may know.
         yardstick: loss, scores and the main metric.
         batch: rows of a training batch; scoring takes four times as many.
-        order: seed of the shuffling.
+        order: seed of the shuffling, and of how a `Varied` split varies.
         fitted: what was learned from the training data.
 
     Raises:
@@ -80,12 +88,12 @@ class ArrayTask:
         self.fitted: Fitted = fitted or {}
         self.yardstick = yardstick
         self._splits = dict(splits)
-        self._rows = batch
+        self._rows, self._order = batch, order
         self._device = torch.device("cpu")
-        self._shuffled = lru_cache(maxsize=2)(lambda epoch: self._permutation(order, epoch))
+        self._shuffled = lru_cache(maxsize=2)(self._permutation)
 
-    def _permutation(self, order: int, epoch: int) -> Tensor:
-        return torch.randperm(len(self._splits["train"]), generator=generator(order, epoch)).to(self._device)
+    def _permutation(self, epoch: int) -> Tensor:
+        return torch.randperm(len(self._splits["train"]), generator=generator(self._order, epoch)).to(self._device)
 
     def _split(self, split: str) -> Samples:
         samples = self._splits.get(split)
@@ -106,12 +114,13 @@ class ArrayTask:
         begin, end = place * rows, min((place + 1) * rows, len(samples))
         if split == "train":
             chosen = self._shuffled(epoch)[begin:end]
-            inputs, target = samples.take(chosen)
+            words = (self._order, epoch)
+            inputs, target = samples.vary(chosen, *words) if isinstance(samples, Varied) else samples.take(chosen)
         else:
             chosen = torch.arange(begin, end, device=self._device)
             inputs, target = samples.take(slice(begin, end))
         first = torch.ones(end - begin, dtype=torch.bool, device=self._device)
-        return Batch(inputs, target, first, index, epoch, chosen)
+        return Batch(inputs, target, first, index, epoch, chosen, split)
 
     def loss(self, model: nn.Module, batch: Batch, carry: Carry = None) -> Loss:
         value, weight = self.yardstick.loss(model(*batch.inputs), batch.target)
