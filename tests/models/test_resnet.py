@@ -118,7 +118,7 @@ def test_a_dropped_branch_leaves_the_shortcut_and_the_others_are_scaled():
 
 def test_later_branches_are_dropped_more_often():
     network = image_net(drop_path=0.5, units=[1, 4])
-    rates = [part.drop for name, part in network.trunk.named_children() if name.startswith("unit")]
+    rates = [part.drop.rate for name, part in network.trunk.named_children() if name.startswith("unit")]
     assert rates == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5])
 
 

@@ -1,0 +1,7 @@
+"""What a residual block adds."""
+
+from torch import nn
+
+
+class Branch(nn.Sequential):
+    """Layers whose output is added to something else: drop path finds them by this name."""
