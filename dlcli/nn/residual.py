@@ -5,11 +5,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from dlcli.core.errors import UsageError, nearest
+from dlcli.nn.branch import Branch
+from dlcli.nn.dropout import DropPath
 from dlcli.nn.film import FilmConv
 from dlcli.nn.front import at_least, probability
 
@@ -28,7 +29,7 @@ def norm(width: int, time: Time) -> nn.Module:
     return nn.BatchNorm3d(width) if time else nn.BatchNorm2d(width)
 
 
-class Basic(nn.Sequential):
+class Basic(Branch):
     """Two convolutions of 3x3.
 
     Paper: He, Zhang, Ren & Sun 2016, arXiv:1512.03385, figure 5 left. `time` is of the first one.
@@ -47,7 +48,7 @@ class Basic(nn.Sequential):
         )
 
 
-class Bottleneck(nn.Sequential):
+class Bottleneck(Branch):
     """1x1 to `width` channels, 3x3, 1x1 to four times as many.
 
     Paper: He et al. 2016, figure 5 right. Differs: the 3x3 convolution halves, not the first one. `time` is of the
@@ -86,13 +87,11 @@ class Unit(nn.Module):
 
     def __init__(self, branch: nn.Module, shortcut: nn.Module, drop: float) -> None:
         super().__init__()
-        self.branch, self.shortcut, self.drop = branch, shortcut, drop
+        self.branch, self.shortcut = branch, shortcut
+        self.drop = DropPath(rate=drop)
 
     def forward(self, x: Float[Tensor, "batch channel *space"]) -> Float[Tensor, "batch unit *smaller"]:
-        added = self.branch(x)
-        if self.training and self.drop:
-            added = added * F.dropout(added.new_ones(len(added), *[1] * (added.dim() - 1)), self.drop)
-        return (self.shortcut(x) + added).relu()
+        return (self.shortcut(x) + self.drop(self.branch(x))).relu()
 
 
 @dataclass(frozen=True)
