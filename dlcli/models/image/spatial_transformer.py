@@ -83,8 +83,8 @@ class SpatialTransformer(nn.Module):
 
 
 def _sides(size: Sequence[int]) -> tuple[int, int]:
-    if len(size) != 2 or min(size) < 1:
-        raise UsageError(f"model.size is height and width, each at least 1, not {list(size)}")
+    if len(size) != 2 or not all(isinstance(side, int) and side > 0 for side in size):
+        raise UsageError(f"model.size is height and width, each a whole number above 0, not {list(size)}")
     return size[0], size[1]
 
 
