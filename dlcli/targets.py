@@ -5,7 +5,7 @@ import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import torch
 from beartype import BeartypeConf
@@ -141,6 +141,8 @@ def _words(hint: Any) -> str:
     if hint in _PLAIN:
         return _PLAIN[hint]
     parts = get_args(hint)
+    if get_origin(hint) is Literal:
+        return " or ".join(map(str, parts))
     if isinstance(hint, UnionType) or get_origin(hint) is Union:
         return " or ".join(_words(part) for part in parts)
     if get_origin(hint) is Sequence and parts:
