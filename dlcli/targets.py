@@ -148,6 +148,8 @@ def _words(hint: Any) -> str:
     if hint in _PLAIN:
         return _PLAIN[hint]
     parts = get_args(hint)
+    if get_origin(hint) is Literal:
+        return " or ".join(map(str, parts))
     if isinstance(hint, UnionType) or get_origin(hint) is Union:
         return " or ".join(_words(part) for part in parts)
     if get_origin(hint) is Literal:

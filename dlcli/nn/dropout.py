@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-import torch.nn.functional as F
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -85,7 +85,10 @@ class DropPath(Dropout):
 
 def kept(like: Tensor, shape: Sequence[int], rate: float) -> Tensor:
     """0 with probability `rate`, else 1 / (1 - rate); all 0 at a rate of 1."""
-    return F.dropout(like.new_ones(shape), rate)
+    if rate == 1:
+        return like.new_zeros(shape)
+    drawn = torch.rand(shape, device=like.device) >= rate  # on a CPU three times as fast as bernoulli_
+    return drawn.to(like.dtype).div_(1 - rate)
 
 
 def drop_rate(rate: float) -> float:
