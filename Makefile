@@ -38,9 +38,6 @@ bench:
 	$(PYTHON) benchmarks/controller.py
 	$(PYTHON) benchmarks/shared_cell.py
 	$(PYTHON) benchmarks/search_cost.py
-<<<<<<< .merge_file_wpDdAa
 	$(PYTHON) benchmarks/batches.py
 	$(PYTHON) benchmarks/routing.py
-=======
 	$(PYTHON) benchmarks/nonlocal_block.py
->>>>>>> .merge_file_Gg3Bui
