@@ -48,7 +48,7 @@ class DropConnect(nn.Module):
             raise UsageError(f"a mask a sample is for linear layers alone: per=batch with modules={list(modules)}")
         self.rate, self.per = drop_rate(rate), per
         self.base = base(task)
-        self.needs = getattr(self.base, "needs", Modular)
+        self.needs = getattr(self.base, "needs", None) or Modular
 
     def forward(self, model: nn.Module, batch: Batch, carry: Carry = None) -> Loss:
         found = places(model, self.kinds)

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from dlcli.core.errors import UsageError
@@ -48,7 +47,7 @@ class Dropped(nn.Module):
             raise UsageError("drop path is for residual branches, and they for it: modules=[branch] with form path")
         self.kinds = check_kinds(modules)
         self.base, self.form, self.inputs = base(task), form, inputs
-        self.needs = getattr(self.base, "needs", Modular)
+        self.needs = getattr(self.base, "needs", None) or Modular
 
     def forward(self, model: nn.Module, batch: Batch, carry: Carry = None) -> Loss:
         with ExitStack() as hooks:
@@ -69,5 +68,4 @@ class Dropped(nn.Module):
             return x
         form = self.form if x.requires_grad else self.inputs
         order = axes(module, x, rows)
-        back = torch.tensor(order).argsort().tolist()
-        return form(x.permute(order)).permute(back)
+        return form(x.permute(order)).permute([order.index(axis) for axis in range(x.dim())])

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.learner import Objective
 from dlcli.core.task import Batch, Carry, Loss, Task, call
+from dlcli.nn.places import Modular
 from dlcli.objectives.answered import Answered
 from dlcli.objectives.mixing import check_mixable, mixed, shuffled
 
@@ -33,6 +34,8 @@ class Mixup(nn.Module):
         Mismatch: the inputs are no real values, the task has no loss, or the base needs more than the output.
     """
 
+    needs = Modular  # not an answer alone: mixtures of mixtures would never reach the model
+
     def __init__(
         self, task: Task, *, base: Callable[[Task], Objective], alpha: float, per: Literal["batch", "sample"]
     ) -> None:
@@ -44,7 +47,7 @@ class Mixup(nn.Module):
         if getattr(self.base, "needs", None) is not None:
             raise Mismatch(
                 f"mixup asks its base about an output, and {type(self.base).__name__} needs the model itself\n"
-                "What acts on the model goes outside: objective=dropout objective@objective.base=mixup"
+                "What acts on model or inputs goes outside: objective=dropout objective@objective.base=mixup"
             )
         self.beta = torch.distributions.Beta(alpha, alpha)
 

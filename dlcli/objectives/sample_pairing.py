@@ -8,6 +8,7 @@ from torch import nn
 from dlcli.core.errors import UsageError
 from dlcli.core.learner import Objective
 from dlcli.core.task import Batch, Carry, Loss, Task
+from dlcli.nn.places import Modular
 from dlcli.objectives.mixing import check_mixable, mixed, shuffled
 
 
@@ -45,7 +46,7 @@ class SamplePairing(nn.Module):
             )
         self.begin, self.paired, self.unpaired, self.end = begin, paired, unpaired, end
         self.base = base(task)
-        self.needs = getattr(self.base, "needs", None)
+        self.needs = getattr(self.base, "needs", None) or Modular
 
     def pairs(self, epoch: int) -> bool:
         """Whether samples are paired in this epoch."""

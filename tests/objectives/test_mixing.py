@@ -191,8 +191,13 @@ def test_a_base_that_needs_more_is_refused_in_words():
         form = ElementDropout(rate=0.5)
         return Dropped(task, base=Supervised, form=form, inputs=nn.Identity(), modules=["linear"])
 
-    with pytest.raises(Mismatch, match=r"objective=dropout objective@objective\.base=mixup"):
-        Mixup(made, base=dropped, alpha=1.0, per="batch")
+    def mixup(task, base=Supervised):
+        return Mixup(task, base=base, alpha=1.0, per="batch")
+
+    for base in (dropped, pairing, mixup, lambda task: pairing(task, base=dropped)):
+        with pytest.raises(Mismatch, match=r"objective=dropout objective@objective\.base=mixup"):
+            mixup(made, base)
+    pairing(made, base=mixup)(model(), made.batch("train", 0))
 
 
 def tokens():
