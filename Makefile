@@ -38,3 +38,4 @@ bench:
 	$(PYTHON) benchmarks/controller.py
 	$(PYTHON) benchmarks/shared_cell.py
 	$(PYTHON) benchmarks/search_cost.py
+	$(PYTHON) benchmarks/routing.py

@@ -169,9 +169,20 @@ def _hash(plain: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def _of_folder(value: Any) -> Any:
+    """As `_by_content`, for a value that may also name a folder of data: names and contents of all that is in it."""
+    if not isinstance(value, str) or not Path(value).expanduser().is_dir():
+        return _by_content(value)
+    root, all_of_it = Path(value).expanduser(), hashlib.sha256()
+    for path in sorted(path for path in root.rglob("*") if path.is_file() and not path.name.startswith(".")):
+        all_of_it.update(f"{path.relative_to(root)}\0".encode())
+        all_of_it.update(hashlib.sha256(path.read_bytes()).digest())
+    return all_of_it.hexdigest()
+
+
 def _by_content(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _by_content(part) for key, part in value.items()}
+        return {key: _of_folder(part) if key == "path" else _by_content(part) for key, part in value.items()}
     if isinstance(value, list):
         return [_by_content(part) for part in value]
     if isinstance(value, str) and Path(value).is_file():

@@ -7,7 +7,7 @@ from typing import Any
 
 from dlcli import catalogue
 
-_GROUPS = ("task", "model", "learner", "optimiser", "schedule", "objective")
+_GROUPS = ("task", "model", "learner", "optimiser", "schedule", "objective", "augment")
 _DEFAULTS = {"task": "sequential_digits", "model": "tcn", "learner": "gradient"}
 _PLAYER = "learner.players.model"
 _KEY = re.compile(r"^( *)([A-Za-z_]\w*):")

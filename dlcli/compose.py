@@ -28,6 +28,7 @@ from dlcli.core.errors import Missing, UsageError, nearest
 
 _SHORT = {"lr": "optimiser.lr", "clip": "clip"}  # of the single player
 _SHORT_GROUPS = ("optimiser", "schedule", "objective")
+_PARTS = {"augment": "task"}  # groups whose one place is a part of another
 _NUMBERS = (int, float)
 _UNTIL = {"epochs": 20}  # where nothing says when to stop
 _NEEDED = ("task", "model", "learner", "seed", "until", "device", "threads")
@@ -446,7 +447,8 @@ def _group_words(words: Sequence[str], request: _Request) -> list[str]:
 
 def _point(request: _Request, smoke: tuple[str, ...]) -> Point:
     words = (*smoke, *request.words)
-    plain = [word for word in words if word.partition("=")[0] not in (*_SHORT, *_SHORT_GROUPS, "batch")]
+    short = (*_SHORT, *_SHORT_GROUPS, *_PARTS, "batch")
+    plain = [word for word in words if word.partition("=")[0] not in short]
     first = _group_words(plain, request)
     base, _ = _compose(request.verb, request.recipe, first)
     written = [_write_out(_whole(word), base) for word in words]
@@ -475,6 +477,11 @@ def _write_out(word: str, base: DictConfig) -> str:
     key, _, value = word.partition("=")
     if key == "batch":
         return f"task.batch={value}"
+    if key in _PARTS:
+        whole = _PARTS[key]
+        if not _has(base, f"{whole}.{key}"):
+            raise UsageError(f"{key}= is a part of the {whole}, and this one has none")
+        return f"{key}@{whole}.{key}={value}"
     if key not in _SHORT and key not in _SHORT_GROUPS:
         return word
     players = list(base.learner.get("players", {}))

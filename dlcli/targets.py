@@ -151,7 +151,7 @@ def _words(hint: Any) -> str:
     if isinstance(hint, UnionType) or get_origin(hint) is Union:
         return " or ".join(_words(part) for part in parts)
     if get_origin(hint) is Literal:
-        return f"one of {', '.join(map(str, parts))}"
+        return " or ".join(map(str, parts))
     if get_origin(hint) is Sequence and parts:
         return f"a list, each {_words(parts[0])}"
     return str(hint).replace("typing.", "").replace("collections.abc.", "")

@@ -14,7 +14,7 @@ Reconstruct = Callable[[Tensor, Tensor], Tensor]
 """From poses [batch, class, dim] and a mask [batch, class] to images [batch, channel, height, width]."""
 
 _WIDE = 900  # pixels that a picture has about, across
-_FAR, _STEPS = 0.25, 11  # each way from the pose, and how many images on the way
+_SWEPT, _FAR, _STEPS = 3, 0.25, 11  # images, how far each way from their poses, and how many steps on the way
 _COLOURS = ((1.0, 0.35, 0.2), (0.2, 0.75, 1.0), (0.6, 1.0, 0.3))  # of things that lie on one another
 
 
@@ -52,16 +52,20 @@ def _overlaid(reconstruct: Reconstruct, poses: Tensor, order: Tensor, many: Tens
 
 
 def dimensions(reconstruct: Reconstruct, poses: Float[Tensor, "batch class dim"]) -> Float[Tensor, "high wide 3"]:
-    """The longest capsule of the first image, a row for each dimension of its pose, which goes from -.25 to .25 around.
+    """Of the first three images the longest capsule: a row for each dimension of its pose, moved from -.25 to .25.
 
     Sabour, Frosst & Hinton 2017, arXiv:1710.09829, figure 4.
     """
-    dim = poses.shape[2]
+    poses = poses[:_SWEPT]
+    dim, mask = poses.shape[2], F.one_hot(lengths(poses).argmax(1), poses.shape[1]).to(poses)
     steps = torch.linspace(-_FAR, _FAR, _STEPS).to(poses)
-    moved = torch.einsum("s,de->dse", steps, torch.eye(dim).to(poses)).flatten(0, 1)
-    mask = F.one_hot(lengths(poses[:1]).argmax(1), poses.shape[1]).to(poses).expand(len(moved), -1)
-    images = reconstruct(poses[:1] + moved[:, None], mask)
-    return tile(_in_colour(images), columns=_STEPS, scale=_scale(images, _STEPS))
+    moves = torch.einsum("s,de->dse", steps, torch.eye(dim).to(poses)).flatten(0, 1)
+    swept = [
+        _in_colour(reconstruct(pose + moves[:, None], one.expand(len(moves), -1)))
+        for pose, one in zip(poses, mask, strict=True)
+    ]
+    scale = _scale(swept[0], _STEPS * len(poses))
+    return torch.cat([tile(images, columns=_STEPS, scale=scale) for images in swept], 1)
 
 
 def _in_colour(images: Tensor) -> Tensor:

@@ -110,8 +110,8 @@ class _Agree(torch.autograd.Function):
 
 def _gradients(coupling: Tensor, u: Tensor, W: Tensor, v: Tensor, agreement: Tensor | None) -> tuple[Tensor, Tensor]:
     """Of Σ c_ij v_j W_ij u_i, by u and by W; that by c goes into `agreement` if it is wanted."""
-    du, dW = torch.zeros_like(u), torch.empty_like(W)
-    flat = dW.flatten(0, 1)
+    du, dW = torch.zeros_like(u), W.new_empty(W.shape)
+    flat = dW.view(-1, *W.shape[2:])
     for place, (c, w) in enumerate(_outputs(coupling, W)):
         flat[:, place] = _weighted(c, u).T @ v[:, place]
         seen = _seen(v[:, place], w, u)

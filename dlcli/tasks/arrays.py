@@ -114,10 +114,8 @@ class ArrayTask:
         begin, end = place * rows, min((place + 1) * rows, len(samples))
         if split == "train":
             chosen = self._shuffled(epoch)[begin:end]
-            if isinstance(samples, Varied):
-                inputs, target = samples.vary(chosen, self._order, epoch)
-            else:
-                inputs, target = samples.take(chosen)
+            words = (self._order, epoch)
+            inputs, target = samples.vary(chosen, *words) if isinstance(samples, Varied) else samples.take(chosen)
         else:
             chosen = torch.arange(begin, end, device=self._device)
             inputs, target = samples.take(slice(begin, end))

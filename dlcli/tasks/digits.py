@@ -5,7 +5,9 @@ import torch.nn.functional as F
 from dlcli.core.errors import UsageError
 from dlcli.core.spec import Classes, Real, Spec
 from dlcli.tasks.arrays import Arrays, ArrayTask
+from dlcli.tasks.augment import Augment, Unchanged
 from dlcli.tasks.embedded_digits import NAMES, splits
+from dlcli.tasks.images import Images
 from dlcli.tasks.yardstick import Classification
 
 
@@ -17,18 +19,23 @@ class Digits(ArrayTask):
     Args:
         batch: rows of a training batch.
         labels: training images that are used, the first of every class in turn; None uses all.
-        order: seed of the shuffling.
+        augment: what training makes of the images.
+        order: seed of the shuffling and the augmentation.
 
     Raises:
         UsageError: there are not so many training images, or `labels` is below 1.
     """
 
-    def __init__(self, *, batch: int, order: int, labels: int | None = None) -> None:
+    def __init__(self, *, batch: int, order: int, labels: int | None = None, augment: Augment | None = None) -> None:
         spec = Spec((Real((1, 8, 8)),), Classes(10))
         arrays = splits(1, 8, 8)
         if labels is not None:
             arrays["train"] = _few(arrays["train"], labels)
-        super().__init__(arrays, spec, Classification(NAMES), batch=batch, order=order)
+        found = {
+            name: Images(split.inputs[0], split.target, white=1.0, augment=(name == "train" and augment) or Unchanged())
+            for name, split in arrays.items()
+        }
+        super().__init__(found, spec, Classification(NAMES), batch=batch, order=order)
 
 
 def _few(train: Arrays, labels: int) -> Arrays:

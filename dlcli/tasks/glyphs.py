@@ -10,9 +10,10 @@ from torch import Tensor
 from dlcli.core.draws import integers
 from dlcli.core.errors import UsageError
 from dlcli.tasks.embedded_digits import NAMES, splits
+from dlcli.tasks.idx_images import idx_splits
 from dlcli.tasks.options import one_of
 
-SOURCES = ("digits",)
+SOURCES = ("digits", "mnist")
 CLASSES = len(NAMES)
 
 _CLASS, _GLYPH = 0x61, 0x62  # what a draw is for
@@ -86,8 +87,9 @@ def glyphs(source: str) -> dict[str, Glyphs]:
         Missing: a file is not there.
     """
     one_of(SOURCES, source=source)
-    found = {name: (split.inputs[0], split.target, 1.0) for name, split in splits(1, 8, 8).items()}
-    return {name: _sorted(name, *parts) for name, parts in found.items()}
+    if source == "mnist":
+        return {name: _sorted(name, split.images, split.labels, 255.0) for name, split in idx_splits("mnist").items()}
+    return {name: _sorted(name, split.inputs[0], split.target, 1.0) for name, split in splits(1, 8, 8).items()}
 
 
 def _sorted(split: str, pixels: Tensor, labels: Tensor, white: float) -> Glyphs:

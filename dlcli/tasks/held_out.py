@@ -48,7 +48,7 @@ def _held_out(y: Shaped[np.ndarray, "sample *position"], missing: Sequence[str],
     count = each * len(missing)
     places = ((np.arange(count) + 0.5) * len(y) / count).astype(np.int64)
     logging.getLogger("dlcli").info(
-        "no %s in the file: %s rows each are taken from train%s, by task.data_seed",
+        "no %s there: %s rows each are taken from train%s, by task.data_seed",
         " and ".join(missing),
         f"{each:,}",
         ", stratified by class" if y.ndim == 1 else "",

@@ -24,7 +24,7 @@ _SHAPE, _CORNER, _PATCH, _CUT, _PUT = 0x91, 0x92, 0x93, 0x94, 0x95  # what a dra
 _NUMBER = (int, float)
 _CHANGED: dict[str, tuple[type, ...]] = {  # what test may have of its own, and of which kinds it is
     "rotation": _NUMBER,
-    "scale": (list, tuple),
+    "scale": _NUMBER,
     "shear": _NUMBER,
     "shift": (int, type(None)),
     "clutter": (int,),
@@ -141,8 +141,9 @@ def _changed(usual: Placed, changes: Mapping[str, Any]) -> Placed:
     for name, value in changes.items():
         if name not in _CHANGED:
             raise UsageError(f"task.test may change {', '.join(_CHANGED)}, not {name!r}{nearest(name, _CHANGED)}")
-        kinds = _CHANGED[name]
-        if isinstance(value, bool) or not isinstance(value, kinds):
+        listed = isinstance(value, list | tuple)
+        wrong = (isinstance(one, bool) or not isinstance(one, _CHANGED[name]) for one in (value if listed else [value]))
+        if listed != (name == "scale") or any(wrong):
             raise UsageError(f"task.test.{name} is not of a kind that task.{name} can be: {value!r}")
     return replace(usual, **changes)
 
@@ -151,8 +152,7 @@ def _check(made: Placed, side: int, place: str) -> None:
     """That the numbers are such that an image can be made."""
     if made.canvas < side:
         raise UsageError(f"task.canvas is at least a digit's {side} pixels, not {made.canvas}")
-    numbers = [number for number in made.scale if isinstance(number, _NUMBER)]
-    if not (len(numbers) == len(made.scale) == 2 and 0 < made.scale[0] <= made.scale[1]):
+    if not (len(made.scale) == 2 and 0 < made.scale[0] <= made.scale[1]):
         raise UsageError(f"{place}.scale is the least and the largest factor, above 0, not {list(made.scale)}")
     for name, number in (("rotation", made.rotation), ("shear", made.shear), ("shift", made.shift or 0)):
         if not 0 <= number < float("inf"):

@@ -2,22 +2,15 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int, UInt8
-from sklearn.model_selection import train_test_split
 from torch import Tensor
 
-from dlcli.core.errors import UsageError
-from dlcli.core.files import data_file
 from dlcli.core.random import generator
 from dlcli.core.spec import Classes, Real, Spec
 from dlcli.tasks.arrays import ArrayTask
-from dlcli.tasks.idx import read_idx
+from dlcli.tasks.idx_images import idx_splits
 from dlcli.tasks.yardstick import Classification
-
-_SPLIT_SEED = 20180303  # one split for everybody, whatever the run's seed
-_VALID = 12  # one in twelve of the training images: 5,000 of 60,000
 
 
 @dataclass(frozen=True)
@@ -60,32 +53,13 @@ class SequentialMNIST(ArrayTask):
     """
 
     def __init__(self, *, permutation: int | None, batch: int, order: int) -> None:
-        full, test = _read("train", permutation), _read("t10k", permutation)
-        train, valid = train_test_split(
-            np.arange(len(full)),
-            test_size=max(10, len(full) // _VALID),
-            stratify=full.labels.numpy(),
-            random_state=_SPLIT_SEED,
-        )
-        splits = {
-            "train": Pixels(full.values[train], full.labels[train]),
-            "valid": Pixels(full.values[valid], full.labels[valid]),
-            "test": test,
-        }
-        spec = Spec((Real((1, full.values.shape[1])),), Classes(10))
+        splits = idx_splits("mnist")
+        found = {name: split.images.flatten(1) for name, split in splits.items()}
+        time = found["train"].shape[1]
+        if permutation is not None:
+            places = torch.randperm(time, generator=generator(permutation))
+            found = {name: pixels[:, places] for name, pixels in found.items()}
+        kept = {name: Pixels(pixels, splits[name].labels) for name, pixels in found.items()}
         names = [str(digit) for digit in range(10)]
-        super().__init__(splits, spec, Classification(names), batch=batch, order=order)
-
-
-def _read(part: str, permutation: int | None) -> Pixels:
-    images_path = data_file("mnist", f"{part}-images-idx3-ubyte.gz")
-    labels_path = data_file("mnist", f"{part}-labels-idx1-ubyte.gz")
-    images, labels = read_idx(images_path, 3), read_idx(labels_path, 1)
-    if len(images) != len(labels):
-        raise UsageError(f"{images_path} has {len(images)} images, but {labels_path} has {len(labels)} labels")
-    if labels.max() > 9:
-        raise UsageError(f"{labels_path} has the label {labels.max()}; digits are 0 to 9")
-    pixels = images.flatten(1)
-    if permutation is not None:
-        pixels = pixels[:, torch.randperm(pixels.shape[1], generator=generator(permutation))]
-    return Pixels(pixels, labels.long())
+        spec = Spec((Real((1, time)),), Classes(10))
+        super().__init__(kept, spec, Classification(names), batch=batch, order=order)

@@ -6,7 +6,7 @@ import pytest
 
 from dlcli.core.errors import UsageError
 from dlcli.core.learner import Schedule
-from dlcli.learners.schedule import Constant, Cosine, Plateau, Step, WarmRestarts, Watching
+from dlcli.learners.schedule import Constant, Cosine, Exponential, Plateau, Step, WarmRestarts, Watching
 
 
 def watched(schedule, scores):
@@ -20,6 +20,14 @@ def watched(schedule, scores):
 
 def plateau(**other):
     return Plateau(**({"every": 1, "window": 2, "after": 0, "gamma": 0.5} | other))
+
+
+def test_exponential_falls_smoothly_to_its_floor():
+    schedule = Exponential(every=10, gamma=0.25, floor=0.1)
+    for update, wanted in ((0, 1.0), (5, 0.5), (10, 0.25), (15, 0.125), (17, 0.1), (1000, 0.1)):
+        assert math.isclose(schedule.factor(update), wanted)
+    with pytest.raises(UsageError, match="floor is in"):
+        Exponential(every=10, gamma=0.25, floor=2.0)
 
 
 def test_all_are_schedules_and_only_plateau_watches():

@@ -91,7 +91,7 @@ def cut_off(content):
         (gzip.compress(idx(torch.zeros(2, 3))), "has 2 axes, not 1"),
         (gzip.compress(idx(torch.arange(5))[:6]), "cut off in its header: 6 bytes, not 8"),
         (gzip.compress(idx(torch.arange(5))[:-1]), "has 4 values, but its header says 5 = 5"),
-        (gzip.compress(idx(torch.arange(5)) + b"x"), "has 6 values, but its header says 5 = 5"),
+        (gzip.compress(idx(torch.arange(5)) + b"x"), "has at least 6 values, but its header says 5 = 5"),
         (gzip.compress(idx(torch.arange(0))), "has 0 values"),
     ],
 )
@@ -113,10 +113,10 @@ def test_a_missing_file_says_how_to_get_it(folder):
 
 def test_images_and_labels_belong_together(folder):
     save(folder.parent, "t10k-labels-idx1-ubyte.gz", torch.arange(19) % 10)
-    with pytest.raises(UsageError, match=r"has 20 images, but .* has 19 labels"):
+    with pytest.raises(UsageError, match=r"has 20 images, but 19 labels"):
         mnist()
     save(folder.parent, "t10k-labels-idx1-ubyte.gz", torch.arange(20))
-    with pytest.raises(UsageError, match="has the label 19; digits are 0 to 9"):
+    with pytest.raises(UsageError, match="has the label 19; classes are 0 to 9"):
         mnist()
 
 

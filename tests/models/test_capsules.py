@@ -1,0 +1,187 @@
+"""Capsule networks: what is one capsule, how long it may be, how many parameters, images of other sizes."""
+
+import pytest
+import torch
+from torch import nn
+
+from dlcli.core.errors import Mismatch, UsageError
+from dlcli.core.spec import Classes, Labels, Real, Spec
+from dlcli.core.task import Batch
+from dlcli.models.image.capsnet import CapsNet
+from dlcli.models.image.su_capsules import SuCapsules
+from dlcli.models.image.su_pooling import SuPooling
+from dlcli.nn.capsules import Capsules, SharedCapsules, as_capsules, logits
+from dlcli.nn.routing import Hinton, Su
+
+DIGITS, MNIST = (Spec((Real((1, side, side)),), Classes(10)) for side in (8, 28))
+TALL = Spec((Real((1, None, 8)),), Labels(10))
+ROUTING = {"iterations": 3, "gradient": "all", "coupling": "softmax"}
+PAPER = {
+    "channels": 256,
+    "kernel_size": 9,
+    "types": 32,
+    "dim": 8,
+    "primary_kernel": 9,
+    "stride": 2,
+    "pose": 16,
+    "decoder": [512, 1024],
+}
+SMALL = PAPER | {"channels": 6, "kernel_size": 3, "types": 3, "dim": 4, "primary_kernel": 3, "pose": 5, "decoder": [7]}
+
+
+def capsnet(spec=DIGITS, **changed):
+    torch.manual_seed(0)
+    return CapsNet(spec, routing=Hinton(**ROUTING), **{**SMALL, **changed})
+
+
+def su_capsules(spec=DIGITS, **changed):
+    torch.manual_seed(0)
+    return SuCapsules(spec, routing=Su(**ROUTING), **{"channels": [4, 6], "pad": 1, "pose": 5, **changed})
+
+
+def su_pooling(spec=DIGITS, **changed):
+    torch.manual_seed(0)
+    return SuPooling(spec, **{"channels": [4, 6], "pad": 1, "pooling": "average", "dense": 7, **changed})
+
+
+def images(*shape, seed=1):
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def count(model):
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def test_the_papers_network_has_8_215_728_parameters_with_decoder_and_6_804_384_without():
+    with torch.device("meta"):
+        assert count(capsnet(MNIST, **PAPER)) == 8_215_728
+        assert count(capsnet(MNIST, **PAPER | {"decoder": None})) == 6_804_384
+
+
+def test_sus_networks_have_the_parameters_of_his_code():
+    with torch.device("meta"):
+        assert count(su_capsules(MNIST, channels=[64, 128], pad=0, pose=16)) == 279_488
+        assert count(su_pooling(MNIST, channels=[64, 128], pad=0, dense=128)) == 276_810
+
+
+def test_a_capsule_is_the_channels_of_one_type_at_one_place():
+    x = torch.arange(2 * 6 * 2 * 2).view(2, 6, 2, 2).float()
+    capsules = as_capsules(x, 3)
+    assert capsules.shape == (2, 8, 3)
+    for kind in range(2):
+        for row in range(2):
+            for column in range(2):
+                wanted = x[:, 3 * kind : 3 * kind + 3, row, column]
+                assert torch.equal(capsules[:, 4 * kind + 2 * row + column], wanted)
+
+
+def test_a_change_at_one_place_changes_exactly_the_capsules_there():
+    x = images(1, 12, 3, 3)
+    changed = x.clone()
+    changed[:, :4, 1, 2] += 1  # all channels of the first type, one place
+    moved = (as_capsules(changed, 4) != as_capsules(x, 4)).any(2)[0]
+    assert moved.nonzero().flatten().tolist() == [1 * 3 + 2]
+
+
+@pytest.mark.parametrize("model", [capsnet(), su_capsules()], ids=["CapsNet", "SuCapsules"])
+@pytest.mark.parametrize("scale", [0.0, 1.0, 1e4])
+def test_lengths_are_in_0_to_1_and_are_the_sigmoid_of_the_scores(model, scale):
+    x = scale * images(4, 1, 8, 8)
+    length = model.capsules(x).norm(dim=2)
+    assert length.shape == (4, 10)
+    assert (length >= 0).all()
+    assert (length <= 1).all()
+    scores = model(x)
+    assert scores.isfinite().all()
+    torch.testing.assert_close(scores.sigmoid(), length, rtol=0, atol=2e-6)
+    assert (scores.sigmoid() < 1).all()
+
+
+def test_an_empty_image_has_finite_gradients():
+    for model in (capsnet(), su_capsules()):
+        for parameter in model.parameters():
+            nn.init.zeros_(parameter)
+        loss = (0.9 - model(torch.zeros(2, 1, 8, 8)).sigmoid()).square().sum()
+        gradients = torch.autograd.grad(loss, list(model.parameters()), allow_unused=True)
+        assert all(one.isfinite().all() for one in gradients if one is not None)
+
+
+def test_scores_of_no_length_and_of_full_length_are_numbers():
+    assert logits(torch.zeros(1, 1, 3)).isfinite().all()
+    assert logits(torch.tensor([[[1.0, 0.0, 0.0]]])).isfinite().all()
+
+
+def test_shared_capsules_are_own_capsules_with_equal_matrices():
+    torch.manual_seed(0)
+    shared = SharedCapsules(3, 4, 5, Hinton(**ROUTING))
+    own = Capsules(6, 3, 4, 5, Hinton(**ROUTING), spread=1.0, bias=0.0)
+    own.weight.data = shared.weight[:, None].expand(3, 6, 4, 5).clone()
+    u = images(2, 6, 3)
+    torch.testing.assert_close(own(u), shared(u))
+
+
+@pytest.mark.parametrize("make", [su_capsules, su_pooling])
+def test_sus_networks_read_any_height(make):
+    model = make(TALL)
+    assert model(images(3, 1, 8, 8)).shape == model(images(3, 1, 16, 8)).shape == (3, 10)
+
+
+def test_pooling_and_capsules_do_not_see_where_positions_are():
+    x = images(2, 6, 4, 4)
+    turned = x.flip(2)
+    capsules, pooling = su_capsules(), su_pooling()
+    torch.testing.assert_close(capsules.classes(as_capsules(x, 6)), capsules.classes(as_capsules(turned, 6)))
+    torch.testing.assert_close(pooling.pool(x, dim=(2, 3)), pooling.pool(turned, dim=(2, 3)))
+
+
+def test_the_decoder_sees_the_chosen_capsules_alone():
+    model = capsnet()
+    poses, mask = model.capsules(images(2, 1, 8, 8)), torch.eye(10)[[3, 7]]
+    other = poses + (1 - mask)[..., None]
+    made = model.reconstruct(poses, mask)
+    assert made.shape == (2, 1, 8, 8)
+    assert torch.equal(model.reconstruct(other, mask), made)
+    assert not torch.equal(model.reconstruct(poses + mask[..., None], mask), made)
+
+
+@pytest.mark.parametrize("target", ["classes", "labels"])
+def test_pictures_of_reconstructions_and_of_dimensions(target):
+    spec = DIGITS if target == "classes" else Spec(DIGITS.inputs, Labels(10))
+    model = capsnet(spec)
+    classes = torch.tensor([3, 7, 1, 0])
+    wanted = classes if target == "classes" else torch.eye(10)[classes] + torch.eye(10)[9]
+    rows = torch.arange(4)
+    with torch.no_grad():
+        left = model.depict(Batch((images(4, 1, 8, 8),), wanted, rows == 0, 0, 0, rows))
+    assert set(left) == {"reconstructions", "capsule_dimensions"}
+    scale = 900 // (4 * 8)
+    assert left["reconstructions"].pixels.shape == (3 * (8 * scale + 1) + 1, 4 * (8 * scale + 1) + 1, 3)
+    for leaf in left.values():
+        assert 0 <= leaf.pixels.min() <= leaf.pixels.max() <= 1
+    coloured = (leaf := left["reconstructions"].pixels).amax(2) - leaf.amin(2)
+    assert (coloured.max() > 0) == (target == "labels")
+
+
+def test_without_a_decoder_there_are_no_pictures():
+    model = capsnet(decoder=None)
+    rows = torch.arange(2)
+    assert model.depict(Batch((images(2, 1, 8, 8),), rows, rows == 0, 0, 0, rows)) == {}
+    assert not hasattr(model, "reconstruct")
+
+
+@pytest.mark.parametrize(
+    ("error", "words", "make"),
+    [
+        (Mismatch, "CapsNet with kernels of 9 and 9 reads 17 pixels", lambda: capsnet(kernel_size=9, primary_kernel=9)),
+        (Mismatch, "a capsule for each class", lambda: capsnet(Spec(DIGITS.inputs, Real((3,))))),
+        (Mismatch, "reads images of one size", lambda: capsnet(TALL)),
+        (UsageError, "model.types is at least 1, not 0", lambda: capsnet(types=0)),
+        (UsageError, "model.decoder.0 is at least 1, not 0", lambda: capsnet(decoder=[0])),
+        (Mismatch, "SuCapsules with model.pad=0 reads larger images", lambda: su_capsules(pad=0)),
+        (Mismatch, "SuPooling reads one image", lambda: su_pooling(Spec((Real((1, 64)),), Classes(10)))),
+        (UsageError, "model.channels has 2 widths, not 1", lambda: su_pooling(channels=[4])),
+    ],
+)
+def test_what_they_refuse(error, words, make):
+    with pytest.raises(error, match=words):
+        make()
