@@ -35,7 +35,7 @@ class CapsNet(nn.Module):
         stride: pixels between two of them.
         pose: dimensions of a class capsule.
         routing: from primary to class capsules.
-        decoder: units of each layer before the pixels; None has no decoder, and nothing to reconstruct with.
+        decoder: units of each layer before the pixels; without any there is nothing to reconstruct with.
 
     Raises:
         UsageError: a number is below 1.
@@ -56,12 +56,12 @@ class CapsNet(nn.Module):
         stride: int,
         pose: int,
         routing: Routing,
-        decoder: Sequence[int] | None,
+        decoder: Sequence[int],
     ) -> None:
         super().__init__()
         at_least(1, channels=channels, kernel_size=kernel_size, types=types, dim=dim)
         at_least(1, primary_kernel=primary_kernel, stride=stride, pose=pose)
-        at_least(1, **{f"decoder.{place}": width for place, width in enumerate(decoder or ())})
+        at_least(1, **{f"decoder.{place}": width for place, width in enumerate(decoder)})
         check_classes(spec, "CapsNet")
         shape = image_shape(spec, "CapsNet")
         needed = kernel_size + primary_kernel - 1
@@ -77,7 +77,7 @@ class CapsNet(nn.Module):
         inputs = types * places[0] * places[1]
         self.classes = Capsules(inputs, dim, classes, pose, routing, spread=_SPREAD, bias=_BIAS)
         self._half = routing.half
-        if decoder is not None:
+        if decoder:
             self.reconstruct = Decoder(classes * pose, decoder, shape)
 
     def forward(self, x: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch class"]:
