@@ -157,7 +157,7 @@ def test_the_picture_shows_images_and_what_the_body_sees(size):
     assert picture.shape == (height + 2, 8 * (width + 1) + 1, 3)
     before, after = picture[1 : 1 + height, 1 : 1 + width], picture[1 : 1 + height, 2 + width : 2 + 2 * width]
     assert before[3 * 12 + 6, 4 * 12 + 6].tolist() == [1, 1, 1]
-    line = before[:, 48]
+    line = before[:96, 48]
     assert (line[:8, 0] > line[:8, 2]).any()  # orange above, through the centres of the first row
     assert (line[-8:, 0] < line[-8:, 2]).any()  # blue below
     if size is None:
