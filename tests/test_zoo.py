@@ -56,6 +56,7 @@ def made(tmp_path_factory):
     return {
         "csv_tcn": (f"task.path={folder}/series.csv", "task.target=level"),
         "image_folder_macro_cnn": (f"task.path={folder}/pictures",),
+        "resnet50_nonlocal_folder": (f"task.path={folder}/pictures",),
         "npz_tcn": (f"task.path={folder}/arrays.npz",),
         "text_lstm": (f"task.path={folder}/book.txt", "task.batch=4", "task.length=16"),
     }
