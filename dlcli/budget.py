@@ -63,7 +63,8 @@ def _changed(node: Mapping[str, Any], widths: Mapping[str, Any]) -> dict[str, An
 
 
 def _nearest(size: Callable[[Mapping[str, Any]], int], old: Mapping[str, Any], budget: int) -> Mapping[str, Any]:
-    """The widths by key whose size is within 2 % of the budget, in the proportions of the old ones."""
+    """The widths by key whose size is within 2 % of the budget, in the proportions of the old ones; none stays none."""
+    old = {key: value for key, value in old.items() if value}
     width = _solve(lambda width: size(_scaled(old, width)), budget)
     smaller, below, above = (_scaled(old, max(1, width + step)) for step in (-1, 0, 1))
     finer = (*_between(smaller, below), *_between(below, above), *_finer(size, below, list(old)[1:], budget))

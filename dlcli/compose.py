@@ -459,7 +459,26 @@ def _point(request: _Request, smoke: tuple[str, ...]) -> Point:
         _check_value(word, override, base)
     ordered = [*groups, *(opened for word in values for opened in _open(word))]
     config, choices = _compose(request.verb, request.recipe, ordered)
+    if request.recipe:
+        _drop_foreign(config, request.verb, groups, values)
     return Point(request.verb, _fold_until(config), request.recipe, choices, words)
+
+
+def _drop_foreign(config: DictConfig, verb: str, groups: Sequence[str], values: Sequence[str]) -> None:
+    """Take out what a recipe sets of its own objective, optimiser or schedule where a word put another in its place."""
+    given = [_key(word) for word in values]
+    for word in groups:
+        group, at, place = word.partition("=")[0].lstrip("+").partition("@")
+        if group not in _SHORT_GROUPS or not at or not _has(config, place):
+            continue
+        try:
+            known = OmegaConf.select(_compose(verb, None, [word])[0], place)
+        except UsageError:  # the recipe's learner has other players
+            continue
+        node = OmegaConf.select(config, place)
+        for name in [name for name in node if name not in known]:
+            if not any(key == f"{place}.{name}" or key.startswith(f"{place}.{name}.") for key in given):
+                del node[name]
 
 
 def _whole(word: str) -> str:

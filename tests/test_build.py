@@ -65,6 +65,13 @@ def test_a_model_without_a_width_to_scale_takes_no_budget():
         settle_budget(plain)
 
 
+def test_an_empty_list_of_widths_stays_empty_under_a_budget():
+    (point,) = compose.expand("train", ["capsnet_small", "budget=50000"])
+    model = settle_budget(point.resolved())["model"]
+    assert model["decoder"] == []
+    assert abs(build.build(point.resolved() | {"model": model, "budget": None}, CPU).parameters - 50_000) <= 1_000
+
+
 @pytest.mark.parametrize("target", [20_000, 70_000, 500_000])
 def test_lists_of_widths_keep_their_proportions_under_a_budget(target):
     (point,) = compose.expand("train", ["tcn", "model.channels=[10,20,20,40]", f"budget={target}"])

@@ -286,3 +286,12 @@ def test_a_power_of_ten_is_a_whole_number(word, value):
 def test_a_power_of_ten_that_is_no_whole_number_is_refused():
     with pytest.raises(UsageError, match="whole number"):
         one("gru", "budget=1e-4").resolved()
+
+
+def test_another_objective_or_optimiser_knows_nothing_of_the_recipes_own_settings():
+    player = one("capsnet_digits", "objective=mixup", "objective.alpha=0.4").resolved()["learner"]["players"]["model"]
+    assert player["objective"]["alpha"] == 0.4
+    assert "weight" not in player["objective"]
+    player = one("enas_cell_ptb", "optimiser=rmsprop").resolved()["learner"]["players"]["model"]
+    assert player["optimiser"]["_target_"].endswith("RMSprop")
+    assert player["optimiser"]["lr"] == 20.0

@@ -58,8 +58,10 @@ def with_valid(full: Labelled, test: Labelled, one_in: int) -> dict[str, Labelle
         one_in: so many of them are a valid one, every class alike; the same ones for everybody.
 
     Raises:
-        UsageError: there are too few images of a class.
+        UsageError: there are too few images of a class, or one class only.
     """
+    if len(seen := full.labels.unique()) < 2:
+        raise UsageError(f"all {len(full):,} training images have the label {int(seen)}: there is nothing to learn")
     classes = int(full.labels.max()) + 1
     try:
         train, valid = train_test_split(

@@ -30,11 +30,18 @@ def read_members(path: Path, names: Collection[str]) -> dict[str, bytes]:
                     name = PurePosixPath(member.name).name
                     if member.isfile() and name in names and name not in found:
                         found[name] = _content(archive, member, path)
-            while stream.read(1 << 20):  # gzip compares its checksum at the end
-                pass
+            _drain(stream, path)
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
         raise UsageError(f"{path} is cut off or damaged: {error}") from None
     return found
+
+
+def _drain(stream: gzip.GzipFile, path: Path) -> None:
+    """Read what is left, so that gzip compares its checksum; there is little behind an archive."""
+    for _ in range(_MOST >> 20):
+        if not stream.read(1 << 20):
+            return
+    raise UsageError(f"{path} goes on behind its archive: it is not the published file")
 
 
 def _content(archive: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> bytes:

@@ -35,7 +35,9 @@ class Pictures:
     """
 
     def __init__(self, paths: Sequence[Path], *, skip_bad: bool) -> None:
-        looks = _looks(paths)
+        looks = _looks(paths, _look)
+        if any(isinstance(look, str) for look in looks.values()):  # so that all of them are told at once
+            looks |= _looks([path for path, look in looks.items() if not isinstance(look, str)], _loaded)
         _refuse({path: look for path, look in looks.items() if isinstance(look, str)}, len(paths), skip_bad)
         self._looks = {path: look for path, look in looks.items() if not isinstance(look, str)}
         self.paths = list(self._looks)
@@ -108,12 +110,12 @@ class Pictures:
         return np.ascontiguousarray(pixels[: len(kept)].transpose(0, 3, 1, 2))
 
 
-def _looks(paths: Sequence[Path]) -> dict[Path, Look | str]:
+def _looks(paths: Sequence[Path], look: Callable[[Path], Look]) -> dict[Path, Look | str]:
     """Size and mode of every picture, or words about what is wrong."""
     found: dict[Path, Look | str] = {}
     for path in paths:
         try:
-            found[path] = _look(path)
+            found[path] = look(path)
         except Exception as error:  # noqa: BLE001 - a damaged file may raise anything
             found[path] = _words(error)
     return found
@@ -122,6 +124,13 @@ def _looks(paths: Sequence[Path]) -> dict[Path, Look | str]:
 def _look(path: Path) -> Look:
     with Image.open(path, formats=_FORMATS) as picture:
         return (picture.height, picture.width), picture.mode
+
+
+def _loaded(path: Path) -> Look:
+    """As `_look`, of a picture whose pixels are there too."""
+    with Image.open(path, formats=_FORMATS) as picture:
+        picture.load()
+    return _look(path)
 
 
 def _pixels(path: Path, size: Size, mode: str) -> UInt8[np.ndarray, "height width channel"]:

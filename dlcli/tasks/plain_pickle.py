@@ -32,7 +32,7 @@ def read_pickle(content: bytes, source: str) -> dict[str, Any]:
     except (KeyboardInterrupt, SystemExit):
         raise
     except Exception as error:  # noqa: BLE001 - a damaged pickle may raise anything
-        raise UsageError(f"{source} is cut off or is no pickle: {error or type(error).__name__}") from None
+        raise UsageError(f"{source} is cut off or is no pickle: {str(error) or type(error).__name__}") from None
     if not isinstance(made, dict):
         raise UsageError(f"{source} holds no dictionary, but {type(made).__name__}")
     return {_text(key): _finished(value, source) for key, value in made.items()}

@@ -116,7 +116,10 @@ def test_it_reads_images():
         transformer(Spec((Real((2, 9)),), Classes(4)))
 
 
-BODIES = [("vgg", "affine"), ("macro_cnn", "projective"), ("cnn", "thin_plate"), ("spatial_transformer", "affine")]
+BODIES = [
+    ("vgg", "affine"), ("macro_cnn", "projective"), ("cnn", "thin_plate"), ("spatial_transformer", "affine"),
+    ("resnet", "projective"), ("mlp", "affine"), ("capsnet_small", "thin_plate"),
+]  # fmt: skip
 
 
 def composed(*words):

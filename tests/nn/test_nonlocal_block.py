@@ -151,7 +151,7 @@ def test_gradients_are_those_of_the_full_matrix(form):
         torch.testing.assert_close(fast, full, rtol=1e-4, atol=1e-5)
 
 
-def test_a_dot_product_is_taken_in_the_cheaper_order():
+def test_a_dot_product_is_the_same_with_few_positions_and_with_many():
     few, many = (block("dot_product", channels=channels) for channels in (4, 64))
     for made, space in ((few, (50,)), (many, (3,))):
         x = images(*space, channels=made.g.in_features).transpose(1, 2)

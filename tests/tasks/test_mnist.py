@@ -125,3 +125,9 @@ def test_the_official_files(real_data):
     assert task.fitted["mean"] == pytest.approx([0.1307], abs=2e-4)
     assert task.fitted["std"] == pytest.approx([0.3081], abs=2e-4)
     assert task.batch("test", 0).target[:5].tolist() == [7, 2, 1, 0, 4]
+
+
+def test_images_of_one_class_are_refused(folder):
+    (folder / "train-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx(torch.full((120,), 3))))
+    with pytest.raises(UsageError, match="all 120 training images have the label 3"):
+        made(folder)
