@@ -118,7 +118,7 @@ def test_it_reads_images():
 
 BODIES = [
     ("vgg", "affine"), ("macro_cnn", "projective"), ("cnn", "thin_plate"), ("spatial_transformer", "affine"),
-    ("resnet", "projective"), ("mlp", "affine"), ("capsnet_small", "thin_plate"),
+    ("resnet", "projective"), ("mlp", "affine"),
 ]  # fmt: skip
 
 
