@@ -44,7 +44,6 @@ def pair(channels: int) -> tuple[nn.Module, nn.Module]:
     """The transcription and dlcli's, with the same weights, none of them zero."""
     torch.manual_seed(0)
     reference, ours = PlainNonLocal(channels), block(channels, EMBEDDED)
-    nn.init.ones_(ours.norm.weight)
     given = reference.state_dict()
     names = {"pairs.theta": "theta", "pairs.phi": "phi", "g": "g", "w_z": "w_z"}
     with torch.no_grad():
@@ -56,7 +55,7 @@ def pair(channels: int) -> tuple[nn.Module, nn.Module]:
 
 
 def block(channels: int, form: str) -> NonLocalBlock:
-    return NonLocalBlock(channels, form=form, scale=1.0, pool=1)
+    return NonLocalBlock(channels, form=form, scale=1.0, pool=1, gamma=1.0)
 
 
 def film(channels: int, batch: int, frames: int = FRAMES) -> Tensor:

@@ -14,8 +14,8 @@ from dlcli.nn.pairwise import FORMS, embedding
 class NonLocalBlock(nn.Module):
     """z_i = norm(W_z y_i) + x_i, y_i = 1/C sum_j f(x_i, x_j) g(x_j), over positions in time, height and width alike.
 
-    The norm's scale starts at zero and no ReLU follows it: a block put into a trained network leaves it as it is.
-    The first update moves only that scale, the later ones all the rest.
+    With a norm whose scale starts at zero, and no ReLU after it, a block put into a trained network leaves it as it is.
+    The first update then moves only that scale, the later ones all the rest.
 
     Paper: Wang, Girshick, Gupta & He 2018, arXiv:1711.07971, section 3. Differs: where x_j are sub-sampled, x is pooled
     before phi and g are taken, as in the authors' code (the paper's figure pools after them).
@@ -26,12 +26,14 @@ class NonLocalBlock(nn.Module):
         scale: factor of what f makes of a pair; 1.0 is the paper's, None is one over the root of the summed channels.
         pool: x_j are the maxima of windows of so many pixels a side (of steps in a sequence); never over the time of a
             film. 1 takes every position.
+        gamma: scale that the norm starts with; 0.0 is the paper's. In a network that learns from nothing, the block has
+            nothing to say at first, and from 0 it may stay silent for long.
 
     Raises:
         UsageError: no such form, or `pool` is below 1.
     """
 
-    def __init__(self, channels: int, *, form: str, scale: float | None, pool: int) -> None:
+    def __init__(self, channels: int, *, form: str, scale: float | None, pool: int, gamma: float) -> None:
         super().__init__()
         if form not in FORMS:
             raise UsageError(f"a non-local form is one of {', '.join(FORMS)}, not {form!r}{nearest(form, FORMS)}")
@@ -41,7 +43,7 @@ class NonLocalBlock(nn.Module):
         self.g = embedding(channels, inner)
         self.w_z = embedding(inner, channels)
         self.norm = nn.BatchNorm1d(channels)
-        nn.init.zeros_(self.norm.weight)
+        nn.init.constant_(self.norm.weight, gamma)
         self.pool = pool
 
     def forward(self, x: Float[Tensor, "batch channel *space"]) -> Float[Tensor, "batch channel *space"]:

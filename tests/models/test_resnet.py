@@ -23,6 +23,7 @@ SMALL = {
     "nonlocal_form": "embedded_gaussian",
     "nonlocal_scale": 1.0,
     "nonlocal_pool": 1,
+    "nonlocal_gamma": 0.0,
 }
 FIFTY = {"unit": "bottleneck", "stem": "7x7", "widths": [64, 128, 256, 512], "units": [3, 4, 6, 3]}
 NONE = {"nonlocal_every": [0, 0, 0, 0]}

@@ -18,7 +18,7 @@ CHANNELS = 6
 def block(form, *, pool=1, scale=1.0, channels=CHANNELS, trained=True):
     """A block as it may be after training: no weight is zero."""
     torch.manual_seed(0)
-    made = NonLocalBlock(channels, form=form, scale=scale, pool=pool)
+    made = NonLocalBlock(channels, form=form, scale=scale, pool=pool, gamma=0.0)
     if trained:
         for parameter in made.parameters():
             torch.nn.init.normal_(parameter, std=0.5)
@@ -162,6 +162,6 @@ def test_a_dot_product_is_the_same_with_few_positions_and_with_many():
 
 def test_what_does_not_fit():
     with pytest.raises(UsageError, match=r"one of gaussian.*not 'gausian'.*gaussian"):
-        NonLocalBlock(4, form="gausian", scale=1.0, pool=1)
+        NonLocalBlock(4, form="gausian", scale=1.0, pool=1, gamma=0.0)
     with pytest.raises(UsageError, match=r"nonlocal_pool is at least 1, not 0"):
-        NonLocalBlock(4, form="gaussian", scale=1.0, pool=0)
+        NonLocalBlock(4, form="gaussian", scale=1.0, pool=0, gamma=0.0)

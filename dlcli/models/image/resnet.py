@@ -1,6 +1,7 @@
 """Residual networks for images, with or without non-local blocks."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -35,6 +36,7 @@ class ResNet(nn.Module):
         nonlocal_form: gaussian, embedded_gaussian, dot_product, concatenation.
         nonlocal_scale: factor of a pair's value; 1.0 is the paper's, null is one over the root of the channels.
         nonlocal_pool: every position sees the maxima of windows of so many pixels a side.
+        nonlocal_gamma: scale that a block's norm starts with; 0.0 is the paper's, the identity at first.
 
     Raises:
         UsageError: a value is out of range, or the lists are not of one length.
@@ -55,13 +57,14 @@ class ResNet(nn.Module):
         nonlocal_form: str,
         nonlocal_scale: float | None,
         nonlocal_pool: int,
+        nonlocal_gamma: float,
     ) -> None:
         super().__init__()
         stages = Stages(unit, stem, widths, units, [()] * len(widths), drop_path, nonlocal_every)
         check_reductions(spec, stages.reductions, "ResNet")
         self.trunk = stages.trunk(
             image_shape(spec, "ResNet")[0],
-            lambda channels: NonLocalBlock(channels, form=nonlocal_form, scale=nonlocal_scale, pool=nonlocal_pool),
+            partial(NonLocalBlock, form=nonlocal_form, scale=nonlocal_scale, pool=nonlocal_pool, gamma=nonlocal_gamma),
         )
         self.answer = answer(stages.width, spec.target.width, probability("model.dropout", dropout))
 

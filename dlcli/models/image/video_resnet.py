@@ -1,6 +1,7 @@
 """Residual networks for films: frame by frame, inflated in time, with or without non-local blocks."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -43,6 +44,7 @@ class VideoResNet(nn.Module):
         nonlocal_form: gaussian, embedded_gaussian, dot_product, concatenation.
         nonlocal_scale: factor of a pair's value; 1.0 is the paper's, null is one over the root of the channels.
         nonlocal_pool: every position sees the maxima of windows of so many pixels a side, in every frame.
+        nonlocal_gamma: scale that a block's norm starts with; 0.0 is the paper's, the identity at first.
 
     Raises:
         UsageError: a value is out of range, or the lists are not of one length.
@@ -65,6 +67,7 @@ class VideoResNet(nn.Module):
         nonlocal_form: str,
         nonlocal_scale: float | None,
         nonlocal_pool: int,
+        nonlocal_gamma: float,
     ) -> None:
         super().__init__()
         channel, _, height, width = film_shape(spec, "VideoResNet")
@@ -78,7 +81,7 @@ class VideoResNet(nn.Module):
             )
         self.trunk = stages.trunk(
             channel,
-            lambda channels: NonLocalBlock(channels, form=nonlocal_form, scale=nonlocal_scale, pool=nonlocal_pool),
+            partial(NonLocalBlock, form=nonlocal_form, scale=nonlocal_scale, pool=nonlocal_pool, gamma=nonlocal_gamma),
         )
         self.read = READ[read]
         self.answer = nn.Sequential(
