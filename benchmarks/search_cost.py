@@ -4,8 +4,8 @@
 
 The space and the worth of its 72 members are those of `exhaustive.py` (tests/data/exhaustive_digits.csv: mean accuracy
 on valid and test over the table's seeds). A training step is a batch that moves weights. ENAS trains the shared
-weights, draws 40 architectures, ranks them by their shared score, trains the first two from scratch, twice each since
-one training is noisier than members differ, and takes the better on valid; training each candidate costs 72 trainings.
+weights, draws 40 architectures, ranks them by their shared score, trains the first four from scratch and takes the
+best on valid; training each candidate costs 72 trainings.
 Random search trains candidates until one is within 1 % of the best: its expected number is exact, (72 + 1) / (k + 1)
 for k such members, and it is told when to stop. Printed beside it: the pick without the last trainings ("alone"),
 places (1 is best), Kendall's tau between shared scores and the table, and CPU seconds.
@@ -32,7 +32,7 @@ from dlcli.core.space import Architecture
 from dlcli.engine import evaluate
 from dlcli.learners.derive import candidates
 
-SEARCH_STEPS, DRAWN, TRAINED, TIMES, GOAL = 54, 40, 2, 2, 10.0
+SEARCH_STEPS, DRAWN, TRAINED, TIMES, GOAL = 54, 40, 4, 1, 10.0
 SHARED = "learner.players.shared"
 WORDS = (
     "task=digits",
