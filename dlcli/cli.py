@@ -77,7 +77,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="The laboratory that settles by measurement which deep learning model is best for a problem.",
 )
-list_app = typer.Typer(no_args_is_help=True, help="List models, tasks, recipes or runs, one line each.")
+list_app = typer.Typer(no_args_is_help=True, help="List models, tasks, recipes, claims or runs, one line each.")
 compare_app = typer.Typer(no_args_is_help=True, help="Compare runs, their configurations, or models.")
 data_app = typer.Typer(no_args_is_help=True, help="List, fetch and verify the data sets that tasks read.")
 runs_app = typer.Typer(no_args_is_help=True, help="Keep house: remove runs and what they no longer need, and tag them.")
@@ -279,6 +279,46 @@ def export(
     return verb.main(run, out, to, output, as_json)
 
 
+@app.command()
+def reproduce(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[CLAIM]...", help="Which; all are listed when none.", autocompletion=complete.claims),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every claim, or every one of a tier.")] = False,
+    tier: Annotated[str | None, typer.Option(help="minutes, hour or gpu.")] = None,
+    seeds: Annotated[str | None, typer.Option(help="Other seeds than the claim's: 6 or 0:6 for 0 to 5.")] = None,
+    jobs: Jobs = None,
+    on: On = None,
+    needed: Annotated[
+        bool, typer.Option("--needed/--anew", help="Leave out what an equal finished run covers.")
+    ] = False,
+    docs: Annotated[bool, typer.Option("--docs", help="Write docs/claims.md and docs/systems.md anew.")] = False,
+    out: Out = _OUT,
+    config_dir: ConfigDirs = None,
+    progress: Progress = "auto",
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> int:
+    """Run the arms of a paper's claim over seeds: does it hold? Exit code 6 when it does not."""
+    if docs:
+        from dlcli.verbs import reproduce as verb
+
+        return verb.document()
+    if not (names or everything or tier):
+        from dlcli.verbs import list as listing
+
+        return listing.claims(config_dir or [], out, as_json)
+    _prepare(jobs, on)
+    from dlcli.verbs import reproduce as verb
+    from dlcli.verbs.options import Options
+    from dlcli.verbs.sweep import Ways
+
+    options = Options(out, show=progress, quiet=quiet, extra=tuple(config_dir or ()), argv=tuple(sys.argv[1:]))
+    chosen = verb.Chosen(tuple(names or ()), everything, tier)
+    return verb.main(chosen, options, Ways(seeds, (), jobs, on, needed=needed), as_json)
+
+
 @app.command(context_settings=_WORDS_FIRST)
 def config(
     words: Words = None,
@@ -314,6 +354,14 @@ def _list(kind: str, extra: list[Path] | None, as_json: bool) -> int:
     from dlcli.verbs import list as verb
 
     return verb.members(kind, extra or [], as_json)
+
+
+@list_app.command("claims")
+def list_claims(config_dir: ConfigDirs = None, out: Out = _OUT, as_json: Json = False) -> int:
+    """Every claim of a paper that can be reproduced, with its last verdict."""
+    from dlcli.verbs import list as verb
+
+    return verb.claims(config_dir or [], out, as_json)
 
 
 @list_app.command("runs")

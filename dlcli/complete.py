@@ -41,6 +41,11 @@ def datasets(incomplete: str) -> list[str]:
     return [name for name in catalogue.members("data") if name.startswith(incomplete)]
 
 
+def claims(incomplete: str) -> list[str]:
+    """Claims that can be reproduced."""
+    return [name for name in catalogue.members("claim") if name.startswith(incomplete)]
+
+
 def _members(group: str, extra: Sequence[Path]) -> list[str]:
     return list(catalogue.members(group, extra)) if group in _GROUPS else []
 

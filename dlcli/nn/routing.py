@@ -30,7 +30,8 @@ class Routing(ABC):
         iterations: how often outputs are computed; 1 is the plain mean.
         gradient: through "all" iterations, as in the authors' code, or through the "last" alone, whose couplings are
             then constants.
-        coupling: "softmax" over the outputs, or "leaky": with one more place, for inputs that belong to none.
+        coupling: "softmax" over the outputs, or "leaky": with one more place, for inputs that belong to none; "inputs"
+            is the softmax over the wrong axis, which several public implementations had: outputs share no input.
 
     Raises:
         UsageError: there is no iteration.
@@ -39,7 +40,7 @@ class Routing(ABC):
     half: float
 
     def __init__(
-        self, *, iterations: int, gradient: Literal["all", "last"], coupling: Literal["softmax", "leaky"]
+        self, *, iterations: int, gradient: Literal["all", "last"], coupling: Literal["softmax", "leaky", "inputs"]
     ) -> None:
         if iterations < 1:
             raise UsageError(f"routing needs at least 1 iteration, not {iterations}")
@@ -56,8 +57,8 @@ class Routing(ABC):
 
     def couple(self, logits: Float[Tensor, "output batch input"]) -> Float[Tensor, "output batch input"]:
         """How much of each input goes to each output."""
-        if self.coupling == "softmax":
-            return logits.softmax(0)
+        if self.coupling != "leaky":
+            return logits.softmax(2 if self.coupling == "inputs" else 0)
         return F.pad(logits, (0, 0, 0, 0, 0, 1)).softmax(0)[:-1]
 
     @abstractmethod
@@ -66,7 +67,7 @@ class Routing(ABC):
 
     def _outputs(self, votes: Votes, logits: Tensor | None, bias: Tensor | float) -> Tensor:
         if logits is None:  # all couplings are equal
-            s = votes.total() / (votes.outputs + (self.coupling == "leaky"))
+            s = votes.total() / (votes.inputs if self.coupling == "inputs" else votes.outputs + (self.coupling == "leaky"))
         else:
             s = votes.combine(self.couple(logits))
         return squash(s + bias, self.half)

@@ -12,6 +12,7 @@ from torch.autograd.function import once_differentiable
 class Votes(Protocol):
     """Contractions of û [batch, input, output, pose], all that routing asks of it."""
 
+    inputs: int
     outputs: int
 
     def total(self) -> Float[Tensor, "batch output pose"]:
@@ -36,7 +37,7 @@ class OwnVotes:
     """
 
     def __init__(self, u: Float[Tensor, "batch dim input"], W: Float[Tensor, "dim input output pose"]) -> None:
-        self.u, self.W, self.outputs = u, W, W.shape[2]
+        self.u, self.W, self.inputs, self.outputs = u, W, u.shape[2], W.shape[2]
 
     def total(self) -> Float[Tensor, "batch output pose"]:
         flat = self.u.flatten(1) @ self.W.flatten(2).flatten(0, 1)
@@ -53,7 +54,7 @@ class SharedVotes:
     """Every output has one matrix for all inputs, of which there may be any number: `share_weights` of Su's code."""
 
     def __init__(self, u: Float[Tensor, "batch dim input"], W: Float[Tensor, "dim output pose"]) -> None:
-        self.u, self.W, self.outputs = u, W, W.shape[1]
+        self.u, self.W, self.inputs, self.outputs = u, W, u.shape[2], W.shape[1]
 
     def total(self) -> Float[Tensor, "batch output pose"]:
         return torch.einsum("bd,djk->bjk", self.u.sum(2), self.W)

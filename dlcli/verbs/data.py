@@ -49,14 +49,23 @@ def _files(name: str) -> list[File]:
         raise UsageError(f"{known[name]} does not list files with path, url, sha256 and bytes: {error}") from None
 
 
+def here(name: str) -> bool:
+    """Whether all files of a data set are here, as long as they should be.
+
+    Raises:
+        UsageError: there is no such data set.
+    """
+    return all(file.path.is_file() and file.path.stat().st_size == file.bytes for file in _files(name))
+
+
 def show(as_json: bool) -> int:
     """One line a data set: whether it is here, its size, what it is, its licence."""
     rows = {}
     for name, path in catalogue.members("data").items():
         files = _files(name)
-        here = sum(file.path.is_file() and file.path.stat().st_size == file.bytes for file in files)
+        count = sum(file.path.is_file() and file.path.stat().st_size == file.bytes for file in files)
         rows[name] = {
-            "here": "yes" if here == len(files) else f"{here} of {len(files)} files",
+            "here": "yes" if count == len(files) else f"{count} of {len(files)} files",
             "megabytes": round(sum(file.bytes for file in files) / 1e6, 1),
             "licence": str(OmegaConf.load(path).licence),
             "what": catalogue.describe(path),

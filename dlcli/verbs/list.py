@@ -27,6 +27,32 @@ def members(kind: str, extra: Sequence[Path], as_json: bool) -> int:
     return 0
 
 
+def claims(extra: Sequence[Path], out: Path, as_json: bool) -> int:
+    """One line a claim, with its last verdict."""
+    from dlcli.claims import claim as stating
+    from dlcli.claims import results
+    from dlcli.claims.pages import verdict
+
+    folders = results.places(out)
+    chosen = [stating.read(path) for path in stating.shelf(tuple(extra)).values()]
+    found = [(claim, results.last(claim, folders)) for claim in chosen]
+    if as_json:
+        rows = {
+            claim.name: {
+                "statement": claim.statement, "system": claim.system, "paper": claim.paper, "tier": claim.tier,
+                "minutes": claim.minutes, "needs": claim.needs, "verdict": verdict(claim, result),
+                "finished": result["finished"] if result else None,
+            }
+            for claim, result in found
+        }  # fmt: skip
+        print(json.dumps(rows, indent=1))  # noqa: T201
+        return 0
+    width = max((len(claim.name) for claim, _ in found), default=0)
+    for claim, result in found:
+        print(f"{claim.name:{width}}  {verdict(claim, result):13}  {claim.tier:7}  {claim.statement}")  # noqa: T201
+    return 0
+
+
 def runs(selectors: Sequence[str], out: Path, children: bool, as_json: bool, as_csv: bool) -> int:
     """One line a run, newest first."""
     broken: dict[Path, str] = {}

@@ -1,0 +1,1 @@
+"""Claims of papers as data: what is compared with what, what must hold, and what was found."""

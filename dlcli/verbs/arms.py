@@ -1,0 +1,176 @@
+"""The arms of a claim as ordinary runs over seeds, and what they scored."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from dlcli import build, compose
+from dlcli.budget import settle_budget
+from dlcli.claims import results
+from dlcli.claims.claim import Arm, Claim
+from dlcli.claims.judged import judged, measured
+from dlcli.claims.metric import Metric
+from dlcli.core.errors import Missing, UsageError
+from dlcli.environment import describe
+from dlcli.machine import choose_device
+from dlcli.run import Run
+from dlcli.verbs import begin, data, sweep
+from dlcli.verbs import eval as scoring
+from dlcli.verbs.options import Options, listening
+from dlcli.verbs.sweep import Ways
+
+Runs = Mapping[str, Mapping[int, Run | None]]
+"""Arm -> seed -> its run; None where it failed."""
+
+_ONE_THREAD = "threads=1"
+
+
+@dataclass(frozen=True)
+class Done:
+    """What one claim came to: a result, or the exit code of what interrupted it; `failed` runs are counted."""
+
+    result: dict[str, Any] | None
+    interrupted: int | None = None
+    failed: int = 0
+
+
+def reproduce(claim: Claim, options: Options, ways: Ways) -> Done:
+    """Run the arms over the seeds and judge; nothing is written but run directories.
+
+    Raises:
+        UsageError: an arm cannot be composed or built, or its data are missing.
+    """
+    check_data(claim)
+    began = time.monotonic()
+    points = {arm.name: _points(arm, claim, options, ways) for arm in claim.arms.values()}
+    for several in points.values():
+        _check(several[0], options)
+    found, failed, interrupted = _carried_out(claim, points, options, ways)
+    if interrupted is not None:
+        return Done(None, interrupted)
+    result = judged(claim, _values(claim, found, options), seeds=_seeds(points))
+    told = {"seconds": _seconds(found), "wall": round(time.monotonic() - began, 1), "runs": _ids(found)}
+    return Done(result | told | _surroundings(found), failed=failed)
+
+
+def check_data(claim: Claim) -> None:
+    """Whether the data sets that it needs are here.
+
+    Raises:
+        Missing: which command fetches them.
+    """
+    if missing := [name for name in claim.needs if not data.here(name)]:
+        commands = " and ".join(f"dlcli data fetch {name}" for name in missing)
+        raise Missing(f"claim {claim.name} needs data that are not here\nGet them: {commands}")
+
+
+def _points(arm: Arm, claim: Claim, options: Options, ways: Ways) -> list[compose.Point]:
+    """A run a seed."""
+    word = compose.seeds(ways.seeds or str(claim.seeds))
+    threads = [_ONE_THREAD] if arm.verb == "train" else []
+    points = begin.points([*arm.words, *threads, word], replace(options, verb=arm.verb))
+    if len(points) != word.count(",") + 1:
+        raise UsageError(f"claim {claim.name}: arms.{arm.name}: an override has several values")
+    return points
+
+
+def _check(point: compose.Point, options: Options) -> None:
+    """Whether it can be built, before the first arm has taken its minutes."""
+    config = settle_budget(point.resolved())
+    with listening(quiet=True):
+        build.build(config, choose_device(config["device"]))
+
+
+def _carried_out(
+    claim: Claim, points: Mapping[str, Sequence[compose.Point]], options: Options, ways: Ways
+) -> tuple[Runs, int, int | None]:
+    """All runs, a sweep a verb; arms of equal words share them."""
+    found: dict[str, dict[int, Run | None]] = {}
+    failed = 0
+    for verb in dict.fromkeys(arm.verb for arm in claim.arms.values()):
+        arms = {arm.words: name for name, arm in claim.arms.items() if arm.verb == verb}
+        asked = [(name, point) for name in arms.values() for point in points[name]]
+        own = replace(options, verb=verb, name=claim.name, facts={"claim": claim.name})
+        made = sweep.create([point for _, point in asked], own, ways)
+        try:
+            interrupted = sweep.carry_out(made, own, ways)
+        finally:
+            made.let_go()
+        if interrupted is not None:
+            return {}, 0, interrupted
+        for (name, point), report in zip(asked, sweep.reports(made), strict=True):
+            whole = report.exit_code == 0 and report.run
+            failed += not whole
+            found.setdefault(name, {})[_seed(point)] = Run.open(Path(str(report.run))) if whole else None
+        found |= {name: found[arms[arm.words]] for name, arm in claim.arms.items() if arm.verb == verb}
+    return found, failed, None
+
+
+def _seed(point: compose.Point) -> int:
+    return next(int(word.partition("=")[2]) for word in reversed(point.words) if word.startswith("seed="))
+
+
+def _seeds(points: Mapping[str, Sequence[compose.Point]]) -> list[int]:
+    return [_seed(point) for point in next(iter(points.values()))]
+
+
+def _values(claim: Claim, found: Runs, options: Options) -> dict[tuple[str, str], dict[int, float | None]]:
+    """What is compared, of every arm and metric that a relation speaks of."""
+    return {
+        (arm, name): {seed: _value(run, claim.metrics[name], claim.split, options) for seed, run in found[arm].items()}
+        for arm, name in measured(claim)
+    }
+
+
+def _value(run: Run | None, metric: Metric, split: str, options: Options) -> float | None:
+    if run is None:
+        return None
+    score = (run.info["metrics"].get(split) or {}).get(metric.of)
+    if score is None or not metric.gap:
+        return score
+    quiet = replace(options, quiet=True, argv=())
+    scored = scoring.score(str(run.path), [], quiet, split="train", predictions=None)
+    return abs(score - scored.info["metrics"]["train"][metric.of])
+
+
+def _each(found: Runs) -> list[Run]:
+    """Every run once."""
+    return list({run.path: run for several in found.values() for run in several.values() if run is not None}.values())
+
+
+def _seconds(found: Runs) -> float:
+    """From start to end of every run, whenever it was made; what runs inside it took is in there."""
+    return round(sum(map(_took, _each(found))), 1)
+
+
+def _took(run: Run) -> float:
+    return (datetime.fromisoformat(run.info["ended"]) - run.started).total_seconds()
+
+
+def _ids(found: Runs) -> dict[str, dict[str, str | None]]:
+    return {
+        arm: {str(seed): run.id if run else None for seed, run in several.items()} for arm, several in found.items()
+    }
+
+
+def _surroundings(found: Runs) -> dict[str, Any]:
+    """Code and machine, now; and the commits of the runs, where they were made earlier."""
+    facts, _ = describe("cpu", 1)
+    commits = sorted({str(_environment(run).get("commit")) for run in _each(found)})
+    return {
+        "commit": facts["commit"],
+        "dirty": facts["dirty"],
+        "commits": commits,
+        "machine": {
+            "processor": facts["processor"], "cores": facts["cores"], "platform": facts["platform"],
+            "python": facts["python"], "torch": facts["packages"]["torch"],
+        },
+        "finished": datetime.now().astimezone().isoformat(timespec="seconds"),
+    }  # fmt: skip
+
+
+def _environment(run: Run) -> Mapping[str, Any]:
+    return results.plain(run.path / "environment.json") or {}
