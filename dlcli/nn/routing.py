@@ -67,7 +67,9 @@ class Routing(ABC):
 
     def _outputs(self, votes: Votes, logits: Tensor | None, bias: Tensor | float) -> Tensor:
         if logits is None:  # all couplings are equal
-            s = votes.total() / (votes.inputs if self.coupling == "inputs" else votes.outputs + (self.coupling == "leaky"))
+            s = votes.total() / (
+                votes.inputs if self.coupling == "inputs" else votes.outputs + (self.coupling == "leaky")
+            )
         else:
             s = votes.combine(self.couple(logits))
         return squash(s + bias, self.half)

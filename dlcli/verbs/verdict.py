@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
+from statistics import fmean
 from typing import Any
 
 from dlcli import compose
@@ -67,6 +68,21 @@ class Verdict:
             told["agreement"] = self._agreement(candidates, beside, say)
         if self._asked["seeds"]:
             told["arms"], told["same"] = self._retrain(arms | {"hand-made": self._search.hand_made()}, say)
+        self._score(told)
+
+    def _score(self, told: Mapping[str, Any]) -> None:
+        """What claims and tables read: mean test score of each arm from scratch, steps spent, rank correlation."""
+        metric, scores = self._trials.goal.metric, self._run.info["metrics"].setdefault("test", {})
+        scores["search_steps"] = told["cost"]["steps"]
+        for arm, paths in told.get("arms", {}).items():
+            runs = [Run.open(self._run.path / path).info["metrics"].get("test", {}) for path in paths]
+            if len(runs) == self._asked["seeds"] and all(metric in one for one in runs):
+                scores[f"{_plain(arm)}_{metric}"] = fmean(one[metric] for one in runs)
+        for arm, other in told.get("same", {}).items():
+            if (name := f"{_plain(other)}_{metric}") in scores:
+                scores[f"{_plain(arm)}_{metric}"] = scores[name]
+        if (tau := told.get("agreement", {}).get("tau")) is not None:
+            scores["tau"] = tau
 
     def _chosen(self, candidates: Sequence[Candidate], say: Say) -> Candidate:
         """The first, or of the first few, trained alone, the one that is best on valid."""
@@ -168,6 +184,10 @@ class Verdict:
         pairs = [pair for pair in pairs if pair[0] == pair[0] and pair[1] == pair[1]]
         tau = float(kendalltau(*zip(*pairs, strict=True)).statistic) if len(pairs) >= _AGREED else float("nan")
         return {"tau": tau if tau == tau else None, "candidates": len(pairs), "scores": pairs}
+
+
+def _plain(arm: str) -> str:
+    return arm.replace("-", "_")
 
 
 def _written(one: Outcome) -> tuple[Any, ...]:

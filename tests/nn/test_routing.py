@@ -39,7 +39,7 @@ def plain(u, W, bias, kind, iterations, gradient, coupling):
             b_and_none = torch.cat((b, torch.zeros_like(b[..., :1])), 2)
             c = b_and_none.softmax(2)[..., :-1]
         else:
-            c = b.softmax(2)
+            c = b.softmax(1 if coupling == "inputs" else 2)
         now = said if last or gradient == "all" else said.detach()
         s = (c[..., None] * now).sum(1) + (bias if last or gradient == "all" else bias.detach())
         norm2 = s.square().sum(-1, keepdim=True)
@@ -55,7 +55,7 @@ def fast(u, W, bias, kind, iterations, gradient, coupling):
     return routing(votes(u, W), bias)
 
 
-@pytest.mark.parametrize("coupling", ["softmax", "leaky"])
+@pytest.mark.parametrize("coupling", ["softmax", "leaky", "inputs"])
 @pytest.mark.parametrize("gradient", ["all", "last"])
 @pytest.mark.parametrize("iterations", [1, 2, 3, 4])
 @pytest.mark.parametrize("kind", KINDS)
