@@ -16,8 +16,8 @@ _KNOWN = {"paper": "", "code": " (authors' code or words)", "recalled": " (recal
 _BEGIN = {"minutes": "At most five core-minutes each.", "hour": "About an hour each.", "gpu": "These want a GPU."}
 _INTRO = """A claim of a paper is a command: `dlcli reproduce NAME` runs its arms over seeds and compares them. A claim
 **holds** when the whole t interval over at least five seeds, paired by seed, lies beyond what was stated beforehand; it
-**does not hold** when the whole interval lies on the other side; else it is **undecided**. The intervals of one claim are
-wide enough for all of them at once (95 % together, Bonferroni). Honest failures stay in the table."""
+**does not hold** when the whole interval lies on the other side; else it is **undecided**. The intervals of one claim
+are wide enough for all of them at once (95 % together, Bonferroni). Honest failures stay in the table."""
 
 Pair = tuple[Claim, Mapping[str, Any] | None]
 
