@@ -234,15 +234,39 @@ def sketch_query(
     return verb.main(run, question, words or [], out, quiet, as_json)
 
 
-@app.command("sketch stream")
+@app.command("sketch stream", context_settings=_WORDS_FIRST)
 def sketch_stream(
-    path: Annotated[str, typer.Argument(metavar="PATH", help="A file of items, or - for standard input.")],
+    path: Annotated[
+        str | None, typer.Argument(metavar="[PATH]", help="Items (.csv .tsv .txt .npy .npz .pt), sketches, or -.")
+    ] = None,
+    sizes: Annotated[list[str] | None, typer.Argument(metavar="[SIZE=N]...", help="width=4096, log2=14 ...")] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(help="hll, kll, countmin, countsketch, ams, fastams, frequent, entropy, jl, norms; with commas."),
+    ] = None,
+    column: Annotated[str | None, typer.Option(metavar="NAME", help="Of a table, or the name of an array.")] = None,
+    tokens: Annotated[bool, typer.Option("--tokens", help="Words between spaces, not lines.")] = False,
+    values: Annotated[str, typer.Option("--as", help="auto, integers, numbers or words.")] = "auto",
+    exact: Annotated[bool, typer.Option("--exact", help="The truth beside it (memory grows with the items).")] = False,
+    top: Annotated[int, typer.Option(metavar="K", min=0, help="So many of the most frequent items.")] = 10,
+    item: Annotated[list[str] | None, typer.Option(metavar="X", help="How often this came.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the hash functions; only equal ones merge.")] = 0,
+    load: Annotated[Path | None, typer.Option(metavar="FILE", help="Go on from saved sketches.")] = None,
+    merge: Annotated[list[Path] | None, typer.Option(metavar="FILE", help="Add saved sketches.")] = None,
+    subtract: Annotated[Path | None, typer.Option(metavar="FILE", help="Take saved ones off (linear ones).")] = None,
+    save: Annotated[Path | None, typer.Option(metavar="FILE", help="Save the sketches as an .npz.")] = None,
+    progress: Progress = "auto",
     as_json: Json = False,
 ) -> int:
     """Sketch a stream: distinct items, quantiles, frequent items, norms and entropy in little memory."""
+    from dlcli.sketching.streams.sketch import Asked
     from dlcli.verbs import stream as verb
+    from dlcli.verbs.reading import Source
 
-    return verb.main(path, as_json)
+    asked = Asked(tuple(item or ()), top)
+    wish = verb.Wish(kind, tuple(sizes or ()), seed, load, tuple(merge or ()), subtract, save, exact, asked, progress)
+    source = None if path is None else Source(path, column, tokens, values)
+    return verb.main(source, wish, as_json)
 
 
 def _prepare(jobs: int | None, on: str | None) -> None:

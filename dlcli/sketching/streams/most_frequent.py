@@ -30,6 +30,8 @@ class MostFrequent:
             self.missing += least
 
     def top(self) -> tuple[int, float]:
-        """Key and count, the middle of what it may be."""
+        """Key and count, the middle of what it may be; -1 and 0 where no item stands out."""
+        if not len(self.keys):
+            return -1, 0.0
         place = int(self.counts.argmax())
         return int(self.keys[place]), float(self.counts[place]) + self.missing / 2
