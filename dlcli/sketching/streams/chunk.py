@@ -16,6 +16,7 @@ from dlcli.sketching.streams.hashing import BITS
 
 Values = Literal["integers", "numbers", "words"]
 _SPAN = 4  # whole numbers within so many times the length of a chunk are counted without sorting
+_PIECE = 1 << 14
 _FIRST, _SECOND = 0xBF58476D1CE4E5B9 - (1 << 64), 0x94D049BB133111EB - (1 << 64)
 
 
@@ -101,8 +102,7 @@ def keys_of(values: np.ndarray) -> Int64[Tensor, " item"]:
     of their bits, so that a pair is taken for one with probability 2**-61 or so.
     """
     if values.dtype.kind == "i":
-        whole = torch.from_numpy(np.ascontiguousarray(values, dtype=np.int64))
-        return _into_field((whole << 1) ^ (whole >> 63))  # 0, -1, 1, -2 ... are 0, 1, 2, 3 ...
+        return torch.from_numpy(_whole(np.ascontiguousarray(values, dtype=np.int64)))
     if values.dtype.kind == "f":
         bits = np.ascontiguousarray(values + 0.0, dtype=np.float64).view(np.int64)  # -0.0 is 0.0
         return _into_field(_mixed(torch.from_numpy(bits)))
@@ -110,6 +110,17 @@ def keys_of(values: np.ndarray) -> Int64[Tensor, " item"]:
         hashlib.blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest() for word in values
     )
     return _into_field(torch.from_numpy(np.frombuffer(digests, dtype="<i8").astype(np.int64)))
+
+
+def _whole(values: np.ndarray) -> np.ndarray:
+    """0, -1, 1, -2 ... are 0, 1, 2, 3 ...; piece by piece, in the cache."""
+    keys = np.empty_like(values)
+    for start in range(0, len(values), _PIECE):
+        value, key = values[start : start + _PIECE], keys[start : start + _PIECE]
+        bits = np.left_shift(value, 1) ^ np.right_shift(value, 63)
+        np.bitwise_and(bits, (1 << BITS) - 1, out=key)
+        key += np.bitwise_and(np.right_shift(bits, BITS, out=bits), 7, out=bits)
+    return keys
 
 
 def value_of(name: str, kind: Values) -> np.ndarray:
@@ -135,7 +146,7 @@ def name_of(value: Any) -> str:
 
 
 def _into_field(bits: Tensor) -> Tensor:
-    return (bits & ((1 << BITS) - 1)) + ((bits >> BITS) & 7)
+    return (bits >> BITS).bitwise_and_(7).add_(bits & ((1 << BITS) - 1))
 
 
 def _mixed(state: Tensor) -> Tensor:

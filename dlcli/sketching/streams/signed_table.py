@@ -9,7 +9,7 @@ from torch import Tensor
 from dlcli.core.errors import UsageError
 from dlcli.sketching.streams.hashing import USED, Polynomial
 
-_CHUNK = 1 << 14  # items hashed at once: their words stay in the cache
+_CHUNK = 1 << 15  # items hashed at once: their words stay in the cache
 
 
 class SignedTable:
@@ -59,7 +59,7 @@ class SignedTable:
         """Where the items of a row go, and with which sign, written into `index` and `sign`."""
         shift = self._depth * (row % self._each)
         torch.bitwise_right_shift(buckets[row // self._each], shift, out=index).bitwise_and_(self.width - 1)
-        torch.bitwise_right_shift(signs, row, out=sign).bitwise_and_(1).mul_(2).sub_(1)
+        torch.bitwise_left_shift(signs, 63 - row, out=sign).bitwise_right_shift_(63).bitwise_or_(1)  # 0, -1 to 1, -1
 
     def counts(self, keys: Int64[Tensor, " item"]) -> Float64[Tensor, "row item"]:
         """Every row's unbiased estimate of how often items came."""
