@@ -5,7 +5,7 @@ from pathlib import Path
 
 from dlcli.core.errors import Missing
 
-VERBS = ("train", "evolve", "search")
+VERBS = ("train", "evolve", "search", "sketch")
 """Verbs that have recipes, `conf/experiment/<verb>/`."""
 
 

@@ -1,0 +1,114 @@
+"""Johnson-Lindenstrauss: vectors made short, their lengths and distances kept."""
+
+import math
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from dlcli.core.draws import integers
+from dlcli.core.errors import UsageError
+from dlcli.core.random import generator, mix
+from dlcli.sketching.streams.chunk import Chunk
+from dlcli.sketching.streams.signs import signed_sums
+from dlcli.sketching.streams.sketch import Asked, Estimate, Sketch, around
+
+_BITS, _ROLE, _DELTA = 31, 0x4A4C, 0.01  # bits of a word; which of a seed's streams; how often the guarantee may fail
+
+
+class JL(Sketch):
+    """y = A f with entries +-1/sqrt(k), f the counts of the items, or the sum of a stream of vectors.
+
+    Paper: Achlioptas 2003, "Database-friendly random projections", theorem 1.1. Differs: A is never written down; an
+    entry is a function of (seed, row, coordinate).
+
+    Args:
+        components: k, the length of y.
+        seed: of A.
+    """
+
+    kind, title, linear = "jl", "JL", True
+
+    def __init__(self, *, components: int, seed: int) -> None:
+        super().__init__(components=components, seed=seed)
+        self.y = torch.zeros(components, dtype=torch.float64)
+
+    def _words(self, keys: Tensor) -> Tensor:
+        count = math.ceil(len(self.y) / _BITS)
+        return integers(keys, count, 1 << _BITS, self.settings["seed"], _ROLE).T
+
+    def _update(self, chunk: Chunk) -> None:
+        sums = signed_sums(*chunk.vector, self._words, used=_BITS, count=len(self.y))
+        self.y += sums / math.sqrt(len(self.y))
+
+    def _merge(self, other: Sketch) -> None:
+        assert isinstance(other, JL)
+        self.y += other.y
+
+    def _subtract(self, other: Sketch) -> None:
+        assert isinstance(other, JL)
+        self.y -= other.y
+
+    def estimates(self, asked: Asked) -> list[Estimate]:
+        value, share = float(self.y.norm()), distortion(len(self.y), _DELTA)
+        guarantee = f"within {share:.2%} but for a chance of {_DELTA:g}; {len(self.y):,} components of any dimension"
+        return [Estimate("L2", "", value, *around(value, share), guarantee)]
+
+    def state(self) -> dict[str, np.ndarray]:
+        return {"y": self.y.numpy()}
+
+    def load(self, state: Mapping[str, np.ndarray]) -> None:
+        self.y.copy_(torch.from_numpy(state["y"]))
+
+
+def distortion(components: int, delta: float) -> float:
+    """The share by which a squared length errs with a chance of delta: 2 exp(-k (e**2/4 - e**3/6)) = delta.
+
+    Lengths err by less. From 1 on the bound says nothing.
+    """
+    needed, low, high = math.log(2 / delta) / components, 0.0, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if middle**2 / 4 - middle**3 / 6 < needed else (low, middle)
+    return high
+
+
+def project(
+    x: Float[Tensor, "*batch feature"], components: int, seed: int, how: Literal["dense", "srht"] = "dense"
+) -> Float[Tensor, "*batch component"]:
+    """Vectors, each made short by the same random matrix.
+
+    Args:
+        how: "dense", signs over sqrt(k); or "srht", the subsampled randomised Hadamard transform (Ailon & Chazelle
+            2006): random signs first, without which a vector like a row of H would fall on one component, then the
+            transform, then `components` coordinates of it by chance. It takes d log d steps.
+
+    Raises:
+        UsageError: an "srht" of more components than the dimension, filled up to a power of two.
+    """
+    features = x.shape[-1]
+    draw = generator(mix(seed, _ROLE), features)
+    if how == "dense":
+        signs = torch.randint(0, 2, (components, features), generator=draw).to(x) * 2 - 1
+        return x @ signs.T / math.sqrt(components)
+    size = 1 << max(features - 1, 0).bit_length()
+    if components > size:
+        raise UsageError(f"srht takes {components} of {size} coordinates: there are not so many")
+    flipped = torch.nn.functional.pad(
+        x * (torch.randint(0, 2, (features,), generator=draw).to(x) * 2 - 1), (0, size - features)
+    )
+    kept = torch.randperm(size, generator=draw)[:components].to(x.device)
+    return _hadamard(flipped)[..., kept] / math.sqrt(components)
+
+
+def _hadamard(x: Tensor) -> Tensor:
+    """H x, rows of +-1, by butterflies."""
+    shape, size, step = x.shape, x.shape[-1], 1
+    while step < size:
+        pairs = x.reshape(*shape[:-1], -1, 2, step)
+        x = torch.stack((pairs[..., 0, :] + pairs[..., 1, :], pairs[..., 0, :] - pairs[..., 1, :]), -2).reshape(shape)
+        step *= 2
+    return x

@@ -1,0 +1,87 @@
+"""Lp norms of the counts: L1 from Cauchy projections, L2 from AMS."""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dlcli.core.draws import uniform
+from dlcli.sketching.streams.chunk import Chunk
+from dlcli.sketching.streams.fast_ams import second_moment
+from dlcli.sketching.streams.signed_table import SignedTable, median
+from dlcli.sketching.streams.sketch import Asked, Estimate, Sketch
+
+_ROLE, _CELLS = 0x4C31, 1 << 20  # which of a seed's streams; numbers that are drawn at once
+_DEVIATIONS = 2.576  # of a normal distribution, which leave 1 % outside
+
+
+class Norms(Sketch):
+    """L1 as the median of |y|, y = sum of count times a Cauchy number of the item; L2 as the root of fast-AMS.
+
+    Paper: Indyk 2006, "Stable distributions, pseudorandom generators, embeddings and data stream computation",
+    section 3. A sum of Cauchy numbers with weights is one of scale L1, whose absolute value has the median L1 and no
+    mean. Differs: a counter-based generator in place of Nisan's.
+
+    Args:
+        projections: numbers y.
+        rows, width: of the fast-AMS table.
+        seed: of both.
+    """
+
+    kind, title, linear = "norms", "Lp norms", True
+
+    def __init__(self, *, projections: int, rows: int, width: int, seed: int) -> None:
+        super().__init__(projections=projections, rows=rows, width=width, seed=seed)
+        self.y = torch.zeros(projections, dtype=torch.float64)
+        self.table = SignedTable(rows, width, seed)
+
+    def _update(self, chunk: Chunk) -> None:
+        keys, weights = chunk.vector
+        self.table.add(keys, weights)
+        step = max(1, _CELLS // len(self.y))
+        for start in range(0, len(keys), step):
+            part = slice(start, start + step)
+            self.y += weights[part] @ cauchy(keys[part], len(self.y), self.settings["seed"])
+
+    def _merge(self, other: Sketch) -> None:
+        assert isinstance(other, Norms)
+        self.y += other.y
+        self.table.counters += other.table.counters
+
+    def _subtract(self, other: Sketch) -> None:
+        assert isinstance(other, Norms)
+        self.y -= other.y
+        self.table.counters -= other.table.counters
+
+    def estimates(self, asked: Asked) -> list[Estimate]:
+        return [self._first(), self._second()]
+
+    def _first(self) -> Estimate:
+        count = len(self.y)
+        value, beside = float(median(self.y.abs())), _DEVIATIONS / (2 * math.sqrt(count))
+        low, high = (value / math.tan(math.pi / 2 * (0.5 + sign * min(beside, 0.499))) for sign in (1, -1))
+        guarantee = (
+            f"median of {count} Cauchy projections: standard error {math.pi / 2 / math.sqrt(count):.2%}; between "
+            f"{low:,.4g} and {high:,.4g} but for a chance of 0.01"
+        )
+        return Estimate("L1", "", value, low, high, guarantee)
+
+    def _second(self) -> Estimate:
+        squared = second_moment(self.table.second_moments(), self.table.width)
+        low, high = math.sqrt(squared.low), math.sqrt(squared.high)
+        return Estimate("L2", "", math.sqrt(squared.value), low, high, f"of its square: {squared.guarantee}")
+
+    def state(self) -> dict[str, np.ndarray]:
+        return {"y": self.y.numpy(), "counters": self.table.counters.numpy()}
+
+    def load(self, state: Mapping[str, np.ndarray]) -> None:
+        self.y.copy_(torch.from_numpy(state["y"]))
+        self.table.counters.copy_(torch.from_numpy(state["counters"]))
+
+
+def cauchy(keys: Tensor, count: int, seed: int) -> Tensor:
+    """float64 [item, count]: standard Cauchy numbers, functions of key and seed, none beyond 1.1e7."""
+    u = uniform(keys, count, seed, _ROLE).double() + 2.0**-25  # the middle of its 24 bits, so that none is 0
+    return u.sub_(0.5).mul_(math.pi).tan_()
