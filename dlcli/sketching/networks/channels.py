@@ -1,5 +1,7 @@
 """A layer of any network: its channels, or units, are modules."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -64,7 +66,7 @@ class Channels:
         return heard[-1], output
 
     def _pooled(self, maps: Tensor) -> Float[Tensor, "scene channel place"]:
-        pools = {3: F.adaptive_avg_pool1d, 4: F.adaptive_avg_pool2d, 5: F.adaptive_avg_pool3d}
+        pools: dict[int, Any] = {3: F.adaptive_avg_pool1d, 4: F.adaptive_avg_pool2d, 5: F.adaptive_avg_pool3d}
         if maps.dim() == 2:
             return maps[:, :, None]
         places = tuple(min(self._grid, length) for length in maps.shape[2:])
