@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from dlcli.core.errors import UsageError
@@ -12,12 +12,12 @@ from dlcli.sketching import asking
 from dlcli.sketching.matrices import Matrices
 from dlcli.sketching.recursive import rate
 from dlcli.sketching.scaling import Scale
-from dlcli.sketching.wiring import Way, Wiring, attributes_at, marks
+from dlcli.sketching.wiring import Way, Wiring, marks, means
 
-Decoder = Literal["identity", "matched"]
+Decoder = Literal["joint", "identity"]
 
 _DECOYS = 16
-_SMALL = 1e-6  # of the largest: what a system of equations is steadied by
+_SMALL = 1e-4  # of a column's squared length: what a system of equations is steadied by
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,13 @@ class Count:
 
     Args:
         value: of the number.
-        deviation: its standard error: that of as many modules which never fired, and of which none should be found.
+        deviation: its standard error: how many were found of modules that never fired.
+        mean: the mean attribute.
     """
 
     value: float
     deviation: float
+    mean: Float[Tensor, " attribute"]
 
 
 def summed(
@@ -42,82 +44,81 @@ def summed(
 
 
 class Counter:
-    """Counts modules in a sum of sketches.
+    """Counts modules in a sum of sketches, of which nothing is known but the wiring.
 
     "identity" is the paper's question: the signature's matrix, transposed, over the coefficient of the identity path.
-    "matched" looks for what the signature leaves at the end of every way through the wiring, all ways of all modules
-    together by least squares where a sketch is long enough, else the ways of one module.
+    "joint" is ours: least squares over what a signature at the end of every way, and a mean attribute of every module,
+    would leave in the sum; over all modules together where what was kept is long enough, else over one module. That a
+    mean attribute is the same at the end of all ways is an assumption, which random scenes meet.
 
     Args:
         wiring: how the modules read one another.
         kept: values of a sketch that are there.
+        width: of the attributes.
     """
 
-    def __init__(self, wiring: Wiring, matrices: Matrices, scale: Scale, kept: int, decoder: Decoder) -> None:
-        self._wiring, self._matrices, self._scale, self._kept, self._decoder = wiring, matrices, scale, kept, decoder
-        self._decoys = tuple(f"decoy {number}" for number in range(_DECOYS))
-        self._names = (*wiring.modules, *self._decoys)
-        self._ways = {number: wiring.ways(number) for number in range(len(wiring.modules))}
-        ways = [(number, way) for number, all_of in self._ways.items() for way in all_of]
-        self._together = decoder == "matched" and 2 * len(ways) <= kept
-        if self._together:
-            self._owner = torch.tensor([number for number, _ in ways])
-            self._columns = self._marks([way for _, way in ways])
+    def __init__(
+        self, wiring: Wiring, matrices: Matrices, scale: Scale, kept: int, width: int, decoder: Decoder
+    ) -> None:
+        self._matrices, self._scale, self._kept, self._width, self._decoder = matrices, scale, kept, width, decoder
+        self._modules = len(wiring.modules)
+        self._names = (*wiring.modules, *(f"decoy {number}" for number in range(_DECOYS)))
+        self._ways = [wiring.ways(number) for number in range(self._modules)]
+        there = [number for number, ways in enumerate(self._ways) if ways]
+        unknowns = sum(len(ways) for ways in self._ways) + width * len(there)
+        self._together = decoder == "joint" and unknowns <= kept
+        self._known = self._system(there) if self._together else None
+
+    def _system(self, modules: list[int]) -> tuple[Float[Tensor, "column kept"], Int[Tensor, " column"]]:
+        """Columns, and which module's signatures (2 number) or attributes (2 number + 1) they are of."""
+        parts = [(2 * number, self._marks(self._ways[number])) for number in modules]
+        parts += [(2 * number + 1, self._means(self._ways[number])) for number in modules]
+        owner = torch.cat([torch.full((len(rows),), number) for number, rows in parts])
+        return torch.cat([rows for _, rows in parts]), owner
 
     def _marks(self, ways: list[Way]) -> Float[Tensor, "way kept"]:
         return marks(self._names, ways, self._matrices, self._scale)[:, : self._kept].double()
 
-    def ways(self, module: int) -> list[Way]:
-        """Those to a module.
+    def _means(self, ways: list[Way]) -> Float[Tensor, "attribute kept"]:
+        return means(self._names, ways, self._matrices, self._scale, self._width)[:, : self._kept].double()
+
+    def count(self, sketch: Float[Tensor, " kept"], module: int) -> Count:
+        """How many objects of a module there are in a sum of sketches, and their mean attribute.
 
         Raises:
             UsageError: none of its objects is in any scene, so nobody knows where it would be.
         """
-        if not self._ways[module]:
+        ways = self._ways[module]
+        if not ways:
             raise UsageError(f"no scene has an object of {self._names[module]}: nothing says where it would be")
-        return self._ways[module]
+        decoys = [[(*way[:-1], (way[-1][0], self._modules + number)) for way in ways] for number in range(_DECOYS)]
+        value, total, none = (self._jointly if self._decoder == "joint" else self._plainly)(sketch, module, decoys)
+        return Count(value, float(torch.tensor(none).square().mean().sqrt()), total / max(value, 1.0))
 
-    def count(self, sketch: Float[Tensor, " kept"], module: int) -> Count:
-        """How many objects of a module there are in a sum of sketches."""
-        ways = self.ways(module)
-        others = [self._moved(ways, len(self._wiring.modules) + number) for number in range(_DECOYS)]
-        found = [self._found(sketch, ways, module), *(self._found(sketch, decoy, None) for decoy in others)]
-        none = torch.tensor(found[1:])
-        return Count(found[0], float(none.square().mean().sqrt()))
+    def _plainly(self, sketch: Tensor, module: int, decoys: list[list[Way]]) -> tuple[float, Tensor, list[float]]:
+        once, names = rate(min(map(len, self._ways[module])), self._scale), self._names
+        asked = [names[module], *(names[ways[0][-1][1]] for ways in decoys)]
+        found = [float(asking.signature(sketch[None], self._matrices, name, rate=once)) for name in asked]
+        total = asking.attribute(sketch[None], self._matrices, names[module], width=self._width, rate=once)[0]
+        return found[0], total, found[1:]
 
-    @staticmethod
-    def _moved(ways: list[Way], module: int) -> list[Way]:
-        return [(*way[:-1], (way[-1][0], module)) for way in ways]
-
-    def _found(self, sketch: Tensor, ways: list[Way], module: int | None) -> float:
-        if self._decoder == "identity":
-            once = rate(min(map(len, ways)), self._scale)
-            name = self._names[ways[0][-1][1]]
-            return float(asking.signature(sketch[None], self._matrices, name, rate=once))
-        own, rest = self._marks(ways), sketch.double()
-        if self._together:
-            others = self._columns if module is None else self._columns[self._owner != module]
-            own, rest = _without(own, others), _without(rest[None], others)[0]
-        return float(_solved(own, own @ rest).sum())
-
-    def mean(self, sketch: Float[Tensor, " kept"], module: int, width: int) -> Float[Tensor, " attribute"]:
-        """The sum of a module's attributes over their number, which may be far off where there are few."""
-        ways, many = self.ways(module), max(self.count(sketch, module).value, 1.0)
-        if self._decoder == "identity":
-            once, name = rate(min(map(len, ways)), self._scale), self._names[module]
-            return asking.attribute(sketch[None], self._matrices, name, width=width, rate=once)[0] / many
-        found = attributes_at(sketch, self._names, ways, self._matrices, self._scale, width)
-        return found.sum(0) / many
+    def _jointly(self, sketch: Tensor, module: int, decoys: list[list[Way]]) -> tuple[float, Tensor, list[float]]:
+        columns, owner = self._known if self._known is not None else self._system([module])
+        solution = _solved(columns, columns @ sketch.double())
+        rest = sketch.double() - solution @ columns
+        found = []
+        for ways in decoys:
+            own = self._marks(ways)
+            own = own - _solved(columns, columns @ own.T).T @ columns
+            found.append(float(_solved(own, own @ rest).sum()))
+        total = solution[owner == 2 * module + 1].to(sketch.dtype)
+        return float(solution[owner == 2 * module].sum()), total, found
 
 
-def _solved(rows: Float[Tensor, "way kept"], right: Float[Tensor, "way *more"]) -> Tensor:
-    gram = rows @ rows.T
-    gram.diagonal().add_(_SMALL * gram.diagonal().max())
-    return torch.linalg.solve(gram, right)
-
-
-def _without(rows: Float[Tensor, "row kept"], columns: Float[Tensor, "way kept"]) -> Float[Tensor, "row kept"]:
-    """The rows less their part that the columns explain."""
-    if not len(columns):
-        return rows
-    return rows - _solved(columns, columns @ rows.T).T @ columns
+def _solved(rows: Float[Tensor, "column kept"], right: Float[Tensor, "column *more"]) -> Tensor:
+    """Least squares in the rows, each scaled to length 1, with a little of a ridge."""
+    size = torch.linalg.vector_norm(rows, dim=1).clamp(min=1e-30).reciprocal()
+    gram = (rows @ rows.T) * size[:, None] * size
+    gram.diagonal().add_(_SMALL)
+    scaled = right * (size if right.dim() == 1 else size[:, None])
+    return torch.linalg.solve(gram, scaled) * (size if right.dim() == 1 else size[:, None])

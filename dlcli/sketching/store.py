@@ -35,7 +35,7 @@ class Store:
             `parts`: for each run of scenes where they come from and how many they are.
         sketches: of each scene.
         row: the number of each scene in its split.
-        total: among how many objects the weights of a scene are shared.
+        total: among how many objects of each module's kind the weights of a scene are shared.
         truth: what the scenes' task says of each module, -1 where it says nothing.
         structure: of which objects each scene was made.
     """
@@ -43,7 +43,7 @@ class Store:
     about: Mapping[str, Any]
     sketches: Float[Tensor, "scene dimension"]
     row: Int[Tensor, " scene"]
-    total: Float[Tensor, " scene"]
+    total: Float[Tensor, "scene module"]
     truth: Int[Tensor, "scene module"]
     structure: Structure
 

@@ -10,10 +10,9 @@ from dlcli.core.errors import UsageError
 from dlcli.sketching.matrices import Matrices
 from dlcli.sketching.objects import OUTPUT, Structure
 from dlcli.sketching.scaling import Scale
-from dlcli.sketching.walk import down, up
+from dlcli.sketching.walk import up
 
 _MOST = 4096  # ways to one module
-_SMALL = 1e-4  # of the largest: what a system of equations is steadied by
 
 Way = tuple[tuple[int, int], ...]
 """From an output: (position, module), and so on down to a module."""
@@ -92,31 +91,12 @@ def marks(
     return up(structure, torch.zeros(len(structure.module), 1), ones, matrices, scale)
 
 
-def weights_at(
-    sketches: Float[Tensor, "scene kept"], columns: Float[Tensor, "way dimension"]
-) -> Float[Tensor, "scene way"]:
-    """How much of each column there is, by least squares over these columns together."""
-    kept = columns[:, : sketches.shape[1]].double()
-    gram = kept @ kept.T
-    gram.diagonal().add_(_SMALL * gram.diagonal().max())
-    return torch.linalg.solve(gram, kept @ sketches.double().T).T.to(sketches.dtype)
-
-
-def attributes_at(
-    sketch: Float[Tensor, " kept"],
-    modules: tuple[str, ...],
-    ways: list[Way],
-    matrices: Matrices,
-    scale: Scale,
-    width: int,
-) -> Float[Tensor, "way attribute"]:
-    """The attributes at the end of each way, times their weights.
-
-    Ways that share matrices look alike by as much as their marks do, which is undone.
-    """
-    structure, ends = chains(modules, ways)
-    found = down(sketch.expand(len(ways), -1), structure, matrices, scale, width)[ends]
-    columns = marks(modules, ways, matrices, scale)[:, : len(sketch)].double()
-    gram = columns @ columns.T
-    gram.diagonal().add_(_SMALL * gram.diagonal().max())
-    return torch.linalg.solve(gram, found.double()).to(found.dtype)
+def means(
+    modules: tuple[str, ...], ways: list[Way], matrices: Matrices, scale: Scale, width: int
+) -> Float[Tensor, "attribute dimension"]:
+    """What attributes add to a sketch that are at the end of each way alike, together 1."""
+    structure, ends = chains(modules, [way for way in ways for _ in range(width)])
+    attributes = torch.zeros(len(structure.module), width)
+    attributes[ends, torch.arange(len(ends)) % width] = 1.0
+    nothing = torch.zeros(len(structure.module))
+    return up(structure, attributes, nothing, matrices, scale).unflatten(0, (len(ways), width)).mean(0)

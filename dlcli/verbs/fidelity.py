@@ -64,10 +64,12 @@ def count_errors(store: Store, sketches: Tensor) -> dict[str, float]:
     if store.about["kind"] == "flat":
         return {}
     scale, seen = store.about["scale"], counts(store.structure).sum(0)
-    whole = summed(sketches, store.total, scale)
-    counter = Counter(Wiring.of(store.structure), store.matrices, scale, len(whole), "matched")
+    counter = Counter(
+        Wiring.of(store.structure), store.matrices, scale, sketches.shape[1], store.about["width"], "joint"
+    )
     there = seen.nonzero().squeeze(1).tolist()
-    wrong = [abs(counter.count(whole, module).value - float(seen[module])) for module in there]
+    found = [counter.count(summed(sketches, store.total[:, module], scale), module) for module in there]
+    wrong = [abs(one.value - float(seen[module])) for one, module in zip(found, there, strict=True)]
     return {"count_error": sum(wrong) / max(1.0, float(seen.sum()))}
 
 

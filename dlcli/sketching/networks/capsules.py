@@ -83,7 +83,14 @@ class Capsules:
             position = torch.arange(self._types, device=x.device).expand_as(below)
             edges.join(tops[:, None].expand_as(below).flatten(), below.flatten(), position.flatten(), own.flatten())
             attributes.append(self._wide(summed))
-        return Seen(Objects(edges.structure(), torch.cat(attributes)), there.sum(1).to(x), logits(poses))
+        return Seen(Objects(edges.structure(), torch.cat(attributes)), self._totals(there).to(x), logits(poses))
+
+    def _totals(self, there: Bool[Tensor, "scene class"]) -> Int[Tensor, "scene module"]:
+        """Class capsules that are there, and all types."""
+        count = there.sum(1, keepdim=True)
+        return torch.cat(
+            (count.expand(-1, self._classes), torch.full_like(count, self._types).expand(-1, self._types)), 1
+        )
 
     def _typed(self, scenes: int) -> Int[Tensor, " object"]:
         kinds = torch.arange(self._classes, self._classes + self._types, device=next(self._model.parameters()).device)

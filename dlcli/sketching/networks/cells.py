@@ -1,7 +1,7 @@
 """A capsule network that reads a grid of cells: digits make rows, rows make scenes."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -22,8 +22,8 @@ class Cells:
     """Modules "digit 0" ... of the class capsules, one for each class, "row" and "scene": depth 3.
 
     A cell holds the class of its longest capsule, if that is longer than `threshold`. Its attribute is the pose split
-    into positive and negative parts; weights within a row, and of rows, are shares of the lengths. The attribute of a
-    row and of the scene is how many of each class there are.
+    into positive and negative parts; the weight of a digit in its row, and of a row, is its share of the lengths. The
+    attribute of a row and of the scene is how many of each class there are.
 
     Args:
         model: with `capsules(x)`, trained on single digits.
@@ -31,17 +31,27 @@ class Cells:
         cell: pixels of a cell, height and width; None is what the scenes' task says of its digits.
         threshold: length in [0, 1) from which a capsule is there.
         name: what stands before a class in the name of its module.
+        weight: shares of the "length" of capsules, or "equal" ones, with which counts are exact.
 
     Raises:
         Mismatch: the model has no capsules, or the images are not of whole cells.
     """
 
-    def __init__(self, model: nn.Module, scenes: Task, *, cell: int | None, threshold: float, name: str) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        scenes: Task,
+        *,
+        cell: int | None,
+        threshold: float,
+        name: str,
+        weight: Literal["length", "equal"],
+    ) -> None:
         if not hasattr(model, "capsules"):
             raise Mismatch(f"network=cells reads class capsules, and {type(model).__name__} has none: network=channels")
         if not 0 <= threshold < 1:
             raise UsageError(f"network.threshold is a length from 0 to below 1, not {threshold:g}")
-        self._model, self._threshold = model, threshold
+        self._model, self._threshold, self._weight = model, threshold, weight
         self._cell: int = cell if cell is not None else getattr(scenes, "side", 0)
         self._grid = _grid(scenes, self._cell)
         poses = self._tried(scenes.batch("test", 0).inputs[0][:1])
@@ -66,28 +76,34 @@ class Cells:
         chosen = poses[torch.arange(len(poses), device=x.device), kind.flatten()]
         seen = F.one_hot(kind, self._classes).to(x) * there[..., None]
         likely = logits(poses).view(*shape, -1).amax((1, 2))
-        objects = self._made(there, kind, (length.view(shape) * there), chosen.view(*shape, -1), seen)
-        return Seen(objects, there.flatten(1).sum(1).to(x), likely.clamp(min=_UNLIKELY))
+        weight = length.view(shape) * there if self._weight == "length" else there.to(x)
+        objects = self._made(there, kind, weight, chosen.view(*shape, -1), seen)
+        return Seen(objects, self._totals(there).to(x), likely.clamp(min=_UNLIKELY))
+
+    def _totals(self, there: Bool[Tensor, "scene row column"]) -> Int[Tensor, "scene module"]:
+        """Digits, rows that are not empty, and one scene."""
+        digits, rows = there.sum((1, 2)), there.any(2).sum(1)
+        return torch.stack((*[digits] * self._classes, rows, torch.ones_like(rows)), 1)
 
     def _made(
         self,
         there: Bool[Tensor, "scene row column"],
         kind: Int[Tensor, "scene row column"],
-        length: Float[Tensor, "scene row column"],
+        weight: Float[Tensor, "scene row column"],
         poses: Float[Tensor, "scene row column pose"],
         seen: Float[Tensor, "scene row column class"],
     ) -> Objects:
         edges, scenes = Edges(self.modules, len(there), there.device), torch.arange(len(there), device=there.device)
-        weight, filled = length.sum(2), there.any(2)
+        by_row, filled = weight.sum(2), there.any(2)
         scene = edges.add(scenes, self._classes + 1)
         edges.outputs(scene)
         row_scene, row = filled.nonzero(as_tuple=True)
         rows = edges.add(row_scene, self._classes)
-        edges.join(scene[row_scene], rows, row, weight[filled] / weight.sum(1)[row_scene])
+        edges.join(scene[row_scene], rows, row, by_row[filled] / by_row.sum(1)[row_scene])
         number = torch.zeros_like(filled, dtype=torch.long).masked_scatter(filled, rows)
         at, line, column = there.nonzero(as_tuple=True)
         digits = edges.add(at, kind[there])
-        edges.join(number[at, line], digits, column, length[there] / weight[at, line])
+        edges.join(number[at, line], digits, column, weight[there] / by_row[at, line])
         raw = (seen.sum((1, 2)), seen.sum(2)[filled])
         attributes = [F.pad(F.normalize(one), (0, self.width - one.shape[1])) for one in raw]
         pose, _ = split_signs(poses[there])

@@ -84,7 +84,7 @@ class Channels:
         edges.join(torch.full_like(made, OUTPUT), made, place, share.flatten())
         pooled = self._pooled(maps)
         attributes, _ = split_signs(pooled.gather(1, kind[..., None].expand(-1, -1, pooled.shape[2])).flatten(0, 1))
-        total = torch.full((len(x),), float(self._top), device=x.device)
+        total = torch.full((len(x), len(self.modules)), float(self._top), device=x.device)
         return Seen(Objects(edges.structure(), attributes), total, output)
 
 

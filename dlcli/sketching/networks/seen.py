@@ -16,12 +16,13 @@ class Seen:
 
     Args:
         objects: of all scenes of the batch, in its order.
-        total: among how many objects the weights of a scene are shared: a weight times it counts them.
+        total: among how many objects of a module's kind the weights of a scene are shared (all digits of a scene, all
+            of its rows): a weight times it counts them.
         output: what the metrics of the scenes' task grade, as the network's answer to the batch.
     """
 
     objects: Objects
-    total: Float[Tensor, " scene"]
+    total: Float[Tensor, "scene module"]
     output: Float[Tensor, "scene *unit"]
 
 
