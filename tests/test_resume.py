@@ -85,7 +85,7 @@ def at_step(number, what=signal.SIGKILL):
 
 
 def in_scoring(number):
-    """Death in the middle of the scoring `number`."""
+    """Death in the middle of the scoring of batch `number`."""
     from dlcli.tasks.adding import Adding
 
     metrics, count = Adding.metrics, [0]
@@ -119,6 +119,19 @@ def in_write(name, number, moment):
     run.replace_file = counted
 
 
+def at_the_end(what):
+    """A signal while best.pt is scored, after the last step."""
+    from dlcli.verbs import conduct
+
+    evaluate = conduct.evaluate
+
+    def counted(*given):
+        os.kill(os.getpid(), what)
+        return evaluate(*given)
+
+    conduct.evaluate = counted
+
+
 def in_rows(number):
     """Death after a part of a row of metrics reached the disk."""
     log, count = Run.log, [0]
@@ -146,7 +159,14 @@ def slow_clock():
     engine.time = SimpleNamespace(perf_counter=lambda: float(next(seconds)))
 
 
-EVENTS = {"clock": slow_clock, "step": at_step, "scoring": in_scoring, "write": in_write, "rows": in_rows}
+EVENTS = {
+    "clock": slow_clock,
+    "step": at_step,
+    "scoring": in_scoring,
+    "end": at_the_end,
+    "write": in_write,
+    "rows": in_rows,
+}
 
 
 def bits(thing):
@@ -289,6 +309,16 @@ def test_stopped_at_any_step_is_never_stopped(step, number, code, status, whole,
     run = only(tmp_path)
     assert (run.status, run.info["exit_code"], run.info["steps"]) == (status, code, step + 1)
     assert torch.load(run.checkpoint_path("last"), weights_only=True)["step"] == step + 1
+    assert resumed(tmp_path) == 0
+    assert outcome(tmp_path) == whole
+
+
+@pytest.mark.parametrize(("number", "code", "status"), SIGNALS)
+def test_stopped_while_the_best_is_scored_at_the_end(number, code, status, whole, tmp_path):
+    """Nothing is left to save there, so a signal is obeyed at once; the scores are made by going on."""
+    assert finish(tmp_path, ["train", *WORDS], ("end", number)) == code
+    run = only(tmp_path)
+    assert (run.status, run.info["metrics"], run.info["steps"]) == (status, {}, 60)
     assert resumed(tmp_path) == 0
     assert outcome(tmp_path) == whole
 

@@ -55,11 +55,12 @@ def conduct(
         ):
             ending = fit(built.learner, built.task, run, planned, shown, signals)
             if ending.status == "completed":
-                ending = _answered(built.learner, ending)
-                run.info["metrics"] = score_best(run, built.task, built.learner.model)
-                _depict(run, built.task, built.learner.model)
-                if afterwards is not None:
-                    afterwards(shown.say)
+                with signals.at_once():
+                    ending = _answered(built.learner, ending)
+                    run.info["metrics"] = score_best(run, built.task, built.learner.model)
+                    _depict(run, built.task, built.learner.model)
+                    if afterwards is not None:
+                        afterwards(shown.say)
     except BaseException as caught:  # noqa: BLE001 - how it ended is written down, whatever it was
         error, ending = caught, broken(caught)
     finish(run, ending, error, shown.say)
