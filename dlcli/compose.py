@@ -1,5 +1,6 @@
 """Hydra at arm's length: words of the command line in, configurations out, errors in words."""
 
+import functools
 import itertools
 import json
 import math
@@ -189,6 +190,7 @@ def _hydra(extra: Sequence[Path]) -> Iterator[None]:
         Hydra.create_main_hydra2("dlcli", path)
         yield
     finally:
+        _base.cache_clear()  # files may be others the next time
         GlobalHydra.instance().clear()
         GlobalHydra.instance().hydra = before
 
@@ -430,7 +432,7 @@ def _check_count(count: int) -> None:
 
 def _smoke(request: _Request) -> tuple[str, ...]:
     """The overrides of the recipe's own one-second version."""
-    config, _ = _compose(request.verb, request.recipe, _group_words(request.words, request))
+    config = _base(request.verb, request.recipe, tuple(_group_words(request.words, request)))
     return tuple(OmegaConf.to_object(config).get("smoke", ()))  # type: ignore[union-attr]
 
 
@@ -452,11 +454,11 @@ def _point(request: _Request, smoke: tuple[str, ...]) -> Point:
     words = (*smoke, *request.words)
     plain = [word for word in words if (key := word.partition("=")[0]) not in _PARTS and not _is_short(key)]
     first = _group_words(plain, request)
-    base, _ = _compose(request.verb, request.recipe, first)
+    base = _base(request.verb, request.recipe, tuple(first))
     written = [_write_out(_whole(word), base) for word in words]
     groups = _group_words(written, request)
     if groups != first:
-        base, _ = _compose(request.verb, request.recipe, groups)
+        base = _base(request.verb, request.recipe, tuple(groups))
     values = [word for word in written if word not in groups]
     for word, override in zip(values, _parse(values), strict=True):
         _check_value(word, override, base)
@@ -528,6 +530,12 @@ def _open(word: str) -> list[str]:
     if key in _FREE and "={" in word:
         return [f"{key}=null", f"++{word}"]
     return [f"++{word}"] if key.rpartition(".")[0] in _FREE and word.startswith(key) else [word]
+
+
+@functools.cache
+def _base(verb: str, recipe: str | None, words: tuple[str, ...]) -> DictConfig:
+    """What values are checked against, read and never changed: the runs of one command share it."""
+    return _compose(verb, recipe, words)[0]
 
 
 def _compose(verb: str, recipe: str | None, words: Sequence[str]) -> tuple[DictConfig, dict[str, str]]:
