@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from dlcli.core.errors import UsageError
 from dlcli.tasks.augment import Shift
 from dlcli.tasks.mnist import MNIST
 
@@ -79,7 +80,10 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--batches", type=int, default=100)
     options = parser.parse_args()
-    print(json.dumps(measure(options.threads, options.batches), indent=1))
+    try:
+        print(json.dumps(measure(options.threads, options.batches), indent=1))
+    except UsageError as error:
+        parser.exit(2, f"{parser.prog}: {' '.join(str(error).splitlines())}\n")
 
 
 if __name__ == "__main__":

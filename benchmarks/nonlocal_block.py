@@ -21,6 +21,7 @@ from torch import Tensor, nn
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.reference_nonlocal import PlainNonLocal
+from dlcli.nn.initial import Gaussian
 from dlcli.nn.nonlocal_block import NonLocalBlock
 from dlcli.nn.pairwise import FORMS
 
@@ -55,7 +56,7 @@ def pair(channels: int) -> tuple[nn.Module, nn.Module]:
 
 
 def block(channels: int, form: str) -> NonLocalBlock:
-    return NonLocalBlock(channels, form=form, scale=1.0, pool=1, gamma=1.0)
+    return NonLocalBlock(channels, form=form, scale=1.0, pool=1, gamma=1.0, initial=Gaussian(deviation=0.01))
 
 
 def film(channels: int, batch: int, frames: int = FRAMES) -> Tensor:

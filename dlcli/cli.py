@@ -98,7 +98,7 @@ Words = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[RECIPE] [KEY=VALUE]...",
-        help="A recipe, then settings. Several values (seed=0,1,2) make several runs.",
+        help="A recipe, then settings. Several recipes (gru,tcn) or values (seed=0,1,2) make several runs.",
         autocompletion=complete.words,
     ),
 ]

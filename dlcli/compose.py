@@ -1,5 +1,6 @@
 """Hydra at arm's length: words of the command line in, configurations out, errors in words."""
 
+import functools
 import itertools
 import json
 import math
@@ -102,8 +103,8 @@ class _Request:
 def expand(
     verb: str, words: Sequence[str], *, extra: Sequence[Path] = (), smoke: bool = False, zips: Sequence[str] = ()
 ) -> list[Point]:
-    """The runs that the words after a verb ask for: one, or several where values hold commas, `range()`, `choice()`
-    or, for a group, `glob()`.
+    """The runs that the words after a verb ask for: one, or several where recipes or values hold commas, where values
+    hold `range()`, `choice()` or, for a group, `glob()`.
 
     Args:
         zips: texts such as "a=1,2 b=3,4", whose values go in pairs.
@@ -111,25 +112,28 @@ def expand(
     Raises:
         UsageError: a word is not an override, or names something that does not exist.
     """
-    recipe, rest = _sort(verb, words, tuple(extra))
+    recipes, rest = _sort(verb, words, tuple(extra))
     pairs = [_zipped(text) for text in zips]
     _check_once([rest, *pairs])
     _check_end([*rest, *(word for pair in pairs for word in pair)])
     with _hydra(extra):
         choices: list[list[tuple[str, ...]]] = [[(value,) for value in _values(word, tuple(extra))] for word in rest]
         choices += [_in_pairs(pair, tuple(extra)) for pair in pairs]
-        requests = [_request(verb, recipe, point, tuple(extra)) for point in _product(choices)]
+        points = list(_product(choices))
+        _check_count(len(recipes) * len(points))
+        requests = [_request(verb, recipe, point, tuple(extra)) for recipe in recipes for point in points]
         return [_point(request, _smoke(request) if smoke else ()) for request in requests]
 
 
-def _sort(verb: str, words: Sequence[str], extra: tuple[Path, ...]) -> tuple[str | None, list[str]]:
-    """Tell the recipe from the overrides."""
-    recipe, rest = None, list(words)
+def _sort(verb: str, words: Sequence[str], extra: tuple[Path, ...]) -> tuple[list[str | None], list[str]]:
+    """Tell the recipes, [None] where there is none, from the overrides."""
+    recipes: list[str | None] = [None]
+    rest = list(words)
     if rest and _is_bare(rest[0]):
-        recipe = _recipe(verb, rest.pop(0), extra)
+        recipes = [_recipe(verb, name, extra) for name in rest.pop(0).split(",")]
     for word in rest:
         _check_word(word)
-    return recipe, [_quoted(word) for word in rest]
+    return recipes, [_quoted(word) for word in rest]
 
 
 def _request(verb: str, recipe: str | None, words: tuple[str, ...], extra: tuple[Path, ...]) -> _Request:
@@ -189,6 +193,7 @@ def _hydra(extra: Sequence[Path]) -> Iterator[None]:
         Hydra.create_main_hydra2("dlcli", path)
         yield
     finally:
+        _base.cache_clear()  # files may be others the next time
         GlobalHydra.instance().clear()
         GlobalHydra.instance().hydra = before
 
@@ -468,7 +473,7 @@ def _check_count(count: int) -> None:
 
 def _smoke(request: _Request) -> tuple[str, ...]:
     """The overrides of the recipe's own one-second version."""
-    config, _ = _compose(request.verb, request.recipe, _group_words(request.words, request))
+    config = _base(request.verb, request.recipe, tuple(_group_words(request.words, request)))
     return tuple(OmegaConf.to_object(config).get("smoke", ()))  # type: ignore[union-attr]
 
 
@@ -490,11 +495,11 @@ def _point(request: _Request, smoke: tuple[str, ...]) -> Point:
     words = (*smoke, *request.words)
     plain = [word for word in words if (key := _key(word)) not in (*_PARTS, *_PLACES) and not _is_short(key)]
     first = _group_words(plain, request)
-    base, _ = _compose(request.verb, request.recipe, first)
+    base = _base(request.verb, request.recipe, tuple(first))
     written = [_write_out(_whole(word), base) for word in words]
     groups = _group_words(written, request)
     if groups != first:
-        base, _ = _compose(request.verb, request.recipe, groups)
+        base = _base(request.verb, request.recipe, tuple(groups))
     values = [word for word in written if word not in groups]
     for word, override in zip(values, _parse(values), strict=True):
         _check_value(word, override, base)
@@ -570,17 +575,39 @@ def _open(word: str) -> list[str]:
     return [f"++{word}"] if key.rpartition(".")[0] in _FREE and word.startswith(key) else [word]
 
 
+@functools.cache
+def _base(verb: str, recipe: str | None, words: tuple[str, ...]) -> DictConfig:
+    """What values are checked against, read and never changed: the runs of one command share it."""
+    return _compose(verb, recipe, words)[0]
+
+
 def _compose(verb: str, recipe: str | None, words: Sequence[str]) -> tuple[DictConfig, dict[str, str]]:
     chosen = [f"+experiment/{verb}={recipe}"] if recipe else []
     try:
         config = hydra_compose(verb, [*chosen, *words], return_hydra_config=True)
         choices = {str(group): str(name) for group, name in config.hydra.runtime.choices.items()}
     except (HydraException, OmegaConfBaseException, YAMLError, ValueError, TypeError, KeyError) as error:
+        _check_place(verb, recipe, words, error)
         raise UsageError(_plain_compose_error(error)) from None
     OmegaConf.set_struct(config, False)
     OmegaConf.set_readonly(config, False)
     del config["hydra"]
     return config, {group: name for group, name in choices.items() if not group.startswith("hydra")}
+
+
+def _check_place(verb: str, recipe: str | None, words: Sequence[str], error: Exception) -> None:
+    """`model@model.bdy=vgg`: where the group's members do stand, when Hydra says that none stands there."""
+    refused = re.match(r"Could not override '([^']+)'", str(error))
+    mine = [word for word in words if refused and _key(word) == refused[1]]
+    if not refused or not mine:
+        return
+    _, choices = _compose(verb, recipe, [word for word in words if word not in mine])
+    group, at, place = refused[1].partition("@")
+    known = [key for key in choices if key.partition("@")[0] == group]
+    if not known:
+        raise UsageError(f"{mine[0]}: nothing here has a {group}")
+    near = nearest(refused[1], known) if at and len(known) > 1 else f" (write {known[0]}=)"
+    raise UsageError(f"{mine[0]}: no {group} stands at {place or group}{near}")
 
 
 def _plain_compose_error(error: Exception) -> str:

@@ -98,6 +98,31 @@ def test_every_model_of_a_sweep_starts_from_its_own_home_recipe():
     ]  # fmt: skip
 
 
+def test_recipes_with_commas_between_them_make_a_run_each():
+    points = compose.expand("train", ["c2d_matching,i3d_matching", "seed=1,2"])
+    assert [(point.recipe, point.words) for point in points] == [
+        ("c2d_matching", ("seed=1",)), ("c2d_matching", ("seed=2",)),
+        ("i3d_matching", ("seed=1",)), ("i3d_matching", ("seed=2",)),
+    ]  # fmt: skip
+    with pytest.raises(UsageError, match=r'no recipe .i3d_matchin. of train .did you mean "i3d_matching"'):
+        compose.expand("train", ["c2d_matching,i3d_matchin"])
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (["model@model.body=vg"], "no model 'vg' (did you mean \"vgg\"?)"),
+        (["model@model.bdy=vgg"], 'no model stands at model.bdy (did you mean "model@model.body"?)'),
+        (["warp@warp=affine"], "no warp stands at warp (write warp@model.warp=)"),
+        (["dropout@model.dropout=element"], "dropout@model.dropout=element: nothing here has a dropout"),
+    ],
+)
+def test_a_part_that_is_not_there_or_has_no_such_member_is_told_in_our_words(words, wanted):
+    with pytest.raises(UsageError) as raised:
+        compose.expand("train", ["model=spatial_transformer", *words])
+    assert str(raised.value).endswith(wanted)
+
+
 def test_smoke_comes_from_the_recipe_and_the_users_words_come_after_it():
     point = one("gru", "steps=2", smoke=True)
     assert point.resolved()["until"] == {"steps": 2}

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from dlcli.core.errors import UsageError, nearest
 from dlcli.nn.front import at_least
+from dlcli.nn.initial import Initial
 from dlcli.nn.pairwise import FORMS, embedding
 
 
@@ -28,12 +29,16 @@ class NonLocalBlock(nn.Module):
             film. 1 takes every position.
         gamma: scale that the norm starts with; 0.0 is the paper's. In a network that learns from nothing, the block has
             nothing to say at first, and from 0 it may stay silent for long.
+        initial: draws the weights of theta, phi, g and W_z. The paper's are N(0, 0.01), for a block put into a trained
+            network: all x_j then weigh the same at first, and a network that learns from nothing may stay there.
 
     Raises:
         UsageError: no such form, or `pool` is below 1.
     """
 
-    def __init__(self, channels: int, *, form: str, scale: float | None, pool: int, gamma: float) -> None:
+    def __init__(
+        self, channels: int, *, form: str, scale: float | None, pool: int, gamma: float, initial: Initial
+    ) -> None:
         super().__init__()
         if form not in FORMS:
             raise UsageError(f"a non-local form is one of {', '.join(FORMS)}, not {form!r}{nearest(form, FORMS)}")
@@ -45,6 +50,7 @@ class NonLocalBlock(nn.Module):
         self.norm = nn.BatchNorm1d(channels)
         nn.init.constant_(self.norm.weight, gamma)
         self.pool = pool
+        initial(self)
 
     def forward(self, x: Float[Tensor, "batch channel *space"]) -> Float[Tensor, "batch channel *space"]:
         positions = _flat(x)

@@ -144,12 +144,8 @@ FORMS: dict[str, type[Gaussian | EmbeddedGaussian | DotProduct | Concatenation]]
 
 
 def embedding(inputs: int, width: int, *, bias: bool = True) -> nn.Linear:
-    """The same linear map at every position; weights N(0, 0.01), bias 0, as published."""
-    made = nn.Linear(inputs, width, bias=bias)
-    nn.init.normal_(made.weight, std=0.01)
-    if bias:
-        nn.init.zeros_(made.bias)
-    return made
+    """The same linear map at every position."""
+    return nn.Linear(inputs, width, bias=bias)
 
 
 def _softmax_gather(theta: Tensor, phi: Tensor, values: Values, scale: float) -> Gathered:

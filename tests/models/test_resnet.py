@@ -10,6 +10,7 @@ from dlcli.core.task import Batch
 from dlcli.models.image.resnet import ResNet
 from dlcli.models.image.video_resnet import VideoResNet
 from dlcli.nn.film import FilmConv
+from dlcli.nn.initial import Gaussian
 from dlcli.nn.nonlocal_block import NonLocalBlock
 
 SMALL = {
@@ -24,6 +25,7 @@ SMALL = {
     "nonlocal_scale": 1.0,
     "nonlocal_pool": 1,
     "nonlocal_gamma": 0.0,
+    "nonlocal_initial": Gaussian(deviation=0.01),
 }
 FIFTY = {"unit": "bottleneck", "stem": "7x7", "widths": [64, 128, 256, 512], "units": [3, 4, 6, 3]}
 NONE = {"nonlocal_every": [0, 0, 0, 0]}

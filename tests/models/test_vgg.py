@@ -8,6 +8,7 @@ from torch import nn
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.spec import Classes, Real, Spec
 from dlcli.models.image.vgg import VGG
+from dlcli.nn.dropout import ElementDropout
 from dlcli.nn.initial import AsBuilt, Gaussian, He
 from dlcli.tasks.embedded_digits import splits
 
@@ -17,7 +18,7 @@ SMALL = {"pools": 2, "width": 2, "dense": [6]}
 
 
 def vgg(spec=DIGITS, configuration="A", norm=nn.Identity, dropout=0.5, initial=None, **changed):
-    given = {**SMALL, **changed, "norm": norm, "dropout": nn.Dropout(dropout), "initial": initial or He()}
+    given = {**SMALL, **changed, "norm": norm, "dropout": ElementDropout(rate=dropout), "initial": initial or He()}
     return VGG(spec, configuration=configuration, **given)
 
 
@@ -76,7 +77,7 @@ def test_the_first_stage_by_hand():
 
 def test_each_hidden_dense_layer_has_noise_of_its_own_and_scoring_has_none():
     network = vgg(dense=[60, 60])
-    assert len({id(one) for one in network.modules() if isinstance(one, nn.Dropout)}) == 2
+    assert len({id(one) for one in network.modules() if isinstance(one, ElementDropout)}) == 2
     x = torch.rand(4, 1, 8, 8)
     assert not torch.equal(network(x), network(x))
     assert torch.equal(network.eval()(x), network(x))

@@ -8,9 +8,11 @@ import torch
 import torch.nn.functional as F
 
 from dlcli.core.errors import UsageError
+from dlcli.nn.initial import Gaussian, He
 from dlcli.nn.nonlocal_block import NonLocalBlock
 from dlcli.nn.pairwise import FORMS
 
+PAPERS = Gaussian(deviation=0.01)
 SPACES = [(7,), (3, 4), (2, 3, 3)]
 CHANNELS = 6
 
@@ -18,7 +20,7 @@ CHANNELS = 6
 def block(form, *, pool=1, scale=1.0, channels=CHANNELS, trained=True):
     """A block as it may be after training: no weight is zero."""
     torch.manual_seed(0)
-    made = NonLocalBlock(channels, form=form, scale=scale, pool=pool, gamma=0.0)
+    made = NonLocalBlock(channels, form=form, scale=scale, pool=pool, gamma=0.0, initial=PAPERS)
     if trained:
         for parameter in made.parameters():
             torch.nn.init.normal_(parameter, std=0.5)
@@ -160,8 +162,19 @@ def test_a_dot_product_is_the_same_with_few_positions_and_with_many():
         )
 
 
+def test_published_weights_tell_no_positions_apart_at_first_and_hes_do():
+    """Of what one position sees of 64 others: the deviation of the weights over their mean, which is 1/64."""
+    seen = {}
+    for name, initial in (("published", PAPERS), ("he", He())):
+        torch.manual_seed(0)
+        made = NonLocalBlock(32, form="embedded_gaussian", scale=None, pool=1, gamma=0.0, initial=initial)
+        seen[name] = made.attention(images(8, 8, channels=32), torch.zeros(3, 1, dtype=torch.long))[:, 0].flatten(1)
+    spread = {name: weights.std(1).mean() * 64 for name, weights in seen.items()}
+    assert spread["published"] < 0.01 < 0.3 < spread["he"]
+
+
 def test_what_does_not_fit():
     with pytest.raises(UsageError, match=r"one of gaussian.*not 'gausian'.*gaussian"):
-        NonLocalBlock(4, form="gausian", scale=1.0, pool=1, gamma=0.0)
+        NonLocalBlock(4, form="gausian", scale=1.0, pool=1, gamma=0.0, initial=PAPERS)
     with pytest.raises(UsageError, match=r"nonlocal_pool is at least 1, not 0"):
-        NonLocalBlock(4, form="gaussian", scale=1.0, pool=0, gamma=0.0)
+        NonLocalBlock(4, form="gaussian", scale=1.0, pool=0, gamma=0.0, initial=PAPERS)

@@ -1,7 +1,10 @@
 """MNIST and Fashion-MNIST: images as they are stored, normalised by train, one split for everybody."""
 
 import gzip
+import runpy
 import struct
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -131,3 +134,15 @@ def test_images_of_one_class_are_refused(folder):
     (folder / "train-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx(torch.full((120,), 3))))
     with pytest.raises(UsageError, match="all 120 training images have the label 3"):
         made(folder)
+
+
+def test_its_benchmark_says_in_one_line_that_files_are_missing(tmp_path, monkeypatch, capsys):
+    script = Path(__file__).resolve().parents[2] / "benchmarks" / "batches.py"
+    monkeypatch.setenv("DLCLI_DATA", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", [str(script), "--threads", str(torch.get_num_threads())])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(script), run_name="__main__")
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert "dlcli data fetch mnist" in told

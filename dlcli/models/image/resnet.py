@@ -13,6 +13,7 @@ from dlcli.nn.convolution import answer
 from dlcli.nn.front import probability
 from dlcli.nn.gaze import gaze
 from dlcli.nn.image import check_reductions, image_shape
+from dlcli.nn.initial import Initial
 from dlcli.nn.nonlocal_block import NonLocalBlock
 from dlcli.nn.residual import Stages
 
@@ -37,6 +38,7 @@ class ResNet(nn.Module):
         nonlocal_scale: factor of a pair's value; 1.0 is the paper's, null is one over the root of the channels.
         nonlocal_pool: every position sees the maxima of windows of so many pixels a side.
         nonlocal_gamma: scale that a block's norm starts with; 0.0 is the paper's, the identity at first.
+        nonlocal_initial: draws a block's weights; normal of deviation 0.01 is the paper's.
 
     Raises:
         UsageError: a value is out of range, or the lists are not of one length.
@@ -58,13 +60,21 @@ class ResNet(nn.Module):
         nonlocal_scale: float | None,
         nonlocal_pool: int,
         nonlocal_gamma: float,
+        nonlocal_initial: Initial,
     ) -> None:
         super().__init__()
         stages = Stages(unit, stem, widths, units, [()] * len(widths), drop_path, nonlocal_every)
         check_reductions(spec, stages.reductions, "ResNet")
         self.trunk = stages.trunk(
             image_shape(spec, "ResNet")[0],
-            partial(NonLocalBlock, form=nonlocal_form, scale=nonlocal_scale, pool=nonlocal_pool, gamma=nonlocal_gamma),
+            partial(
+                NonLocalBlock,
+                form=nonlocal_form,
+                scale=nonlocal_scale,
+                pool=nonlocal_pool,
+                gamma=nonlocal_gamma,
+                initial=nonlocal_initial,
+            ),
         )
         self.answer = answer(stages.width, spec.target.width, probability("model.dropout", dropout))
 

@@ -29,8 +29,9 @@ class VGG(nn.Module):
     """Five stages of 3x3 convolutions, each with a 2x2 max pooling after it, then dense layers.
 
     Paper: Simonyan & Zisserman 2015, arXiv:1409.1556, table 1 and section 2. Differs: batch norm where `norm` has it,
-    which came later; an image that is too small for five poolings gets those of the first `pools` stages alone; any
-    size of image has dense layers of its own size.
+    which came later; `initial: he` is not the paper's, which draws all layers from one normal distribution and lets
+    deep configurations begin with weights of a trained shallow one; an image that is too small for five poolings gets
+    those of the first `pools` stages alone; any size of image has dense layers of its own size.
 
     Args:
         spec: one image (channel, height, width); target of one position.

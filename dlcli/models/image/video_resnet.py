@@ -14,6 +14,7 @@ from dlcli.nn.film import film_shape
 from dlcli.nn.front import probability
 from dlcli.nn.gaze import gaze
 from dlcli.nn.image import halvings
+from dlcli.nn.initial import Initial
 from dlcli.nn.nonlocal_block import NonLocalBlock
 from dlcli.nn.residual import Stages
 
@@ -45,6 +46,7 @@ class VideoResNet(nn.Module):
         nonlocal_scale: factor of a pair's value; 1.0 is the paper's, null is one over the root of the channels.
         nonlocal_pool: every position sees the maxima of windows of so many pixels a side, in every frame.
         nonlocal_gamma: scale that a block's norm starts with; 0.0 is the paper's, the identity at first.
+        nonlocal_initial: draws a block's weights; normal of deviation 0.01 is the paper's.
 
     Raises:
         UsageError: a value is out of range, or the lists are not of one length.
@@ -68,6 +70,7 @@ class VideoResNet(nn.Module):
         nonlocal_scale: float | None,
         nonlocal_pool: int,
         nonlocal_gamma: float,
+        nonlocal_initial: Initial,
     ) -> None:
         super().__init__()
         channel, _, height, width = film_shape(spec, "VideoResNet")
@@ -81,7 +84,14 @@ class VideoResNet(nn.Module):
             )
         self.trunk = stages.trunk(
             channel,
-            partial(NonLocalBlock, form=nonlocal_form, scale=nonlocal_scale, pool=nonlocal_pool, gamma=nonlocal_gamma),
+            partial(
+                NonLocalBlock,
+                form=nonlocal_form,
+                scale=nonlocal_scale,
+                pool=nonlocal_pool,
+                gamma=nonlocal_gamma,
+                initial=nonlocal_initial,
+            ),
         )
         self.read = READ[read]
         self.answer = nn.Sequential(
