@@ -51,10 +51,11 @@ class Sketch(ABC):
     """
 
     kind: ClassVar[str]
-    title: ClassVar[str]
     linear: ClassVar[bool] = False
     numeric: ClassVar[bool] = False
     """Whether it needs numbers, not words."""
+    of_vectors: ClassVar[bool] = False
+    """Whether it sketches the sum, where the stream is one of vectors."""
 
     def __init__(self, **settings: int) -> None:
         for name, value in settings.items():
@@ -75,8 +76,9 @@ class Sketch(ABC):
             return
         if self.numeric and chunk.kind == "words":
             raise UsageError(f"{self.kind} sketches numbers, and these are words")
-        self._same_values(chunk.kind)
-        self.values = chunk.kind
+        values: Values = "vectors" if self.of_vectors and chunk.total is not None else chunk.kind
+        self._same_values(values)
+        self.values = values
         self.items += len(chunk)
         self._update(chunk)
 
