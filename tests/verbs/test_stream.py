@@ -104,6 +104,7 @@ def test_arrays(tmp_path):
     found = answers(tmp_path / "x.npy", "--kind", "jl,kll", "--exact")
     assert found["L2", ""]["exact"] == pytest.approx(float(np.linalg.norm(x.astype(float).sum(0))))
     assert found["L2", ""]["within"]
+    assert told(tmp_path / "x.npy", "--kind", "jl")["sketches"][0]["items"] == 500
     for name in ("x.npz", "x.pt"):
         assert answers(tmp_path / name, "--column", "labels", "--kind", "hll")["distinct", ""]["estimate"] > 9.9
     assert "which array? --column NAME, one of x, labels" in refused(tmp_path / "x.npz")

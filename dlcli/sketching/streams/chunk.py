@@ -45,6 +45,11 @@ class Chunk:
         return len(self.values)
 
     @property
+    def vectors(self) -> int:
+        """How many vectors the items are of, where they are of any."""
+        return 0 if self.total is None else len(self) // len(self.total)
+
+    @property
     def kind(self) -> Values:
         return {"i": "integers", "f": "numbers"}.get(self.values.dtype.kind, "words")  # type: ignore[return-value]
 

@@ -76,10 +76,11 @@ class Sketch(ABC):
             return
         if self.numeric and chunk.kind == "words":
             raise UsageError(f"{self.kind} sketches numbers, and these are words")
-        values: Values = "vectors" if self.of_vectors and chunk.total is not None else chunk.kind
+        vectors = self.of_vectors and chunk.total is not None
+        values: Values = "vectors" if vectors else chunk.kind
         self._same_values(values)
         self.values = values
-        self.items += len(chunk)
+        self.items += chunk.vectors if vectors else len(chunk)
         self._update(chunk)
 
     def merge(self, other: "Sketch") -> None:
