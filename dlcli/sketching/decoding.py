@@ -1,9 +1,12 @@
 """Attributes of objects, read from sketches whose structure is known, or from the first values of such sketches."""
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from dlcli.sketching.least_squares import least_squares
 from dlcli.sketching.matrices import Matrices
 from dlcli.sketching.objects import Structure
 from dlcli.sketching.paths import paths, squared_norms
@@ -21,14 +24,7 @@ def identity_path(
 
     Two objects of one module in a scene are not told apart. The error is about 1 / (coefficient √kept).
     """
-    check_width(width, matrices)
-    found = sketches.new_zeros(len(structure.module), width)
-    for number in structure.module.unique().tolist():
-        which = (structure.module == number).nonzero().squeeze(1)
-        scenes, place = structure.scene[which].unique(return_inverse=True)
-        read = matrices.attribute(structure.modules[number]).adjoint(sketches[scenes])[:, :width]
-        found[which] = read[place]
-    return over(found, coefficients(structure, scale)) * rescaled(sketches, matrices)
+    return over(read(sketches, structure, matrices, width), coefficients(structure, scale))
 
 
 def path_selected(
@@ -54,6 +50,20 @@ def matched_filter(
     """
     found = down(sketches, structure, matrices, scale, width)
     return over(found, squared_norms(structure, scale)) * rescaled(sketches, matrices)
+
+
+def read(
+    sketches: Float[Tensor, "scene kept"], structure: Structure, matrices: Matrices, width: int
+) -> Float[Tensor, "object attribute"]:
+    """R_{M,1}ᵀ s for the module of each object, once a scene."""
+    check_width(width, matrices)
+    found = sketches.new_zeros(len(structure.module), width)
+    for number in structure.module.unique().tolist():
+        which = (structure.module == number).nonzero().squeeze(1)
+        scenes, place = structure.scene[which].unique(return_inverse=True)
+        seen = matrices.attribute(structure.modules[number]).adjoint(sketches[scenes])[:, :width]
+        found[which] = seen[place]
+    return found * rescaled(sketches, matrices)
 
 
 def rescaled(sketches: Float[Tensor, "scene kept"], matrices: Matrices) -> float:

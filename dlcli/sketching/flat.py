@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dlcli.sketching.decoding import over, rescaled
+from dlcli.sketching.decoding import over, read
 from dlcli.sketching.matrices import Matrices
 from dlcli.sketching.objects import Objects, Structure
 from dlcli.sketching.scaling import Scale, scaled
@@ -45,11 +45,4 @@ def identity_path(
     sketches: Float[Tensor, "scene kept"], structure: Structure, matrices: Matrices, width: int, scale: Scale
 ) -> Float[Tensor, "object attribute"]:
     """R_{M,1}ᵀ s over the effective weight."""
-    check_width(width, matrices)
-    found = sketches.new_zeros(len(structure.module), width)
-    for number in structure.module.unique().tolist():
-        which = (structure.module == number).nonzero().squeeze(1)
-        scenes, place = structure.scene[which].unique(return_inverse=True)
-        read = matrices.attribute(structure.modules[number]).adjoint(sketches[scenes])[:, :width]
-        found[which] = read[place]
-    return over(found, coefficients(structure, scale)) * rescaled(sketches, matrices)
+    return over(read(sketches, structure, matrices, width), coefficients(structure, scale))

@@ -7,9 +7,12 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from dlcli.core.errors import UsageError
 from dlcli.sketching.objects import OUTPUT, Structure
 from dlcli.sketching.recursive import rate
 from dlcli.sketching.scaling import Scale, scaled
+
+_MOST = 2**22  # paths of one depth
 
 
 @dataclass(frozen=True)
@@ -28,16 +31,22 @@ class Paths:
 
 
 def paths(structure: Structure, scale: Scale) -> Paths:
-    """Every path, by following edges from the outputs down; a graph may have exponentially many."""
+    """Every path, by following edges from the outputs down.
+
+    Raises:
+        UsageError: there are millions, as deep graphs may have whose objects are shared at every level.
+    """
     weight = scaled(structure.weight, scale)
-    tuples = max([2, *(structure.position + 1).tolist()])
+    tuples = 1 + max(1, int(structure.position.max())) if len(structure.position) else 2
     edge = (structure.parent == OUTPUT).nonzero().squeeze(1)
     order, first, count = _edges_by_parent(structure)
     letters, flow, found, depth = structure.position[edge].unsqueeze(1), weight[edge], [], 1
-    while len(edge):
+    while len(edge) or not found:
+        if len(edge) > _MOST:
+            raise UsageError(f"{len(edge):,} paths lead to objects at depth {depth}: more than {_MOST:,}")
         here = structure.child[edge]
         own = torch.stack([tuples + structure.module[here], torch.zeros_like(here)], 1)
-        found.append((here, flow * rate(depth, scale), torch.cat([own, letters], 1)))
+        found.append((here, flow * rate(depth, scale), torch.cat([letters, own], 1)))
         source = torch.arange(len(edge), device=here.device).repeat_interleave(count[here])
         step = torch.arange(len(source), device=here.device) - (count[here].cumsum(0) - count[here])[source]
         edge = order[first[here][source] + step]

@@ -36,7 +36,8 @@ class InCells:
 class DigitGrid(SceneTask):
     """Which digits are on a grid of `rows` x `columns` cells, each as large as a digit: one at least.
 
-    `scenes(batch)` is the truth: the class of every cell in the order of reading, -100 where it is empty, and its place.
+    `scenes(batch)` is the truth: classes and places of the cells in the order of
+    reading, -100 where they are empty.
 
     Args:
         source: "digits" (8x8, embedded) or "mnist" (28x28).
