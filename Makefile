@@ -41,3 +41,4 @@ bench:
 	$(PYTHON) benchmarks/batches.py
 	$(PYTHON) benchmarks/routing.py
 	$(PYTHON) benchmarks/nonlocal_block.py
+	$(PYTHON) benchmarks/streams.py

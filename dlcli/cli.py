@@ -237,9 +237,9 @@ def sketch_query(
 @app.command("sketch stream", context_settings=_WORDS_FIRST)
 def sketch_stream(
     path: Annotated[
-        str | None, typer.Argument(metavar="[PATH]", help="Items (.csv .tsv .txt .npy .npz .pt), sketches, or -.")
+        str | None, typer.Argument(metavar="PATH", help="Items (.csv .tsv .txt .npy .npz .pt), sketches, or -.")
     ] = None,
-    sizes: Annotated[list[str] | None, typer.Argument(metavar="[SIZE=N]...", help="width=4096, log2=14 ...")] = None,
+    sizes: Annotated[list[str] | None, typer.Argument(metavar="SIZE=N", help="width=4096, log2=14 ...")] = None,
     kind: Annotated[
         str | None,
         typer.Option(help="hll, kll, countmin, countsketch, ams, fastams, frequent, entropy, jl, norms; with commas."),

@@ -20,7 +20,7 @@ def least_squares(
     width: int,
     scale: Scale,
     *,
-    iterations: int = 200,
+    iterations: int = 500,
     tolerance: float = 1e-6,
 ) -> Float[Tensor, "object attribute"]:
     """The attributes whose sketch is nearest: conjugate gradients on the normal equations, all scenes side by side.
@@ -47,12 +47,12 @@ def least_squares(
     rest = sketches - up(structure, nothing, none + 1, matrices, scale)[:, :kept]
     x, gradient = nothing.clone(), backward(rest)
     direction, now = gradient, _squares(gradient, structure.scene, structure.scenes)
-    enough = now * tolerance**2
+    enough = now * max(tolerance, 4 * torch.finfo(dtype).eps) ** 2
     for iteration in range(iterations):
         if iteration % _LOOKS == 0 and bool((now <= enough).all()):
             break
         moved = forward(direction)
-        step = _over(now, moved.square().sum(1))
+        step = torch.where(now > enough, _over(now, moved.square().sum(1)), 0)  # beyond it, rounding errors would grow
         x += step[structure.scene].unsqueeze(1) * direction
         rest = rest - step.unsqueeze(1) * moved
         gradient = backward(rest)
@@ -68,5 +68,5 @@ def _squares(
 
 
 def _over(a: Float[Tensor, " scene"], b: Float[Tensor, " scene"]) -> Float[Tensor, " scene"]:
-    """a / b; a scene that is solved to the last bit stays where it is."""
+    """a / b, and 0 where there is nothing left."""
     return torch.where(b > 0, a / b, 0)

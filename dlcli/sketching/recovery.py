@@ -35,7 +35,7 @@ def unknown(
 
     Args:
         block: length of a block, at most 62.
-        tolerance: by which magnitudes may differ, as a share of them.
+        tolerance: by which the magnitudes in a block may differ, as a share of them; more where there is noise.
 
     Returns:
         One row a column found, of length 1; attributes are not negative, so signs are the column's own.
@@ -48,7 +48,7 @@ def unknown(
     cut = sketches.unflatten(1, (-1, block))
     size = cut.abs().mean(2)
     node, seen = _nodes(cut, _pure(cut, size, tolerance))
-    links = _links(node, size, tolerance)
+    links = _links(node, size, tolerance / block**0.5)
     return _columns(seen, _components(links, len(seen)), cut.shape[1], block).to(sketches.dtype)
 
 
@@ -79,16 +79,18 @@ def _nodes(cut: Tensor, pure: Tensor) -> tuple[Int[Tensor, "sample place"], Int[
 
 
 def _links(node: Tensor, size: Tensor, tolerance: float) -> Int[Tensor, "link 2"]:
-    """Pairs of nodes that were of one magnitude in several samples."""
-    found = []
+    """Pairs of nodes that were of one magnitude in most of the samples that they were both in."""
+    met, equal = [], []
     for nodes, sizes in zip(*(x.split(max(1, _ROWS // node.shape[1] ** 2)) for x in (node, size)), strict=True):
-        apart = (sizes.unsqueeze(1) - sizes.unsqueeze(2)).abs()
         there = nodes >= 0
-        equal = (apart <= tolerance * sizes.unsqueeze(2)) & there.unsqueeze(1) & there.unsqueeze(2)
-        sample, one, other = equal.triu(1).nonzero(as_tuple=True)
-        found.append(torch.stack([nodes[sample, one], nodes[sample, other]], 1))
-    pairs, times = torch.cat(found).unique(dim=0, return_counts=True)
-    return pairs[times >= _SEEN]
+        both = (there.unsqueeze(1) & there.unsqueeze(2)).triu(1)
+        sample, one, other = both.nonzero(as_tuple=True)
+        met.append(torch.stack([nodes[sample, one], nodes[sample, other]], 1))
+        apart = (sizes[sample, one] - sizes[sample, other]).abs()
+        equal.append(apart <= tolerance * sizes[sample, one])
+    pairs, inverse, times = torch.cat(met).unique(dim=0, return_inverse=True, return_counts=True)
+    same = torch.zeros_like(times).index_add_(0, inverse, torch.cat(equal).long())
+    return pairs[(same >= _SEEN) & (2 * same > times)]
 
 
 def _components(links: Tensor, nodes: int) -> Int[Tensor, " node"]:

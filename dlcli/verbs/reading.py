@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -71,8 +71,8 @@ def _is_table(source: Source) -> bool:
     return Path(source.path).suffix in _TABLES or (source.path == "-" and source.column is not None)
 
 
-def _open(source: Source) -> tuple[IO[bytes], int]:
-    """A file to read, and its length; 0 for standard input."""
+def _open(source: Source) -> tuple[Any, int]:
+    """A file to read bytes from, and its length; 0 for standard input."""
     if source.path == "-":
         return sys.stdin.buffer, 0
     return Path(source.path).open("rb"), Path(source.path).stat().st_size

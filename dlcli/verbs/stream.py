@@ -19,7 +19,6 @@ from dlcli.sketching.streams.sketch import Asked, Estimate, Sketch
 from dlcli.verbs.reading import Source, is_saved, pieces
 
 _DEFAULT = "hll,frequent"
-_VECTORS = ("jl", "norms")  # of a stream of vectors they sketch the sum
 
 
 @dataclass(frozen=True)
@@ -48,6 +47,8 @@ class Wish:
 
 def main(source: Source | None, wish: Wish, as_json: bool) -> int:
     """Sketch, and print estimates with guarantees."""
+    if wish.save is not None and (wish.save.suffix != ".npz" or not wish.save.absolute().parent.is_dir()):
+        raise UsageError(f"--save {wish.save}: a file FOLDER/NAME.npz, in a folder that is there")
     sketches, exact = sketch(source, wish)
     if wish.save is not None:
         replace_file(wish.save, encode(sketches))
@@ -174,7 +175,7 @@ def _row(one: Sketch, estimate: Estimate, exact: Exact | None) -> dict[str, Any]
     row = {"kind": one.kind, "question": estimate.question, "of": estimate.of, "estimate": estimate.value}
     row |= {"low": estimate.low, "high": None if estimate.high == float("inf") else estimate.high}
     if exact is not None:
-        truth = exact.answer(estimate.question, estimate.of, one.kind in _VECTORS)
+        truth = exact.answer(estimate.question, estimate.of, one.of_vectors)
         row |= {"exact": truth, "within": estimate.low <= truth <= estimate.high}
     return row | {"guarantee": estimate.guarantee}
 

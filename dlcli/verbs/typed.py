@@ -37,6 +37,8 @@ class Typed:
             UsageError: it is of several kinds, of another kind than before, or has gaps.
         """
         words = np.asarray(texts, dtype=object)
+        if not len(words):
+            return np.empty(0, dtype=np.int64)
         numbers = None if self.kind == "words" else pd.to_numeric(pd.Series(words), errors="coerce").to_numpy()
         missing = pd.isna(words)
         if missing.any():

@@ -26,7 +26,7 @@ class AMS(Sketch):
         seed: of the signs.
     """
 
-    kind, title, linear = "ams", "AMS", True
+    kind, linear = "ams", True
 
     def __init__(self, *, means: int, copies: int, seed: int) -> None:
         super().__init__(means=means, copies=copies, seed=seed)

@@ -14,7 +14,7 @@ from torch import Tensor
 from dlcli.core.errors import UsageError
 from dlcli.sketching.streams.hashing import BITS
 
-Values = Literal["integers", "numbers", "words"]
+Values = Literal["integers", "numbers", "words", "vectors"]
 _SPAN = 4  # whole numbers within so many times the length of a chunk are counted without sorting
 _PIECE = 1 << 14
 _FIRST, _SECOND = 0xBF58476D1CE4E5B9 - (1 << 64), 0x94D049BB133111EB - (1 << 64)
@@ -43,6 +43,11 @@ class Chunk:
 
     def __len__(self) -> int:
         return len(self.values)
+
+    @property
+    def vectors(self) -> int:
+        """How many vectors the items are of, where they are of any."""
+        return 0 if self.total is None else len(self) // len(self.total)
 
     @property
     def kind(self) -> Values:

@@ -26,7 +26,7 @@ class CountMin(Sketch):
         seed: of the hash.
     """
 
-    kind, title = "countmin", "Count-Min"
+    kind = "countmin"
 
     def __init__(self, *, rows: int, width: int, seed: int) -> None:
         super().__init__(rows=rows, width=width, seed=seed)

@@ -23,7 +23,7 @@ class CountSketch(Sketch):
         seed: of the hash functions.
     """
 
-    kind, title, linear = "countsketch", "CountSketch", True
+    kind, linear = "countsketch", True
 
     def __init__(self, *, rows: int, width: int, seed: int) -> None:
         super().__init__(rows=rows, width=width, seed=seed)

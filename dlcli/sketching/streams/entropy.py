@@ -55,7 +55,7 @@ class Entropy(Sketch):
         seed: of the labels.
     """
 
-    kind, title = "entropy", "entropy (CCM)"
+    kind = "entropy"
 
     def __init__(self, *, samples: int, seed: int) -> None:
         super().__init__(samples=samples, seed=seed)

@@ -23,7 +23,7 @@ class FastAMS(Sketch):
         seed: of the hash functions.
     """
 
-    kind, title, linear = "fastams", "fast-AMS", True
+    kind, linear = "fastams", True
 
     def __init__(self, *, rows: int, width: int, seed: int) -> None:
         super().__init__(rows=rows, width=width, seed=seed)

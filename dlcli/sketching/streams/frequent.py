@@ -21,7 +21,7 @@ class Frequent(Sketch):
         log2: of the size of the table, 3 to 26; three quarters of it are counters.
     """
 
-    kind, title = "frequent", "frequent items"
+    kind = "frequent"
 
     def __init__(self, *, log2: int) -> None:
         super().__init__(log2=log2)

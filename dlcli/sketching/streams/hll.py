@@ -24,7 +24,7 @@ class HLL(Sketch):
         seed: of the hash.
     """
 
-    kind, title = "hll", "HyperLogLog"
+    kind = "hll"
 
     def __init__(self, *, log2: int, seed: int) -> None:
         super().__init__(log2=log2, seed=seed)

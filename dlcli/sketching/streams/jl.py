@@ -30,7 +30,7 @@ class JL(Sketch):
         seed: of A.
     """
 
-    kind, title, linear = "jl", "JL", True
+    kind, linear, of_vectors = "jl", True, True
 
     def __init__(self, *, components: int, seed: int) -> None:
         super().__init__(components=components, seed=seed)

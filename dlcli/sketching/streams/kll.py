@@ -22,7 +22,7 @@ class KLL(Sketch):
         size: k, 8 to 65,535; the rank error falls as 1/k.
     """
 
-    kind, title, numeric = "kll", "KLL", True
+    kind, numeric = "kll", True
 
     def __init__(self, *, size: int) -> None:
         super().__init__(size=size)

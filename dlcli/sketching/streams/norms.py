@@ -13,7 +13,7 @@ from dlcli.sketching.streams.fast_ams import second_moment
 from dlcli.sketching.streams.signed_table import SignedTable, median
 from dlcli.sketching.streams.sketch import Asked, Estimate, Sketch
 
-_ROLE, _CELLS = 0x4C31, 1 << 20  # which of a seed's streams; numbers that are drawn at once
+_ROLE, _CELLS = 0x4C31, 1 << 17  # which of a seed's streams; numbers that are drawn at once
 _DEVIATIONS = 2.576  # of a normal distribution, which leave 1 % outside
 
 
@@ -30,7 +30,7 @@ class Norms(Sketch):
         seed: of both.
     """
 
-    kind, title, linear = "norms", "Lp norms", True
+    kind, linear, of_vectors = "norms", True, True
 
     def __init__(self, *, projections: int, rows: int, width: int, seed: int) -> None:
         super().__init__(projections=projections, rows=rows, width=width, seed=seed)

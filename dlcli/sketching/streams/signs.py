@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
-_CELLS = 1 << 22  # signs that are written out at once
+_ITEMS = 1 << 11  # whose signs of one word are written out at once: they stay in the cache
 
 
 def signed_sums(
@@ -23,11 +23,11 @@ def signed_sums(
         words: of keys, the words whose bits are the signs.
         used: bits of a word.
     """
-    total = torch.zeros(count, dtype=torch.float64)
+    total = torch.zeros(-(-count // used), used, dtype=torch.float64)
     places = torch.arange(used)[:, None]
-    step = max(1, _CELLS // max(count, used))
-    for start in range(0, len(keys), step):
-        part, weight = words(keys[start : start + step]), weights[start : start + step]
-        bits = (part[:, None] >> places).bitwise_and_(1).flatten(0, 1)[:count]
-        total += 2 * (bits.double() @ weight) - weight.sum()
-    return total
+    for start in range(0, len(keys), _ITEMS):
+        weight = weights[start : start + _ITEMS]
+        for word, sums in zip(words(keys[start : start + _ITEMS]), total, strict=True):
+            bits = (word >> places).bitwise_and_(1)
+            sums += 2 * (bits.double() @ weight) - weight.sum()
+    return total.flatten()[:count]

@@ -51,10 +51,11 @@ class Sketch(ABC):
     """
 
     kind: ClassVar[str]
-    title: ClassVar[str]
     linear: ClassVar[bool] = False
     numeric: ClassVar[bool] = False
     """Whether it needs numbers, not words."""
+    of_vectors: ClassVar[bool] = False
+    """Whether it sketches the sum, where the stream is one of vectors."""
 
     def __init__(self, **settings: int) -> None:
         for name, value in settings.items():
@@ -75,9 +76,11 @@ class Sketch(ABC):
             return
         if self.numeric and chunk.kind == "words":
             raise UsageError(f"{self.kind} sketches numbers, and these are words")
-        self._same_values(chunk.kind)
-        self.values = chunk.kind
-        self.items += len(chunk)
+        vectors = self.of_vectors and chunk.total is not None
+        values: Values = "vectors" if vectors else chunk.kind
+        self._same_values(values)
+        self.values = values
+        self.items += chunk.vectors if vectors else len(chunk)
         self._update(chunk)
 
     def merge(self, other: "Sketch") -> None:
