@@ -187,5 +187,6 @@ def _figure(entry: Any, place: str) -> Figure:
 
 
 def _definition(found: Mapping[str, Any]) -> str:
+    """The order counts: the first metric is what arms are read by."""
     held = {key: found.get(key) for key in _HELD}
-    return hashlib.sha256(json.dumps(held, sort_keys=True, default=str).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(held, default=str).encode()).hexdigest()[:16]

@@ -72,4 +72,5 @@ def test_the_definition_follows_what_is_judged_and_nothing_else():
     whole = stating.parse("a", PLAIN).definition
     assert stating.parse("b", stated(statement="Other words.", minutes=2)).definition == whole
     assert stating.parse("a", stated(relations=[{"better": "a", "than": "b"}])).definition != whole
+    assert stating.parse("a", stated(metrics={"accuracy": "higher", "nll": "lower"})).definition != whole
     assert yaml.safe_load(yaml.safe_dump(PLAIN)) == PLAIN

@@ -13,7 +13,7 @@ from dlcli.claims import pages, results
 from dlcli.claims.judged import judged
 
 ROOT = catalogue.packaged().parent
-NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?(?:e[-+]\d+)?")
+NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?(?:e[-+]?\d+)?")
 GIVEN = {"95"}  # of the page's own words
 
 
@@ -21,7 +21,7 @@ def made_up(root, values):
     """A checkout with one claim and its result."""
     (root / "conf" / "claim").mkdir(parents=True, exist_ok=True)
     (root / "docs").mkdir(exist_ok=True)
-    (root / "conf" / "claim" / "made_up.yaml").write_text(yaml.safe_dump(stated()))
+    (root / "conf" / "claim" / "made_up.yaml").write_text(yaml.safe_dump(stated(), sort_keys=False))
     claim = stating.read(root / "conf" / "claim" / "made_up.yaml")
     found = judged(claim, values, [*next(iter(values.values()))])
     machine = {"processor": "a processor", "cores": 2, "torch": "2.13"}
@@ -58,7 +58,14 @@ def test_ours_hold_no_number_that_the_claims_and_results_do_not_hold():
 def test_a_result_is_shown_with_all_that_it_rests_on(tmp_path):
     made_up(tmp_path, values())
     text = pages.pages(tmp_path)["claims.md"]
-    for said in ("**holds**", "| a | nll | 0.1254 [", "a: 0.5", "1 min 17 s", "0123456789", "dlcli train lstm steps=3"):
+    for said in (
+        "- **holds**",
+        "| a | nll | 0.1254 [",
+        "a: 0.5",
+        "1 min 17 s",
+        "0123456789",
+        "dlcli train lstm steps=3",
+    ):
         assert said in text
 
 
@@ -68,7 +75,7 @@ def test_another_result_is_another_page(tmp_path):
     assert pages.write(tmp_path) == []
     made_up(tmp_path, values(shift=-2.0))
     pages.write(tmp_path)
-    assert "**does not hold**" in (tmp_path / "docs" / "claims.md").read_text()
+    assert "- **does not hold**" in (tmp_path / "docs" / "claims.md").read_text()
 
 
 def test_a_verdict_of_another_definition_is_none(tmp_path):
