@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from dlcli import catalogue
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.learner import Learner
 from dlcli.core.random import mix
@@ -18,6 +19,7 @@ from dlcli.core.trials import Trials
 from dlcli.targets import WRONG, check_memory, factory
 
 _FEW = 4  # rows that a pairing is tried with
+_OF_SEARCH = ("strategy", "candidates")
 _INITIAL = 0x1417  # sets the draw of initial weights apart from the players'
 
 
@@ -148,12 +150,12 @@ def _sees_ahead(model: nn.Module, batch: Batch) -> bool:
 
 
 def core(config: Mapping[str, Any]) -> str:
-    """A hash of task, model, learner and precision, of a search's strategy and its number of candidates besides: of a
-    configuration resolved with seed 0, so that runs that differ in the seed or in how the work is divided (devices,
+    """A hash of task, model, learner and precision, and of what else searches and sketches are of: of a configuration
+    resolved with seed 0, so that runs that differ in the seed or in how the work is divided (devices,
     chunk) alone share it. Data files count by their content.
     """
-    of_search = [name for name in ("strategy", "candidates") if name in config]
-    hashed = {name: _by_content(config[name]) for name in ("task", "model", "learner", "precision", *of_search)}
+    more = [name for name in (*_OF_SEARCH, *catalogue.OF_SKETCH) if name in config]
+    hashed = {name: _by_content(config[name]) for name in ("task", "model", "learner", "precision", *more)}
     if isinstance(hashed["learner"], dict):
         for division in ("devices", "chunk"):
             hashed["learner"].pop(division, None)

@@ -5,8 +5,14 @@ from pathlib import Path
 
 from dlcli.core.errors import Missing
 
-VERBS = ("train", "evolve", "search")
+VERBS = ("train", "evolve", "search", "sketch")
 """Verbs that have recipes, `conf/experiment/<verb>/`."""
+
+OF_SKETCH = (
+    "scenes", "network", "from", "append", "split", "skip", "most", "kind", "matrix", "scale", "dimension", "density",
+    "block", "sketch_seed", "bench",
+)  # fmt: skip
+"""Keys of a sketch that its network's own training does not have."""
 
 
 def folders(extra: Sequence[Path] = ()) -> list[Path]:

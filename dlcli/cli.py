@@ -21,10 +21,16 @@ class Verbs(TyperGroup):
     """The top of the command line: every error is a few lines on standard error and an exit code."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if (command := self.get_command(ctx, two := " ".join(args[:2]))) is not None and len(args) > 1:
+            return two, command, args[2:]
         known = not args or self.get_command(ctx, args[0]) is not None
         if not known and not args[0].startswith("-") and not ctx.resilient_parsing:
             raise UsageError(f"no verb {args[0]!r}{nearest(args[0], self.list_commands(ctx))}\nAll: dlcli --help")
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """What may stand next, one word at a time."""
+        return [item for item in super().shell_complete(ctx, incomplete) if " " not in item.value]
 
     def main(self, args: Any = None, *rest: Any, standalone_mode: bool = True, **more: Any) -> Any:
         run = partial(super().main, args, *rest, **more | {"standalone_mode": False})
@@ -125,6 +131,7 @@ _RUNNING = {
     "train": "Train a model on a task; `dlcli train model=tcn` needs nothing else.",
     "evolve": "Evolve a model: genetic algorithms, evolution strategies, novelty search; `dlcli evolve novelty`.",
     "search": "Search architectures or settings, with random search beside it; `dlcli search tpe model=tcn`.",
+    "sketch": "Sketch what a network sees, to ask about it afterwards: `dlcli sketch query`; `dlcli sketch from=RUN`.",
 }
 """Verbs that make runs: the same words, the same options."""
 _SHARED = ("evolve", "search")
@@ -205,6 +212,37 @@ def _running(verb: str) -> Callable[..., int]:
 
 for _verb, _help in _RUNNING.items():
     app.command(_verb, help=_help, context_settings=_WORDS_FIRST)(_running(_verb))
+
+
+@app.command("sketch query", context_settings=_WORDS_FIRST)
+def sketch_query(
+    run: Selector,
+    question: Annotated[
+        str, typer.Argument(metavar="QUESTION", help="What is asked.", autocompletion=complete.questions)
+    ],
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[WORD]... [KEY=VALUE]...", help="About what: module=3, scenes=0:100, k=5 ..."),
+    ] = None,
+    out: Out = _OUT,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> int:
+    """Ask the sketches of a run: count, mean, attribute, similar, erase, recover-network or bench."""
+    from dlcli.verbs import query as verb
+
+    return verb.main(run, question, words or [], out, quiet, as_json)
+
+
+@app.command("sketch stream")
+def sketch_stream(
+    path: Annotated[str, typer.Argument(metavar="PATH", help="A file of items, or - for standard input.")],
+    as_json: Json = False,
+) -> int:
+    """Sketch a stream: distinct items, quantiles, frequent items, norms and entropy in little memory."""
+    from dlcli.verbs import stream as verb
+
+    return verb.main(path, as_json)
 
 
 def _prepare(jobs: int | None, on: str | None) -> None:

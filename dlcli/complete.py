@@ -7,10 +7,14 @@ from typing import Any
 
 from dlcli import catalogue
 
-_GROUPS = ("task", "model", "learner", "optimiser", "schedule", "objective", "augment")
+_GROUPS = ("task", "model", "learner", "optimiser", "schedule", "objective", "augment", "network")
 _DEFAULTS = {"task": "sequential_digits", "model": "tcn", "learner": "gradient"}
 _PLAYER = "learner.players.model"
 _KEY = re.compile(r"^( *)([A-Za-z_]\w*):")
+_AFTER_SKETCH = ("query", "stream")
+"""Words that stand where a recipe of `dlcli sketch` does."""
+QUESTIONS = ("count", "mean", "attribute", "similar", "erase", "recover-network", "bench")
+"""What `dlcli sketch query` answers."""
 _HIDDEN = ("defaults", "scales", "smoke", "_target_", "_partial_")
 
 
@@ -28,12 +32,20 @@ def words(ctx: Any, incomplete: str) -> list[str]:
     if "=" in incomplete:
         group, _, begun = incomplete.partition("=")
         return [f"{group}={name}" for name in _members(group, extra) if name.startswith(begun)]
+    sketching = getattr(ctx, "info_name", None) == "sketch"
     recipes = [name for _, name, _ in catalogue.recipes(extra)] if not typed else []
-    offered = [*recipes, *(f"{key}=" for key in _offered(_chosen(typed, extra), extra))]
+    recipes += _AFTER_SKETCH if sketching and not typed else ()
+    own = _keys(catalogue.packaged() / "sketch.yaml") if sketching else ()
+    offered = [*recipes, *(f"{key}=" for key in (*own, *_offered(_chosen(typed, extra), extra)))]
     found = sorted({word for word in offered if word.startswith(incomplete)})
     if len(found) == 1 and found[0].removesuffix("=") in _GROUPS:
         return [f"{found[0]}{name}" for name in _members(found[0].removesuffix("="), extra)]
     return found
+
+
+def questions(incomplete: str) -> list[str]:
+    """What a run of sketches can be asked."""
+    return [name for name in QUESTIONS if name.startswith(incomplete)]
 
 
 def datasets(incomplete: str) -> list[str]:

@@ -29,11 +29,14 @@ from dlcli.core.errors import Missing, UsageError, nearest
 _SHORT = {"lr": "optimiser.lr", "clip": "clip"}  # of the single player
 _SHORT_GROUPS = ("optimiser", "schedule", "objective")
 _PARTS = {"augment": "task"}  # groups whose one place is a part of another
+_PLACES = {"scenes": "task"}  # places of a second member of a group
 _NUMBERS = (int, float)
 _UNTIL = {"epochs": 20}  # where nothing says when to stop
 _NEEDED = ("task", "model", "learner", "seed", "until", "device", "threads")
 _MOST = 10_000  # runs of one command
 _OF_SEARCH = ("strategy", "candidates", "metric", "over", "limit", "retrain")  # what a trial's configuration leaves out
+_OF_ANY = ("device", "threads", "logger", "plugins", "batch")
+"""What may be said of a sketch beside that, when its network is trained."""
 _FREE = ("until", "limit", "retrain.until")  # limits by counter
 _LOG_FROM = 10  # times from one end of an interval to the other
 _FROM_ONE = ("eval_every", "log_every", "checkpoint_every", "patience", "budget")
@@ -400,6 +403,44 @@ def _of_train(point: Point, label: str | None) -> Point:
     return Point("train", config, label, choices, point.words)
 
 
+def training(point: Point) -> Point:
+    """The run of `train` that makes the network of a sketch."""
+    config = point.config.copy()
+    for name in catalogue.OF_SKETCH:
+        config.pop(name, None)
+    kept = [word for word in point.words if _key(word).partition("@")[0].partition(".")[0] not in catalogue.OF_SKETCH]
+    kept = [word for word in kept if "@scenes" not in word]
+    choices = {group: name for group, name in point.choices.items() if not group.startswith(("network", "task@"))}
+    return Point("train", config, None, choices, tuple(kept))
+
+
+def of_run(point: Point, source: Mapping[str, Any], config: Mapping[str, Any], path: Path) -> Point:
+    """The point with task, model and learner of a run, whose network is sketched.
+
+    Args:
+        source: the run's run.json.
+        config: the run's configuration.
+        path: where the run lies.
+
+    Raises:
+        UsageError: a word changes what the run has settled.
+    """
+    for word in point.words:
+        key = re.split(r"[.@]", _key(word))[0]
+        if key not in (*catalogue.OF_SKETCH, *_OF_ANY) and "@scenes" not in word:
+            known = (*catalogue.OF_SKETCH, *_OF_ANY)
+            raise UsageError(f"{word}: from= brings its own network, trained already{nearest(key, known)}")
+    changed = point.config.copy()
+    changed["from"] = str(path.absolute())
+    for name in ("task", "model", "learner", "until", "seed", "precision"):
+        changed[name] = config[name]
+    plugins = [*config.get("plugins", []), *changed.plugins]
+    changed.plugins = list(dict.fromkeys(plugins))
+    choices = {**point.choices, "task": str(source.get("task")), "model": str(source.get("model"))}
+    words = tuple(f"from='{path.absolute()}'" if _key(word) == "from" else word for word in point.words)
+    return Point(point.verb, changed, point.recipe, choices, words)
+
+
 def seeds(text: str) -> str:
     """`6` and `0:6` as the word `seed=0,1,2,3,4,5`, `3,5` as `seed=3,5`.
 
@@ -447,7 +488,7 @@ def _group_words(words: Sequence[str], request: _Request) -> list[str]:
 
 def _point(request: _Request, smoke: tuple[str, ...]) -> Point:
     words = (*smoke, *request.words)
-    plain = [word for word in words if (key := word.partition("=")[0]) not in _PARTS and not _is_short(key)]
+    plain = [word for word in words if (key := _key(word)) not in (*_PARTS, *_PLACES) and not _is_short(key)]
     first = _group_words(plain, request)
     base, _ = _compose(request.verb, request.recipe, first)
     written = [_write_out(_whole(word), base) for word in words]
@@ -501,6 +542,8 @@ def _write_out(word: str, base: DictConfig) -> str:
     key, _, value = word.partition("=")
     if key == "batch":
         return f"task.batch={value}"
+    if key in _PLACES and _has(base, key):
+        return word if value.startswith("{") else f"{_PLACES[key]}@{key}={value}"
     if key in _PARTS:
         whole = _PARTS[key]
         if not _has(base, f"{whole}.{key}"):

@@ -169,7 +169,7 @@ def _split(found: Mapping[str, Any], place: str) -> str:
 def _arm(name: str, entry: Any, place: str) -> Arm:
     place = f"{place}: arms.{name}"
     check_keys(entry, ("verb", "recipe", "overrides", "metric"), ("verb", "recipe"), place)
-    verb = one_of(entry["verb"], {*catalogue.VERBS, "sketch"}, "verb", place)
+    verb = one_of(entry["verb"], catalogue.VERBS, "verb", place)
     overrides = value(entry, "overrides", list, place, [])
     if odd := [one for one in overrides if not isinstance(one, str) or "=" not in one]:
         raise UsageError(f"{place}: an override is KEY=VALUE, not {odd[0]!r}")

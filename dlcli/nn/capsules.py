@@ -58,7 +58,14 @@ class Capsules(nn.Module):
 
     def forward(self, u: Float[Tensor, "batch input dim"]) -> Float[Tensor, "batch output pose"]:
         with torch.autocast(u.device.type, enabled=False):  # agreement is small differences of long sums
-            return self.routing(OwnVotes(u.float().transpose(1, 2).contiguous(), self.weight), self.bias)
+            return self.routing(self._votes(u), self.bias)
+
+    def couplings(self, u: Float[Tensor, "batch input dim"]) -> Float[Tensor, "output batch input"] | None:
+        """How much of each input goes to each output; None where all are equal."""
+        return self.routing.couplings(self._votes(u), self.bias)
+
+    def _votes(self, u: Tensor) -> OwnVotes:
+        return OwnVotes(u.float().transpose(1, 2).contiguous(), self.weight)
 
 
 class SharedCapsules(nn.Module):
@@ -79,7 +86,14 @@ class SharedCapsules(nn.Module):
 
     def forward(self, u: Float[Tensor, "batch input dim"]) -> Float[Tensor, "batch output pose"]:
         with torch.autocast(u.device.type, enabled=False):
-            return self.routing(SharedVotes(u.float().transpose(1, 2).contiguous(), self.weight))
+            return self.routing(self._votes(u))
+
+    def couplings(self, u: Float[Tensor, "batch input dim"]) -> Float[Tensor, "output batch input"] | None:
+        """How much of each input goes to each output; None where all are equal."""
+        return self.routing.couplings(self._votes(u))
+
+    def _votes(self, u: Tensor) -> SharedVotes:
+        return SharedVotes(u.float().transpose(1, 2).contiguous(), self.weight)
 
 
 class Decoder(nn.Module):

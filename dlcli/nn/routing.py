@@ -49,11 +49,21 @@ class Routing(ABC):
     def __call__(
         self, votes: Votes, bias: Float[Tensor, "output pose"] | float = 0.0
     ) -> Float[Tensor, "batch output pose"]:
+        return self._outputs(votes, self._logits(votes, bias), bias)
+
+    def couplings(
+        self, votes: Votes, bias: Float[Tensor, "output pose"] | float = 0.0
+    ) -> Float[Tensor, "output batch input"] | None:
+        """How much of each input goes to each output in the end; None where one iteration leaves all equal."""
+        logits = self._logits(votes, bias)
+        return None if logits is None else self.couple(logits)
+
+    def _logits(self, votes: Votes, bias: Tensor | float) -> Tensor | None:
         logits: Tensor | None = None
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.gradient == "all"):
             for _ in range(self.iterations - 1):
                 logits = self.update(logits, votes.agree(self._outputs(votes, logits, bias)))
-        return self._outputs(votes, logits, bias)
+        return logits
 
     def couple(self, logits: Float[Tensor, "output batch input"]) -> Float[Tensor, "output batch input"]:
         """How much of each input goes to each output."""

@@ -42,7 +42,7 @@ def conduct(
     Args:
         afterwards: what the run does once it is fitted and scored, given a voice.
     """
-    shown = _shown(run, built.task.main.metric, options)
+    shown = display_of(run, built.task.main.metric, options)
     signals = Signals()
     error: BaseException | None = None
     try:
@@ -62,7 +62,7 @@ def conduct(
                     afterwards(shown.say)
     except BaseException as caught:  # noqa: BLE001 - how it ended is written down, whatever it was
         error, ending = caught, broken(caught)
-    _finish(run, ending, error, shown.say)
+    finish(run, ending, error, shown.say)
     if isinstance(error, UsageError):
         raise error
     run.error = error
@@ -76,7 +76,7 @@ def _answered(learner: Learner, ending: Ending) -> Ending:
     return ending
 
 
-def _shown(run: Run, metric: str, options: Options) -> progress.Shown:
+def display_of(run: Run, metric: str, options: Options) -> progress.Shown:
     """A display, or the voice of a job."""
     if options.tell is not None:
         return Telling(str(run.path), metric, run.note, options.tell)
@@ -119,7 +119,7 @@ def keep(run: Run, leaves: Mapping[str, Leaf]) -> None:
         run.keep(name + ending, content)
 
 
-def _finish(run: Run, ending: Ending, error: BaseException | None, say: Callable[[str], None]) -> None:
+def finish(run: Run, ending: Ending, error: BaseException | None, say: Callable[[str], None]) -> None:
     """Write down how it ended, as far as the disk lets us."""
     if error is not None and not isinstance(error, KeyboardInterrupt):
         _try_to(run.note, "".join(traceback.format_exception(error)))

@@ -1,0 +1,248 @@
+"""`dlcli sketch`: what a trained network sees in scenes, as small vectors that can be asked afterwards."""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dlcli import build, catalogue, compose, runs
+from dlcli.budget import settle_budget
+from dlcli.core.errors import Mismatch, UsageError, nearest
+from dlcli.core.scoring import score
+from dlcli.core.task import Task
+from dlcli.core.trials import Interrupted
+from dlcli.engine import Ending
+from dlcli.machine import choose_device, computing
+from dlcli.report import progress
+from dlcli.run import Run
+from dlcli.signals import Signals
+from dlcli.sketching.matrices import Matrices
+from dlcli.sketching.networks.seen import Modular
+from dlcli.sketching.store import Store, fingerprint, merged
+from dlcli.targets import factory
+from dlcli.verbs import bench, train
+from dlcli.verbs.conduct import display_of, finish, keep
+from dlcli.verbs.eval import restored, thread_count
+from dlcli.verbs.fidelity import GOAL, fidelity
+from dlcli.verbs.options import Options, listening
+from dlcli.verbs.sketched import open_store, write_store
+from dlcli.verbs.sketcher import KINDS, Reading, Sketcher, Window
+
+_CODES = {2: 130, 15: 143, 10: 75}  # SIGINT, SIGTERM, SIGUSR1
+_SCALES = ("paper", "isometric")
+
+
+def points(words: Sequence[str], options: Options, zips: Sequence[str] = ()) -> list[compose.Point]:
+    """The runs that the words ask for; a network alone brings its home recipe, and `from=` task and model of its run.
+
+    Raises:
+        UsageError: a word is wrong, or changes what the run has settled.
+    """
+    if not words or "=" in words[0]:
+        words = [_home(words, options), *words]
+    found = compose.expand("sketch", words, extra=options.extra, smoke=options.smoke, zips=zips)
+    return [_of_run(point, options) for point in found]
+
+
+def go_on(selector: str, words: Sequence[str], options: Options) -> Run:
+    """Sketches are not gone on with: what is there is added to.
+
+    Raises:
+        UsageError: always, with the command that does it.
+    """
+    run = runs.one(selector, options.out)
+    if run.info["verb"] != "sketch":
+        raise UsageError(f"run {run.id} is of dlcli {run.info['verb']}: dlcli {run.info['verb']} --resume {run.id}")
+    done = run.info.get("sketch", {}).get("scenes", 0)
+    more = f"dlcli sketch append={run.id} skip={done} adds scenes to it" if done else "begin it anew"
+    raise UsageError(f"--resume: run {run.id} of sketches is made in one piece; {more}")
+
+
+def _home(words: Sequence[str], options: Options) -> str:
+    named = dict(word.split("=", 1) for word in words if "=" in word).get("network", "")
+    return named if named in catalogue.members("experiment/sketch", options.extra) else "recursive"
+
+
+def _of_run(point: compose.Point, options: Options) -> compose.Point:
+    source = point.config["from"]
+    if source is None and point.config.append is not None:
+        source = _first_of(point.config.append, options)
+    if source is None:
+        return point
+    run = runs.one(str(source), options.out)
+    if run.info["verb"] == "sketch":
+        raise UsageError(f"from={source} is a run of sketches; append={source} adds to them")
+    return compose.of_run(point, run.info, compose.read(run.path / "config.yaml"), run.path)
+
+
+def _first_of(append: Any, options: Options) -> str:
+    """The run whose network made the sketches that others are added to."""
+    first = append if isinstance(append, str) else append[0]
+    return open_store(runs.one(str(first), options.out)).source
+
+
+@dataclass(frozen=True)
+class _Work:
+    """All that a run needs, checked."""
+
+    config: dict[str, Any]
+    device: torch.device
+    matrices: Matrices
+    before: tuple[Store, ...]
+    names: tuple[str, ...]
+
+
+def sketch(point: compose.Point, options: Options) -> Run:
+    """A new run of sketches, to its end.
+
+    Raises:
+        UsageError: something is wrong with the configuration or the data; there is no run directory then.
+    """
+    config = settle_budget(point.resolved())
+    _check(config)
+    if config["bench"] is not None:
+        return bench.run(point, config, options)
+    with listening(options.quiet) as heard:
+        device = choose_device(config["device"])
+        matrices = _matrices(config, device)
+        before = [open_store(runs.one(one, options.out)) for one in _appended(config)]
+        work = _Work(config, device, matrices, tuple(one.store for one in before), tuple(one.name for one in before))
+        source = Run.open(Path(config["from"])) if config["from"] else None
+        built = _tried(config, device, source)
+        run = train.create(point, options, config, built, heard)
+    return _carried_out(run, work, source, point, options)
+
+
+def _appended(config: Mapping[str, Any]) -> list[str]:
+    found = config["append"]
+    return [] if found is None else [found] if isinstance(found, str) else [str(one) for one in found]
+
+
+def _check(config: Mapping[str, Any]) -> None:
+    for name, known in (("kind", KINDS), ("scale", _SCALES)):
+        if config[name] not in known:
+            raise UsageError(f"{name}={config[name]}{nearest(str(config[name]), known)}")
+
+
+def _matrices(config: Mapping[str, Any], device: torch.device) -> Matrices:
+    more = {"block": config["block"], "density": config["density"]}
+    return Matrices(config["matrix"], config["dimension"], config["sketch_seed"], **more, device=device)
+
+
+def _tried(config: dict[str, Any], device: torch.device, source: Run | None) -> build.Built:
+    """The network before it is trained, put to the scenes, so that what cannot work is told before there is a run."""
+    built = build.build(config, device)
+    if source is not None:
+        model, task = restored(source, config, device)
+        built = replace(built, task=task, model=model)
+    network = _network(config, built.model, _scenes(config, built.task, device))
+    if network.width > config["dimension"]:
+        raise UsageError(f"dimension={config['dimension']} cannot hold attributes of {network.width} values")
+    return built
+
+
+def _scenes(config: Mapping[str, Any], own: Task, device: torch.device) -> Task:
+    """What the network reads: its own task, or another with the same kind of images."""
+    if config["scenes"] is None:
+        return own
+    node = {**config, "task": config["scenes"]}
+    if own.fitted and "mean" in own.fitted and "fitted" not in config["scenes"]:
+        raise Mismatch(
+            "the network was trained on pixels that were scaled, and these scenes are not: train with task.scaling=none"
+        )
+    return build.build_task(node, device, own.fitted)
+
+
+def _network(config: Mapping[str, Any], model: torch.nn.Module, scenes: Task) -> Modular:
+    made = factory(config["network"], config, "network")(model.eval(), scenes)
+    if not isinstance(made, Modular):
+        raise UsageError(f"network._target_: {type(made).__name__} has no modules, width and objects(x)")
+    return made
+
+
+def _carried_out(run: Run, work: _Work, source: Run | None, point: compose.Point, options: Options) -> Run:
+    """Train where there is nothing trained, sketch, and write down how it ended, whatever happens."""
+    error: BaseException | None = None
+    display, signals, begun = display_of(run, GOAL.metric, options), Signals(), time.monotonic()
+    try:
+        if source is None:
+            source = _trained(run, point, options, display)
+        run.info["source"] = str(source.path.absolute())
+        run.info["goal"] = {"metric": GOAL.metric, "direction": GOAL.direction}
+        with signals.caught(), display, computing(thread_count(work.config["threads"])):
+            _sketched(run, work, source, display, signals)
+        run.info["seconds"] = round(time.monotonic() - begun, 3)
+        ending = Ending("completed", 0, f"{run.info['sketch']['scenes']:,} scenes are sketched")
+    except BaseException as caught:  # noqa: BLE001 - how it ended is written down, whatever it was
+        from dlcli.verbs.ending import broken
+
+        error, ending = caught, broken(caught)
+    finish(run, ending, error, display.say)
+    if isinstance(error, UsageError):
+        raise error
+    run.error = error
+    return run
+
+
+def _trained(run: Run, point: compose.Point, options: Options, display: progress.Shown) -> Run:
+    """The network, as a run of `train` below this one."""
+    display.say("no from=RUN: training the network first, as a run of its own")
+    own = replace(options, out=run.path / "runs", name=None, tags=(), parent=run.id, verb="train", tell=None)
+    found = train.train(compose.training(point), replace(own, quiet=options.quiet or options.tell is not None))
+    if found.info["exit_code"]:
+        if found.info["exit_code"] in _CODES.values():
+            raise Interrupted(found.info["exit_code"])
+        raise RuntimeError(f"the training ended as {found.info['status']}: {found.info['reason']}")
+    display.say(f"trained: {found.path}")
+    return found
+
+
+def _sketched(run: Run, work: _Work, source: Run, display: progress.Shown, signals: Signals) -> None:
+    """Score the scenes, and leave the store."""
+    config, device = work.config, work.device
+    model, task = restored(source, compose.read(source.path / "config.yaml"), device)
+    scenes = _scenes(config, task, device)
+    network = _network(config, model, scenes)
+    window = Window(scenes, config["split"], config["skip"], config["most"])
+    reading = Reading(network)
+
+    def tell(number: int, done: float) -> None:
+        display.tick(number, done, {})
+        if signals.received is not None:
+            raise Interrupted(_CODES.get(signals.received, 130))
+
+    sketcher = Sketcher(reading, work.matrices, config["kind"], config["scale"], window.size(config["split"]), tell)
+    begun = time.monotonic()
+    metrics = score(reading, window, config["split"], sketcher.see)
+    seconds = time.monotonic() - begun
+    fresh = sketcher.store(_about(config, work.matrices, model, network))
+    whole = merged([*work.before, fresh], [*work.names, run.id]) if work.before else fresh
+    content = write_store(run, whole)
+    assert sketcher.first is not None
+    found, leaves = fidelity(fresh, sketcher.first, network)
+    run.info["metrics"] = {config["split"]: {**found, **{f"network_{name}": value for name, value in metrics.items()}}}
+    run.log(len(whole), config["split"], run.info["metrics"][config["split"]])
+    run.info["steps"] = len(whole)
+    run.info["sketch"] = {
+        "scenes": len(whole),
+        "objects": len(whole.structure.module),
+        "dimension": work.matrices.dimension,
+        "seconds_per_scene": seconds / len(fresh),
+        "bytes_per_scene": 4 * work.matrices.dimension,
+        "bytes_of_attributes_per_scene": 4 * network.width * len(whole.structure.module) / len(whole),
+        "bytes_of_store": content,
+    }
+    keep(run, leaves)
+
+
+def _about(config: Mapping[str, Any], matrices: Matrices, model: torch.nn.Module, network: Modular) -> dict[str, Any]:
+    data = {"scenes": config["scenes"] or config["task"], "split": config["split"]}
+    return {
+        "matrices": matrices.about(), "kind": config["kind"], "scale": config["scale"],
+        "network": fingerprint(model, config["network"]), "modules": list(network.modules), "width": network.width,
+        "data": json.loads(json.dumps(data)),
+    }  # fmt: skip
