@@ -37,6 +37,9 @@ def loaded(words, cwd, **more):
         ["list", "recipes"],
         ["list", "models", "--json"],
         ["list", "runs", "--json"],
+        ["list", "claims"],
+        ["reproduce"],
+        ["reproduce", "--json"],
     ],
 )
 def test_the_light_verbs_load_neither_torch_nor_hydra(words, tmp_path):

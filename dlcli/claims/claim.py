@@ -169,7 +169,7 @@ def _split(found: Mapping[str, Any], place: str) -> str:
 def _arm(name: str, entry: Any, place: str) -> Arm:
     place = f"{place}: arms.{name}"
     check_keys(entry, ("verb", "recipe", "overrides", "metric"), ("verb", "recipe"), place)
-    verb = one_of(entry["verb"], {*catalogue.VERBS, "sketch"}, "verb", place)
+    verb = one_of(entry["verb"], catalogue.VERBS, "verb", place)
     overrides = value(entry, "overrides", list, place, [])
     if odd := [one for one in overrides if not isinstance(one, str) or "=" not in one]:
         raise UsageError(f"{place}: an override is KEY=VALUE, not {odd[0]!r}")
@@ -187,5 +187,6 @@ def _figure(entry: Any, place: str) -> Figure:
 
 
 def _definition(found: Mapping[str, Any]) -> str:
+    """The order counts: the first metric is what arms are read by."""
     held = {key: found.get(key) for key in _HELD}
-    return hashlib.sha256(json.dumps(held, sort_keys=True, default=str).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(held, default=str).encode()).hexdigest()[:16]

@@ -128,7 +128,7 @@ def figures(found: Sequence[Figure]) -> str:
     """The paper's numbers with how they are known."""
     if not found:
         return "no number of its own for this"
-    return "; ".join(f"{one.of} {one.value}{_KNOWN[one.provenance]}" for one in found)
+    return "; ".join(f"{one.of}: {one.value}{_KNOWN[one.provenance]}" for one in found)
 
 
 def _needs(claim: Claim) -> str:

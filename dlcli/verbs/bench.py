@@ -1,10 +1,153 @@
 """`dlcli sketch bench`: error of the decoders against dimension, depth and erased part, as a run."""
 
-from dlcli import compose
-from dlcli.core.errors import UsageError
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from dlcli import build, compose
+from dlcli.core.errors import UsageError, nearest
+from dlcli.core.learner import Curves, Leaf, Rows
+from dlcli.engine import Ending
+from dlcli.machine import computing
+from dlcli.report import tables
+from dlcli.report.words import number
 from dlcli.run import Run
+from dlcli.sketching.benching import Row, Trees, measured, slopes
+from dlcli.verbs.conduct import display_of, finish, keep
+from dlcli.verbs.ending import broken
+from dlcli.verbs.eval import thread_count
 from dlcli.verbs.options import Options
 
+_COLUMNS = ("scale", "decoder", "dimension", "keep", "depth", "seed", "error")
+_KEYS = ("dimensions", "keep", "scales", "depth", "width", "scenes", "seeds", "exact")
 
-def run(point: compose.Point, config: dict, options: Options) -> Run:
-    raise UsageError("not yet")
+
+def run(point: compose.Point, config: Mapping[str, Any], options: Options) -> Run:
+    """A new run of measurements, to its end.
+
+    Raises:
+        UsageError: a value is wrong; there is no run directory then.
+    """
+    trees = asked(config)
+    core = build.core(point.resolved(seed=0))
+    made = Run.create(
+        options.out, point.verb, point.label, compose.dump(config),
+        **options.facts, name=options.name, tags=list(options.tags), parent=options.parent, argv=list(options.argv),
+        words=list(point.words), recipe=point.recipe, task="trees", model="none", seed=config["seed"], core=core,
+        signature=build.signature(core, config["until"]), parameters=0, steps=0, seconds=0.0,
+        goal={"metric": "slope_identity", "direction": "min"}, remark=config.get("remark"),
+    )  # fmt: skip
+    display, error, begun = display_of(made, "slope_identity", options), None, time.monotonic()
+    try:
+        with display, computing(thread_count(config["threads"])):
+            rows = list(measured(trees, lambda done: display.tick(round(100 * done), done, {})))
+        found = slopes(rows)
+        made.info["bench"] = {"slopes": found}
+        made.info["slopes"] = found
+        made.info["metrics"] = {"test": metrics(rows)}
+        made.info["seconds"], made.info["steps"] = round(time.monotonic() - begun, 3), len(rows)
+        made.log(len(rows), "test", made.info["metrics"]["test"])
+        keep(made, leaves(rows))
+        ending = Ending("completed", 0, f"{len(rows):,} measurements")
+    except BaseException as caught:  # noqa: BLE001 - how it ended is written down, whatever it was
+        error, ending = caught, broken(caught)
+    finish(made, ending, error, display.say)
+    made.error = error
+    return made
+
+
+def asked(config: Mapping[str, Any]) -> Trees:
+    """What is to be measured.
+
+    Raises:
+        UsageError: a key or a value is wrong.
+    """
+    given = config["bench"]
+    for key in given:
+        if key not in _KEYS:
+            raise UsageError(f"bench.{key}{nearest(key, _KEYS)}")
+    if min(len(given["dimensions"]), given["depth"], given["scenes"], given["seeds"]) < 1:
+        raise UsageError("bench: dimensions, depth, scenes and seeds are at least 1")
+    if given["width"] > min(given["dimensions"]):
+        raise UsageError(
+            f"bench: dimension {min(given['dimensions'])} cannot hold attributes of {given['width']} values"
+        )
+    return Trees(config["matrix"], block=config["block"], density=config["density"], **given)
+
+
+def metrics(rows: Sequence[Row]) -> dict[str, float]:
+    """Slopes, and the error of least squares where it was solved."""
+    found = {f"slope_{name}": value for name, value in slopes(rows).items()}
+    exact = [row for row in rows if row.decoder == "lsq" and row.keep == 1]
+    largest = max((row.dimension for row in exact), default=0)
+    for scale in dict.fromkeys(row.scale for row in exact):
+        worst = [row.error for row in exact if row.scale == scale and row.dimension == largest]
+        found[f"error_lsq_{scale}"] = max(worst)
+    return found
+
+
+def means(rows: Sequence[Row]) -> dict[tuple[str, str, int, float, int], float]:
+    """Errors by scale, decoder, dimension, kept part and depth: the mean over seeds."""
+    groups: dict[tuple[str, str, int, float, int], list[float]] = {}
+    for row in rows:
+        groups.setdefault((row.scale, row.decoder, row.dimension, row.keep, row.depth), []).append(row.error)
+    return {key: sum(errors) / len(errors) for key, errors in groups.items()}
+
+
+def leaves(rows: Sequence[Row]) -> dict[str, Leaf]:
+    """The table, and curves over the dimension and over what is kept."""
+    found = means(rows)
+    largest = max(key[2] for key in found)
+    over_size = _lines(found, lambda key: key[3] == 1, lambda key: math.log2(key[2]))
+    over_keep = _lines(found, lambda key: key[2] == largest, lambda key: key[3])
+    return {
+        "bench": Rows(_COLUMNS, [list(asdict(row).values()) for row in rows]),
+        **{f"bench_{scale}": Curves("log2 dimension (up: log10 error)", own) for scale, own in over_size.items()},
+        **{f"bench_erased_{scale}": Curves("fraction kept (up: log10 error)", own) for scale, own in over_keep.items()},
+    }
+
+
+def _lines(
+    found: Mapping[tuple[str, str, int, float, int], float],
+    chosen: Callable[[tuple[str, str, int, float, int]], bool],
+    across: Callable[[tuple[str, str, int, float, int]], float],
+) -> dict[str, dict[str, list[tuple[float, float]]]]:
+    lines: dict[str, dict[str, list[tuple[float, float]]]] = {}
+    for key, error in sorted(found.items()):
+        if chosen(key):
+            name = f"{key[1]} {key[4]}"
+            lines.setdefault(key[0], {}).setdefault(name, []).append((across(key), math.log10(max(error, 1e-12))))
+    return lines
+
+
+def tell(rows: Sequence[Row]) -> None:
+    """A table of whole sketches, then the slopes."""
+    found = means(rows)
+    depths = sorted({key[4] for key in found})
+    lines = [
+        [
+            scale,
+            str(size),
+            decoder,
+            f"{keep:g}",
+            *(number(found[scale, decoder, size, keep, depth]) for depth in depths),
+        ]
+        for scale, decoder, size, keep in dict.fromkeys(key[:4] for key in sorted(found))
+        if keep == 1 or size == max(key[2] for key in found)
+    ]
+    titles = ["scale", "dimension", "decoder", "kept", *(f"error at depth {depth}" for depth in depths)]
+    tables.print_table(titles, lines, numeric=titles[1:2] + titles[3:])
+
+
+def read(path: Any) -> list[Row]:
+    """The rows of a run's bench.csv."""
+    import csv
+
+    with path.open() as file:
+        return [
+            Row("paper" if row["scale"] == "paper" else "isometric", row["decoder"], int(row["dimension"]), float(row["keep"]), int(row["depth"]),
+                int(row["seed"]), float(row["error"]))
+            for row in csv.DictReader(file)
+        ]  # fmt: skip

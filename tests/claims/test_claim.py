@@ -1,0 +1,76 @@
+"""Claims: what a YAML must say, and that all of ours say it."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from stated import PLAIN, stated
+
+from dlcli import catalogue
+from dlcli.claims import claim as stating
+from dlcli.core.errors import UsageError
+
+OURS = sorted((catalogue.packaged() / "claim").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", OURS, ids=lambda path: path.stem)
+def test_ours_speak_of_recipes_files_and_data_that_exist(path):
+    claim = stating.read(path)
+    root = Path(__file__).resolve().parents[2]
+    assert catalogue.describe(path)
+    assert claim.waiting or (root / claim.file).is_file()
+    assert all(
+        arm.recipe in catalogue.members(f"experiment/{arm.verb}") or claim.waiting for arm in claim.arms.values()
+    )
+    assert set(claim.needs) <= set(catalogue.members("data"))
+    assert claim.seeds >= 5
+    assert claim.tier != "minutes" or claim.minutes <= 5
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"teir": "hour"}, "no key 'teir' .did you mean \"tier\""),
+        ({"tier": "hours"}, 'did you mean "hour"'),
+        ({"split": "train"}, "shows nothing of what was learned"),
+        ({"metrics": {"nll": "down"}}, "no direction 'down'"),
+        ({"metrics": {}}, "metrics is empty"),
+        ({"relations": []}, "a relation at least"),
+        ({"minutes": "five"}, "minutes is a number"),
+        ({"arms": {"a": {"verb": "trane", "recipe": "tcn"}}}, 'did you mean "train"'),
+        ({"arms": {"a": {"verb": "train", "recipe": "tcn", "overrides": ["steps"]}}}, "KEY=VALUE"),
+        ({"arms": {"a": {"verb": "train", "recipe": "tcn", "overrides": ["seed=3"]}}}, "seeds are those of the claim"),
+        ({"figures": [{"of": "a", "value": 1, "provenance": "guessed"}]}, "no provenance 'guessed'"),
+        ({"metrics": {"gap": {"direction": "lower", "of": "nll", "minus": "test"}}}, "no split to take away 'test'"),
+    ],
+)
+def test_what_is_wrong_is_said(changes, said):
+    with pytest.raises(UsageError, match=said):
+        stating.parse("made_up", stated(**changes))
+
+
+def test_what_is_missing_is_said():
+    plain = stated()
+    del plain["statement"]
+    with pytest.raises(UsageError, match="statement missing"):
+        stating.parse("made_up", plain)
+
+
+def test_a_file_that_is_no_yaml_runs_nothing(tmp_path):
+    path = tmp_path / "odd.yaml"
+    path.write_text("!!python/object/apply:os.system ['touch made']")
+    with pytest.raises(UsageError, match=r"odd\.yaml"):
+        stating.read(path)
+
+
+def test_an_unknown_claim_gets_the_nearest_name():
+    with pytest.raises(UsageError, match='did you mean "tcn_jsb"'):
+        stating.find("tcn_jsbb")
+
+
+def test_the_definition_follows_what_is_judged_and_nothing_else():
+    whole = stating.parse("a", PLAIN).definition
+    assert stating.parse("b", stated(statement="Other words.", minutes=2)).definition == whole
+    assert stating.parse("a", stated(relations=[{"better": "a", "than": "b"}])).definition != whole
+    assert stating.parse("a", stated(metrics={"accuracy": "higher", "nll": "lower"})).definition != whole
+    assert yaml.safe_load(yaml.safe_dump(PLAIN)) == PLAIN

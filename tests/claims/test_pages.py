@@ -1,0 +1,106 @@
+"""docs/claims.md and docs/systems.md: made from claims and results, and from nothing else."""
+
+import json
+import re
+
+import pytest
+import yaml
+from stated import stated
+
+from dlcli import catalogue
+from dlcli.claims import claim as stating
+from dlcli.claims import pages, results
+from dlcli.claims.judged import judged
+
+ROOT = catalogue.packaged().parent
+NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?(?:e[-+]?\d+)?")
+GIVEN = {"95"}  # of the page's own words
+
+
+def made_up(root, values):
+    """A checkout with one claim and its result."""
+    (root / "conf" / "claim").mkdir(parents=True, exist_ok=True)
+    (root / "docs").mkdir(exist_ok=True)
+    (root / "conf" / "claim" / "made_up.yaml").write_text(yaml.safe_dump(stated(), sort_keys=False))
+    claim = stating.read(root / "conf" / "claim" / "made_up.yaml")
+    found = judged(claim, values, [*next(iter(values.values()))])
+    machine = {"processor": "a processor", "cores": 2, "torch": "2.13"}
+    told = {"seconds": 77.0, "commit": "0123456789abcdef", "dirty": False, "machine": machine}
+    results.write(root / "docs" / "claims", found | told | {"finished": "2026-11-21T10:00:00+00:00"})
+    return claim
+
+
+def values(shift=0.0):
+    a = {seed: 0.1234 + 0.001 * seed for seed in range(5)}
+    return {("a", "nll"): a, ("b", "nll"): {seed: value + 2.5 + shift + 0.002 * seed for seed, value in a.items()}}
+
+
+def test_ours_are_as_they_would_be_made_now():
+    for name, text in pages.pages(ROOT).items():
+        assert (ROOT / "docs" / name).read_text() == text, f"docs/{name}: dlcli reproduce --docs"
+
+
+def test_ours_hold_no_number_that_the_claims_and_results_do_not_hold():
+    sources = [*(ROOT / "conf" / "claim").glob("*.yaml"), *(ROOT / "docs" / "claims").glob("*.json")]
+    known = {number for path in sources for number in NUMBER.findall(path.read_text())}
+    for claim in (stating.read(path) for path in (ROOT / "conf" / "claim").glob("*.yaml")):
+        known |= set(NUMBER.findall(" ".join([one.text for one in claim.relations] + [f"{claim.minutes:g}"])))
+        if result := results.last(claim, [ROOT / "docs" / "claims"]):
+            told = [pages.told(one) for one in pages.comparisons(result)]
+            known |= set(
+                NUMBER.findall(" ".join([*told, pages.duration(result["seconds"]), *map(str, result["seeds"])]))
+            )
+            known |= {str(len(result["seeds"])), result["commit"][:10]}
+    found = set(NUMBER.findall((ROOT / "docs" / "claims.md").read_text())) - GIVEN
+    assert {one for one in found if one not in known and not any(one in other for other in known)} == set()
+
+
+def test_a_result_is_shown_with_all_that_it_rests_on(tmp_path):
+    made_up(tmp_path, values())
+    text = pages.pages(tmp_path)["claims.md"]
+    for said in (
+        "- **holds**",
+        "| a | nll | 0.1254 [",
+        "a: 0.5",
+        "1 min 17 s",
+        "0123456789",
+        "dlcli train lstm steps=3",
+    ):
+        assert said in text
+
+
+def test_another_result_is_another_page(tmp_path):
+    made_up(tmp_path, values())
+    assert {path.name for path in pages.write(tmp_path)} == {"claims.md", "systems.md"}
+    assert pages.write(tmp_path) == []
+    made_up(tmp_path, values(shift=-2.0))
+    pages.write(tmp_path)
+    assert "- **does not hold**" in (tmp_path / "docs" / "claims.md").read_text()
+
+
+def test_a_verdict_of_another_definition_is_none(tmp_path):
+    claim = made_up(tmp_path, values())
+    place = tmp_path / "docs" / "claims"
+    assert results.last(claim, [place])["verdict"] == "holds"
+    changed = stating.parse("made_up", stated(relations=[{"better": "a", "than": "b", "by": 2.0}]))
+    assert results.last(changed, [place]) is None
+    assert pages.verdict(changed, None) == "not run yet"
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"schema": 99}', '{"schema": 1}'])
+def test_a_damaged_result_is_none(tmp_path, text):
+    (tmp_path / "made_up.json").write_text(text)
+    assert results.read(tmp_path / "made_up.json") is None
+
+
+def test_json_holds_no_nan(tmp_path):
+    path = results.write(tmp_path, {"claim": "x", "low": float("nan"), "values": {"a": {0: float("inf")}}})
+    assert json.loads(path.read_text()) == {"claim": "x", "low": None, "values": {"a": {"0": None}}}
+
+
+def test_the_last_of_several_results_counts(tmp_path):
+    claim = made_up(tmp_path, values())
+    old = json.loads((tmp_path / "docs" / "claims" / "made_up.json").read_text())
+    results.write(tmp_path / "new", old | {"verdict": "undecided", "finished": "2027-01-01T00:00:00+00:00"})
+    places = [tmp_path / "docs" / "claims", tmp_path / "new", tmp_path / "nowhere"]
+    assert results.last(claim, places)["verdict"] == "undecided"

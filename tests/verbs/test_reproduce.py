@@ -1,0 +1,110 @@
+"""`dlcli reproduce`: a tiny claim from its words to its verdict, and the exit codes."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from stated import stated
+
+from dlcli.core.errors import Missing, UsageError
+from dlcli.run import Run
+from dlcli.verbs import reproduce as verb
+from dlcli.verbs.arms import check_data
+from dlcli.verbs.options import Options
+from dlcli.verbs.sweep import Ways
+
+ARMS = {
+    "long": {"verb": "train", "recipe": "mlp_digits", "overrides": ["steps=40", "eval_every=40", "model.hidden=[16]"]},
+    "short": {"verb": "train", "recipe": "mlp_digits", "overrides": ["steps=1", "eval_every=1", "model.hidden=[16]"]},
+}
+METRICS = {"accuracy": "higher", "gap": {"direction": "lower", "of": "nll", "minus": "train"}}
+HOLDS = [{"better": "long", "than": "short", "by": 0.1}, {"value": "gap", "within": [-1, 9], "arm": "short"}]
+FAILS = [{"better": "short", "than": "long"}]
+
+
+@pytest.fixture
+def given(tmp_path, monkeypatch):
+    """Claims of one's own, run in an empty folder; a function that runs one."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine" / "claim").mkdir(parents=True)
+
+    def run(relations=HOLDS, seeds=None, name="tiny", as_json=True, needed=False, **changes):
+        plain = stated(**{"arms": ARMS, "metrics": METRICS, "figures": [], "relations": relations} | changes)
+        (tmp_path / "mine" / "claim" / f"{name}.yaml").write_text(yaml.safe_dump(plain, sort_keys=False))
+        options = Options(Path("outputs"), show="none", quiet=True, extra=(tmp_path / "mine",))
+        return verb.main(verb.Chosen((name,)), options, Ways(seeds, needed=needed), as_json)
+
+    return run
+
+
+def test_a_claim_from_its_words_to_its_verdict(given, capsys):
+    assert given() == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert found["verdict"] == "holds"
+    assert found == json.loads(Path("outputs/claims/tiny.json").read_text())
+    assert [len(found["values"][arm]["accuracy"]) for arm in ARMS] == [5, 5]
+    runs = [Run.open(path.parent) for path in Path("outputs/train").glob("*/*/run.json")]
+    assert {run.id for run in runs} == {one for several in found["runs"].values() for one in several.values()}
+    assert {run.info["claim"] for run in runs} == {"tiny"}
+    by_id = {run.id: run for run in runs}
+    for seed, value in found["values"]["long"]["accuracy"].items():
+        assert value == by_id[found["runs"]["long"][seed]].info["metrics"]["test"]["accuracy"]
+    assert set(found["machine"]) >= {"processor", "cores", "torch"}
+    assert given(FAILS, needed=True, as_json=False) == 6
+    assert len(list(Path("outputs/train").glob("*/*/run.json"))) == 10
+    assert "does not hold" in capsys.readouterr().out
+
+
+def test_one_seed_is_undecided_which_is_no_failure(given, capsys):
+    assert given(FAILS, seeds="1") == 0
+    assert json.loads(capsys.readouterr().out)[0]["verdict"] == "undecided"
+
+
+def test_a_metric_that_no_run_reports_is_undecided(given, capsys):
+    relation = {"better": "long", "than": "short"}
+    assert given([relation], seeds="2", metrics={"f1": "higher"}) == 0
+    part = json.loads(capsys.readouterr().out)[0]["relations"][0]["comparisons"][0]
+    assert "no run has a value" in part["note"]
+
+
+def test_what_cannot_be_built_is_said_before_anything_runs(given):
+    arms = ARMS | {"short": {"verb": "train", "recipe": "mlp_digits", "overrides": ["model.hiden=[4]"]}}
+    with pytest.raises(UsageError, match="hidden"):
+        given(arms=arms)
+    arms = ARMS | {"short": {"verb": "train", "recipe": "mlp_digits", "overrides": ["steps=1,2"]}}
+    with pytest.raises(UsageError, match=r"arms\.short: an override has several values"):
+        given(arms=arms)
+    assert not Path("outputs").exists()
+
+
+def test_missing_data_name_the_command_that_fetches_them(given, tmp_path, monkeypatch):
+    monkeypatch.setenv("DLCLI_DATA", str(tmp_path / "nothing"))
+    with pytest.raises(Missing, match="dlcli data fetch mnist"):
+        given(needs=["mnist"])
+    assert check_data.__doc__
+
+
+def test_what_waits_is_refused_by_name_and_left_out_of_all(given, tmp_path, capsys):
+    with pytest.raises(UsageError, match="waits for the moon"):
+        given(waiting="the moon")
+    assert "tiny" not in [one.name for one in verb.select(verb.Chosen((), True, "minutes"), (tmp_path / "mine",))]
+    assert "left out: tiny waits for the moon" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("chosen", "said"),
+    [
+        (verb.Chosen(("tcn_jsbb",)), 'did you mean "tcn_jsb"'),
+        (verb.Chosen((), True, "minute"), 'did you mean "minutes"'),
+        (verb.Chosen(("tcn_jsb",), True), "without names"),
+    ],
+)
+def test_a_wrong_choice_is_said(chosen, said):
+    with pytest.raises(UsageError, match=said):
+        verb.select(chosen, ())
+
+
+def test_pages_are_written_in_a_checkout_alone(given):
+    with pytest.raises(UsageError, match="checkout"):
+        verb.document()
