@@ -1,9 +1,11 @@
 """`dlcli sketch bench`: error of the decoders against dimension, depth and erased part, as a run."""
 
+import csv
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from dlcli import build, compose
@@ -15,6 +17,7 @@ from dlcli.report import tables
 from dlcli.report.words import number
 from dlcli.run import Run
 from dlcli.sketching.benching import Row, Trees, measured, slopes
+from dlcli.sketching.scaling import Scale
 from dlcli.verbs.conduct import display_of, finish, keep
 from dlcli.verbs.ending import broken
 from dlcli.verbs.eval import thread_count
@@ -122,9 +125,9 @@ def _lines(
     return lines
 
 
-def tell(rows: Sequence[Row]) -> None:
-    """A table of whole sketches, then the slopes."""
-    found = means(rows)
+def tell(run: Run) -> None:
+    """What a bench measured, as a table."""
+    found = means(read(run.path / "artifacts" / "bench.csv"))
     depths = sorted({key[4] for key in found})
     lines = [
         [
@@ -141,13 +144,13 @@ def tell(rows: Sequence[Row]) -> None:
     tables.print_table(titles, lines, numeric=titles[1:2] + titles[3:])
 
 
-def read(path: Any) -> list[Row]:
+def read(path: Path) -> list[Row]:
     """The rows of a run's bench.csv."""
-    import csv
-
     with path.open() as file:
-        return [
-            Row("paper" if row["scale"] == "paper" else "isometric", row["decoder"], int(row["dimension"]), float(row["keep"]), int(row["depth"]),
-                int(row["seed"]), float(row["error"]))
-            for row in csv.DictReader(file)
-        ]  # fmt: skip
+        return [_row(row) for row in csv.DictReader(file)]
+
+
+def _row(row: Mapping[str, str]) -> Row:
+    scale: Scale = "paper" if row["scale"] == "paper" else "isometric"
+    size, depth, seed = (int(row[name]) for name in ("dimension", "depth", "seed"))
+    return Row(scale, row["decoder"], size, float(row["keep"]), depth, seed, float(row["error"]))

@@ -20,7 +20,7 @@ from dlcli.report import live, progress, tables
 from dlcli.report.groups import group
 from dlcli.run import Run
 from dlcli.sweep import Sweep
-from dlcli.verbs import begin, sweep, train, verdict
+from dlcli.verbs import begin, bench, sweep, train, verdict
 from dlcli.verbs.options import Options
 from dlcli.verbs.sweep import Ways
 
@@ -105,6 +105,8 @@ def _told(run: Run, as_json: bool, verbose: bool) -> int:
         tables.print_summary(run)
         if run.info["verb"] == "search":
             verdict.tell(run)
+        if "bench" in run.info:
+            bench.tell(run)
     else:
         _say(f"run {run.id} {run.info['status']}: {run.info['reason']}\nsee {run.path / 'log.txt'}")
     return run.info["exit_code"]

@@ -1,14 +1,98 @@
 """`dlcli sketch query`: what the sketches of a run answer."""
 
-from collections.abc import Sequence
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from dlcli import runs
 from dlcli.complete import QUESTIONS
 from dlcli.core.errors import UsageError, nearest
+from dlcli.machine import computing
+from dlcli.verbs import erasing, questions
+from dlcli.verbs.sketched import Answer, Sketched, open_store
+
+
+@dataclass(frozen=True)
+class _Question:
+    """How a question is asked.
+
+    Args:
+        ask: with its words as plain values.
+        keys: that it takes, with what stands where nothing is said.
+        first: the key of a word that is no key=value.
+        needed: keys without which it is no question.
+    """
+
+    ask: Callable[..., Answer]
+    keys: Mapping[str, str | None]
+    first: str | None = None
+    needed: tuple[str, ...] = ()
+
+
+_ASKED = {
+    "count": _Question(questions.count, {"module": None, "scenes": None, "decoder": "joint"}, "module", ("module",)),
+    "mean": _Question(questions.mean, {"module": None, "scenes": None, "decoder": "joint"}, "module", ("module",)),
+    "attribute": _Question(
+        questions.attribute, {"scene": None, "module": None, "decoder": "lsq"}, None, ("scene", "module")
+    ),
+    "similar": _Question(questions.similar, {"index": None, "k": "5"}, "index", ("index",)),
+    "erase": _Question(erasing.erase, {"keep": None}, "keep", ("keep",)),
+    "recover-network": _Question(erasing.recover_network, {"module": None, "samples": "2000"}, "module"),
+    "bench": _Question(erasing.bench, {"seeds": "3"}),
+}
+assert tuple(_ASKED) == QUESTIONS
 
 
 def main(selector: str, question: str, words: Sequence[str], out: Path, quiet: bool, as_json: bool) -> int:
-    """Ask, and print the answer."""
-    if question not in QUESTIONS:
+    """Ask, print the answer, and say where its pictures are."""
+    if question not in _ASKED:
         raise UsageError(f"no question {question!r}{nearest(question, QUESTIONS)}\nThere are: {', '.join(QUESTIONS)}")
+    asked = _ASKED[question]
+    given = _given(question, asked, words)
+    with computing(1):
+        answer = asked.ask(_opened(selector, out), **given)
+    if as_json:
+        print(json.dumps({**answer.facts, "files": [str(path) for path in answer.files]}, indent=1))  # noqa: T201
+        return 0
+    for line in answer.lines:
+        print(line)  # noqa: T201
+    for path in answer.files:
+        print(path)  # noqa: T201
+    if answer.remark and not quiet:
+        print(answer.remark, file=sys.stderr)  # noqa: T201
     return 0
+
+
+def _opened(selector: str, out: Path) -> Sketched:
+    return open_store(runs.one(selector, out))
+
+
+def _given(question: str, asked: _Question, words: Sequence[str]) -> dict[str, Any]:
+    """The words by their keys.
+
+    Raises:
+        UsageError: a key is unknown, twice there, or missing.
+    """
+    found: dict[str, str] = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals:
+            if asked.first is None:
+                raise UsageError(f"{word!r} is not key=value; {question} takes {_keys(asked)}")
+            key, value = asked.first, word
+        if key not in asked.keys:
+            raise UsageError(f"{question} takes no {key!r}{nearest(key, asked.keys)}")
+        if key in found:
+            raise UsageError(f"{question}: {key} is given twice")
+        found[key] = value
+    missing = [key for key in asked.needed if not found.get(key)]
+    if missing:
+        raise UsageError(f"{question} needs {' and '.join(f'{key}=' for key in missing)}; it takes {_keys(asked)}")
+    return dict(asked.keys) | found
+
+
+def _keys(asked: _Question) -> str:
+    return ", ".join(f"{key}={value or '...'}" for key, value in asked.keys.items())

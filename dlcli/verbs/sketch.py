@@ -11,9 +11,8 @@ import torch
 
 from dlcli import build, catalogue, compose, runs
 from dlcli.budget import settle_budget
-from dlcli.core.errors import Mismatch, UsageError, nearest
+from dlcli.core.errors import UsageError, nearest
 from dlcli.core.scoring import score
-from dlcli.core.task import Task
 from dlcli.core.trials import Interrupted
 from dlcli.engine import Ending
 from dlcli.machine import choose_device, computing
@@ -23,13 +22,12 @@ from dlcli.signals import Signals
 from dlcli.sketching.matrices import Matrices
 from dlcli.sketching.networks.seen import Modular
 from dlcli.sketching.store import Store, fingerprint, merged
-from dlcli.targets import factory
 from dlcli.verbs import bench, train
 from dlcli.verbs.conduct import display_of, finish, keep
 from dlcli.verbs.eval import restored, thread_count
 from dlcli.verbs.fidelity import GOAL, fidelity
 from dlcli.verbs.options import Options, listening
-from dlcli.verbs.sketched import open_store, write_store
+from dlcli.verbs.sketched import network_of, open_store, scenes_of, write_store
 from dlcli.verbs.sketcher import KINDS, Reading, Sketcher, Window
 
 _CODES = {2: 130, 15: 143, 10: 75}  # SIGINT, SIGTERM, SIGUSR1
@@ -139,29 +137,10 @@ def _tried(config: dict[str, Any], device: torch.device, source: Run | None) -> 
     if source is not None:
         model, task = restored(source, config, device)
         built = replace(built, task=task, model=model)
-    network = _network(config, built.model, _scenes(config, built.task, device))
+    network = network_of(config, built.model, scenes_of(config, built.task, device))
     if network.width > config["dimension"]:
         raise UsageError(f"dimension={config['dimension']} cannot hold attributes of {network.width} values")
     return built
-
-
-def _scenes(config: Mapping[str, Any], own: Task, device: torch.device) -> Task:
-    """What the network reads: its own task, or another with the same kind of images."""
-    if config["scenes"] is None:
-        return own
-    node = {**config, "task": config["scenes"]}
-    if own.fitted and "mean" in own.fitted and "fitted" not in config["scenes"]:
-        raise Mismatch(
-            "the network was trained on pixels that were scaled, and these scenes are not: train with task.scaling=none"
-        )
-    return build.build_task(node, device, own.fitted)
-
-
-def _network(config: Mapping[str, Any], model: torch.nn.Module, scenes: Task) -> Modular:
-    made = factory(config["network"], config, "network")(model.eval(), scenes)
-    if not isinstance(made, Modular):
-        raise UsageError(f"network._target_: {type(made).__name__} has no modules, width and objects(x)")
-    return made
 
 
 def _carried_out(run: Run, work: _Work, source: Run | None, point: compose.Point, options: Options) -> Run:
@@ -205,8 +184,8 @@ def _sketched(run: Run, work: _Work, source: Run, display: progress.Shown, signa
     """Score the scenes, and leave the store."""
     config, device = work.config, work.device
     model, task = restored(source, compose.read(source.path / "config.yaml"), device)
-    scenes = _scenes(config, task, device)
-    network = _network(config, model, scenes)
+    scenes = scenes_of(config, task, device)
+    network = network_of(config, model, scenes)
     window = Window(scenes, config["split"], config["skip"], config["most"])
     reading = Reading(network)
 

@@ -1,13 +1,36 @@
-"""The store of a run of sketches, found again."""
+"""The store of a run of sketches, found again, and the network that it was made with."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
-from dlcli.core.errors import Missing, UsageError
+import torch
+from torch import Tensor, nn
+
+from dlcli import build, compose, runs
+from dlcli.core.errors import Mismatch, Missing, UsageError
+from dlcli.core.learner import Leaf
+from dlcli.core.modes import evaluating
+from dlcli.core.task import Task
 from dlcli.disk import replace_file
 from dlcli.run import Run
-from dlcli.sketching.store import Store, decode
+from dlcli.sketching.networks.seen import Modular, Seen
+from dlcli.sketching.store import Store, decode, fingerprint
+from dlcli.targets import factory
+from dlcli.verbs.eval import restored
 
 _FILE = "store.npz"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a question came to: plain facts, lines for people, files that were written, and a remark."""
+
+    facts: Mapping[str, Any]
+    lines: Sequence[str]
+    files: Sequence[Path] = ()
+    remark: str = ""
 
 
 @dataclass(frozen=True)
@@ -16,11 +39,11 @@ class Sketched:
 
     Args:
         name: of the run, for people.
-        source: the run whose network was read.
     """
 
     run: Run
     store: Store
+    _made: dict[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -28,7 +51,86 @@ class Sketched:
 
     @property
     def source(self) -> str:
-        return str(self.run.info["source"])
+        """Where the run lies whose network was read; it is found again where it was trained below this one."""
+        told = Path(str(self.run.info.get("source")))
+        below = [one for one in runs.scan(self.run.path / "runs", children=True) if one.id == told.name[-6:]]
+        return str(below[0].path) if below and not told.is_dir() else str(told)
+
+    def network(self) -> tuple[Modular, Task]:
+        """What made the sketches, and the scenes that it read.
+
+        Raises:
+            Mismatch: the run's weights are others now.
+            Missing: the run is gone.
+        """
+        if not self._made:
+            self._made["network"] = self._rebuilt()
+        return self._made["network"]
+
+    def _rebuilt(self) -> tuple[Modular, Task]:
+        config, cpu = compose.read(self.run.path / "config.yaml"), torch.device("cpu")
+        try:
+            source = Run.open(Path(self.source))
+        except ValueError:
+            raise Missing(f"run {self.name}: the run whose network it read is gone: {self.source}") from None
+        model, task = restored(source, compose.read(source.path / "config.yaml"), cpu)
+        found = fingerprint(model, config["network"])
+        if found != self.store.about["network"]:
+            raise Mismatch(f"the network in {source.path} is not the one that made the sketches of run {self.name}")
+        scenes = scenes_of(config, task, cpu)
+        return network_of(config, model, scenes), scenes
+
+    def seen(self, places: Sequence[int]) -> tuple[Tensor, Seen]:
+        """Images of scenes, and what the network sees in them."""
+        network, scenes = self.network()
+        images = torch.cat([self._image(place, scenes) for place in places])
+        with evaluating(nn.Identity()):
+            return images, network.objects(images)
+
+    def _image(self, place: int, scenes: Task) -> Tensor:
+        part, row = self.store.part_of(place), int(self.store.row[place])
+        config = compose.read(self.run.path / "config.yaml")
+        if part["data"]["scenes"] != (config["scenes"] or config["task"]) or part["data"]["split"] != config["split"]:
+            raise UsageError(
+                f"scene {place} is of other data than those of run {self.name}: ask the run that it came from"
+            )
+        split = part["data"]["split"]
+        length = len(scenes.batch(split, 0))
+        batch = scenes.batch(split, row // length)
+        return batch.inputs[0][batch.index == row]
+
+    def keep(self, leaves: Mapping[str, Leaf]) -> list[Path]:
+        """Put things into the run's artifacts/; where they are."""
+        from dlcli.core.leaf import encode
+
+        files = []
+        for name, leaf in leaves.items():
+            ending, content = encode(leaf)
+            files.append(self.run.keep(name + ending, content))
+        return files
+
+
+def scenes_of(config: Mapping[str, Any], own: Task, device: torch.device) -> Task:
+    """What the network reads: its own task, or another with the same kind of images.
+
+    Raises:
+        Mismatch: the network knows scaled pixels only.
+    """
+    if config["scenes"] is None:
+        return own
+    if own.fitted and "mean" in own.fitted and "fitted" not in config["scenes"]:
+        raise Mismatch(
+            "the network was trained on pixels that were scaled, and these scenes are not: train with task.scaling=none"
+        )
+    return build.build_task({**config, "task": config["scenes"]}, device, own.fitted)
+
+
+def network_of(config: Mapping[str, Any], model: nn.Module, scenes: Task) -> Modular:
+    """The model as a network of modules."""
+    made = factory(config["network"], config, "network")(model.eval(), scenes)
+    if not isinstance(made, Modular):
+        raise UsageError(f"network._target_: {type(made).__name__} has no modules, width and objects(x)")
+    return made
 
 
 def open_store(run: Run) -> Sketched:
@@ -44,13 +146,15 @@ def open_store(run: Run) -> Sketched:
         )
     path = run.path / _FILE
     try:
-        return Sketched(run, decode(path.read_bytes(), str(path)))
+        found = decode(path.read_bytes(), str(path))
     except FileNotFoundError:
-        raise Missing(f"run {run.id} has no {_FILE}: it {_why(run)}") from None
-
-
-def _why(run: Run) -> str:
-    return "is a bench, which keeps no sketches" if "bench" in run.info else f"is {run.status}"
+        why = "is a bench, which keeps no sketches" if "bench" in run.info else f"is {run.status}"
+        raise Missing(f"run {run.id} has no {_FILE}: it {why}") from None
+    wanted = compose.read(run.path / "config.yaml")
+    for key, fact in (("sketch_seed", found.about["matrices"]["seed"]), ("scale", found.about["scale"])):
+        if wanted[key] != fact:
+            raise Mismatch(f"{path} is another run's: it was made with {key}={fact}, run {run.id} with {wanted[key]}")
+    return Sketched(run, found)
 
 
 def write_store(run: Run, store: Store) -> int:

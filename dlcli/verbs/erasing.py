@@ -1,0 +1,114 @@
+"""Questions to sketches: what is left when most of each is erased, what network made them, and the bench."""
+
+import time
+from typing import Any
+
+import torch
+
+from dlcli.core.errors import UsageError
+from dlcli.report.words import number
+from dlcli.sketching.asking import erase as erased
+from dlcli.sketching.benching import Trees, measured
+from dlcli.sketching.graphs import counts, of_scenes
+from dlcli.sketching.likeness import auc
+from dlcli.sketching.recovery import known, recovered, unknown
+from dlcli.sketching.store import Store
+from dlcli.verbs.bench import leaves, metrics
+from dlcli.verbs.fidelity import DECODERS, count_errors, decode
+from dlcli.verbs.questions import module_of, whole
+from dlcli.verbs.sketched import Answer, Sketched
+
+_LOOKED = 32  # scenes whose attributes are decoded
+
+
+def erase(sketched: Sketched, keep: str) -> Answer:
+    """Counts, likeness and attributes from a fraction of each sketch, beside those from the whole."""
+    try:
+        fraction = float(keep)
+    except ValueError:
+        raise UsageError(f"keep is a fraction in (0, 1], not {keep!r}") from None
+    store = sketched.store
+    cut = erased(store.sketches, fraction)
+    rows = {"1": _measured(sketched, store, store.sketches), f"{fraction:g}": _measured(sketched, store, cut)}
+    names = list(rows["1"])
+    lines = ["  ".join([f"{'kept':>8}", *(f"{name:>24}" for name in names)])]
+    lines += ["  ".join([f"{kept:>8}", *(f"{number(row[name]):>24}" for name in names)]) for kept, row in rows.items()]
+    facts = {"keep": fraction, "dimension": cut.shape[1], "whole": rows["1"], "kept": rows[f"{fraction:g}"]}
+    return Answer(facts, lines)
+
+
+def _measured(sketched: Sketched, store: Store, sketches: torch.Tensor) -> dict[str, float]:
+    found = {"auc": auc(sketches, counts(store.structure)), **count_errors(store, sketches)}
+    some = torch.arange(min(_LOOKED, len(store)))
+    structure, _ = of_scenes(store.structure, some)
+    _, seen = sketched.seen(some.tolist())
+    for name in DECODERS if store.about["kind"] == "recursive" else ("identity",):
+        decoded = decode(name, store, sketches[some], structure, store.matrices)
+        found[f"attribute_error_{name}"] = float((decoded - seen.objects.attributes).abs().amax(1).mean())
+    return found
+
+
+def recover_network(sketched: Sketched, module: str | None, samples: str) -> Answer:
+    """The columns of a module's matrix from flat sketches of the network's own attributes, and from them alone.
+
+    One module at a time, flat: the regime in which columns can be told apart. Attributes are the network's.
+    """
+    store, wanted = sketched.store, whole(samples, "samples", 1)
+    if store.about["matrices"]["kind"] != "block":
+        raise UsageError("recover-network needs the blocks of block-random matrices: dlcli sketch matrix=block")
+    which = module_of(module, store.modules) if module is not None else int(counts(store.structure).sum(0).argmax())
+    attributes = _attributes(sketched, which, wanted)
+    matrices, begun = store.matrices, time.monotonic()
+    operator = matrices.attribute(store.modules[which])
+    truth = operator.apply(torch.eye(store.about["width"])).T
+    used = attributes.amax(0) > 0
+    flat = operator.apply(attributes)
+    plain = known(attributes[:, used], flat) if int(used.sum()) <= len(attributes) else None
+    found = unknown(flat, store.about["matrices"]["block"])
+    facts: dict[str, Any] = {
+        "module": store.modules[which], "samples": len(attributes), "columns": int(used.sum()),
+        "active": float((attributes > 0).sum(1).float().mean()),
+        "known_error": float((plain - truth[:, used]).abs().max()) if plain is not None else None,
+        "recovered": recovered(found, truth[:, used]), "seconds": time.monotonic() - begun,
+    }  # fmt: skip
+    error = "too few samples" if facts["known_error"] is None else f"largest error {number(facts['known_error'])}"
+    lines = [
+        f"{facts['module']}: {facts['columns']} columns from {facts['samples']:,} samples, "
+        f"{facts['active']:.1f} of them active in each",
+        f"attributes known:   {error}",
+        f"attributes unknown: {facts['recovered']:.0%} of the columns exactly, in {facts['seconds']:.1f} s",
+    ]
+    return Answer(facts, lines)
+
+
+def _attributes(sketched: Sketched, module: int, wanted: int) -> torch.Tensor:
+    """Of a module's objects in the store's first scenes."""
+    store, found, many = sketched.store, [], 0
+    for begin in range(0, len(store), 256):
+        _, seen = sketched.seen(range(begin, min(begin + 256, len(store))))
+        found.append(seen.objects.attributes[seen.objects.structure.module == module])
+        many += len(found[-1])
+        if many >= wanted:
+            break
+    return torch.cat(found)[:wanted]
+
+
+def bench(sketched: Sketched, seeds: str) -> Answer:
+    """Error of the decoders on random trees, with the store's own matrices, scale and width of attributes."""
+    about = sketched.store.about
+    if about["kind"] == "flat":
+        raise UsageError("the bench is of recursive sketches: dlcli sketch bench")
+    matrices, width = about["matrices"], about["width"]
+    top = matrices["dimension"]
+    sizes = [size for size in (top // 8, top // 4, top // 2, top) if size >= width] or [top]
+    more = {name: matrices[name] for name in ("block", "density") if name in matrices}
+    trees = Trees(
+        matrices["kind"], sizes, (1.0, 0.5, 0.25), (about["scale"],), depth=3, width=width, scenes=2,
+        seeds=whole(seeds, "seeds", 1), exact=1024, **more,
+    )  # fmt: skip
+    rows = list(measured(trees, lambda done: None))
+    found = metrics(rows)
+    slopes = {name: found[f"slope_{name}"] for name in ("identity", "matched")}
+    lines = [f"slope of log error over log dimension, {name}: {value:.3f}" for name, value in slopes.items()]
+    files = sketched.keep(leaves(rows))
+    return Answer({"slopes": slopes, "metrics": found, "dimensions": sizes}, lines, files)

@@ -1,0 +1,183 @@
+"""Questions to sketches: count, mean, attribute, similar."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from dlcli.core.errors import UsageError, nearest
+from dlcli.core.learner import Image
+from dlcli.nn.mosaic import tile
+from dlcli.report.words import number
+from dlcli.sketching import asking
+from dlcli.sketching.counting import Counter, Decoder, summed
+from dlcli.sketching.graphs import counts
+from dlcli.sketching.networks.seen import Decodes
+from dlcli.sketching.objects import number_of
+from dlcli.sketching.store import Store
+from dlcli.sketching.wiring import Wiring
+from dlcli.verbs.fidelity import DECODERS, decode
+from dlcli.verbs.sketched import Answer, Sketched
+
+_COUNTING: dict[str, Decoder] = {"joint": "joint", "identity": "identity"}
+_SIDE = 96  # pixels of a picture
+
+
+def count(sketched: Sketched, module: str, scenes: str | None, decoder: str) -> Answer:
+    """How many objects of a module there are in some scenes, or all."""
+    store, chosen = sketched.store, places(sketched.store, scenes)
+    which = module_of(module, store.modules)
+    found = _counter(store, decoder).count(_sum(store, which, chosen), which)
+    seen, truth = int(counts(store.structure)[chosen, which].sum()), store.truth[chosen, which]
+    known = int(truth.sum()) if (truth >= 0).all() else None
+    facts = {
+        "module": store.modules[which], "scenes": len(chosen), "decoder": decoder, "count": found.value,
+        "standard_error": found.deviation, "network": seen, "truth": known,
+    }  # fmt: skip
+    beside = f"the network saw {seen:,}" + (f", there are {known:,}" if known is not None else "")
+    line = f"{store.modules[which]} in {len(chosen):,} scenes: {found.value:,.1f} ± {found.deviation:,.1f} ({beside})"
+    return Answer(facts, [line])
+
+
+def mean(sketched: Sketched, module: str, scenes: str | None, decoder: str) -> Answer:
+    """The mean attribute of a module's objects, as a picture where it can be looked at."""
+    store, chosen = sketched.store, places(sketched.store, scenes)
+    which = module_of(module, store.modules)
+    found = _counter(store, decoder).count(_sum(store, which, chosen), which)
+    network, _ = sketched.network()
+    facts = {
+        "module": store.modules[which], "scenes": len(chosen), "decoder": decoder, "count": found.value,
+        "mean": found.mean.tolist(),
+    }  # fmt: skip
+    picture = _decoded(network, store.modules[which], found.mean[None])
+    if picture is None:
+        return Answer(facts, [f"mean of {store.modules[which]}: {_values(found.mean)}"], remark="no picture of it")
+    files = sketched.keep({f"mean_{_name(store.modules[which])}": _picture(picture, 1)})
+    return Answer(facts, [f"the mean {store.modules[which]} of about {found.value:,.0f}, decoded:"], files)
+
+
+def attribute(sketched: Sketched, scene: str, module: str, decoder: str) -> Answer:
+    """The attributes of a module's objects in one scene, beside what the network saw."""
+    store, (place, *_) = sketched.store, places(sketched.store, scene)
+    if decoder not in DECODERS:
+        raise UsageError(f"decoder={decoder}{nearest(decoder, DECODERS)}")
+    which, one = module_of(module, store.modules), store.of(torch.tensor([int(place)]))
+    mine = (one.structure.module == which).nonzero().squeeze(1)
+    if not len(mine):
+        there = [store.modules[k] for k in one.structure.module.unique().tolist()]
+        raise UsageError(f"scene {int(place)} has no {store.modules[which]}; it has {', '.join(there)}")
+    found = decode(decoder, one, one.sketches, one.structure, one.matrices)[mine]
+    images, seen = sketched.seen([int(place)])
+    truth = seen.objects.attributes[mine]
+    errors = (found - truth).abs().amax(1)
+    facts = {
+        "scene": int(place), "module": store.modules[which], "decoder": decoder, "attributes": found.tolist(),
+        "network": truth.tolist(), "error": errors.tolist(),
+    }  # fmt: skip
+    lines = [f"{store.modules[which]} in scene {int(place)}: largest error {number(float(error))}" for error in errors]
+    network, _ = sketched.network()
+    files: Sequence[Path] = ()
+    if (pictures := _decoded(network, store.modules[which], torch.cat((truth, found)))) is not None:
+        leaf = _picture(pictures, len(truth))
+        name = f"attribute_{int(place)}_{_name(store.modules[which])}_{decoder}"
+        files = sketched.keep({name: leaf, f"scene_{int(place)}": _picture(images, 1)})
+        lines.append("above as the network saw it, below from the sketch:")
+    return Answer(facts, lines, files)
+
+
+def similar(sketched: Sketched, index: str, k: str) -> Answer:
+    """The scenes whose sketches have the largest cosine with that of one."""
+    store, (place, *_) = sketched.store, places(sketched.store, index)
+    wanted = whole(k, "k", 1)
+    cosines, found = asking.similar(normalize(store.sketches)[place], normalize(store.sketches), wanted + 1)
+    rows = [(int(one), float(value)) for value, one in zip(cosines, found, strict=True) if int(one) != int(place)]
+    rows = rows[:wanted]
+    seen = counts(store.structure)
+    lines = [f"scene {int(place)}: {_listed(seen[place], store.modules)}"]
+    lines += [f"{value:7.4f}  scene {one}: {_listed(seen[one], store.modules)}" for one, value in rows]
+    facts = {"scene": int(place), "similar": [{"scene": one, "cosine": value} for one, value in rows]}
+    images, _ = sketched.seen([int(place), *(one for one, _ in rows)])
+    if images.dim() != 4 or images.shape[1] not in (1, 3):
+        return Answer(facts, lines)
+    return Answer(facts, lines, sketched.keep({f"similar_{int(place)}": _picture(images, len(images))}))
+
+
+def module_of(word: str, modules: Sequence[str]) -> int:
+    """The module of a name, of its last word (`3` is "digit 3"), or the nearest is told.
+
+    Raises:
+        UsageError: there is none, or there are several.
+    """
+    if word in modules:
+        return number_of(word, modules)
+    short = [name for name in modules if name.rpartition(" ")[2] == word]
+    if len(short) > 1:
+        raise UsageError(f"module={word} is any of {', '.join(short)}: give its whole name")
+    return number_of(short[0] if short else word, modules)
+
+
+def places(store: Store, text: str | None) -> Tensor:
+    """Scenes by their numbers in the store: `17`, `0:100`, or all.
+
+    Raises:
+        UsageError: it is no such thing, or there are not so many.
+    """
+    if text is None:
+        return torch.arange(len(store))
+    found = re.fullmatch(r"(\d{1,12})(?::(\d{1,12}))?", text.strip(), re.ASCII)
+    if found is None:
+        raise UsageError(f"scenes are a number (17) or a range (0:100), not {text!r}")
+    begin = int(found[1])
+    end = int(found[2]) if found[2] else begin + 1
+    if not begin < end <= len(store):
+        raise UsageError(f"there are scenes 0 to {len(store) - 1:,}, not {text}")
+    return torch.arange(begin, end)
+
+
+def whole(text: str, name: str, least: int) -> int:
+    """A whole number.
+
+    Raises:
+        UsageError: it is none, or too small.
+    """
+    if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or int(text) < least:
+        raise UsageError(f"{name} is a whole number from {least}, not {text!r}")
+    return int(text)
+
+
+def _counter(store: Store, decoder: str) -> Counter:
+    if store.about["kind"] == "flat":
+        raise UsageError("flat sketches have no signatures, so nothing can be counted: kind=recursive")
+    if decoder not in _COUNTING:
+        raise UsageError(f"decoder={decoder}{nearest(decoder, _COUNTING)}")
+    wiring, kept, width = Wiring.of(store.structure), store.sketches.shape[1], store.about["width"]
+    return Counter(wiring, store.matrices, store.about["scale"], kept, width, _COUNTING[decoder])
+
+
+def _sum(store: Store, module: int, chosen: Tensor) -> Tensor:
+    return summed(store.sketches[chosen], store.total[chosen, module], store.about["scale"])
+
+
+def _decoded(network: object, module: str, attributes: Tensor) -> Tensor | None:
+    with torch.no_grad():
+        return network.decode(module, attributes) if isinstance(network, Decodes) else None
+
+
+def _picture(images: Tensor, columns: int) -> Image:
+    return Image(tile(images.detach()[:, :3], columns=columns, scale=max(1, _SIDE // images.shape[-1])))
+
+
+def _listed(seen: Tensor, modules: Sequence[str]) -> str:
+    there = seen.nonzero().squeeze(1).tolist()
+    return ", ".join(f"{int(seen[one])} {modules[one]}" if seen[one] > 1 else modules[one] for one in there)
+
+
+def _values(row: Tensor) -> str:
+    return " ".join(number(value) for value in row.tolist())
+
+
+def _name(module: str) -> str:
+    return re.sub(r"\W+", "_", module)
