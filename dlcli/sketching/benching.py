@@ -47,6 +47,7 @@ class Trees:
         scenes: trees of each seed.
         seeds: how many; of matrices and attributes.
         exact: the largest dimension that least squares are solved for, of whole sketches.
+        first: of the seeds.
     """
 
     kind: str
@@ -60,12 +61,14 @@ class Trees:
     exact: int
     block: int = 16
     density: float = 0.25
+    first: int = 0
 
 
 def measured(trees: Trees, tell: Callable[[float], None]) -> Iterator[Row]:
     """All measurements; `tell` is told the part that is done."""
     structure, depth = _forest(trees.depth, trees.scenes)
-    points = [(size, seed, scale) for size in trees.dimensions for seed in range(trees.seeds) for scale in trees.scales]
+    numbers = range(trees.first, trees.first + trees.seeds)
+    points = [(size, seed, scale) for size in trees.dimensions for seed in numbers for scale in trees.scales]
     work, done = sum(size for size, _, _ in points), 0
     for dimension, seed, scale in points:
         matrices = Matrices(trees.kind, dimension, seed, block=trees.block, density=trees.density)
@@ -99,12 +102,13 @@ def slopes(rows: Sequence[Row]) -> dict[str, float]:
             if row.decoder == decoder and row.keep == 1:
                 point = (math.log(row.dimension), math.log(max(row.error, 1e-30)))
                 groups.setdefault((row.scale, row.depth, row.seed), []).append(point)
-        each = [_slope(points) for points in groups.values()]
+        each = [slope(points) for points in groups.values()]
         found[decoder] = sum(each) / len(each)
     return found
 
 
-def _slope(points: Sequence[tuple[float, float]]) -> float:
+def slope(points: Sequence[tuple[float, float]]) -> float:
+    """Of a line through points, by least squares; not a number where all have one place."""
     x, y = (torch.tensor(values, dtype=torch.float64) for values in zip(*points, strict=True))
     x = x - x.mean()
     return float(x @ y / (x @ x)) if x.any() else math.nan

@@ -46,8 +46,9 @@ def reproduce(claim: Claim, options: Options, ways: Ways) -> Done:
     check_data(claim)
     began = time.monotonic()
     points = {arm.name: _points(arm, claim, options, ways) for arm in claim.arms.values()}
-    for several in points.values():
-        _check(several[0], options)
+    for name, several in points.items():
+        if claim.arms[name].verb != "sketch":  # which builds what it trains by itself
+            _check(several[0])
     found, failed, interrupted = _carried_out(claim, points, options, ways)
     if interrupted is not None:
         return Done(None, interrupted)
@@ -70,14 +71,14 @@ def check_data(claim: Claim) -> None:
 def _points(arm: Arm, claim: Claim, options: Options, ways: Ways) -> list[compose.Point]:
     """A run a seed."""
     word = compose.seeds(ways.seeds or str(claim.seeds))
-    threads = [_ONE_THREAD] if arm.verb == "train" else []
+    threads = [_ONE_THREAD] if arm.verb in ("train", "sketch") else []
     points = begin.points([*arm.words, *threads, word], replace(options, verb=arm.verb))
     if len(points) != word.count(",") + 1:
         raise UsageError(f"claim {claim.name}: arms.{arm.name}: an override has several values")
     return points
 
 
-def _check(point: compose.Point, options: Options) -> None:
+def _check(point: compose.Point) -> None:
     """Whether it can be built, before the first arm has taken its minutes."""
     config = settle_budget(point.resolved())
     with listening(quiet=True):

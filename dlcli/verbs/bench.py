@@ -18,6 +18,7 @@ from dlcli.report.words import number
 from dlcli.run import Run
 from dlcli.sketching.benching import Row, Trees, measured, slopes
 from dlcli.sketching.scaling import Scale
+from dlcli.sketching.erased import erasure, recovery
 from dlcli.verbs.conduct import display_of, finish, keep
 from dlcli.verbs.ending import broken
 from dlcli.verbs.eval import thread_count
@@ -49,7 +50,7 @@ def run(point: compose.Point, config: Mapping[str, Any], options: Options) -> Ru
         found = slopes(rows)
         made.info["bench"] = {"slopes": found}
         made.info["slopes"] = found
-        made.info["metrics"] = {"test": metrics(rows)}
+        made.info["metrics"] = {"test": metrics(rows) | erasure(rows) | recovery(config["seed"])}
         made.info["seconds"], made.info["steps"] = round(time.monotonic() - begun, 3), len(rows)
         made.log(len(rows), "test", made.info["metrics"]["test"])
         keep(made, leaves(rows))
@@ -77,7 +78,8 @@ def asked(config: Mapping[str, Any]) -> Trees:
         raise UsageError(
             f"bench: dimension {min(given['dimensions'])} cannot hold attributes of {given['width']} values"
         )
-    return Trees(config["matrix"], block=config["block"], density=config["density"], **given)
+    first = config["seed"] * given["seeds"]  # so that no two runs measure with the same matrices
+    return Trees(config["matrix"], block=config["block"], density=config["density"], first=first, **given)
 
 
 def metrics(rows: Sequence[Row]) -> dict[str, float]:
