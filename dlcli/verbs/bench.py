@@ -17,8 +17,8 @@ from dlcli.report import tables
 from dlcli.report.words import number
 from dlcli.run import Run
 from dlcli.sketching.benching import Row, Trees, measured, slopes
-from dlcli.sketching.scaling import Scale
 from dlcli.sketching.erased import erasure, recovery
+from dlcli.sketching.scaling import Scale
 from dlcli.verbs.conduct import display_of, finish, keep
 from dlcli.verbs.ending import broken
 from dlcli.verbs.eval import thread_count
