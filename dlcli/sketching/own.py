@@ -1,6 +1,7 @@
 """What an object adds of its own, attributes and signature: (I + R_{M,0}) (I + R_0) (R_{M,1} x + σ R_{M,2} e₁)."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 import torch
@@ -21,16 +22,9 @@ def upward(module: str, objects: int, matrices: Matrices, like: Float[Tensor, "r
         objects: how many rows there will be: for many, the whole map is written out as a matrix once.
         like: rows of the same width, type and device.
     """
-    width = like.shape[1] - 1
-
-    def chain(values: Float[Tensor, "object value"]) -> Float[Tensor, "object dimension"]:
-        mark = torch.outer(values[:, width], matrices.mark(module).to(values.dtype))
-        own = matrices.attribute(module).apply(values[:, :width]).add_(mark)
-        return forth(matrices.object(module), forth(matrices.position(0), own))
-
-    if objects <= width + 1:
-        return chain
-    whole = chain(torch.eye(width + 1, dtype=like.dtype, device=like.device))
+    if objects <= like.shape[1]:
+        return partial(_add, module=module, matrices=matrices)
+    whole = _add(torch.eye(like.shape[1], dtype=like.dtype, device=like.device), module, matrices)
     return lambda values: values @ whole
 
 
@@ -45,11 +39,20 @@ def downward(
             columns = forth(operator, columns) if through == "both" else operator.apply(columns)
         return lambda given: given @ columns.T
 
-    def chain(given: Float[Tensor, "object dimension"]) -> Float[Tensor, "object attribute"]:
-        own = back(matrices.position(0), back(matrices.object(module), given, through), through)
-        return matrices.attribute(module).adjoint(own)[:, :width]
+    return partial(_read, module=module, matrices=matrices, through=through, width=width)
 
-    return chain
+
+def _add(values: Float[Tensor, "object value"], module: str, matrices: Matrices) -> Float[Tensor, "object dimension"]:
+    mark = torch.outer(values[:, -1], matrices.mark(module).to(values.dtype))
+    own = matrices.attribute(module).apply(values[:, :-1]).add_(mark)
+    return forth(matrices.object(module), forth(matrices.position(0), own))
+
+
+def _read(
+    given: Float[Tensor, "object dimension"], module: str, matrices: Matrices, through: Through, width: int
+) -> Float[Tensor, "object width"]:
+    own = back(matrices.position(0), back(matrices.object(module), given, through), through)
+    return matrices.attribute(module).adjoint(own)[:, :width]
 
 
 def forth(operator: Operator, x: Tensor) -> Tensor:
