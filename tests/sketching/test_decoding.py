@@ -182,3 +182,12 @@ def test_width_is_refused() -> None:
     for decoder in DECODERS.values():
         with pytest.raises(UsageError, match="cannot hold"):
             decoder(torch.zeros(1, 64), shape, made, 65, "paper")
+
+
+@pytest.mark.parametrize("name", list(DECODERS))
+def test_a_batch_of_empty_scenes(name: str) -> None:
+    none = torch.zeros(0, dtype=torch.int64)
+    shape, made = Structure(("a",), none, none, none, none, none, torch.zeros(0), 2), Matrices("hadamard", 64, 0)
+    s = sketch(Objects(shape, torch.zeros(0, 8)), made, "paper")
+    assert torch.equal(s, torch.zeros(2, 64))
+    assert DECODERS[name](s, shape, made, 8, "paper").shape == (0, 8)
