@@ -1,6 +1,5 @@
 """Random matrices that a sketch multiplies by: structured ones, and those that are kept whole."""
 
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Protocol, runtime_checkable
 
@@ -8,8 +7,6 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
-
-_VALUES = 2**18  # of the rows that are transformed at once: what a processor keeps near
 
 
 @runtime_checkable
@@ -37,17 +34,19 @@ class Hadamard:
 
     def apply(self, x: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch dimension"]:
         last, middle, first = self._signs.to(x.dtype)
-        return self._by_rows(x, lambda rows: walsh(walsh(rows * first).mul_(middle)).mul_(last))
+        begun = self._begun(x.reshape(-1, x.shape[-1]) * first[: x.shape[-1]])
+        return walsh(begun.mul_(middle)).mul_(last).view(*x.shape[:-1], -1)
 
     def adjoint(self, y: Float[Tensor, "*batch rows"]) -> Float[Tensor, "*batch dimension"]:
         last, middle, first = self._signs.to(y.dtype)
-        return self._by_rows(y, lambda rows: walsh(walsh(rows * last).mul_(middle)).mul_(first))
+        begun = self._begun(y.reshape(-1, y.shape[-1]) * last[: y.shape[-1]])
+        return walsh(begun.mul_(middle)).mul_(first).view(*y.shape[:-1], -1)
 
-    def _by_rows(self, x: Tensor, turned: Callable[[Tensor], Tensor]) -> Tensor:
-        dimension = self._signs.shape[1]
-        padded = F.pad(x, (0, dimension - x.shape[-1])).reshape(-1, dimension)
-        parts = [turned(rows) for rows in padded.split(max(1, _VALUES // dimension))]
-        return torch.cat(parts).view(*x.shape[:-1], dimension)
+    def _begun(self, x: Float[Tensor, "row width"]) -> Float[Tensor, "row dimension"]:
+        """H x: of a few values, a small transform side by side with itself, for H is a Kronecker product."""
+        dimension, short = self._signs.shape[1], 1 << (x.shape[1] - 1).bit_length()
+        times = dimension // short
+        return walsh(F.pad(x, (0, short - x.shape[1]))).mul_(times**-0.5).repeat(1, times)
 
 
 class Whole:

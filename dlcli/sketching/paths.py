@@ -40,7 +40,8 @@ def paths(structure: Structure, scale: Scale) -> Paths:
     tuples = 1 + max(1, int(structure.position.max())) if len(structure.position) else 2
     edge = (structure.parent == OUTPUT).nonzero().squeeze(1)
     order, first, count = _edges_by_parent(structure)
-    letters, flow, found, depth = structure.position[edge].unsqueeze(1), weight[edge], [], 1
+    found: list[tuple[Tensor, Tensor, Tensor]] = []
+    letters, flow, depth = structure.position[edge].unsqueeze(1), weight[edge], 1
     while len(edge) or not found:
         if len(edge) > _MOST:
             raise UsageError(f"{len(edge):,} paths lead to objects at depth {depth}: more than {_MOST:,}")
