@@ -446,6 +446,27 @@ def of_run(point: Point, source: Mapping[str, Any], config: Mapping[str, Any], p
     return Point(point.verb, changed, point.recipe, choices, words)
 
 
+def settled(point: Point, before: Mapping[str, Any]) -> Point:
+    """The point with what sketches that it is added to have settled, where no word says otherwise."""
+    changed, said = point.config.copy(), {re.split(r"[.@]", _key(word))[0] for word in point.words}
+    said |= {"scenes"} if any("@scenes" in word for word in point.words) else set()
+    for name in (
+        "network",
+        "scenes",
+        "split",
+        "kind",
+        "matrix",
+        "scale",
+        "dimension",
+        "density",
+        "block",
+        "sketch_seed",
+    ):
+        if name not in said:
+            changed[name] = before[name]
+    return Point(point.verb, changed, point.recipe, point.choices, point.words)
+
+
 def seeds(text: str) -> str:
     """`6` and `0:6` as the word `seed=0,1,2,3,4,5`, `3,5` as `seed=3,5`.
 

@@ -27,7 +27,8 @@ class Matrices:
         kind: "hadamard", "dense" signs, or "block": blocks of a column are zero or signs.
         dimension: of a sketch; a power of two for "hadamard", else the next one is taken and said so.
         seed: what all of them are drawn from.
-        block: length of a block; only "block" reads it.
+        block: length of a block; only "block" reads it. A column may be all zeros where there are few: of 16 blocks
+            at density 1/4, one column in a hundred is, and nothing can be read of its attribute.
         density: share of blocks that are not zero; only "block" reads it.
         device: where they lie. They are drawn on the CPU, so that they are the same everywhere.
 

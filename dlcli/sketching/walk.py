@@ -1,7 +1,6 @@
 """The linear map from attributes and signatures to sketches, and its adjoint: one walk over all scenes at once."""
 
 from collections.abc import Iterator
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -12,11 +11,10 @@ from dlcli.core.errors import UsageError
 from dlcli.sketching.levels import Groups
 from dlcli.sketching.matrices import Matrices
 from dlcli.sketching.objects import Structure
-from dlcli.sketching.operators import Operator
+from dlcli.sketching.own import Through, back, downward, forth, upward
 from dlcli.sketching.scaling import GAIN, Scale, scaled
 
 _VALUES = 2**17  # of the rows that are worked on at once
-Through = Literal["both", "matrix"]
 
 
 def up(
@@ -36,19 +34,19 @@ def up(
     """
     check_width(attributes.shape[1], matrices)
     gain, weight = GAIN[scale], scaled(structure.weight, scale).to(attributes.dtype)
-    attributes, signatures = attributes * gain**4, signatures.to(attributes.dtype) * gain**4
-    levels, objects = structure.levels, len(structure.module)
+    values = torch.cat([attributes, signatures.to(attributes.dtype).unsqueeze(1)], 1) * gain**4
+    levels, objects, most = structure.levels, len(structure.module), _rows(matrices)
     sketch = attributes.new_zeros(objects + structure.scenes, matrices.dimension)
     for modules, edges in zip(levels.objects, levels.edges, strict=True):
         _tuples(sketch, structure, edges, weight * gain**4, matrices)
-        for number, which in _parts(modules, matrices):
+        for number, group in modules:
             name = structure.modules[number]
-            mark = torch.outer(signatures[which], matrices.mark(name).to(attributes.dtype))
-            own = matrices.attribute(name).apply(attributes[which]).add_(mark)
-            pair = _through(matrices.position(0), own)
-            if edges:
-                pair += _through(matrices.position(1), sketch[which])
-            sketch[which] = _through(matrices.object(name), pair)
+            own = upward(name, len(group), matrices, values)
+            for which in group.split(most):
+                made = own(values[which])
+                if edges:
+                    made += forth(matrices.object(name), forth(matrices.position(1), sketch[which]))
+                sketch[which] = made
     _tuples(sketch, structure, levels.outputs, weight * gain, matrices)
     return sketch[objects:]
 
@@ -70,25 +68,26 @@ def down(
     """
     check_width(width, matrices)
     gain, weight = GAIN[scale], scaled(structure.weight, scale).to(sketches.dtype)
-    levels, objects = structure.levels, len(structure.module)
-    back = sketches.new_zeros(objects, matrices.dimension)
+    levels, objects, most = structure.levels, len(structure.module), _rows(matrices)
+    returned = sketches.new_zeros(objects, matrices.dimension)
     attributes = sketches.new_zeros(objects, width)
     whole = F.pad(sketches, (0, matrices.dimension - sketches.shape[1]))
     for position, edges in _parts(levels.outputs, matrices):
         child = structure.child[edges]
-        turned = _back(matrices.position(position), whole[structure.scene[child]], through)
-        back.index_add_(0, child, turned.mul_((weight[edges] * gain).unsqueeze(1)))
+        turned = back(matrices.position(position), whole[structure.scene[child]], through)
+        returned.index_add_(0, child, turned.mul_((weight[edges] * gain).unsqueeze(1)))
     for modules, places in zip(reversed(levels.objects), reversed(levels.edges), strict=True):
-        for number, which in _parts(modules, matrices):
+        for number, group in modules:
             name = structure.modules[number]
-            pair = _back(matrices.object(name), back[which], through)
-            own = _back(matrices.position(0), pair, through)
-            attributes[which] = matrices.attribute(name).adjoint(own)[..., :width]
-            if places:
-                back[which] = _back(matrices.position(1), pair, through)
+            own = downward(name, len(group), matrices, through, attributes)
+            for which in group.split(most):
+                given = returned[which]
+                attributes[which] = own(given)
+                if places:
+                    returned[which] = back(matrices.position(1), back(matrices.object(name), given, through), through)
         for position, edges in _parts(places, matrices):
-            turned = _back(matrices.position(position), back[structure.parent[edges]], through)
-            back.index_add_(0, structure.child[edges], turned.mul_((weight[edges] * gain**4).unsqueeze(1)))
+            turned = back(matrices.position(position), returned[structure.parent[edges]], through)
+            returned.index_add_(0, structure.child[edges], turned.mul_((weight[edges] * gain**4).unsqueeze(1)))
     return attributes * gain**4
 
 
@@ -105,23 +104,16 @@ def check_width(width: int, matrices: Matrices) -> None:
 def _tuples(sketch: Tensor, structure: Structure, places: Groups, weight: Tensor, made: Matrices) -> None:
     """Add the children at every position to those that read them."""
     for position, edges in _parts(places, made):
-        turned = _through(made.position(position), sketch[structure.child[edges]])
+        turned = forth(made.position(position), sketch[structure.child[edges]])
         sketch.index_add_(0, structure.reader[edges], turned.mul_(weight[edges].unsqueeze(1)))
 
 
 def _parts(groups: Groups, matrices: Matrices) -> Iterator[tuple[int, Tensor]]:
     """Groups in parts whose rows stay near the processor: arrays for all of them would be new memory every time."""
-    most = max(1, _VALUES // matrices.dimension)
     for key, which in groups:
-        for part in which.split(most):
+        for part in which.split(_rows(matrices)):
             yield key, part
 
 
-def _through(operator: Operator, x: Tensor) -> Tensor:
-    """(I + R) x: the gain of T waits, and is put to attributes and weights."""
-    return operator.apply(x).add_(x)
-
-
-def _back(operator: Operator, y: Tensor, through: Through) -> Tensor:
-    turned = operator.adjoint(y)
-    return turned.add_(y) if through == "both" else turned
+def _rows(matrices: Matrices) -> int:
+    return max(1, _VALUES // matrices.dimension)

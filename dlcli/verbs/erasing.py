@@ -11,6 +11,7 @@ from dlcli.sketching.asking import erase as erased
 from dlcli.sketching.benching import Trees, measured
 from dlcli.sketching.graphs import counts, of_scenes
 from dlcli.sketching.likeness import auc
+from dlcli.sketching.operators import Operator
 from dlcli.sketching.recovery import known, recovered, unknown
 from dlcli.sketching.store import Store
 from dlcli.verbs.bench import leaves, metrics
@@ -19,6 +20,7 @@ from dlcli.verbs.questions import module_of, whole
 from dlcli.verbs.sketched import Answer, Sketched
 
 _LOOKED = 32  # scenes whose attributes are decoded
+_DRAWN = 0  # seed of sparse attributes
 
 
 def erase(sketched: Sketched, keep: str) -> Answer:
@@ -42,16 +44,18 @@ def _measured(sketched: Sketched, store: Store, sketches: torch.Tensor) -> dict[
     some = torch.arange(min(_LOOKED, len(store)))
     structure, _ = of_scenes(store.structure, some)
     _, seen = sketched.seen(some.tolist())
+    truth = seen.objects.attributes[of_scenes(seen.objects.structure, some)[1]]
     for name in DECODERS if store.about["kind"] == "recursive" else ("identity",):
         decoded = decode(name, store, sketches[some], structure, store.matrices)
-        found[f"attribute_error_{name}"] = float((decoded - seen.objects.attributes).abs().amax(1).mean())
+        found[f"attribute_error_{name}"] = float((decoded - truth).abs().amax(1).mean())
     return found
 
 
-def recover_network(sketched: Sketched, module: str | None, samples: str) -> Answer:
-    """The columns of a module's matrix from flat sketches of the network's own attributes, and from them alone.
+def recover_network(sketched: Sketched, module: str | None, samples: str, columns: str, active: str) -> Answer:
+    """The columns of a module's matrix, from flat sketches: with attributes known, and from the sketches alone.
 
-    One module at a time, flat: the regime in which columns can be told apart. Attributes are the network's.
+    The network's own attributes are dense (half of a pose's values), or equal (counts), so that few blocks are pure;
+    beside them stand sketches of as many random attributes with `active` of `columns` values.
     """
     store, wanted = sketched.store, whole(samples, "samples", 1)
     if store.about["matrices"]["kind"] != "block":
@@ -69,16 +73,34 @@ def recover_network(sketched: Sketched, module: str | None, samples: str) -> Ans
         "module": store.modules[which], "samples": len(attributes), "columns": int(used.sum()),
         "active": float((attributes > 0).sum(1).float().mean()),
         "known_error": float((plain - truth[:, used]).abs().max()) if plain is not None else None,
-        "recovered": recovered(found, truth[:, used]), "seconds": time.monotonic() - begun,
+        "recovered_own": recovered(found, truth[:, used]), **_sparse(store, operator, wanted, columns, active), "seconds": time.monotonic() - begun,
     }  # fmt: skip
     error = "too few samples" if facts["known_error"] is None else f"largest error {number(facts['known_error'])}"
     lines = [
         f"{facts['module']}: {facts['columns']} columns from {facts['samples']:,} samples, "
         f"{facts['active']:.1f} of them active in each",
         f"attributes known:   {error}",
-        f"attributes unknown: {facts['recovered']:.0%} of the columns exactly, in {facts['seconds']:.1f} s",
+        f"attributes unknown: {facts['recovered_own']:.0%} of the columns exactly",
+        f"attributes unknown, {facts['sparse_active']} active of {facts['sparse_columns']}, "
+        f"{facts['sparse_samples']:,} samples: {facts['recovered']:.0%} of the columns exactly",
+        f"in {facts['seconds']:.1f} s",
     ]
     return Answer(facts, lines)
+
+
+def _sparse(store: Store, operator: Operator, samples: int, columns: str, active: str) -> dict[str, Any]:
+    """The share of a matrix's first columns that sketches of sparse attributes give away."""
+    width, few = whole(columns, "columns", 1), whole(active, "active", 1)
+    if not few <= width <= store.about["matrices"]["dimension"]:
+        raise UsageError(
+            f"active={few} of columns={width}: at most the dimension, {store.about['matrices']['dimension']}"
+        )
+    draw = torch.Generator().manual_seed(_DRAWN)
+    there = torch.rand(samples, width, generator=draw).topk(few).indices
+    attributes = torch.zeros(samples, width).scatter_(1, there, torch.rand(samples, few, generator=draw) + 0.1)
+    found = unknown(operator.apply(attributes), store.about["matrices"]["block"])
+    share = recovered(found, operator.apply(torch.eye(width)).T)
+    return {"recovered": share, "sparse_samples": samples, "sparse_columns": width, "sparse_active": few}
 
 
 def _attributes(sketched: Sketched, module: int, wanted: int) -> torch.Tensor:

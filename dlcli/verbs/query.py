@@ -40,7 +40,9 @@ _ASKED = {
     ),
     "similar": _Question(questions.similar, {"index": None, "k": "5"}, "index", ("index",)),
     "erase": _Question(erasing.erase, {"keep": None}, "keep", ("keep",)),
-    "recover-network": _Question(erasing.recover_network, {"module": None, "samples": "2000"}, "module"),
+    "recover-network": _Question(
+        erasing.recover_network, {"module": None, "samples": "2000", "columns": "64", "active": "3"}, "module"
+    ),
     "bench": _Question(erasing.bench, {"seeds": "3"}),
 }
 assert tuple(_ASKED) == QUESTIONS

@@ -21,7 +21,7 @@ from dlcli.run import Run
 from dlcli.signals import Signals
 from dlcli.sketching.matrices import Matrices
 from dlcli.sketching.networks.seen import Modular
-from dlcli.sketching.store import Store, fingerprint, merged
+from dlcli.sketching.store import Store, check_alike, fingerprint, merged
 from dlcli.verbs import bench, train
 from dlcli.verbs.conduct import display_of, finish, keep
 from dlcli.verbs.eval import restored, thread_count
@@ -67,20 +67,16 @@ def _home(words: Sequence[str], options: Options) -> str:
 
 def _of_run(point: compose.Point, options: Options) -> compose.Point:
     source = point.config["from"]
-    if source is None and point.config.append is not None:
-        source = _first_of(point.config.append, options)
+    if point.config.append is not None:
+        before = open_store(runs.one(_appended(point.config)[0], options.out))
+        point = compose.settled(point, compose.read(before.run.path / "config.yaml"))
+        source = source or before.source
     if source is None:
         return point
     run = runs.one(str(source), options.out)
     if run.info["verb"] == "sketch":
         raise UsageError(f"from={source} is a run of sketches; append={source} adds to them")
     return compose.of_run(point, run.info, compose.read(run.path / "config.yaml"), run.path)
-
-
-def _first_of(append: Any, options: Options) -> str:
-    """The run whose network made the sketches that others are added to."""
-    first = append if isinstance(append, str) else append[0]
-    return open_store(runs.one(str(first), options.out)).source
 
 
 @dataclass(frozen=True)
@@ -111,6 +107,9 @@ def sketch(point: compose.Point, options: Options) -> Run:
         work = _Work(config, device, matrices, tuple(one.store for one in before), tuple(one.name for one in before))
         source = Run.open(Path(config["from"])) if config["from"] else None
         built = _tried(config, device, source)
+        if before:
+            network = network_of(config, built.model, scenes_of(config, built.task, device))
+            check_alike(before[0].store.about, _about(config, matrices, built.model, network), before[0].name, "these")
         run = train.create(point, options, config, built, heard)
     return _carried_out(run, work, source, point, options)
 

@@ -118,7 +118,7 @@ def scenes_of(config: Mapping[str, Any], own: Task, device: torch.device) -> Tas
     """
     if config["scenes"] is None:
         return own
-    if own.fitted and "mean" in own.fitted and "fitted" not in config["scenes"]:
+    if _scaled(own.fitted) and "fitted" not in config["scenes"]:
         raise Mismatch(
             "the network was trained on pixels that were scaled, and these scenes are not: train with task.scaling=none"
         )
@@ -162,3 +162,8 @@ def write_store(run: Run, store: Store) -> int:
     content = store.encode()
     replace_file(run.path / _FILE, content)
     return len(content)
+
+
+def _scaled(fitted: Mapping[str, Any]) -> bool:
+    """Whether pixels were moved or stretched before the network saw them."""
+    return any(fitted.get("mean", ())) or any(spread != 1 for spread in fitted.get("std", ()))
