@@ -94,7 +94,7 @@ def _carried_out(
     for verb in dict.fromkeys(arm.verb for arm in claim.arms.values()):
         arms = {arm.words: name for name, arm in claim.arms.items() if arm.verb == verb}
         asked = [(name, point) for name in arms.values() for point in points[name]]
-        own = replace(options, verb=verb, name=claim.name, facts={"claim": claim.name})
+        own = replace(options, verb=verb, name=claim.name)
         made = sweep.create([point for _, point in asked], own, ways)
         try:
             interrupted = sweep.carry_out(made, own, ways)

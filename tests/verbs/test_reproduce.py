@@ -46,7 +46,7 @@ def test_a_claim_from_its_words_to_its_verdict(given, capsys):
     assert [len(found["values"][arm]["accuracy"]) for arm in ARMS] == [5, 5]
     runs = [Run.open(path.parent) for path in Path("outputs/train").glob("*/*/run.json")]
     assert {run.id for run in runs} == {one for several in found["runs"].values() for one in several.values()}
-    assert {run.info["claim"] for run in runs} == {"tiny"}
+    assert {run.info["name"] for run in runs} == {"tiny"}
     by_id = {run.id: run for run in runs}
     for seed, value in found["values"]["long"]["accuracy"].items():
         assert value == by_id[found["runs"]["long"][seed]].info["metrics"]["test"]["accuracy"]
