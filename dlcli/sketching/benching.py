@@ -76,7 +76,7 @@ def measured(trees: Trees, tell: Callable[[float], None]) -> Iterator[Row]:
         whole = sketch(objects, matrices, scale)
         for keep in trees.keep:
             yield from _at(
-                trees, objects, depth, erase(whole, keep), matrices, Row(scale, "", dimension, keep, 0, seed, 0)
+                trees, objects, depth, erase(whole, keep), matrices, Row(scale, "", dimension, keep, 0, seed, 0.0)
             )
         done += dimension
         tell(done / work)

@@ -73,7 +73,8 @@ def recover_network(sketched: Sketched, module: str | None, samples: str, column
         "module": store.modules[which], "samples": len(attributes), "columns": int(used.sum()),
         "active": float((attributes > 0).sum(1).float().mean()),
         "known_error": float((plain - truth[:, used]).abs().max()) if plain is not None else None,
-        "recovered_own": recovered(found, truth[:, used]), **_sparse(store, operator, wanted, columns, active), "seconds": time.monotonic() - begun,
+        "recovered_own": recovered(found, truth[:, used]), 
+        **_sparse(store, operator, wanted, columns, active), "seconds": time.monotonic() - begun,
     }  # fmt: skip
     error = "too few samples" if facts["known_error"] is None else f"largest error {number(facts['known_error'])}"
     lines = [

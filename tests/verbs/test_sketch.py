@@ -32,7 +32,7 @@ def out(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run(out):
-    result = dlcli("sketch", "--smoke", "-q", *QUICK, "dimension=512", "--out", out)
+    result = dlcli("sketch", "--smoke", "-q", *QUICK, "dimension=1024", "--out", out)
     assert result.exit_code == 0, result.stderr
     return Run.open(next((out / "sketch/recursive").iterdir()))
 
@@ -48,7 +48,7 @@ def test_without_a_network_one_is_trained_below_and_the_store_holds_every_scene(
     assert (child.info["parent"], child.status) == (run.id, "completed")
     store = open_store(run).store
     assert len(store) == run.info["sketch"]["scenes"] == 8
-    assert store.sketches.shape == (8, 512)
+    assert store.sketches.shape == (8, 1024)
     assert run.info["metrics"]["test"]["attribute_error"] < 1e-2
     assert (run.path / "artifacts/recovered.png").exists()
 
@@ -67,7 +67,7 @@ def test_questions_are_answered_beside_what_the_network_saw(run):
     assert len(close) == 3
     assert close[0]["cosine"] >= close[-1]["cosine"]
     kept = ask(run, "erase", "0.5")
-    assert kept["dimension"] == 256
+    assert kept["dimension"] == 512
 
 
 def test_a_store_is_appended_to_and_a_scene_is_in_it_once(run, out):
