@@ -652,7 +652,14 @@ def _check_value(word: str, override: Override, base: DictConfig) -> None:
         return
     kinds, wanted = _NULLABLE.get(key) or _NEEDED_KINDS.get(key) or _kind(old)
     if kinds and (not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds)):
-        raise UsageError(f"{key} is {wanted}, not {_shown(word)}")
+        raise UsageError(f"{key} is {wanted}, not {_shown(word)}{_as_part(key, value)}")
+
+
+def _as_part(key: str, value: Any) -> str:
+    """How `model.body=vgg` is written, where a member of a group seems to be meant."""
+    groups = (key.partition(".")[0], key.rpartition(".")[2])
+    fitting = [group for group in groups if value in catalogue.members(group)]
+    return f"\nOne of ours is chosen by {fitting[0]}@{key}={value}" if fitting else ""
 
 
 def _shown(word: str) -> str:

@@ -114,6 +114,7 @@ def test_recipes_with_commas_between_them_make_a_run_each():
         (["model@model.body=vg"], "no model 'vg' (did you mean \"vgg\"?)"),
         (["model@model.bdy=vgg"], 'no model stands at model.bdy (did you mean "model@model.body"?)'),
         (["warp@warp=affine"], "no warp stands at warp (write warp@model.warp=)"),
+        (["model.body=vgg"], "not 'vgg'\nOne of ours is chosen by model@model.body=vgg"),
         (["dropout@model.dropout=element"], "dropout@model.dropout=element: nothing here has a dropout"),
     ],
 )

@@ -41,7 +41,7 @@ class Shift:
     The same as cutting a window of the image's size out of the image with a black frame around it.
 
     Args:
-        pixels: the most in either direction; all places are equally likely.
+        pixels: the most in either direction, below a side's length; all places are equally likely.
     """
 
     def __init__(self, *, pixels: int) -> None:
@@ -50,6 +50,8 @@ class Shift:
         self.pixels = pixels
 
     def __call__(self, images: Pictures, index: Numbers, *words: int) -> Pictures:
+        if self.pixels >= (side := min(images.shape[-2:])):
+            raise UsageError(f"task.augment: pixels is below the {side} of an image's side, not {self.pixels}")
         down, right = integers(index, 2, 2 * self.pixels + 1, *words).unbind(1)
         return moved(images, down - self.pixels, right - self.pixels, self.pixels)
 

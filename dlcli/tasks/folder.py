@@ -33,13 +33,23 @@ def find_pictures(path: str | None) -> dict[str, Found]:
         raise UsageError(f"task.path: there is no folder {path}")
     folders = _folders(root)
     if not any(folder.name in SPLITS for folder in folders):
-        return {"train": _split(root)}
+        return {"train": _complete(_split(root), root)}
     if strange := [folder.name for folder in folders if folder.name not in SPLITS]:
         raise UsageError(
             f"{root} has {' and '.join(_named(folders))}; "
             f"splits are train, valid and test, not {strange[0]!r}{nearest(strange[0], SPLITS)}"
         )
-    return {name: _split(root / name) for name in SPLITS if (root / name) in folders}
+    found = {name: _split(root / name) for name in SPLITS if (root / name) in folders}
+    if "train" in found:
+        _complete(found["train"], root / "train")
+    return found
+
+
+def _complete(found: Found, root: Path) -> Found:
+    """What is to be learned from, which has a picture of every class."""
+    if empty := [name for name in _named(_folders(root)) if name not in found.classes]:
+        raise UsageError(f"{root} has no pictures of {', '.join(empty)}: put some there, or take the folder away")
+    return found
 
 
 def _split(root: Path) -> Found:

@@ -1,6 +1,6 @@
 """A user's own arrays in an .npz file."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -54,6 +54,7 @@ class Npz(ArrayTask):
         rows = split_rows(found, data_seed, new=fitted is None)
         if fitted is None:
             train = rows["train"]
+            _check_learned({name: part for name, (_, part) in found.items()}, named="class_names" in arrays)
             fitted = _fit_inputs(x, train, scaling) | _fit_targets(y, train, scaling, arrays.get("class_names"))
         target, wanted = _targets(y, fitted)
         samples, given = _samples(x, target, fitted)
@@ -65,6 +66,18 @@ class Npz(ArrayTask):
         )
         splits["all"] = samples(slice(None))
         super().__init__(splits, Spec((given,), wanted), yardstick, batch=batch, order=order, fitted=fitted)
+
+
+def _check_learned(y: Mapping[str, np.ndarray], *, named: bool) -> None:
+    """No class is in valid or test alone, unless the file names it.
+
+    Raises:
+        UsageError: one is.
+    """
+    for split, labels in y.items():
+        strange = np.setdiff1d(labels, [*np.unique(y["train"]), IGNORED])
+        if labels.dtype.kind != "f" and len(strange) and not named:
+            raise UsageError(f"y_{split} has the class {strange[0]}, which y_train has not: nothing can learn it")
 
 
 def _fit_inputs(x: Shaped[np.ndarray, "sample *position"], train: Any, scaling: str) -> dict[str, Any]:

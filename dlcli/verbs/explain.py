@@ -111,7 +111,7 @@ def main(selector: str, out: Path, wish: Wish, as_json: bool) -> int:
 
 def _told(facts: Mapping[str, Any]) -> Iterator[str]:
     whole = facts["integrated_gradients"]
-    right = sum(one["predicted"] in one["true"] for one in facts["samples"])
+    right = sum(one["right"] for one in facts["samples"])
     yield f"{len(facts['samples'])} of {facts['rows']:,} test rows, {right} of them right"
     if facts["confused"]:
         pairs = (f"{one['true']} as {one['predicted']} ({one['rows']})" for one in facts["confused"])

@@ -24,7 +24,8 @@ class Subject:
         model: with the weights of its best checkpoint, in evaluation mode.
         x: the rows.
         unit: the class that each is taken for, whose score is explained.
-        facts: of each row its number in the split, true classes, the predicted one, and how sure the network is.
+        facts: of each row its number in the split, true classes, the predicted one (of several labels as
+            many as are true), whether these are the true ones, and how sure the network is of the first.
     """
 
     name: str
@@ -74,8 +75,17 @@ def subject(name: str, model: nn.Module, task: Task, lengths: Sequence[int], sam
     names = task.classes if isinstance(task, Sorts) else list(map(str, range(task.spec.target.width)))
     facts = []
     for place, row in enumerate(wanted):
-        true, taken = _true(target[place], names), names[int(answer[place].argmax())]
-        facts.append({"row": row, "true": true, "predicted": taken, "probability": float(chance[place].max())})
+        true = _true(target[place], names)
+        predicted = [names[number] for number in answer[place].topk(max(1, len(true))).indices.sort().values.tolist()]
+        facts.append(
+            {
+                "row": row,
+                "true": true,
+                "predicted": " + ".join(predicted),
+                "right": predicted == true,
+                "probability": float(chance[place].max()),
+            }
+        )
     return Subject(name, model, x, answer.argmax(1), facts)
 
 
@@ -99,6 +109,6 @@ def _true(target: Tensor, names: Sequence[str]) -> list[str]:
 
 
 def _caption(facts: Mapping[str, Any]) -> Caption:
-    right = facts["predicted"] in facts["true"]
-    words = facts["predicted"] if right else f"{facts['predicted']}, is {' + '.join(facts['true']) or 'none'}"
-    return Caption(f"{words} ({facts['probability']:.2f})", right)
+    told = facts["predicted"]
+    words = told if facts["right"] else f"{told}, is {' + '.join(facts['true']) or 'none'}"
+    return Caption(f"{words} ({facts['probability']:.2f})", facts["right"])

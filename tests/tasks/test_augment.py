@@ -146,3 +146,10 @@ def test_another_batch_size_gives_the_same_images():
 def test_impossible_numbers(make, message):
     with pytest.raises(UsageError, match=message):
         make()
+
+
+def test_a_shift_past_the_image_is_refused():
+    images, index = torch.ones(2, 1, 6, 4), torch.arange(2)
+    assert Shift(pixels=3)(images, index, 0, 0).sum() > 0
+    with pytest.raises(UsageError, match="pixels is below the 4 of an image's side, not 4"):
+        Shift(pixels=4)(images, index, 0, 0)

@@ -229,3 +229,11 @@ def test_a_folder_counts_by_its_content(tmp_path):
     assert first == second
     picture(99).save(copy / "cat" / "00.png")
     assert build.core({**node, "task": {"path": str(copy)}}) != first
+
+
+@pytest.mark.parametrize("split", ["", "train"])
+def test_a_class_without_pictures_to_learn_from_is_refused(tmp_path, split):
+    fill(tmp_path / split)
+    (tmp_path / split / "horse").mkdir()
+    with pytest.raises(UsageError, match="has no pictures of horse: put some there"):
+        made(tmp_path)

@@ -240,3 +240,12 @@ def test_a_new_file_of_another_kind_is_refused(tmp_path, new, message):
     first = made(tmp_path, data(60))
     with pytest.raises(UsageError, match=message):
         made(tmp_path, new, fitted=first.fitted)
+
+
+def test_a_class_that_train_lacks_is_refused_unless_the_file_names_it(tmp_path):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(9, 2, 12)), np.arange(9) % 3
+    arrays = {"x_train": x, "y_train": y, "x_test": x, "y_test": np.arange(9)}
+    with pytest.raises(UsageError, match="y_test has the class 3, which y_train has not"):
+        made(tmp_path, arrays)
+    assert made(tmp_path, {**arrays, "class_names": np.array(list("abcdefghi"))}).spec.target.width == 9

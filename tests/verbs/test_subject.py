@@ -46,7 +46,22 @@ def test_a_row_may_have_several_labels():
     target = torch.tensor([[1.0, 0.0, 1.0], [0.0, 0.0, 0.0]])
     seen = subject("x", Thirds(), task(Spec(IMAGE, Labels(3)), target), [2], 2)
     assert [one["true"] for one in seen.facts] == [["a", "c"], []]
+    assert [one["right"] for one in seen.facts] == [False, False]
     check(task(Spec(IMAGE, Labels(3)), target))
+
+
+class Falling(nn.Module):
+    """a above b above c, for every row."""
+
+    def forward(self, x):
+        return torch.tensor([2.0, 1.0, 0.0]).expand(len(x), 3)
+
+
+def test_several_labels_are_right_when_exactly_they_score_highest():
+    target = torch.tensor([[1.0, 1.0, 0.0], [1.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+    seen = subject("x", Falling(), task(Spec(IMAGE, Labels(3)), target), [4], 4)
+    assert [one["predicted"] for one in seen.facts] == ["a + b", "a + b", "a", "a"]
+    assert [one["right"] for one in seen.facts] == [True, False, True, False]
 
 
 @pytest.mark.parametrize(
