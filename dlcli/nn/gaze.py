@@ -21,9 +21,9 @@ _PAIRS = 4  # image and map, so many times in a row
 def gaze(trunk: nn.Sequential, x: Float[Tensor, "batch channel *space"]) -> Mapping[str, Image]:
     """What the last non-local block gathers for the brightest place, as a picture named `attention`.
 
-    Every image stands beside its map: the place is framed in green, what it looks at is orange, negative weights of
-    forms without a softmax are blue, both relative to the largest. Of a film the frames stand over their maps, and the
-    place is in the last one. Empty without such a block.
+    Every image stands beside its map: the place is framed in green, orange is what it looks at more than at the average
+    position, blue what it looks at less, both as shares of its largest weight; so a map of equal weights has no colour.
+    Of a film the frames stand over their maps, and the place is in the last one. Empty without such a block.
     """
     blocks = [number for number, part in enumerate(trunk) if isinstance(part, NonLocalBlock)]
     if not blocks:
@@ -34,7 +34,7 @@ def gaze(trunk: nn.Sequential, x: Float[Tensor, "batch channel *space"]) -> Mapp
     weights = block.attention(h, query[:, None])[:, 0]
     framed = F.one_hot(query, h[0, 0].numel()).unflatten(1, h.shape[2:])
     space = x.shape[2:]
-    images, maps, places = _grey(x), _spread(weights, space), _spread(framed.to(weights), space)
+    images, maps, places = _grey(x), _spread(_uneven(weights), space), _spread(framed.to(weights), space)
     draw = _film if len(space) == 3 else _pairs
     return {"attention": Image(draw(*_coloured(images, maps, places)))}
 
@@ -54,9 +54,15 @@ def _grey(x: Tensor) -> Tensor:
     return ((values - low) / (high - low).clamp(min=1e-12)).view(len(x), *x.shape[2:])
 
 
+def _uneven(weights: Tensor) -> Tensor:
+    """How far each weight is from their mean, as a share of the largest."""
+    flat = weights.flatten(1)
+    largest = flat.abs().amax(1, keepdim=True).clamp(min=1e-12)
+    return ((flat - flat.mean(1, keepdim=True)) / largest).view(weights.shape)
+
+
 def _spread(values: Tensor, space: torch.Size) -> Tensor:
-    """The values over the pixels they stand for; the largest has magnitude 1."""
-    values = values / values.abs().flatten(1).amax(1).view(-1, *[1] * (values.dim() - 1)).clamp(min=1e-12)
+    """The values over the pixels they stand for."""
     return F.interpolate(values[:, None], tuple(space))[:, 0]
 
 

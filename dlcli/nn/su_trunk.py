@@ -37,7 +37,8 @@ class SuTrunk(nn.Module):
         lost = 4 - 4 * pad  # by two convolutions
         for side in sides:
             if side is not None and (side - lost) // 2 - lost < 1:
-                raise Mismatch(f"{reader} with model.pad={pad} reads larger images than {spec.describe()}")
+                wanted = f"{reader} with model.pad={pad} reads larger images than {spec.describe()}"
+                raise Mismatch(wanted if pad else f"{wanted}\nfor small images: model.pad=1")
         few, self.width = channels
         self.layers = nn.Sequential(
             *(nn.Conv2d(inputs, few, 3, padding=pad), nn.ReLU()),
