@@ -24,7 +24,7 @@ def encode(leaf: Leaf) -> tuple[str, bytes]:
     if isinstance(leaf, Image):
         return ".png", _png(leaf.pixels)
     if isinstance(leaf, Curves):
-        return ".svg", curves.svg(leaf.x, leaf.series).encode()
+        return ".svg", curves.svg(leaf.x, leaf.series, leaf.up, leaf.logarithmic).encode()
     if isinstance(leaf, File):
         return leaf.ending, leaf.text.encode()
     if isinstance(leaf, Text):

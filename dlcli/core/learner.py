@@ -89,10 +89,17 @@ class Image:
 
 @dataclass(frozen=True)
 class Curves:
-    """Lines over a common axis named `x`: (x, y) by name."""
+    """Lines over a common axis named `x`: (x, y) by name.
+
+    Args:
+        up: name of the other axis.
+        logarithmic: axes that go by factors, "x", "y" or "xy"; values of 0 and below are left out there.
+    """
 
     x: str
     series: Mapping[str, Sequence[tuple[float, float]]]
+    up: str = ""
+    logarithmic: str = ""
 
 
 @dataclass(frozen=True)

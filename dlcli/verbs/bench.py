@@ -1,7 +1,6 @@
 """`dlcli sketch bench`: error of the decoders against dimension, depth and erased part, as a run."""
 
 import csv
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -24,6 +23,7 @@ from dlcli.verbs.ending import broken
 from dlcli.verbs.eval import thread_count
 from dlcli.verbs.options import Options
 
+_ERROR = "mean of the largest error of an object"
 _COLUMNS = ("scale", "decoder", "dimension", "keep", "depth", "seed", "error")
 _KEYS = ("dimensions", "keep", "scales", "depth", "width", "scenes", "seeds", "exact")
 
@@ -105,12 +105,12 @@ def leaves(rows: Sequence[Row]) -> dict[str, Leaf]:
     """The table, and curves over the dimension and over what is kept."""
     found = means(rows)
     largest = max(key[2] for key in found)
-    over_size = _lines(found, lambda key: key[3] == 1, lambda key: math.log2(key[2]))
+    over_size = _lines(found, lambda key: key[3] == 1, lambda key: key[2])
     over_keep = _lines(found, lambda key: key[2] == largest, lambda key: key[3])
     return {
         "bench": Rows(_COLUMNS, [list(asdict(row).values()) for row in rows]),
-        **{f"bench_{scale}": Curves("log2 dimension (up: log10 error)", own) for scale, own in over_size.items()},
-        **{f"bench_erased_{scale}": Curves("fraction kept (up: log10 error)", own) for scale, own in over_keep.items()},
+        **{f"bench_{scale}": Curves("dimension", own, _ERROR, "xy") for scale, own in over_size.items()},
+        **{f"bench_erased_{scale}": Curves("part kept", own, _ERROR, "xy") for scale, own in over_keep.items()},
     }
 
 
@@ -122,8 +122,8 @@ def _lines(
     lines: dict[str, dict[str, list[tuple[float, float]]]] = {}
     for key, error in sorted(found.items()):
         if chosen(key):
-            name = f"{key[1]} {key[4]}"
-            lines.setdefault(key[0], {}).setdefault(name, []).append((across(key), math.log10(max(error, 1e-12))))
+            name = f"{key[1]}, depth {key[4]}"
+            lines.setdefault(key[0], {}).setdefault(name, []).append((across(key), error))
     return lines
 
 

@@ -21,6 +21,8 @@ _ROWS, _BYTES = 1 << 18, 1 << 22  # of a piece
 _TABLES = {".csv": ",", ".tsv": "\t"}
 _ARRAYS = (".npy", ".npz", ".pt")
 
+_HELD, _KINDS = "biufU", {"f": np.float64, "U": object}  # of arrays, and what they become
+
 Piece = tuple[Chunk, float]
 """Items, and what share of the stream is read (0 where nobody knows)."""
 
@@ -143,19 +145,25 @@ def _array(source: Source) -> Iterator[Piece]:
     rows = max(1, _ROWS * 4 // max(1, array[:1].size))
     for start in range(0, len(array), rows):
         part = np.ascontiguousarray(array[start : start + rows])
-        part = part.astype(np.float64 if part.dtype.kind == "f" else np.int64)
+        part = part.astype(_KINDS.get(part.dtype.kind, np.int64))
         if part.dtype.kind == "f" and not np.isfinite(part).all():
             place = start * array[:1].size + int((~np.isfinite(part)).argmax())
             raise UsageError(f"{source.name}: value {place + 1:,} is {part[~np.isfinite(part)][0]}, which is no item")
-        total = part.reshape(len(part), -1).sum(0) if part.ndim > 1 else None
+        total = part.reshape(len(part), -1).sum(0) if part.ndim > 1 and part.dtype != object else None
         yield Chunk(part.reshape(-1), total), (start + len(part)) / len(array)
 
 
 def _values(array: np.ndarray, source: Source) -> np.ndarray:
     """An array that can be a stream."""
     kind = array.dtype.kind
-    if kind not in "biuf" or (kind == "u" and array.size and array.max() > np.iinfo(np.int64).max):
-        raise UsageError(f"{source.name}: holds {array.dtype}; a stream is of whole numbers up to 64 bits, or floats")
+    if kind not in _HELD:
+        raise UsageError(f"{source.name}: holds {array.dtype}; a stream is of whole numbers, floats or words")
+    if kind == "u" and array.size and array.max() > np.iinfo(np.int64).max:
+        raise UsageError(f"{source.name}: holds {array.max()}; whole numbers have 64 bits with their sign")
+    if kind == "U":
+        if source.values not in ("auto", "words"):
+            raise UsageError(f"{source.name}: holds words, which --as {source.values} cannot read")
+        return array.reshape(-1)
     if source.values in ("words", "integers") and (source.values == "words" or kind == "f"):
         raise UsageError(f"{source.name}: holds {array.dtype}, which --as {source.values} cannot read")
     array = array.reshape(1) if not array.ndim else array

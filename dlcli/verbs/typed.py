@@ -1,5 +1,6 @@
 """What texts of a stream are: whole numbers, numbers or words, decided by the first ones and kept."""
 
+import re
 from collections.abc import Sequence
 from typing import Literal
 
@@ -27,7 +28,7 @@ class Typed:
     def __init__(self, name: str, wanted: str) -> None:
         if wanted not in AS:
             raise UsageError(f"no kind of values --as {wanted}{nearest(wanted, AS)}")
-        self.name, self.rows = name, 0
+        self.name, self.rows, self.rounds = name, 0, wanted == "numbers"
         self.kind: Values | None = None if wanted == "auto" else wanted  # type: ignore[assignment]
 
     def __call__(self, texts: Sequence[str] | np.ndarray) -> np.ndarray:
@@ -48,8 +49,9 @@ class Typed:
         return values
 
     def _numeric(self, words: np.ndarray, numbers: np.ndarray) -> np.ndarray:
-        if numbers.dtype.kind not in "if":  # whole numbers beyond 64 bits
+        if numbers.dtype != np.int64:
             numbers = numbers.astype(np.float64)
+            self._refuse_rounded(words, numbers)
         strange = np.array([])
         if numbers.dtype.kind == "f":
             strange = ~np.isfinite(numbers)
@@ -60,6 +62,8 @@ class Typed:
             if strange.any():
                 self._mixed(words, strange)
         self.kind = self.kind or found
+        if (found, self.kind) == ("integers", "numbers"):
+            self._refuse_rounded(words, numbers.astype(np.float64))
         if found == self.kind or (found, self.kind) == ("integers", "numbers"):
             return words if found == "words" else numbers.astype(np.float64 if self.kind == "numbers" else np.int64)
         advice = "numbers" if found == "numbers" else "words"
@@ -75,8 +79,20 @@ class Typed:
             place = np.flatnonzero(strange)[said][0]
             raise UsageError(f"{self.name}: row {self.rows + place + 1:,} is {words[place]!r}, which is no item")
 
+    def _refuse_rounded(self, words: np.ndarray, numbers: np.ndarray) -> None:
+        """Whole numbers that a float does not hold would be taken for one another."""
+        large = np.flatnonzero(np.abs(numbers) >= _EXACT)
+        long = [place for place in large if _WHOLE.fullmatch(str(words[place]).strip())]
+        if long and not self.rounds:
+            raise UsageError(
+                f"{self.name}: row {self.rows + long[0] + 1:,} is {str(words[long[0]])[:40]}, a whole number to "
+                "be rounded (beyond 64 bits, or among fractions)\n--as words counts it as it is, --as numbers rounds it"
+            )
+
     def _mixed(self, words: np.ndarray, strange: np.ndarray) -> None:
         word, number = words[strange][0], words[~strange][0]
+        if _FLOAT.fullmatch(str(word).strip()):
+            raise UsageError(f"{self._at(strange)} is {str(word)[:40]}, more than a number can be\n--as words reads it")
         raise UsageError(
             f"{self._at(strange)} is {str(word)[:40]!r}, and there are numbers too, such as {str(number)[:40]!r}: "
             "mixed types\n--as words reads all of it as words"
@@ -86,4 +102,8 @@ class Typed:
         return f"{self.name}: row {self.rows + int(where.argmax()) + 1:,}"
 
 
+_EXACT = 2.0**53
+"""From here on not every whole number is a float."""
+_WHOLE = re.compile(r"[+-]?\d+")
+_FLOAT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _NOT_FINITE = {"nan", "inf", "infinity", "na", "null"}

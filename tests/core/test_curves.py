@@ -51,3 +51,18 @@ def test_the_leaf_is_an_svg_file():
     ending, content = encode(Curves("step", {"a": [(0.0, 1.0)]}))
     assert ending == ".svg"
     assert content.startswith(b"<svg")
+
+
+def test_an_axis_that_goes_by_factors():
+    """Equal factors are equal lengths, and its ends are told in the data's own numbers."""
+    text = svg("dimension", {"a": [(256.0, 1.0), (1024.0, 0.1), (4096.0, 0.01), (8192.0, 0.0)]}, "error", "xy")
+    ((first, second, third),) = lines(text)
+    assert abs((second[0] - first[0]) - (third[0] - second[0])) < 0.2
+    assert abs((second[1] - first[1]) - (third[1] - second[1])) < 0.2
+    assert {"500", "1,000", "2,000", "0.01", "0.1", "1", "error"} <= set(re.findall(r">([^<>]+)</text>", text))
+
+
+def test_a_colour_comes_again_with_another_dash():
+    text = svg("step", {f"line {place}": [(0.0, float(place)), (1.0, 2.0)] for place in range(9)})
+    styles = re.findall(r'<polyline points="[^"]*" (stroke="[^/]*)/>', text)
+    assert len(set(styles)) == 9

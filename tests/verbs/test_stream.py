@@ -156,6 +156,9 @@ def test_nothing_is_half_written(table, tmp_path):
         ("1\nnan\n2\n", (), "row 2 is 'nan', which is no item"),
         ("1\ncat\n2\n", (), "row 2 is 'cat', and there are numbers too, such as '1': mixed types"),
         ("1\n2.5\n", ("--as", "integers"), "--as numbers"),
+        (f"{2**63}\n{2**63 + 1}\n", (), "row 1 is 9223372036854775808, a whole number to be rounded"),
+        ("1.5\n9007199254740993\n", (), "row 2 is 9007199254740993, a whole number to be rounded"),
+        ("1.5\n1e400\n", (), "row 2 is 1e400, more than a number can be"),
         ("cat\ndog\n", ("--kind", "kll"), "kll sketches numbers"),
         ("cat\n", ("--as", "word"), 'did you mean "words"'),
         ("cat\n", ("--kind", "hyperll"), "All: hll, kll"),
@@ -192,6 +195,23 @@ def test_what_is_refused_of_tables_and_arrays(table, tmp_path):
     assert "no item" in refused(tmp_path / "empty.npy")
     assert "no such file" in refused(tmp_path / "none.csv")
     assert "nothing to sketch" in refused()
+
+
+def test_whole_numbers_are_never_taken_for_one_another(tmp_path, monkeypatch):
+    from dlcli.verbs import reading
+
+    path = tmp_path / "items.txt"
+    path.write_text("".join(f"{2**64 + number}\n" for number in range(500)))
+    found = answers(path, "--as", "words", "--kind", "hll", "--exact")["distinct", ""]
+    assert found["exact"] == 500
+    assert found["within"]
+    np.save(tmp_path / "words.npy", np.array(["a", "b", "a"]))
+    assert answers(tmp_path / "words.npy", "--kind", "hll", "--exact")["distinct", ""]["exact"] == 2
+    np.save(tmp_path / "large.npy", np.array([2**63 + 1], dtype=np.uint64))
+    assert "9223372036854775809" in refused(tmp_path / "large.npy")
+    monkeypatch.setattr(reading, "_BYTES", 4)  # fractions first, the long number in a later piece
+    path.write_text("1.5\n9007199254740993\n9007199254740992\n")
+    assert "rounded" in refused(path)
 
 
 def test_a_later_piece_of_another_type_is_told(tmp_path, monkeypatch):
