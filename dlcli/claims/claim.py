@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from dlcli import catalogue
 from dlcli.claims import metric as measure
 from dlcli.claims import relations
 from dlcli.claims.metric import Metric
-from dlcli.claims.reading import check_keys, one_of, value
+from dlcli.claims.reading import check_keys, load, one_of, value, whole
 from dlcli.claims.relations import Known, Relation
 from dlcli.core.errors import UsageError, nearest
 
@@ -26,7 +24,6 @@ _NEEDED = ("system", "paper", "where", "file", "statement", "tier", "minutes", "
 _KEYS = (*_NEEDED, "seeds", "split", "figures", "needs", "waiting")
 _HELD = ("arms", "metrics", "split", "relations")
 """What a verdict is about: when it changes, a verdict is of something else."""
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -111,11 +108,28 @@ def read(path: Path) -> Claim:
     Raises:
         UsageError: what is wrong with it, in words.
     """
-    try:
-        found = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise UsageError(f"{path}: {' '.join(str(error).split())[:200]}") from None
-    return parse(path.stem, found)
+    return parse(path.stem, load(path))
+
+
+def readable(extra: tuple[Path, ...] = ()) -> tuple[list[Claim], list[str]]:
+    """Every claim that is stated as one is, and what is wrong with the others."""
+    found, wrong = [], []
+    for path in shelf(extra).values():
+        try:
+            found.append(read(path))
+        except UsageError as error:
+            wrong.append(str(error))
+    return found, wrong
+
+
+def check_tier(tier: str) -> None:
+    """Whether there is such a tier.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if tier not in TIERS:
+        raise UsageError(f"--tier {tier!r}{nearest(tier, TIERS)}")
 
 
 def parse(name: str, found: Any) -> Claim:
@@ -140,9 +154,9 @@ def parse(name: str, found: Any) -> Claim:
         name, **told,
         statement=" ".join(value(found, "statement", str, place).split()),
         tier=one_of(found["tier"], TIERS, "tier", place),
-        minutes=value(found, "minutes", float, place),
+        minutes=_minutes(found, place),
         scaled=" ".join(value(found, "scaled", str, place).split()),
-        seeds=int(value(found, "seeds", float, place, 5)),
+        seeds=whole(found, "seeds", place, 5),
         split=_split(found, place),
         metrics=metrics, arms=arms,
         figures=tuple(_figure(one, place) for one in value(found, "figures", list, place, [])),
@@ -158,6 +172,13 @@ def _mapping(found: Mapping[str, Any], key: str, place: str) -> list[tuple[Any, 
     if not entries:
         raise UsageError(f"{place}: {key} is empty")
     return list(entries.items())
+
+
+def _minutes(found: Mapping[str, Any], place: str) -> float:
+    minutes: float = value(found, "minutes", float, place)
+    if minutes <= 0:
+        raise UsageError(f"{place}: minutes is above 0, not {minutes:g}")
+    return minutes
 
 
 def _split(found: Mapping[str, Any], place: str) -> str:

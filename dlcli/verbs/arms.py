@@ -30,15 +30,23 @@ _ONE_THREAD = "threads=1"
 
 @dataclass(frozen=True)
 class Done:
-    """What one claim came to: a result, or the exit code of what interrupted it; `failed` runs are counted."""
+    """What one claim came to: a result, or the exit code of what interrupted it; `failed` runs are counted.
+
+    Args:
+        runs: which there are of it, for claims with equal arms.
+    """
 
     result: dict[str, Any] | None
     interrupted: int | None = None
     failed: int = 0
+    runs: tuple[Run, ...] = ()
 
 
-def reproduce(claim: Claim, options: Options, ways: Ways) -> Done:
+def reproduce(claim: Claim, options: Options, ways: Ways, made: Sequence[Run] = ()) -> Done:
     """Run the arms over the seeds and judge; nothing is written but run directories.
+
+    Args:
+        made: runs of the claims before, which are not made again.
 
     Raises:
         UsageError: an arm cannot be composed or built, or its data are missing.
@@ -49,12 +57,12 @@ def reproduce(claim: Claim, options: Options, ways: Ways) -> Done:
     for name, several in points.items():
         if claim.arms[name].verb != "sketch":  # which builds what it trains by itself
             _check(several[0])
-    found, failed, interrupted = _carried_out(claim, points, options, ways)
+    found, failed, interrupted = _carried_out(claim, points, options, ways, made)
     if interrupted is not None:
         return Done(None, interrupted)
     result = judged(claim, _values(claim, found, options), seeds=_seeds(points))
     told = {"seconds": _seconds(found), "wall": round(time.monotonic() - began, 1), "runs": _ids(found)}
-    return Done(result | told | _surroundings(found), failed=failed)
+    return Done(result | told | _surroundings(found), failed=failed, runs=tuple(_each(found)))
 
 
 def check_data(claim: Claim) -> None:
@@ -63,9 +71,18 @@ def check_data(claim: Claim) -> None:
     Raises:
         Missing: which command fetches them.
     """
-    if missing := [name for name in claim.needs if not data.here(name)]:
-        commands = " and ".join(f"dlcli data fetch {name}" for name in missing)
-        raise Missing(f"claim {claim.name} needs data that are not here\nGet them: {commands}")
+    if missing := lacking(claim):
+        raise Missing(f"claim {claim.name} needs data that are not here\nGet them: {fetching(missing)}")
+
+
+def lacking(claim: Claim) -> list[str]:
+    """The data sets that it needs and that are not here."""
+    return [name for name in claim.needs if not data.here(name)]
+
+
+def fetching(missing: Sequence[str]) -> str:
+    """The commands that fetch data sets."""
+    return " and ".join(f"dlcli data fetch {name}" for name in missing)
 
 
 def _points(arm: Arm, claim: Claim, options: Options, ways: Ways) -> list[compose.Point]:
@@ -86,7 +103,7 @@ def _check(point: compose.Point) -> None:
 
 
 def _carried_out(
-    claim: Claim, points: Mapping[str, Sequence[compose.Point]], options: Options, ways: Ways
+    claim: Claim, points: Mapping[str, Sequence[compose.Point]], options: Options, ways: Ways, before: Sequence[Run]
 ) -> tuple[Runs, int, int | None]:
     """All runs, a sweep a verb; arms of equal words share them."""
     found: dict[str, dict[int, Run | None]] = {}
@@ -95,7 +112,7 @@ def _carried_out(
         arms = {arm.words: name for name, arm in claim.arms.items() if arm.verb == verb}
         asked = [(name, point) for name in arms.values() for point in points[name]]
         own = replace(options, verb=verb, name=claim.name)
-        made = sweep.create([point for _, point in asked], own, ways)
+        made = sweep.create([point for _, point in asked], own, ways, before)
         try:
             interrupted = sweep.carry_out(made, own, ways)
         finally:
