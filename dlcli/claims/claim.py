@@ -11,14 +11,14 @@ from dlcli import catalogue
 from dlcli.claims import metric as measure
 from dlcli.claims import relations
 from dlcli.claims.metric import Metric
-from dlcli.claims.reading import check_keys, load, one_of, value, whole
+from dlcli.claims.reading import check_keys, load, one_of, text, value, whole
 from dlcli.claims.relations import Known, Relation
 from dlcli.core.errors import UsageError, nearest
 
 TIERS = ("minutes", "hour", "gpu")
 SPLITS = ("test", "valid")
-PROVENANCE = ("paper", "code", "recalled")
-"""Read in the paper, read in the authors' code or words, or remembered and not checked."""
+PROVENANCE = ("paper", "code", "others", "recalled")
+"""Read in the paper, read in the authors' code or words, reported by others, or remembered and not checked."""
 
 _NEEDED = ("system", "paper", "where", "file", "statement", "tier", "minutes", "metrics", "arms", "relations", "scaled")
 _KEYS = (*_NEEDED, "seeds", "split", "figures", "needs", "waiting")
@@ -140,7 +140,7 @@ def parse(name: str, found: Any) -> Claim:
     """
     place = f"claim {name}"
     check_keys(found, _KEYS, _NEEDED, place)
-    told = {key: " ".join(value(found, key, str, place).split()) for key in ("system", "paper", "where", "file")}
+    told = {key: text(found, key, place) for key in ("system", "paper", "where", "file", "statement", "scaled")}
     metrics = {str(one): measure.parse(str(one), entry, place) for one, entry in _mapping(found, "metrics", place)}
     arms = {str(one): _arm(str(one), entry, place) for one, entry in _mapping(found, "arms", place)}
     known = Known({one.name: one.metric for one in arms.values()}, metrics, place)
@@ -149,20 +149,17 @@ def parse(name: str, found: Any) -> Claim:
     stated = value(found, "relations", list, place)
     if not stated:
         raise UsageError(f"{place}: a claim has a relation at least")
-    waiting = value(found, "waiting", str, place)
     return Claim(
         name, **told,
-        statement=" ".join(value(found, "statement", str, place).split()),
         tier=one_of(found["tier"], TIERS, "tier", place),
         minutes=_minutes(found, place),
-        scaled=" ".join(value(found, "scaled", str, place).split()),
         seeds=whole(found, "seeds", place, 5),
         split=_split(found, place),
         metrics=metrics, arms=arms,
         figures=tuple(_figure(one, place) for one in value(found, "figures", list, place, [])),
         relations=tuple(relations.parse(one, known) for one in stated),
         needs=tuple(map(str, value(found, "needs", list, place, []))),
-        waiting=" ".join(waiting.split()) if waiting else None,
+        waiting=text(found, "waiting", place) if found.get("waiting") else None,
         definition=_definition(found),
     )  # fmt: skip
 
@@ -204,6 +201,9 @@ def _figure(entry: Any, place: str) -> Figure:
     keys = ("of", "value", "provenance")
     check_keys(entry, keys, keys, f"{place}: figures")
     provenance = one_of(entry["provenance"], PROVENANCE, "provenance", place)
+    for key in ("of", "value"):
+        if isinstance(entry[key], list | dict):
+            raise UsageError(f"{place}: figures: {key} is text or a number, not {entry[key]!r}")
     return Figure(str(entry["of"]), str(entry["value"]), provenance)
 
 

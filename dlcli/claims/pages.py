@@ -7,17 +7,27 @@ from typing import Any
 
 from dlcli.claims import claim as stating
 from dlcli.claims import results
-from dlcli.claims.claim import TIERS, Claim, Figure
+from dlcli.claims.claim import TIERS, Arm, Claim, Figure
 from dlcli.disk import replace_file
 from dlcli.report.words import duration, number
 
 _MADE = "<!-- Made by `dlcli reproduce --docs` from conf/claim and docs/claims: edit those. -->"
-_KNOWN = {"paper": "", "code": " (authors' code or words)", "recalled": " (recalled, not checked)"}
-_BEGIN = {"minutes": "At most five core-minutes each.", "hour": "About an hour each.", "gpu": "These want a GPU."}
+_KNOWN = {
+    "paper": "",
+    "code": " (authors' code or words)",
+    "others": " (reported by others)",
+    "recalled": " (recalled, not checked)",
+}
+_BEGIN = {
+    "minutes": "At most five core-minutes each.",
+    "hour": "At most an hour each on two cores (`--jobs 2`).",
+    "gpu": "These want a GPU.",
+}
 _INTRO = """A claim of a paper is a command: `dlcli reproduce NAME` runs its arms over seeds and compares them. A claim
 **holds** when the whole t interval over at least five seeds, paired by seed, lies beyond what was stated beforehand; it
 **does not hold** when the whole interval lies on the other side; else it is **undecided**. The intervals of one claim
-are wide enough for all of them at once (95 % together, Bonferroni). Honest failures stay in the table."""
+are wide enough for all of them at once (95 % together, Bonferroni). Honest failures stay in the table. Times are of one
+core."""
 
 Pair = tuple[Claim, Mapping[str, Any] | None]
 
@@ -112,12 +122,25 @@ def _section(claim: Claim, result: Mapping[str, Any] | None) -> list[str]:
     lines += [f"- Waits for {claim.waiting}."] if claim.waiting else []
     lines += [f"- Smaller than in the paper: {claim.scaled}"]
     lines += [f"- The paper: {figures(claim.figures)}."]
-    lines += [f"- {arm.name}: `{command(arm.verb, arm.words)}`" for arm in claim.arms.values()]
+    lines += [f"- {arm.name}: `{command(arm.verb, arm.words)}`{_read_by(arm)}" for arm in claim.arms.values()]
     if result is None:
         return [*lines, *(f"- Must hold: {one.text}." for one in claim.relations), ""]
-    lines += ["", *table(("must hold", "found", "verdict"), [_relation(one) for one in comparisons(result)]), ""]
+    lines += [
+        "",
+        *table(("must hold", found_at(result), "verdict"), [_relation(one) for one in comparisons(result)]),
+        "",
+    ]
     lines += [*table(result["table"]["columns"], result["table"]["rows"]), "", _provenance(result), ""]
     return lines
+
+
+def _read_by(arm: Arm) -> str:
+    return f", read by {arm.metric}" if arm.metric else ""
+
+
+def found_at(result: Mapping[str, Any]) -> str:
+    """Heads the column of estimates: their intervals are wider than 95 %, where there are several."""
+    return f"found, {number(100 * result['level'])} % interval"
 
 
 def command(verb: str, words: Sequence[str]) -> str:
@@ -127,7 +150,7 @@ def command(verb: str, words: Sequence[str]) -> str:
 def figures(found: Sequence[Figure]) -> str:
     """The paper's numbers with how they are known."""
     if not found:
-        return "no number of its own for this"
+        return "no number is held here"
     return "; ".join(f"{one.of}: {one.value}{_KNOWN[one.provenance]}" for one in found)
 
 
@@ -159,13 +182,14 @@ def _end(value: float | None) -> str:
 
 
 def _provenance(result: Mapping[str, Any]) -> str:
-    commit = str(result.get("commit") or "")[:10] or "unknown"
+    judged = str(result.get("commit") or "unknown")[:10]
+    made = [one[:10] for one in result.get("commits") or [judged]]
     dirty = " with changes" if result.get("dirty") else ""
     machine, day = result["machine"], str(result["finished"])[:10]
-    return (
-        f"{len(result['seeds'])} seeds, {duration(result['seconds'])} of runs on {machine.get('processor') or '?'}, "
-        f"{machine.get('cores')} cores, PyTorch {machine.get('torch')}; commit {commit}{dirty}, {day}."
-    )
+    apart = "" if made == [judged] else f", judged at {judged}"
+    seeds, took = ", ".join(map(str, result["seeds"])), duration(result["seconds"])
+    place = f"{machine.get('processor') or '?'}, {machine.get('cores')} cores, PyTorch {machine.get('torch')}"
+    return f"Seeds {seeds}; {took} of runs on {place}; commit {' and '.join(made)}{dirty}{apart}, {day}."
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

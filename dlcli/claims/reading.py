@@ -66,6 +66,18 @@ def value(found: Mapping[str, Any], key: str, kind: type, place: str, default: A
     return float(given) if kind is float else given
 
 
+def text(found: Mapping[str, Any], key: str, place: str) -> str:
+    """A text as one line.
+
+    Raises:
+        UsageError: it is none, or would command a terminal.
+    """
+    line = " ".join(value(found, key, str, place).split())
+    if not line.isprintable():
+        raise UsageError(f"{place}: {key} has characters that cannot be printed: {line!r}")
+    return line
+
+
 def is_number(given: Any) -> bool:
     return isinstance(given, int | float) and not isinstance(given, bool) and math.isfinite(given)
 

@@ -118,7 +118,8 @@ def _pair(a: Any, b: Any, wanted: Any, known: Known, kind: Literal["difference",
     by = f" by more than {margin:g}" if kind == "difference" and margin > 0 else ""
     by = f" by a factor above {margin:g}" if kind == "ratio" else by
     words = f"{a} better than {b}{by}" if margin >= 0 else f"{a} at most {-margin:g} worse than {b}"
-    return Comparison(f"{words} ({one.name})", kind, names, (one.name, other.name), one.sign, low=margin)
+    read = one.name if one == other else f"{one.name} against {other.name}"
+    return Comparison(f"{words} ({read})", kind, names, (one.name, other.name), one.sign, low=margin)
 
 
 def _reaches(entry: Mapping[str, Any], known: Known) -> list[Comparison]:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -54,8 +55,11 @@ def claims(extra: Sequence[Path], out: Path, as_json: bool, tier: str | None = N
         print(json.dumps(rows, indent=1))  # noqa: T201
         return 0
     width = max((len(claim.name) for claim, _ in found), default=0)
+    wide = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for claim, result in found:
-        print(f"{claim.name:{width}}  {verdict(claim, result):13}  {claim.tier:7}  {claim.statement}")  # noqa: T201
+        needs = f"[needs {', '.join(claim.needs)}] " if claim.needs else ""
+        line = f"{claim.name:{width}}  {verdict(claim, result):13}  {claim.tier:7}  {claim.minutes:3g} min"
+        print(f"{line}  {needs}{claim.statement}"[:wide])  # noqa: T201
     return 0
 
 

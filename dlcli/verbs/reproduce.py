@@ -68,7 +68,7 @@ def _one_by_one(claims: Sequence[Claim], done: list[Done], options: Options, way
             wrong += 1
             continue
         if one.result is None:
-            _say(f"what is finished is kept, and this goes on: {_again(options)}")
+            _say(f"what is finished is kept; the rest: {_again(one.sweep, options)}")
             return one.interrupted or 1
         done.append(one)
         path = _write(claim, one.result, options)
@@ -78,10 +78,12 @@ def _one_by_one(claims: Sequence[Claim], done: list[Done], options: Options, way
     return 6 if failed else 2 if wrong else 5 if any(one.failed for one in done) else 0
 
 
-def _again(options: Options) -> str:
-    """The command as it was typed, to make what is missing alone."""
+def _again(sweep: str, options: Options) -> str:
+    """What goes on with the runs that were interrupted, and the command as it was typed, for what is missing then."""
     words = [word for word in options.argv if word not in ("--needed", "--anew")]
-    return shlex.join(["dlcli", *words, "--needed"])
+    out = [] if options.out == Options.out else ["--out", str(options.out)]
+    first = shlex.join(["dlcli", "sweep", "resume", sweep, *out])
+    return f"{first} && {shlex.join(['dlcli', *words, '--needed'])}"
 
 
 def select(chosen: Chosen, extra: tuple[Path, ...]) -> list[Claim]:
@@ -135,10 +137,14 @@ def document() -> int:
 
 
 def _write(claim: Claim, result: dict[str, Any], options: Options) -> Path:
-    """Into docs/ in the repository, where it is a claim of ours and over enough seeds; else beside the runs."""
+    """Into docs/ in the repository, where it is a claim of ours and over its own seeds; else beside the runs.
+
+    Its own, or more of them from 0: seeds that may be chosen when the result is known decide nothing.
+    """
     root = results.repository()
     ours = root is not None and (root / "conf" / "claim" / f"{claim.name}.yaml").is_file()
-    if root is None or not ours or len(result["seeds"]) < max(FEWEST, claim.seeds):
+    seeds = result["seeds"]
+    if root is None or not ours or seeds != list(range(max(FEWEST, claim.seeds, len(seeds)))):
         return results.write(options.out / "claims", result)
     path = results.write(root / "docs" / "claims", result)
     pages.write(root)
@@ -151,7 +157,7 @@ def tell(claim: Claim, result: dict[str, Any], path: Path) -> None:
     tables.print_table(result["table"]["columns"], result["table"]["rows"])
     tables.say(f"the paper ({claim.where}): {pages.figures(claim.figures)}")
     rows = [(one["text"], _found(one), one["verdict"]) for one in pages.comparisons(result)]
-    tables.print_table(("must hold", "found", "verdict"), rows)
+    tables.print_table(("must hold", pages.found_at(result), "verdict"), rows)
     tables.say(f"{claim.name}: {result['verdict']}; {duration(result['seconds'])} of runs; {path}")
 
 

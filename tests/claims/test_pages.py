@@ -15,7 +15,7 @@ from dlcli.report.words import number
 
 ROOT = catalogue.packaged().parent
 NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?(?:e[-+]?\d+)?")
-COMMIT = re.compile(r"(?:commits?|,) [0-9a-f]{10}\b")
+COMMIT = re.compile(r"(?:commit|and|judged at) [0-9a-f]{10}\b")
 GIVEN = {"95"}  # of the page's own words
 
 
@@ -49,7 +49,7 @@ def held(root):
         claim = stating.read(path)
         words += [path.stem, path.read_text(), f"{claim.minutes:g}", *(one.text for one in claim.relations)]
         if result := results.last(claim, [root / "docs" / "claims"]):
-            words += [*leaves(result), number(len(result["seeds"])), str(pages.duration(result["seconds"]))]
+            words += [*leaves(result), number(100 * result["level"]), pages.duration(result["seconds"])]
     return {one for text in words for one in NUMBER.findall(text)}
 
 
@@ -59,8 +59,8 @@ def leaves(node):
     return [number(node) if isinstance(node, float) else str(node)]
 
 
-def told(root):
-    return set(NUMBER.findall(COMMIT.sub("", (root / "docs" / "claims.md").read_text()))) - GIVEN
+def told(root, text=None):
+    return set(NUMBER.findall(COMMIT.sub("", text or (root / "docs" / "claims.md").read_text()))) - GIVEN
 
 
 def test_ours_hold_no_number_that_the_claims_and_results_do_not_hold():
@@ -83,6 +83,8 @@ def test_a_result_is_shown_with_all_that_it_rests_on(tmp_path):
         "- **holds**",
         "| a | nll | 0.1254 [",
         "a: 0.5",
+        "| found, 95 % interval |",
+        "Seeds 0, 1, 2, 3, 4; ",
         "1 min 17 s",
         "0123456789",
         "dlcli train lstm steps=3",
@@ -119,9 +121,29 @@ def test_json_holds_no_nan(tmp_path):
     assert json.loads(path.read_text()) == {"claim": "x", "low": None, "values": {"a": {"0": None}}}
 
 
-def test_the_last_of_several_results_counts(tmp_path):
+def test_the_last_of_several_results_counts_if_it_is_over_enough_seeds(tmp_path):
     claim = made_up(tmp_path, values())
     old = json.loads((tmp_path / "docs" / "claims" / "made_up.json").read_text())
-    results.write(tmp_path / "new", old | {"verdict": "undecided", "finished": "2027-01-01T00:00:00+00:00"})
+    newer = old | {"verdict": "undecided", "finished": "2026-11-21T09:59:59-01:00"}
     places = [tmp_path / "docs" / "claims", tmp_path / "new", tmp_path / "nowhere"]
+    results.write(tmp_path / "new", newer)
     assert results.last(claim, places)["verdict"] == "undecided"
+    results.write(tmp_path / "new", newer | {"seeds": [0]})
+    assert results.last(claim, places)["verdict"] == "holds"
+    assert results.last(claim, places[1:])["verdict"] == "undecided"
+
+
+@pytest.mark.parametrize("odd", [{"verdict": "17"}, {"verdict": 17}, {"finished": "now"}, {"seeds": 5}, {"values": []}])
+def test_a_result_that_is_none_of_ours_is_none(tmp_path, odd):
+    made_up(tmp_path, values())
+    path = tmp_path / "docs" / "claims" / "made_up.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | odd))
+    assert results.read(path) is None
+
+
+def test_runs_of_other_code_are_not_passed_off_as_of_this(tmp_path):
+    made_up(tmp_path, values())
+    path = tmp_path / "docs" / "claims" / "made_up.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"commits": ["a" * 40, "b" * 40]}))
+    assert "commit aaaaaaaaaa and bbbbbbbbbb, judged at 0123456789, " in pages.pages(tmp_path)["claims.md"]
+    assert told(tmp_path, pages.pages(tmp_path)["claims.md"]) <= held(tmp_path)

@@ -48,7 +48,8 @@ def test_arms_may_be_read_by_metrics_of_their_own_in_one_direction():
         "random": {"verb": "search", "recipe": "enas", "metric": "y"},
     }
     better = {"better": "found", "than": "random"}
-    assert only(better, arms=arms, metrics={"x": "higher", "y": "higher"}).metrics == ("x", "y")
+    one = only(better, arms=arms, metrics={"x": "higher", "y": "higher"})
+    assert (one.metrics, one.text) == (("x", "y"), "found better than random (x against y)")
     with pytest.raises(UsageError, match="opposite directions"):
         claim(better, arms=arms, metrics={"x": "higher", "y": "lower"})
 

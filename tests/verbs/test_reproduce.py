@@ -7,6 +7,9 @@ import pytest
 import yaml
 from stated import stated
 
+from dlcli.claims import claim as stating
+from dlcli.claims import results
+from dlcli.claims.judged import judged
 from dlcli.core.errors import Missing, UsageError
 from dlcli.run import Run
 from dlcli.verbs import reproduce as verb
@@ -143,10 +146,32 @@ def broken(*_):
 
 
 def test_what_goes_on_is_the_command_as_it_was_typed(given, capsys, monkeypatch):
-    monkeypatch.setattr(verb, "reproduce", lambda *_: Done(None, 130))
+    monkeypatch.setattr(verb, "reproduce", lambda *_: Done(None, 130, sweep="abc"))
     typed = ("reproduce", "tiny", "--config-dir", "my conf", "--anew", "--seeds", "6")
     assert given(argv=typed) == 130
-    assert "dlcli reproduce tiny --config-dir 'my conf' --seeds 6 --needed" in capsys.readouterr().err
+    again = "dlcli sweep resume abc && dlcli reproduce tiny --config-dir 'my conf' --seeds 6 --needed"
+    assert again in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("seeds", "folder"),
+    [
+        ([*range(5)], "docs/claims"),
+        ([*range(7)], "docs/claims"),
+        ([*range(10, 15)], "mine/claims"),
+        ([0], "mine/claims"),
+    ],
+)
+def test_seeds_that_may_be_chosen_make_no_committed_verdict(tmp_path, monkeypatch, seeds, folder):
+    (tmp_path / "conf" / "claim").mkdir(parents=True)
+    (tmp_path / "docs").mkdir()
+    path = tmp_path / "conf" / "claim" / "tiny.yaml"
+    path.write_text(yaml.safe_dump(stated()))
+    monkeypatch.setattr(results, "repository", lambda: tmp_path)
+    claim = stating.read(path)
+    found = judged(claim, {("a", "nll"): dict.fromkeys(seeds, 0.0)}, seeds) | {"seconds": 1.0, "machine": {}}
+    written = verb._write(claim, found | {"finished": "2026-11-21T10:00:00+00:00"}, Options(tmp_path / "mine"))
+    assert written == tmp_path / folder / "tiny.json"
 
 
 @pytest.mark.parametrize(
