@@ -21,7 +21,7 @@ PROVENANCE = ("paper", "code", "others", "recalled")
 """Read in the paper, read in the authors' code or words, reported by others, or remembered and not checked."""
 
 _NEEDED = ("system", "paper", "where", "file", "statement", "tier", "minutes", "metrics", "arms", "relations", "scaled")
-_KEYS = (*_NEEDED, "seeds", "split", "figures", "needs", "waiting")
+_KEYS = (*_NEEDED, "members", "seeds", "split", "figures", "needs", "waiting")
 _HELD = ("arms", "metrics", "split", "relations")
 """What a verdict is about: when it changes, a verdict is of something else."""
 
@@ -61,6 +61,7 @@ class Claim:
         minutes: expected, of one core, with all seeds.
         scaled: what is smaller than in the paper, and why.
         needs: data sets that must be fetched.
+        members: which systems it is of, as `model/tcn`.
         waiting: for what; None when the claim can be run.
         definition: hash of all that a verdict is about.
     """
@@ -81,6 +82,7 @@ class Claim:
     figures: tuple[Figure, ...]
     relations: tuple[Relation, ...]
     needs: tuple[str, ...]
+    members: tuple[str, ...]
     waiting: str | None
     definition: str
 
@@ -159,6 +161,7 @@ def parse(name: str, found: Any) -> Claim:
         figures=tuple(_figure(one, place) for one in value(found, "figures", list, place, [])),
         relations=tuple(relations.parse(one, known) for one in stated),
         needs=tuple(map(str, value(found, "needs", list, place, []))),
+        members=tuple(map(str, value(found, "members", list, place, []))),
         waiting=text(found, "waiting", place) if found.get("waiting") else None,
         definition=_definition(found),
     )  # fmt: skip

@@ -9,6 +9,7 @@ from stated import PLAIN, stated
 
 from dlcli import catalogue
 from dlcli.claims import claim as stating
+from dlcli.claims import systems
 from dlcli.core.errors import UsageError
 
 OURS = sorted((catalogue.packaged() / "claim").glob("*.yaml"))
@@ -24,6 +25,8 @@ def test_ours_speak_of_recipes_files_and_data_that_exist(path):
         arm.recipe in catalogue.members(f"experiment/{arm.verb}") or claim.waiting for arm in claim.arms.values()
     )
     assert set(claim.needs) <= set(catalogue.members("data"))
+    assert claim.members
+    assert set(claim.members) <= set(systems.systems(catalogue.packaged()))
     assert claim.seeds >= 5
     assert claim.minutes <= {"minutes": 5, "hour": 120, "gpu": math.inf}[claim.tier]
 
