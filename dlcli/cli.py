@@ -347,8 +347,8 @@ def reproduce(
         list[str] | None,
         typer.Argument(metavar="[CLAIM]...", help="Which; all are listed when none.", autocompletion=complete.claims),
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Every claim, or every one of a tier.")] = False,
-    tier: Annotated[str | None, typer.Option(help="minutes, hour or gpu.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Run every claim, or every one of a tier.")] = False,
+    tier: Annotated[str | None, typer.Option(help="Those of minutes, hour or gpu alone.")] = None,
     seeds: Annotated[str | None, typer.Option(help="Other seeds than the claim's: 6 or 0:6 for 0 to 5.")] = None,
     jobs: Jobs = None,
     on: On = None,
@@ -363,14 +363,20 @@ def reproduce(
     as_json: Json = False,
 ) -> int:
     """Run the arms of a paper's claim over seeds: does it hold? Exit code 6 when it does not."""
+    of_runs = {"seeds": seeds, "jobs": jobs, "on": on, "needed": needed, "quiet": quiet, "progress": progress != "auto"}
     if docs:
+        also = {"all": everything, "tier": tier, "json": as_json, "config-dir": config_dir} | of_runs
+        _refuse("--docs writes the pages and runs nothing: without", **also)
+        if names:
+            raise UsageError(f"--docs writes the pages of all claims: without {' '.join(names)}")
         from dlcli.verbs import reproduce as verb
 
         return verb.document()
-    if not (names or everything or tier):
+    if not (names or everything):
+        _refuse("no claim is named, so all are listed; dlcli reproduce CLAIM, or --all, takes", **of_runs)
         from dlcli.verbs import list as listing
 
-        return listing.claims(config_dir or [], out, as_json)
+        return listing.claims(config_dir or [], out, as_json, tier)
     _prepare(jobs, on)
     from dlcli.verbs import reproduce as verb
     from dlcli.verbs.options import Options
@@ -379,6 +385,13 @@ def reproduce(
     options = Options(out, show=progress, quiet=quiet, extra=tuple(config_dir or ()), argv=tuple(sys.argv[1:]))
     chosen = verb.Chosen(tuple(names or ()), everything, tier)
     return verb.main(chosen, options, Ways(seeds, (), jobs, on, needed=needed), as_json)
+
+
+def _refuse(why: str, **options: object) -> None:
+    """Whether nothing was typed that would be dropped."""
+    typed = [f"--{name}" for name, value in options.items() if value]
+    if typed:
+        raise UsageError(f"{why} {', '.join(typed)}")
 
 
 @app.command(context_settings=_WORDS_FIRST)

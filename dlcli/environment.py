@@ -16,7 +16,7 @@ def describe(device: str, threads: int) -> tuple[dict[str, Any], str]:
     code = Path(__file__).resolve().parent
     ours = _git(code, "ls-files", "--", str(Path(__file__).resolve()))  # not a project that has us in its .venv
     commit = _git(code, "rev-parse", "HEAD").strip() if ours else ""
-    patch = _git(code, "diff", "HEAD", "--", ".") if commit else ""
+    patch = _git(code, "diff", "HEAD", "--", ".", ":(exclude)docs") if commit else ""
     facts = {
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in _PACKAGES},

@@ -319,3 +319,29 @@ def test_whatever_a_dry_run_is_told_ends_with_0_or_2(words):
     assert result.exit_code in (0, 2), (words, result.exception)
     if result.exit_code:
         check_refused(result)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--seeds", "3", "-q", "--needed"), ("--all, takes --seeds, --needed, --quiet",)),
+        (("--jobs", "2", "--on", "slurm"), ("--jobs, --on",)),
+        (("--tier", "hours"), ('did you mean "hour"',)),
+        (("nosuch", "--docs"), ("--docs writes the pages", "without nosuch")),
+        (("capsules_pairs", "--seeds", "0"), ("--seeds '0' holds no seed",)),
+        (("capsules_pairs", "--seeds", "x"), ("a number of seeds",)),
+    ],
+)
+def test_reproduce_drops_nothing_that_was_typed(out, words, told):
+    result = dlcli("reproduce", *words)
+    check_refused(result, *told)
+    assert "core-minutes" not in result.stderr
+
+
+def test_a_list_of_claims_of_a_tier():
+    minutes, hour = (dlcli("reproduce", "--tier", tier).stdout for tier in ("minutes", "hour"))
+    assert "capsules_pairs " in minutes
+    assert "tcn_jsb " in hour
+    assert not set(minutes.splitlines()) & set(hour.splitlines())
+    none = dlcli("reproduce", "--tier", "gpu")
+    assert (none.exit_code, none.stdout, none.stderr) == (0, "", "no claim is of the tier gpu\n")

@@ -7,26 +7,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from dlcli import catalogue
 from dlcli.claims import metric as measure
 from dlcli.claims import relations
 from dlcli.claims.metric import Metric
-from dlcli.claims.reading import check_keys, one_of, value
+from dlcli.claims.reading import check_keys, load, one_of, text, value, whole
 from dlcli.claims.relations import Known, Relation
 from dlcli.core.errors import UsageError, nearest
 
 TIERS = ("minutes", "hour", "gpu")
 SPLITS = ("test", "valid")
-PROVENANCE = ("paper", "code", "recalled")
-"""Read in the paper, read in the authors' code or words, or remembered and not checked."""
+PROVENANCE = ("paper", "code", "others", "recalled")
+"""Read in the paper, read in the authors' code or words, reported by others, or remembered and not checked."""
 
 _NEEDED = ("system", "paper", "where", "file", "statement", "tier", "minutes", "metrics", "arms", "relations", "scaled")
-_KEYS = (*_NEEDED, "seeds", "split", "figures", "needs", "waiting")
+_KEYS = (*_NEEDED, "members", "seeds", "split", "figures", "needs", "waiting")
 _HELD = ("arms", "metrics", "split", "relations")
 """What a verdict is about: when it changes, a verdict is of something else."""
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -64,6 +61,7 @@ class Claim:
         minutes: expected, of one core, with all seeds.
         scaled: what is smaller than in the paper, and why.
         needs: data sets that must be fetched.
+        members: which systems it is of, as `model/tcn`.
         waiting: for what; None when the claim can be run.
         definition: hash of all that a verdict is about.
     """
@@ -84,6 +82,7 @@ class Claim:
     figures: tuple[Figure, ...]
     relations: tuple[Relation, ...]
     needs: tuple[str, ...]
+    members: tuple[str, ...]
     waiting: str | None
     definition: str
 
@@ -111,11 +110,28 @@ def read(path: Path) -> Claim:
     Raises:
         UsageError: what is wrong with it, in words.
     """
-    try:
-        found = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise UsageError(f"{path}: {' '.join(str(error).split())[:200]}") from None
-    return parse(path.stem, found)
+    return parse(path.stem, load(path))
+
+
+def readable(extra: tuple[Path, ...] = ()) -> tuple[list[Claim], list[str]]:
+    """Every claim that is stated as one is, and what is wrong with the others."""
+    found, wrong = [], []
+    for path in shelf(extra).values():
+        try:
+            found.append(read(path))
+        except UsageError as error:
+            wrong.append(str(error))
+    return found, wrong
+
+
+def check_tier(tier: str) -> None:
+    """Whether there is such a tier.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if tier not in TIERS:
+        raise UsageError(f"--tier {tier!r}{nearest(tier, TIERS)}")
 
 
 def parse(name: str, found: Any) -> Claim:
@@ -126,7 +142,7 @@ def parse(name: str, found: Any) -> Claim:
     """
     place = f"claim {name}"
     check_keys(found, _KEYS, _NEEDED, place)
-    told = {key: " ".join(value(found, key, str, place).split()) for key in ("system", "paper", "where", "file")}
+    told = {key: text(found, key, place) for key in ("system", "paper", "where", "file", "statement", "scaled")}
     metrics = {str(one): measure.parse(str(one), entry, place) for one, entry in _mapping(found, "metrics", place)}
     arms = {str(one): _arm(str(one), entry, place) for one, entry in _mapping(found, "arms", place)}
     known = Known({one.name: one.metric for one in arms.values()}, metrics, place)
@@ -135,20 +151,18 @@ def parse(name: str, found: Any) -> Claim:
     stated = value(found, "relations", list, place)
     if not stated:
         raise UsageError(f"{place}: a claim has a relation at least")
-    waiting = value(found, "waiting", str, place)
     return Claim(
         name, **told,
-        statement=" ".join(value(found, "statement", str, place).split()),
         tier=one_of(found["tier"], TIERS, "tier", place),
-        minutes=value(found, "minutes", float, place),
-        scaled=" ".join(value(found, "scaled", str, place).split()),
-        seeds=int(value(found, "seeds", float, place, 5)),
+        minutes=_minutes(found, place),
+        seeds=whole(found, "seeds", place, 5),
         split=_split(found, place),
         metrics=metrics, arms=arms,
         figures=tuple(_figure(one, place) for one in value(found, "figures", list, place, [])),
         relations=tuple(relations.parse(one, known) for one in stated),
         needs=tuple(map(str, value(found, "needs", list, place, []))),
-        waiting=" ".join(waiting.split()) if waiting else None,
+        members=tuple(map(str, value(found, "members", list, place, []))),
+        waiting=text(found, "waiting", place) if found.get("waiting") else None,
         definition=_definition(found),
     )  # fmt: skip
 
@@ -158,6 +172,13 @@ def _mapping(found: Mapping[str, Any], key: str, place: str) -> list[tuple[Any, 
     if not entries:
         raise UsageError(f"{place}: {key} is empty")
     return list(entries.items())
+
+
+def _minutes(found: Mapping[str, Any], place: str) -> float:
+    minutes: float = value(found, "minutes", float, place)
+    if minutes <= 0:
+        raise UsageError(f"{place}: minutes is above 0, not {minutes:g}")
+    return minutes
 
 
 def _split(found: Mapping[str, Any], place: str) -> str:
@@ -183,6 +204,9 @@ def _figure(entry: Any, place: str) -> Figure:
     keys = ("of", "value", "provenance")
     check_keys(entry, keys, keys, f"{place}: figures")
     provenance = one_of(entry["provenance"], PROVENANCE, "provenance", place)
+    for key in ("of", "value"):
+        if isinstance(entry[key], list | dict):
+            raise UsageError(f"{place}: figures: {key} is text or a number, not {entry[key]!r}")
     return Figure(str(entry["of"]), str(entry["value"]), provenance)
 
 

@@ -1,23 +1,38 @@
 """docs/claims.md and docs/systems.md, made from the claims and from what they came to. Never edited by hand."""
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from dlcli.claims import claim as stating
-from dlcli.claims import results
-from dlcli.claims.claim import TIERS, Claim, Figure
+from dlcli.claims import results, systems
+from dlcli.claims.claim import TIERS, Arm, Claim, Figure
+from dlcli.claims.systems import System
 from dlcli.disk import replace_file
 from dlcli.report.words import duration, number
 
 _MADE = "<!-- Made by `dlcli reproduce --docs` from conf/claim and docs/claims: edit those. -->"
-_KNOWN = {"paper": "", "code": " (authors' code or words)", "recalled": " (recalled, not checked)"}
-_BEGIN = {"minutes": "At most five core-minutes each.", "hour": "About an hour each.", "gpu": "These want a GPU."}
+_KNOWN = {
+    "paper": "",
+    "code": " (authors' code or words)",
+    "others": " (reported by others)",
+    "recalled": " (recalled, not checked)",
+}
+_BEGIN = {
+    "minutes": "At most five core-minutes each.",
+    "hour": "At most an hour each on two cores (`--jobs 2`).",
+    "gpu": "These want a GPU.",
+}
 _INTRO = """A claim of a paper is a command: `dlcli reproduce NAME` runs its arms over seeds and compares them. A claim
 **holds** when the whole t interval over at least five seeds, paired by seed, lies beyond what was stated beforehand; it
 **does not hold** when the whole interval lies on the other side; else it is **undecided**. The intervals of one claim
-are wide enough for all of them at once (95 % together, Bonferroni). Honest failures stay in the table."""
+are wide enough for all of them at once (95 % together, Bonferroni). Honest failures stay in the table. Times are those
+of all runs, added up."""
+
+_HEADS = ("system", "paper", "file", "to run it", "claims and verdicts", "time")
+_SYSTEMS = """What there is, the paper it is from, where it is, and what became of its claims. The word in front chooses
+it: `model=tcn`, `learner=genetic`."""
 
 Pair = tuple[Claim, Mapping[str, Any] | None]
 
@@ -37,7 +52,7 @@ def pages(root: Path) -> dict[str, str]:
     """File name -> text."""
     claims = [stating.read(path) for path in sorted((root / "conf" / "claim").glob("*.yaml"))]
     found: list[Pair] = [(claim, results.last(claim, [root / "docs" / "claims"])) for claim in claims]
-    return {"claims.md": claims_page(found), "systems.md": systems_page(found)}
+    return {"claims.md": claims_page(found), "systems.md": systems_page(found, systems.systems(root / "conf"))}
 
 
 def claims_page(found: Sequence[Pair]) -> str:
@@ -59,37 +74,33 @@ def claims_page(found: Sequence[Pair]) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def systems_page(found: Sequence[Pair]) -> str:
-    """One row a system, with all of its claims."""
-    rows: dict[str, list[Pair]] = {}
+def systems_page(found: Sequence[Pair], listed: Mapping[str, System]) -> str:
+    """One row a system, with all of its claims; a table a group."""
+    claims: dict[str, list[Pair]] = {}
     for pair in found:
-        rows.setdefault(pair[0].system, []).append(pair)
-    body = [_system(name, pairs) for name, pairs in sorted(rows.items())]
-    heads = ("system", "paper", "file", "recipes", "claims and verdicts", "time")
-    lines = [
-        "# Systems",
-        "",
-        _MADE,
-        "",
-        "What each was published with, where it is here, and what became of its claim.",
-        "",
-    ]
-    return "\n".join([*lines, *table(heads, body)]) + "\n"
+        for member in pair[0].members:
+            claims.setdefault(member, []).append(pair)
+    lines = ["# Systems", "", _MADE.replace("conf/claim", "conf"), "", _SYSTEMS, ""]
+    for group, title in (systems.GROUPS | {systems.OTHERS: "Sketches, blocks and explanations"}).items():
+        rows = [
+            _system(name.partition("/")[2] if group != systems.OTHERS else "", system, claims.get(name, ()))
+            for name, system in listed.items() if name.startswith(f"{group}/")
+        ]  # fmt: skip
+        if rows:
+            lines += [f"## {title}", "", *table(_HEADS, rows), ""]
+    return "\n".join(lines).rstrip() + "\n"
 
 
-def _system(name: str, pairs: Sequence[Pair]) -> list[str]:
-    claims = [claim for claim, _ in pairs]
-    recipes = {f"`{arm.verb} {arm.recipe}`" for claim in claims for arm in list(claim.arms.values())[:1]}
+def _system(word: str, system: System, pairs: Sequence[Pair]) -> list[str]:
     verdicts = [f"[{claim.name}](claims.md#{claim.name}): {verdict(claim, result)}" for claim, result in pairs]
-    times = [duration(result["seconds"]) if result else f"about {claim.minutes:g} min" for claim, result in pairs]
-    return [
-        name, "; ".join(_unique(one.paper for one in claims)), ", ".join(_unique(f"`{one.file}`" for one in claims)),
-        ", ".join(sorted(recipes)), "<br>".join(verdicts), "<br>".join(times),
-    ]  # fmt: skip
+    times = [_time(claim, result) for claim, result in pairs]
+    name = f"`{word}` {system.name}" if word else system.name
+    told = ["<br>".join(verdicts) or "no claim yet", "<br>".join(times)]
+    return [name, system.paper, f"`{system.file}`", f"`dlcli {system.run}`", *told]
 
 
-def _unique(words: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(words))
+def _time(claim: Claim, result: Mapping[str, Any] | None) -> str:
+    return duration(result["seconds"]) if result else f"about {claim.minutes:g} min"
 
 
 def verdict(claim: Claim, result: Mapping[str, Any] | None) -> str:
@@ -100,7 +111,7 @@ def verdict(claim: Claim, result: Mapping[str, Any] | None) -> str:
 def _summary(pairs: Sequence[Pair]) -> list[str]:
     rows = [
         [f"[{claim.name}](#{claim.name})", claim.statement, f"**{verdict(claim, result)}**",
-         duration(result["seconds"]) if result else f"about {claim.minutes:g} min"]
+         _time(claim, result)]
         for claim, result in pairs
     ]  # fmt: skip
     return table(("claim", "what is claimed", "verdict", "time"), rows)
@@ -112,12 +123,25 @@ def _section(claim: Claim, result: Mapping[str, Any] | None) -> list[str]:
     lines += [f"- Waits for {claim.waiting}."] if claim.waiting else []
     lines += [f"- Smaller than in the paper: {claim.scaled}"]
     lines += [f"- The paper: {figures(claim.figures)}."]
-    lines += [f"- {arm.name}: `{command(arm.verb, arm.words)}`" for arm in claim.arms.values()]
+    lines += [f"- {arm.name}: `{command(arm.verb, arm.words)}`{_read_by(arm)}" for arm in claim.arms.values()]
     if result is None:
         return [*lines, *(f"- Must hold: {one.text}." for one in claim.relations), ""]
-    lines += ["", *table(("must hold", "found", "verdict"), [_relation(one) for one in comparisons(result)]), ""]
+    lines += [
+        "",
+        *table(("must hold", found_at(result), "verdict"), [_relation(one) for one in comparisons(result)]),
+        "",
+    ]
     lines += [*table(result["table"]["columns"], result["table"]["rows"]), "", _provenance(result), ""]
     return lines
+
+
+def _read_by(arm: Arm) -> str:
+    return f", read by {arm.metric}" if arm.metric else ""
+
+
+def found_at(result: Mapping[str, Any]) -> str:
+    """Heads the column of estimates: their intervals are wider than 95 %, where there are several."""
+    return f"found, {number(100 * result['level'])} % interval"
 
 
 def command(verb: str, words: Sequence[str]) -> str:
@@ -127,7 +151,7 @@ def command(verb: str, words: Sequence[str]) -> str:
 def figures(found: Sequence[Figure]) -> str:
     """The paper's numbers with how they are known."""
     if not found:
-        return "no number of its own for this"
+        return "no number is held here"
     return "; ".join(f"{one.of}: {one.value}{_KNOWN[one.provenance]}" for one in found)
 
 
@@ -159,13 +183,14 @@ def _end(value: float | None) -> str:
 
 
 def _provenance(result: Mapping[str, Any]) -> str:
-    commit = str(result.get("commit") or "")[:10] or "unknown"
+    judged = str(result.get("commit") or "unknown")[:10]
+    made = [one[:10] for one in result.get("commits") or [judged]]
     dirty = " with changes" if result.get("dirty") else ""
     machine, day = result["machine"], str(result["finished"])[:10]
-    return (
-        f"{len(result['seeds'])} seeds, {duration(result['seconds'])} of runs on {machine.get('processor') or '?'}, "
-        f"{machine.get('cores')} cores, PyTorch {machine.get('torch')}; commit {commit}{dirty}, {day}."
-    )
+    apart = "" if made == [judged] else f", judged at {judged}"
+    seeds, took = ", ".join(map(str, result["seeds"])), duration(result["seconds"])
+    place = f"{machine.get('processor') or '?'}, {machine.get('cores')} cores, PyTorch {machine.get('torch')}"
+    return f"Seeds {seeds}; {took} of runs on {place}; commit {' and '.join(made)}{dirty}{apart}, {day}."
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any, Literal
 
 from dlcli.claims.metric import Metric
-from dlcli.claims.reading import check_keys, one_of, value
+from dlcli.claims.reading import check_keys, is_number, one_of, value
 from dlcli.core.errors import UsageError, nearest
 
 _FORMS: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
@@ -94,12 +94,10 @@ def _better(entry: Mapping[str, Any], known: Known) -> list[Comparison]:
         raise UsageError(f"{known.place}: better: by or by_factor, not both")
     if "by_factor" in entry:
         factor = value(entry, "by_factor", float, known.place)
-        if not 0 < factor < math.inf:
+        if factor <= 0:
             raise UsageError(f"{known.place}: by_factor is above 0, not {factor:g}")
         return [_pair(entry["better"], entry["than"], entry.get("metric"), known, "ratio", factor)]
     margin = value(entry, "by", float, known.place, 0.0)
-    if not math.isfinite(margin):
-        raise UsageError(f"{known.place}: by is a number, not {margin}")
     return [_pair(entry["better"], entry["than"], entry.get("metric"), known, "difference", margin)]
 
 
@@ -112,7 +110,7 @@ def _order(entry: Mapping[str, Any], known: Known) -> list[Comparison]:
 
 def _pair(a: Any, b: Any, wanted: Any, known: Known, kind: Literal["difference", "ratio"], margin: float) -> Comparison:
     names = known.arm(a), known.arm(b)
-    if names[0] == names[1] and wanted is not None:
+    if names[0] == names[1]:
         raise UsageError(f"{known.place}: {a} cannot be better than itself")
     one, other = (known.metric(name, wanted) for name in names)
     if one.sign != other.sign:
@@ -120,7 +118,8 @@ def _pair(a: Any, b: Any, wanted: Any, known: Known, kind: Literal["difference",
     by = f" by more than {margin:g}" if kind == "difference" and margin > 0 else ""
     by = f" by a factor above {margin:g}" if kind == "ratio" else by
     words = f"{a} better than {b}{by}" if margin >= 0 else f"{a} at most {-margin:g} worse than {b}"
-    return Comparison(f"{words} ({one.name})", kind, names, (one.name, other.name), one.sign, low=margin)
+    read = one.name if one == other else f"{one.name} against {other.name}"
+    return Comparison(f"{words} ({read})", kind, names, (one.name, other.name), one.sign, low=margin)
 
 
 def _reaches(entry: Mapping[str, Any], known: Known) -> list[Comparison]:
@@ -136,7 +135,7 @@ def _within(entry: Mapping[str, Any], known: Known, key: str) -> list[Comparison
     arm = known.arm(entry.get("arm", next(iter(known.arms))))
     metric = known.metric(arm, entry[key])
     bounds = value(entry, "within", list, known.place)
-    if len(bounds) != 2 or not all(isinstance(one, int | float) for one in bounds) or not bounds[0] < bounds[1]:
+    if len(bounds) != 2 or not all(map(is_number, bounds)) or not bounds[0] < bounds[1]:
         raise UsageError(f"{known.place}: within is [low, high], not {bounds}")
     text = f"{metric.name} of {arm} within [{bounds[0]:g}, {bounds[1]:g}]"
     return [Comparison(text, "mean", (arm,), (metric.name,), 1, float(bounds[0]), float(bounds[1]))]

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,12 @@ from dlcli.claims.claim import Claim
 from dlcli.disk import replace_file
 
 SCHEMA = 1
-_HELD = ("claim", "definition", "verdict", "finished", "relations", "table", "seconds", "machine", "values")
+_HELD = {
+    "claim": str, "definition": str, "verdict": str, "finished": str, "relations": list, "table": dict,
+    "seconds": float, "machine": dict, "values": dict, "seeds": list, "level": float,
+}  # fmt: skip
+"""What a result must have, for pages to be made of it."""
+_VERDICTS = ("holds", "does not hold", "undecided")
 
 
 def repository() -> Path | None:
@@ -56,11 +62,31 @@ def plain(path: Path) -> dict[str, Any] | None:
 def read(path: Path) -> dict[str, Any] | None:
     """A result; None where there is none, or where it is damaged or of a newer dlcli."""
     found = plain(path) or {}
-    return found if found.get("schema") == SCHEMA and all(key in found for key in _HELD) else None
+    fits = found.get("schema") == SCHEMA and all(_is(found.get(key), kind) for key, kind in _HELD.items())
+    return found if fits and found["verdict"] in _VERDICTS and _is_time(found["finished"]) else None
+
+
+def _is(value: Any, kind: type) -> bool:
+    return isinstance(value, int | float if kind is float else kind)
+
+
+def _is_time(text: str) -> bool:
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def last(claim: Claim, folders: list[Path]) -> dict[str, Any] | None:
-    """The newest result of the claim as it is stated now; None where there is none."""
+    """The newest result of the claim as it is stated now, of those over enough seeds if there are any; else None."""
     found = [result for folder in folders if (result := read(folder / f"{claim.name}.json"))]
     current = [result for result in found if result["definition"] == claim.definition]
-    return max(current, key=lambda result: str(result["finished"]), default=None)
+    return max(current, key=lambda result: (_enough(result, claim), _when(result)), default=None)
+
+
+def _enough(result: Mapping[str, Any], claim: Claim) -> bool:
+    return len(result["seeds"]) >= claim.seeds
+
+
+def _when(result: Mapping[str, Any]) -> float:
+    return datetime.fromisoformat(result["finished"]).timestamp()

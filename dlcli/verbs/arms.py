@@ -30,15 +30,31 @@ _ONE_THREAD = "threads=1"
 
 @dataclass(frozen=True)
 class Done:
-    """What one claim came to: a result, or the exit code of what interrupted it; `failed` runs are counted."""
+    """What one claim came to: a result, or the exit code of what interrupted it; `failed` runs are counted.
+
+    Args:
+        sweep: the sweep that was interrupted.
+        runs: which there are of it, for claims with equal arms.
+    """
 
     result: dict[str, Any] | None
     interrupted: int | None = None
     failed: int = 0
+    sweep: str = ""
+    runs: tuple[Run, ...] = ()
 
 
-def reproduce(claim: Claim, options: Options, ways: Ways) -> Done:
+class _Interrupted(Exception):
+    def __init__(self, exit_code: int, sweep: str) -> None:
+        super().__init__(exit_code)
+        self.exit_code, self.sweep = exit_code, sweep
+
+
+def reproduce(claim: Claim, options: Options, ways: Ways, made: Sequence[Run] = ()) -> Done:
     """Run the arms over the seeds and judge; nothing is written but run directories.
+
+    Args:
+        made: runs of the claims before, which are not made again.
 
     Raises:
         UsageError: an arm cannot be composed or built, or its data are missing.
@@ -49,12 +65,13 @@ def reproduce(claim: Claim, options: Options, ways: Ways) -> Done:
     for name, several in points.items():
         if claim.arms[name].verb != "sketch":  # which builds what it trains by itself
             _check(several[0])
-    found, failed, interrupted = _carried_out(claim, points, options, ways)
-    if interrupted is not None:
-        return Done(None, interrupted)
+    try:
+        found, failed = _carried_out(claim, points, options, ways, made)
+    except _Interrupted as stopped:
+        return Done(None, stopped.exit_code, sweep=stopped.sweep)
     result = judged(claim, _values(claim, found, options), seeds=_seeds(points))
     told = {"seconds": _seconds(found), "wall": round(time.monotonic() - began, 1), "runs": _ids(found)}
-    return Done(result | told | _surroundings(found), failed=failed)
+    return Done(result | told | _surroundings(found), failed=failed, runs=tuple(_each(found)))
 
 
 def check_data(claim: Claim) -> None:
@@ -63,9 +80,18 @@ def check_data(claim: Claim) -> None:
     Raises:
         Missing: which command fetches them.
     """
-    if missing := [name for name in claim.needs if not data.here(name)]:
-        commands = " and ".join(f"dlcli data fetch {name}" for name in missing)
-        raise Missing(f"claim {claim.name} needs data that are not here\nGet them: {commands}")
+    if missing := lacking(claim):
+        raise Missing(f"claim {claim.name} needs data that are not here\nGet them: {fetching(missing)}")
+
+
+def lacking(claim: Claim) -> list[str]:
+    """The data sets that it needs and that are not here."""
+    return [name for name in claim.needs if not data.here(name)]
+
+
+def fetching(missing: Sequence[str]) -> str:
+    """The commands that fetch data sets."""
+    return " and ".join(f"dlcli data fetch {name}" for name in missing)
 
 
 def _points(arm: Arm, claim: Claim, options: Options, ways: Ways) -> list[compose.Point]:
@@ -86,28 +112,32 @@ def _check(point: compose.Point) -> None:
 
 
 def _carried_out(
-    claim: Claim, points: Mapping[str, Sequence[compose.Point]], options: Options, ways: Ways
-) -> tuple[Runs, int, int | None]:
-    """All runs, a sweep a verb; arms of equal words share them."""
+    claim: Claim, points: Mapping[str, Sequence[compose.Point]], options: Options, ways: Ways, before: Sequence[Run]
+) -> tuple[Runs, int]:
+    """All runs, a sweep a verb; arms of equal words share them.
+
+    Raises:
+        _Interrupted: by a signal.
+    """
     found: dict[str, dict[int, Run | None]] = {}
     failed = 0
     for verb in dict.fromkeys(arm.verb for arm in claim.arms.values()):
         arms = {arm.words: name for name, arm in claim.arms.items() if arm.verb == verb}
         asked = [(name, point) for name in arms.values() for point in points[name]]
         own = replace(options, verb=verb, name=claim.name)
-        made = sweep.create([point for _, point in asked], own, ways)
+        made = sweep.create([point for _, point in asked], own, ways, before)
         try:
             interrupted = sweep.carry_out(made, own, ways)
         finally:
             made.let_go()
         if interrupted is not None:
-            return {}, 0, interrupted
+            raise _Interrupted(interrupted, made.id)
         for (name, point), report in zip(asked, sweep.reports(made), strict=True):
             whole = report.exit_code == 0 and report.run
             failed += not whole
             found.setdefault(name, {})[_seed(point)] = Run.open(Path(str(report.run))) if whole else None
         found |= {name: found[arms[arm.words]] for name, arm in claim.arms.items() if arm.verb == verb}
-    return found, failed, None
+    return found, failed
 
 
 def _seed(point: compose.Point) -> int:
@@ -158,20 +188,20 @@ def _ids(found: Runs) -> dict[str, dict[str, str | None]]:
 
 
 def _surroundings(found: Runs) -> dict[str, Any]:
-    """Code and machine, now; and the commits of the runs, where they were made earlier."""
-    facts, _ = describe("cpu", 1)
-    commits = sorted({str(_environment(run).get("commit")) for run in _each(found)})
+    """Code and machine of the runs, which may have been made earlier and elsewhere; and the code that judges."""
+    here, _ = describe("cpu", 1)
+    there = [known for run in _each(found) if (known := results.plain(run.path / "environment.json"))]
+    told = [one | {"torch": (one.get("packages") or {}).get("torch")} for one in there or [here]]
     return {
-        "commit": facts["commit"],
-        "dirty": facts["dirty"],
-        "commits": commits,
-        "machine": {
-            "processor": facts["processor"], "cores": facts["cores"], "platform": facts["platform"],
-            "python": facts["python"], "torch": facts["packages"]["torch"],
-        },
+        "commit": here["commit"],
+        "dirty": here["dirty"] or any(one.get("dirty") for one in there),
+        "commits": sorted({str(one.get("commit")) for one in there}),
+        "machine": {name: _all(told, name) for name in ("processor", "cores", "platform", "python", "torch")},
         "finished": datetime.now().astimezone().isoformat(timespec="seconds"),
-    }  # fmt: skip
+    }
 
 
-def _environment(run: Run) -> Mapping[str, Any]:
-    return results.plain(run.path / "environment.json") or {}
+def _all(several: Sequence[Mapping[str, Any]], name: str) -> Any:
+    """A value that all have, or every one of them in words."""
+    values = list(dict.fromkeys(one.get(name) for one in several))
+    return values[0] if len(values) == 1 else " and ".join(map(str, values))

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,15 +28,21 @@ def members(kind: str, extra: Sequence[Path], as_json: bool) -> int:
     return 0
 
 
-def claims(extra: Sequence[Path], out: Path, as_json: bool) -> int:
-    """One line a claim, with its last verdict."""
+def claims(extra: Sequence[Path], out: Path, as_json: bool, tier: str | None = None) -> int:
+    """One line a claim, with its last verdict; a file that states none gets a line on standard error."""
     from dlcli.claims import claim as stating
     from dlcli.claims import results
     from dlcli.claims.pages import verdict
 
+    if tier is not None:
+        stating.check_tier(tier)
     folders = results.places(out)
-    chosen = [stating.read(path) for path in stating.shelf(tuple(extra)).values()]
-    found = [(claim, results.last(claim, folders)) for claim in chosen]
+    chosen, wrong = stating.readable(tuple(extra))
+    found = [(claim, results.last(claim, folders)) for claim in chosen if tier in (None, claim.tier)]
+    for said in wrong:
+        print(f"left out: {said}", file=sys.stderr)  # noqa: T201
+    if not found:
+        print(f"no claim is of the tier {tier}" if tier else "no claim", file=sys.stderr)  # noqa: T201
     if as_json:
         rows = {
             claim.name: {
@@ -48,8 +55,11 @@ def claims(extra: Sequence[Path], out: Path, as_json: bool) -> int:
         print(json.dumps(rows, indent=1))  # noqa: T201
         return 0
     width = max((len(claim.name) for claim, _ in found), default=0)
+    wide = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for claim, result in found:
-        print(f"{claim.name:{width}}  {verdict(claim, result):13}  {claim.tier:7}  {claim.statement}")  # noqa: T201
+        needs = f"[needs {', '.join(claim.needs)}] " if claim.needs else ""
+        line = f"{claim.name:{width}}  {verdict(claim, result):13}  {claim.tier:7}  {claim.minutes:3g} min"
+        print(f"{line}  {needs}{claim.statement}"[:wide])  # noqa: T201
     return 0
 
 

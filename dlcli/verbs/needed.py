@@ -1,6 +1,6 @@
 """Which points an equal finished run covers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from dlcli import build, compose, runs
@@ -13,8 +13,13 @@ from dlcli.verbs.options import Options
 _WEIGHTS = "--init-from"
 
 
-def covering(points: Sequence[compose.Point], options: Options) -> dict[int, Run]:
+def covering(
+    points: Sequence[compose.Point], options: Options, among: Iterable[Run] | None = None
+) -> dict[int, Run]:  # fmt: skip
     """The newest completed run of equal experiment and seed, by the place of the point that it covers.
+
+    Args:
+        among: the newest first; None is all that there are.
 
     Raises:
         UsageError: the runs would start from the weights of another, which nothing tells before they begin.
@@ -22,7 +27,7 @@ def covering(points: Sequence[compose.Point], options: Options) -> dict[int, Run
     if options.init_from:
         raise UsageError(f"--needed cannot tell which runs began with the same weights: not with {_WEIGHTS}")
     finished: dict[tuple[str, Any], Run] = {}
-    for run in runs.scan(options.out):
+    for run in runs.scan(options.out) if among is None else among:
         if run.status == "completed" and not _began_elsewhere(run):
             finished.setdefault((experiment(run), run.info.get("seed")), run)
     keys = [_key(point) for point in points]

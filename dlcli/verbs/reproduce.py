@@ -1,21 +1,22 @@
 """`dlcli reproduce`: run claims, print the paper's numbers beside ours, and write down whether they hold."""
 
 import json
+import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dlcli import catalogue
+from dlcli import catalogue, compose
 from dlcli.claims import claim as stating
 from dlcli.claims import pages, results
-from dlcli.claims.claim import TIERS, Claim
+from dlcli.claims.claim import Claim
 from dlcli.claims.verdicts import FAILS, FEWEST
 from dlcli.core.errors import UsageError, nearest
 from dlcli.report import progress, tables
 from dlcli.report.words import duration
-from dlcli.verbs.arms import Done, check_data, reproduce
+from dlcli.verbs.arms import Done, check_data, fetching, lacking, reproduce
 from dlcli.verbs.options import Options
 from dlcli.verbs.sweep import Ways
 
@@ -30,7 +31,9 @@ class Chosen:
 
 
 def main(chosen: Chosen, options: Options, ways: Ways, as_json: bool) -> int:
-    """Reproduce one claim after the other; 6 if one does not hold, else 5 if a run failed, else 0.
+    """Reproduce one claim after the other; what is finished is told, whatever becomes of the rest.
+
+    6 if one does not hold, else 2 if one of several could not be run, else 5 if a run failed, else 0.
 
     Raises:
         UsageError: there is no such claim, it waits for something, or its arms or data are wrong.
@@ -38,36 +41,59 @@ def main(chosen: Chosen, options: Options, ways: Ways, as_json: bool) -> int:
     if options.show not in progress.MODES:
         raise UsageError(f"--progress {options.show!r}{nearest(options.show, progress.MODES)}")
     ways.check()
+    if ways.seeds is not None:
+        compose.seeds(ways.seeds)
     claims = select(chosen, options.extra)
-    for claim in claims:
-        check_data(claim)
     done: list[Done] = []
+    try:
+        return _one_by_one(claims, done, options, ways, as_json)
+    finally:
+        if as_json:
+            told = [results.finite(one.result) for one in done if one.result is not None]
+            print(json.dumps(told, indent=1), flush=True)  # noqa: T201
+
+
+def _one_by_one(claims: Sequence[Claim], done: list[Done], options: Options, ways: Ways, as_json: bool) -> int:
+    """The exit code; fills `done`."""
+    wrong = 0
     for place, claim in enumerate(claims, 1):
         if not options.quiet:
             _say(f"claim {place} of {len(claims)}: {claim.name}, about {claim.minutes:g} core-minutes")
-        one = reproduce(claim, options, ways)
+        try:
+            one = reproduce(claim, options, ways, [run for before in done for run in before.runs])
+        except UsageError as error:
+            if len(claims) == 1:
+                raise
+            _say(f"{claim.name}: {error}")
+            wrong += 1
+            continue
         if one.result is None:
-            _say(f"what is finished is kept: dlcli reproduce {claim.name} --needed goes on")
+            _say(f"what is finished is kept; the rest: {_again(one.sweep, options)}")
             return one.interrupted or 1
         done.append(one)
         path = _write(claim, one.result, options)
         if not as_json:
             tell(claim, one.result, path)
-    found = [one.result for one in done]
-    if as_json:
-        print(json.dumps([results.finite(one) for one in found], indent=1))  # noqa: T201
-    failed = any(one is not None and one["verdict"] == FAILS for one in found)
-    return 6 if failed else 5 if any(one.failed for one in done) else 0
+    failed = any(one.result is not None and one.result["verdict"] == FAILS for one in done)
+    return 6 if failed else 2 if wrong else 5 if any(one.failed for one in done) else 0
+
+
+def _again(sweep: str, options: Options) -> str:
+    """What goes on with the runs that were interrupted, and the command as it was typed, for what is missing then."""
+    words = [word for word in options.argv if word not in ("--needed", "--anew")]
+    out = [] if options.out == Options.out else ["--out", str(options.out)]
+    first = shlex.join(["dlcli", "sweep", "resume", sweep, *out])
+    return f"{first} && {shlex.join(['dlcli', *words, '--needed'])}"
 
 
 def select(chosen: Chosen, extra: tuple[Path, ...]) -> list[Claim]:
-    """The claims that are meant; with --all those that can be run and whose data are not asked for are left in.
+    """The claims that are meant; of --all those that wait for something, or lack data, are left out and named.
 
     Raises:
-        UsageError: names and --all together, an unknown tier, or a claim that waits.
+        UsageError: names and --all together, an unknown tier, or a named claim that waits or lacks data.
     """
-    if chosen.tier is not None and chosen.tier not in TIERS:
-        raise UsageError(f"--tier {chosen.tier!r}{nearest(chosen.tier, TIERS)}")
+    if chosen.tier is not None:
+        stating.check_tier(chosen.tier)
     if chosen.names and (chosen.all or chosen.tier):
         raise UsageError("--all and --tier choose claims by themselves: without names")
     claims = [stating.find(name, extra) for name in dict.fromkeys(chosen.names) or stating.shelf(extra)]
@@ -75,12 +101,25 @@ def select(chosen: Chosen, extra: tuple[Path, ...]) -> list[Claim]:
         for claim in claims:
             if claim.waiting:
                 raise UsageError(f"claim {claim.name} cannot be run yet: it waits for {claim.waiting}")
+            check_data(claim)
         return claims
-    kept = [claim for claim in claims if chosen.tier in (None, claim.tier)]
-    for claim in kept:
-        if claim.waiting:
-            _say(f"left out: {claim.name} waits for {claim.waiting}")
-    return [claim for claim in kept if not claim.waiting]
+    meant = [claim for claim in claims if chosen.tier in (None, claim.tier)]
+    why = {claim.name: _why_not(claim) for claim in meant}
+    for name, reason in why.items():
+        if reason:
+            _say(f"left out: {name} {reason}")
+    kept = [claim for claim in meant if not why[claim.name]]
+    if not kept:
+        _say(f"no claim of the tier {chosen.tier} to run" if chosen.tier else "no claim to run")
+    return kept
+
+
+def _why_not(claim: Claim) -> str:
+    """Why a claim cannot be run now; nothing where it can."""
+    if claim.waiting:
+        return f"waits for {claim.waiting}"
+    missing = lacking(claim)
+    return f"needs data that are not here: {fetching(missing)}" if missing else ""
 
 
 def document() -> int:
@@ -98,10 +137,14 @@ def document() -> int:
 
 
 def _write(claim: Claim, result: dict[str, Any], options: Options) -> Path:
-    """Into docs/ in the repository, where it is a claim of ours and over enough seeds; else beside the runs."""
+    """Into docs/ in the repository, where it is a claim of ours and over its own seeds; else beside the runs.
+
+    Its own, or more of them from 0: seeds that may be chosen when the result is known decide nothing.
+    """
     root = results.repository()
     ours = root is not None and (root / "conf" / "claim" / f"{claim.name}.yaml").is_file()
-    if root is None or not ours or len(result["seeds"]) < max(FEWEST, claim.seeds):
+    seeds = result["seeds"]
+    if root is None or not ours or seeds != list(range(max(FEWEST, claim.seeds, len(seeds)))):
         return results.write(options.out / "claims", result)
     path = results.write(root / "docs" / "claims", result)
     pages.write(root)
@@ -114,7 +157,7 @@ def tell(claim: Claim, result: dict[str, Any], path: Path) -> None:
     tables.print_table(result["table"]["columns"], result["table"]["rows"])
     tables.say(f"the paper ({claim.where}): {pages.figures(claim.figures)}")
     rows = [(one["text"], _found(one), one["verdict"]) for one in pages.comparisons(result)]
-    tables.print_table(("must hold", "found", "verdict"), rows)
+    tables.print_table(("must hold", pages.found_at(result), "verdict"), rows)
     tables.say(f"{claim.name}: {result['verdict']}; {duration(result['seconds'])} of runs; {path}")
 
 

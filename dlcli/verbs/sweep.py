@@ -55,10 +55,10 @@ class Ways:
         launch.check(self.engine, self.jobs)
 
 
-def create(points: Sequence[compose.Point], options: Options, ways: Ways) -> Sweep:
-    """A sweep of points; what finished runs cover is done already."""
+def create(points: Sequence[compose.Point], options: Options, ways: Ways, made: Sequence[Run] = ()) -> Sweep:
+    """A sweep of points; what finished runs cover is done already: those `made`, and with `needed` all there are."""
     words = [((point.recipe,) if point.recipe else ()) + point.words for point in points]
-    covered = covering(points, options) if ways.needed else {}
+    covered = covering(points, options, None if ways.needed else made) if ways.needed or made else {}
     plain = packed(replace(options, smoke=False))
     sweep = Sweep.create(options.out, options.verb, words, options=plain, jobs=ways.jobs, on=ways.engine)
     for place, run in covered.items():

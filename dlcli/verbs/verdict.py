@@ -71,9 +71,10 @@ class Verdict:
         self._score(told)
 
     def _score(self, told: Mapping[str, Any]) -> None:
-        """What claims and tables read: mean test score of each arm from scratch, steps spent, rank correlation."""
+        """What claims and tables read: mean test score of each arm from scratch, what was spent, rank correlation."""
         metric, scores = self._trials.goal.metric, self._run.info["metrics"].setdefault("test", {})
         scores["search_steps"] = float(told["cost"]["steps"])
+        scores["search_seconds"] = float(told["cost"]["seconds"])
         for arm, paths in told.get("arms", {}).items():
             runs = [Run.open(self._run.path / path).info["metrics"].get("test", {}) for path in paths]
             if len(runs) == self._asked["seeds"] and all(metric in one for one in runs):

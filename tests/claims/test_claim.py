@@ -1,5 +1,6 @@
 """Claims: what a YAML must say, and that all of ours say it."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from stated import PLAIN, stated
 
 from dlcli import catalogue
 from dlcli.claims import claim as stating
+from dlcli.claims import systems
 from dlcli.core.errors import UsageError
 
 OURS = sorted((catalogue.packaged() / "claim").glob("*.yaml"))
@@ -23,8 +25,10 @@ def test_ours_speak_of_recipes_files_and_data_that_exist(path):
         arm.recipe in catalogue.members(f"experiment/{arm.verb}") or claim.waiting for arm in claim.arms.values()
     )
     assert set(claim.needs) <= set(catalogue.members("data"))
+    assert claim.members
+    assert set(claim.members) <= set(systems.systems(catalogue.packaged()))
     assert claim.seeds >= 5
-    assert claim.tier != "minutes" or claim.minutes <= 5
+    assert claim.minutes <= {"minutes": 5, "hour": 120, "gpu": math.inf}[claim.tier]
 
 
 @pytest.mark.parametrize(
@@ -37,10 +41,19 @@ def test_ours_speak_of_recipes_files_and_data_that_exist(path):
         ({"metrics": {}}, "metrics is empty"),
         ({"relations": []}, "a relation at least"),
         ({"minutes": "five"}, "minutes is a number"),
+        ({"minutes": float("nan")}, "minutes is a number"),
+        ({"minutes": -5}, "minutes is above 0"),
+        ({"seeds": float("nan")}, "seeds is a whole number above 0, not nan"),
+        ({"seeds": float("inf")}, "seeds is a whole number"),
+        ({"seeds": 5.9}, "seeds is a whole number"),
+        ({"seeds": 0}, "seeds is a whole number above 0"),
+        ({"seeds": True}, "seeds is a whole number"),
         ({"arms": {"a": {"verb": "trane", "recipe": "tcn"}}}, 'did you mean "train"'),
         ({"arms": {"a": {"verb": "train", "recipe": "tcn", "overrides": ["steps"]}}}, "KEY=VALUE"),
         ({"arms": {"a": {"verb": "train", "recipe": "tcn", "overrides": ["seed=3"]}}}, "seeds are those of the claim"),
         ({"figures": [{"of": "a", "value": 1, "provenance": "guessed"}]}, "no provenance 'guessed'"),
+        ({"figures": [{"of": "a", "value": [1, 2], "provenance": "paper"}]}, "value is text or a number"),
+        ({"statement": "a \x1b[31m is better."}, "cannot be printed"),
         ({"metrics": {"gap": {"direction": "lower", "of": "nll", "minus": "test"}}}, "no split to take away 'test'"),
     ],
 )
@@ -61,6 +74,23 @@ def test_a_file_that_is_no_yaml_runs_nothing(tmp_path):
     path.write_text("!!python/object/apply:os.system ['touch made']")
     with pytest.raises(UsageError, match=r"odd\.yaml"):
         stating.read(path)
+
+
+@pytest.mark.parametrize("again", ["relations: [{better: b, than: a}]", "arms: {}", '"tier": hour'])
+def test_what_is_said_twice_is_an_error(tmp_path, again):
+    path = tmp_path / "twice.yaml"
+    path.write_text(f"{yaml.safe_dump(PLAIN)}\n{again}\n")
+    with pytest.raises(UsageError, match=r"is there twice.*line"):
+        stating.read(path)
+
+
+def test_one_that_is_wrong_does_not_hide_the_others(tmp_path):
+    (tmp_path / "claim").mkdir()
+    (tmp_path / "claim" / "empty.yaml").write_text("")
+    (tmp_path / "claim" / "mine.yaml").write_text(yaml.safe_dump(PLAIN))
+    found, wrong = stating.readable((tmp_path,))
+    assert {one.name for one in found} == {"mine"} | {path.stem for path in OURS}
+    assert wrong == ["claim empty: a mapping was wanted, not None"]
 
 
 def test_an_unknown_claim_gets_the_nearest_name():

@@ -48,7 +48,8 @@ def test_arms_may_be_read_by_metrics_of_their_own_in_one_direction():
         "random": {"verb": "search", "recipe": "enas", "metric": "y"},
     }
     better = {"better": "found", "than": "random"}
-    assert only(better, arms=arms, metrics={"x": "higher", "y": "higher"}).metrics == ("x", "y")
+    one = only(better, arms=arms, metrics={"x": "higher", "y": "higher"})
+    assert (one.metrics, one.text) == (("x", "y"), "found better than random (x against y)")
     with pytest.raises(UsageError, match="opposite directions"):
         claim(better, arms=arms, metrics={"x": "higher", "y": "lower"})
 
@@ -70,6 +71,11 @@ def test_arms_may_be_read_by_metrics_of_their_own_in_one_direction():
         ({"better": "a", "than": "b", "by_factor": 0}, "above 0"),
         ({"better": "a", "than": "b", "reaches": 1}, "one of better|no key 'reaches'"),
         ({"better": "a", "than": "a", "metric": "nll"}, "better than itself"),
+        ({"better": "a", "than": "a"}, "better than itself"),
+        ({"better": "a", "than": "b", "by_factor": float("inf")}, "by_factor is a number"),
+        ({"arm": "a", "reaches": float("nan")}, "reaches is a number"),
+        ({"value": "nll", "within": [float("nan"), 1], "arm": "a"}, "low, high"),
+        ({"value": "nll", "within": [False, 1], "arm": "a"}, "low, high"),
         ({"arm": "a", "reaches": [1]}, "reaches is a number"),
         ({"order": ["a"]}, "two arms"),
         ({"order": ["a", "a"]}, "two arms"),

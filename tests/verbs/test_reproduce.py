@@ -7,10 +7,13 @@ import pytest
 import yaml
 from stated import stated
 
+from dlcli.claims import claim as stating
+from dlcli.claims import results
+from dlcli.claims.judged import judged
 from dlcli.core.errors import Missing, UsageError
 from dlcli.run import Run
 from dlcli.verbs import reproduce as verb
-from dlcli.verbs.arms import check_data
+from dlcli.verbs.arms import Done, check_data
 from dlcli.verbs.options import Options
 from dlcli.verbs.sweep import Ways
 
@@ -29,12 +32,16 @@ def given(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine" / "claim").mkdir(parents=True)
 
-    def run(relations=HOLDS, seeds=None, name="tiny", as_json=True, needed=False, **changes):
+    def state(name, relations=HOLDS, **changes):
         plain = stated(**{"arms": ARMS, "metrics": METRICS, "figures": [], "relations": relations} | changes)
         (tmp_path / "mine" / "claim" / f"{name}.yaml").write_text(yaml.safe_dump(plain, sort_keys=False))
-        options = Options(Path("outputs"), show="none", quiet=True, extra=(tmp_path / "mine",))
-        return verb.main(verb.Chosen((name,)), options, Ways(seeds, needed=needed), as_json)
 
+    def run(relations=HOLDS, seeds=None, name="tiny", as_json=True, needed=False, after=(), argv=(), **changes):
+        state(name, relations, **changes)
+        options = Options(Path("outputs"), show="none", quiet=True, extra=(tmp_path / "mine",), argv=argv)
+        return verb.main(verb.Chosen((*after, name)), options, Ways(seeds, needed=needed), as_json)
+
+    run.state = state
     return run
 
 
@@ -90,6 +97,81 @@ def test_what_waits_is_refused_by_name_and_left_out_of_all(given, tmp_path, caps
         given(waiting="the moon")
     assert "tiny" not in [one.name for one in verb.select(verb.Chosen((), True, "minutes"), (tmp_path / "mine",))]
     assert "left out: tiny waits for the moon" in capsys.readouterr().err
+
+
+def test_all_leaves_out_what_lacks_data_and_says_how_to_get_them(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("DLCLI_DATA", str(tmp_path / "nothing"))
+    kept = {one.name for one in verb.select(verb.Chosen((), True), ())}
+    said = capsys.readouterr().err.splitlines()
+    assert "capsules_pairs" in kept
+    for name, data in (("tcn_jsb", "poly-music"), ("tcn_sequential_mnist", "mnist")):
+        assert name not in kept
+        assert f"left out: {name} needs data that are not here: dlcli data fetch {data}" in said
+
+
+def test_a_tier_without_a_claim_says_so(capsys):
+    assert verb.select(verb.Chosen((), True, "gpu"), ()) == []
+    assert capsys.readouterr().err == "no claim of the tier gpu to run\n"
+
+
+def test_equal_runs_of_one_call_are_made_once(given, capsys):
+    relation = [{"better": "again", "than": "short"}]
+    arms = {"short": ARMS["short"], "again": ARMS["long"] | {"overrides": ARMS["long"]["overrides"][::-1]}}
+    given.state("before")
+    given(relation, seeds="2", after=("before",), arms=arms)
+    first, second = json.loads(capsys.readouterr().out)
+    assert second["runs"] == {"again": first["runs"]["long"], "short": first["runs"]["short"]}
+    assert second["values"]["again"] == {"accuracy": first["values"]["long"]["accuracy"]}
+    assert len(list(Path("outputs/train").glob("*/*/run.json"))) == 4
+    given(relation, seeds="1", arms=arms)
+    assert len(list(Path("outputs/train").glob("*/*/run.json"))) == 6
+
+
+def test_what_is_finished_is_told_whatever_becomes_of_the_rest(given, capsys, monkeypatch):
+    given.state("good")
+    wrong = ARMS | {"short": {"verb": "train", "recipe": "mlp_digits", "overrides": ["model.hiden=[4]"]}}
+    assert given(seeds="1", after=("good",), arms=wrong) == 2
+    found = capsys.readouterr()
+    assert [one["claim"] for one in json.loads(found.out)] == ["good"]
+    assert "tiny: " in found.err
+    assert "hidden" in found.err
+    monkeypatch.setattr(verb, "_write", broken)
+    with pytest.raises(RuntimeError):
+        given(seeds="1", name="good")
+    assert [one["claim"] for one in json.loads(capsys.readouterr().out)] == ["good"]
+
+
+def broken(*_):
+    raise RuntimeError
+
+
+def test_what_goes_on_is_the_command_as_it_was_typed(given, capsys, monkeypatch):
+    monkeypatch.setattr(verb, "reproduce", lambda *_: Done(None, 130, sweep="abc"))
+    typed = ("reproduce", "tiny", "--config-dir", "my conf", "--anew", "--seeds", "6")
+    assert given(argv=typed) == 130
+    again = "dlcli sweep resume abc && dlcli reproduce tiny --config-dir 'my conf' --seeds 6 --needed"
+    assert again in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("seeds", "folder"),
+    [
+        ([*range(5)], "docs/claims"),
+        ([*range(7)], "docs/claims"),
+        ([*range(10, 15)], "mine/claims"),
+        ([0], "mine/claims"),
+    ],
+)
+def test_seeds_that_may_be_chosen_make_no_committed_verdict(tmp_path, monkeypatch, seeds, folder):
+    (tmp_path / "conf" / "claim").mkdir(parents=True)
+    (tmp_path / "docs").mkdir()
+    path = tmp_path / "conf" / "claim" / "tiny.yaml"
+    path.write_text(yaml.safe_dump(stated()))
+    monkeypatch.setattr(results, "repository", lambda: tmp_path)
+    claim = stating.read(path)
+    found = judged(claim, {("a", "nll"): dict.fromkeys(seeds, 0.0)}, seeds) | {"seconds": 1.0, "machine": {}}
+    written = verb._write(claim, found | {"finished": "2026-11-21T10:00:00+00:00"}, Options(tmp_path / "mine"))
+    assert written == tmp_path / folder / "tiny.json"
 
 
 @pytest.mark.parametrize(
