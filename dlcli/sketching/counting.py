@@ -9,7 +9,9 @@ from torch import Tensor
 
 from dlcli.core.errors import UsageError
 from dlcli.sketching import asking
+from dlcli.sketching.graphs import shares
 from dlcli.sketching.matrices import Matrices
+from dlcli.sketching.objects import Structure
 from dlcli.sketching.recursive import rate
 from dlcli.sketching.scaling import Scale
 from dlcli.sketching.wiring import Way, Wiring, marks, means
@@ -39,8 +41,20 @@ def summed(
     sketches: Float[Tensor, "scene kept"], total: Float[Tensor, " scene"], scale: Scale
 ) -> Float[Tensor, " kept"]:
     """The sum of the sketches, each times what makes its weights (or their roots) count objects."""
-    times = total if scale == "paper" else total.sqrt()
-    return times.to(sketches.dtype) @ sketches
+    return _times(total, scale).to(sketches.dtype) @ sketches
+
+
+def weighed(structure: Structure, module: int, total: Float[Tensor, " scene"], scale: Scale) -> float:
+    """What a count would be without noise: the sum over a module's objects of what each is counted as.
+
+    It is their number where all weights of a scene are equal.
+    """
+    mine = structure.module == module
+    return float((shares(structure, scale) * _times(total, scale)[structure.scene])[mine].sum())
+
+
+def _times(total: Float[Tensor, " scene"], scale: Scale) -> Float[Tensor, " scene"]:
+    return total if scale == "paper" else total.sqrt()
 
 
 class Counter:

@@ -24,19 +24,33 @@ _DRAWN = 0  # seed of sparse attributes
 
 
 def erase(sketched: Sketched, keep: str) -> Answer:
-    """Counts, likeness and attributes from a fraction of each sketch, beside those from the whole."""
-    try:
-        fraction = float(keep)
-    except ValueError:
-        raise UsageError(f"keep is a fraction in (0, 1], not {keep!r}") from None
+    """Counts, likeness and attributes from fractions of each sketch, beside those from the whole."""
+    shares = [fraction(word) for word in keep.split(",")]
     store = sketched.store
-    cut = erased(store.sketches, fraction)
-    rows = {"1": _measured(sketched, store, store.sketches), f"{fraction:g}": _measured(sketched, store, cut)}
-    names = list(rows["1"])
+    cuts = {share: erased(store.sketches, share) for share in (1.0, *shares)}
+    rows = {share: _measured(sketched, store, cut) for share, cut in cuts.items()}
+    names = list(rows[1.0])
     lines = ["  ".join([f"{'kept':>8}", *(f"{name:>24}" for name in names)])]
-    lines += ["  ".join([f"{kept:>8}", *(f"{number(row[name]):>24}" for name in names)]) for kept, row in rows.items()]
-    facts = {"keep": fraction, "dimension": cut.shape[1], "whole": rows["1"], "kept": rows[f"{fraction:g}"]}
-    return Answer(facts, lines)
+    for share, row in rows.items():
+        lines.append("  ".join([f"{share:>8g}", *(f"{number(row[name]):>24}" for name in names)]))
+    each = [{"keep": share, "dimension": cuts[share].shape[1], **rows[share]} for share in shares]
+    facts = {"keep": shares[-1], "dimension": cuts[shares[-1]].shape[1], "whole": rows[1.0], "kept": rows[shares[-1]]}
+    return Answer({**facts, "each": each}, lines)
+
+
+def fraction(word: str) -> float:
+    """A share of a sketch.
+
+    Raises:
+        UsageError: it is no number in (0, 1].
+    """
+    try:
+        found = float(word)
+    except ValueError:
+        found = 0.0
+    if not 0 < found <= 1:
+        raise UsageError(f"keep is a fraction in (0, 1], not {word!r}")
+    return found
 
 
 def _measured(sketched: Sketched, store: Store, sketches: torch.Tensor) -> dict[str, float]:
