@@ -136,14 +136,13 @@ def _runs(
     out: str | Path,
     progress: str,
 ) -> "Run | list[Run]":
-    from dlcli import compose
-    from dlcli.verbs.begin import begin as one
+    from dlcli.verbs import begin
     from dlcli.verbs.options import Options
 
     extra = (Path(config_dir),) if config_dir is not None else ()
-    options = Options(Path(out), name, tuple(tags), progress, extra=extra, argv=(verb, *words), verb=verb)
-    points = compose.expand(verb, words, extra=extra, smoke=smoke)
-    found = [Run.of(one(point, options)) for point in points]
+    options = Options(Path(out), name, tuple(tags), progress, extra=extra, argv=(verb, *words), smoke=smoke, verb=verb)
+    points = begin.points(words, options)
+    found = [Run.of(begin.begin(point, options)) for point in points]
     return found if len(points) > 1 else found[0]
 
 

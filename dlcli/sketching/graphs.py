@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
 
 from dlcli.sketching.objects import OUTPUT, Structure
-from dlcli.sketching.scaling import Scale, scaled
 
 
 def side_by_side(structures: Sequence[Structure]) -> Structure:
@@ -39,16 +38,6 @@ def of_scenes(structure: Structure, scenes: Int[Tensor, " some"]) -> tuple[Struc
         structure.modules, structure.module[kept], where[kept], parent, child, position, weight, len(scenes)
     )
     return whole, kept
-
-
-def shares(structure: Structure, scale: Scale) -> Float[Tensor, " object"]:
-    """Of each object, the product of weights (or of their roots) from an output down, summed over all ways."""
-    weight, top = scaled(structure.weight, scale), structure.parent == OUTPUT
-    before, now = None, weight.new_zeros(len(structure.module))
-    while before is None or not torch.equal(before, now):  # once more than the graph is deep
-        before, above = now, torch.where(top, 1, now[structure.parent.clamp(min=0)])
-        now = torch.zeros_like(now).index_add_(0, structure.child, weight * above)
-    return now
 
 
 def counts(structure: Structure) -> Int[Tensor, "scene module"]:

@@ -41,7 +41,7 @@ def fidelity(
     truth = first.attributes[kept]
     found = {"auc": auc(store.sketches, counts(store.structure)), **count_errors(store, store.sketches)}
     decoded: Tensor | None = None
-    for name in _decoders(store.about["kind"]):
+    for name in decoders(store.about["kind"]):
         decoded = decode(name, store, store.sketches[:some], structure, store.matrices)
         found[f"attribute_error_{name}"] = _error(decoded, truth)
     assert decoded is not None
@@ -50,7 +50,8 @@ def fidelity(
     return found, {"recovered": picture} if picture is not None else {}
 
 
-def _decoders(kind: str) -> tuple[str, ...]:
+def decoders(kind: str) -> tuple[str, ...]:
+    """Those that a kind of sketches can be read with, the best last."""
     return tuple(DECODERS) if kind == "recursive" else ("identity",)
 
 

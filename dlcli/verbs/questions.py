@@ -18,7 +18,7 @@ from dlcli.sketching.networks.seen import Decodes
 from dlcli.sketching.objects import Structure, number_of
 from dlcli.sketching.store import Store
 from dlcli.sketching.wiring import Wiring
-from dlcli.verbs.fidelity import DECODERS, decode
+from dlcli.verbs.fidelity import decode, decoders
 from dlcli.verbs.recovered import ROWS, recovered
 from dlcli.verbs.sketched import Answer, Sketched
 
@@ -42,6 +42,8 @@ def count(sketched: Sketched, module: str, scenes: str | None, decoder: str) -> 
     beside = f"by weight {heavy:,.1f}; the network saw {seen:,}" + (
         f", there are {known:,}" if known is not None else ""
     )
+    if not (store.structure.module == which).any():
+        return Answer(facts, [f"{store.modules[which]}: none is in the structure of any scene ({beside})"])
     line = f"{store.modules[which]} in {len(chosen):,} scenes: {found.value:,.1f} ± {found.deviation:,.1f} ({beside})"
     return Answer(facts, [line])
 
@@ -51,23 +53,29 @@ def mean(sketched: Sketched, module: str, scenes: str | None, decoder: str) -> A
     store, chosen = sketched.store, places(sketched.store, scenes)
     which = module_of(module, store.modules)
     found = _counter(store, decoder).count(_sum(store, which, chosen), which)
+    if found.value < max(1.0, found.deviation):
+        told = f"{found.value:,.1f} ± {found.deviation:,.1f} {store.modules[which]} in {len(chosen):,} scenes"
+        raise UsageError(f"there is no mean of {told}" + (": decoder=joint" if decoder != "joint" else ""))
     network, _ = sketched.network()
     facts = {
         "module": store.modules[which], "scenes": len(chosen), "decoder": decoder, "count": found.value,
-        "mean": found.mean.tolist(),
+        "standard_error": found.deviation, "mean": found.mean.tolist(),
     }  # fmt: skip
     picture = _decoded(network, store.modules[which], found.mean[None])
     if picture is None:
         return Answer(facts, [f"mean of {store.modules[which]}: {_values(found.mean)}"], remark="no picture of it")
-    files = sketched.keep({f"mean_{_name(store.modules[which])}": _picture(picture, 1)})
+    part = f"_{scenes}" if scenes is not None else ""
+    files = sketched.keep({_name(f"mean {store.modules[which]}{part} {decoder}"): _picture(picture, 1)})
     return Answer(facts, [f"the mean {store.modules[which]} of about {found.value:,.0f}, decoded:"], files)
 
 
-def attribute(sketched: Sketched, scene: str, module: str | None, decoder: str) -> Answer:
+def attribute(sketched: Sketched, scene: str, module: str | None, decoder: str | None) -> Answer:
     """The attributes of a module's objects in one scene, or of all, beside what the network saw."""
     store, (place, *_) = sketched.store, places(sketched.store, scene)
-    if decoder not in DECODERS:
-        raise UsageError(f"decoder={decoder}{nearest(decoder, DECODERS)}")
+    known = decoders(store.about["kind"])
+    decoder = decoder or known[-1]
+    if decoder not in known:
+        raise UsageError(f"decoder={decoder}: of {store.about['kind']} sketches{nearest(decoder, known)}")
     one = store.of(torch.tensor([int(place)]))
     mine, what = _mine(one.structure, module, int(place))
     decoded = decode(decoder, one, one.sketches, one.structure, one.matrices)
