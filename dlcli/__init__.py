@@ -1,15 +1,16 @@
 """The laboratory that settles by measurement which deep learning model is best for a problem.
 
 The verbs of the command line are functions here, imported when they are first used:
-`dlcli.train("model=tcn", seed=1)`, `dlcli.evolve`, `dlcli.search`, `dlcli.evaluate`, `dlcli.compare`, `dlcli.find`.
+`dlcli.train("model=tcn", seed=1)`, `dlcli.evolve`, `dlcli.search`, `dlcli.sketch`, `dlcli.query`, `dlcli.evaluate`,
+`dlcli.compare`, `dlcli.find`.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dlcli.api import Run, compare, evaluate, evolve, find, search, train
+    from dlcli.api import Run, compare, evaluate, evolve, find, query, search, sketch, train
 
-__all__ = ["Run", "compare", "evaluate", "evolve", "find", "search", "train"]
+__all__ = ["Run", "compare", "evaluate", "evolve", "find", "query", "search", "sketch", "train"]
 
 
 def __getattr__(name: str) -> Any:

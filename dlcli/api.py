@@ -99,6 +99,33 @@ def search(
     return _runs("search", [*words, *asked, *_written(settings)], name, tags, smoke, config_dir, out, progress)
 
 
+def sketch(
+    *words: str,
+    name: str | None = None,
+    tags: Sequence[str] = (),
+    smoke: bool = False,
+    config_dir: str | Path | None = None,
+    out: str | Path = _OUT,
+    progress: str = "auto",
+    **settings: Any,
+) -> "Run | list[Run]":
+    """Sketch as `dlcli sketch WORDS` does: `sketch("recursive", f"from={run.path}")`; the rest as in `train`."""
+    return _runs("sketch", [*words, *_written(settings)], name, tags, smoke, config_dir, out, progress)
+
+
+def query(run: "str | directory.Run", question: str, *, out: str | Path = _OUT, **about: Any) -> dict[str, Any]:
+    """Ask as `dlcli sketch query RUN QUESTION KEY=VALUE ...` does: `query(run, "count", module=3)["count"]`.
+
+    Raises:
+        UsageError: there is no such question, or it is about nothing that is there.
+    """
+    from dlcli.verbs.query import ask
+
+    selector = str(run.path) if isinstance(run, directory.Run) else run
+    answer = ask(selector, question, [f"{key}={value}" for key, value in about.items()], Path(out))
+    return {**answer.facts, "files": list(answer.files)}
+
+
 def _runs(
     verb: str,
     words: Sequence[str],
@@ -109,14 +136,13 @@ def _runs(
     out: str | Path,
     progress: str,
 ) -> "Run | list[Run]":
-    from dlcli import compose
-    from dlcli.verbs.begin import begin as one
+    from dlcli.verbs import begin
     from dlcli.verbs.options import Options
 
     extra = (Path(config_dir),) if config_dir is not None else ()
-    options = Options(Path(out), name, tuple(tags), progress, extra=extra, argv=(verb, *words), verb=verb)
-    points = compose.expand(verb, words, extra=extra, smoke=smoke)
-    found = [Run.of(one(point, options)) for point in points]
+    options = Options(Path(out), name, tuple(tags), progress, extra=extra, argv=(verb, *words), smoke=smoke, verb=verb)
+    points = begin.points(words, options)
+    found = [Run.of(begin.begin(point, options)) for point in points]
     return found if len(points) > 1 else found[0]
 
 

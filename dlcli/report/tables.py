@@ -250,14 +250,25 @@ def print_estimates(rows: Sequence[Mapping[str, Any]]) -> None:
     console = _console()
     for row in rows:
         console.print(f"[bold]{escape(row['what'])}[/]  {escape(' '.join(row['words']))}")
-        console.print(escape(f"  {row['model']} on {row['task']}: {row['spec']}, {row['parameters']:,} parameters"))
-        if reach := reach_words(row):
-            console.print(f"  {reach}")
-        steps = f"{row['steps']:,} steps of {row['milliseconds_a_step']:.1f} ms" if row["steps"] else "as long as said"
-        until = ", ".join(f"{name} {limit:g}" for name, limit in row["until"].items())
-        console.print(escape(f"  until {until}: {steps}, about {duration(row['seconds'])} on {row['device']}"))
+        if "model" in row:
+            _print_training(console, row)
+        if "scenes" in row:
+            each = f"{row['scenes']:,} scenes of {row['milliseconds_a_scene']:.1f} ms"
+            console.print(f"  {each}, about {duration(row['scenes'] * row['milliseconds_a_scene'] / 1000)}")
+        if "matrices" in row:
+            console.print(f"  {row['matrices']:,} sets of matrices, at most about {duration(row['seconds'])}")
     total = sum(row["seconds"] for row in rows)
     console.print(f"{len(rows)} run{'s' * (len(rows) != 1)}, about {duration(total)}")
+
+
+def _print_training(console: Console, row: Mapping[str, Any]) -> None:
+    console.print(escape(f"  {row['model']} on {row['task']}: {row['spec']}, {row['parameters']:,} parameters"))
+    if reach := reach_words(row):
+        console.print(f"  {reach}")
+    steps = f"{row['steps']:,} steps of {row['milliseconds_a_step']:.1f} ms" if row["steps"] else "as long as said"
+    until = ", ".join(f"{name} {limit:g}" for name, limit in row["until"].items())
+    taken = row.get("training_seconds", row["seconds"])
+    console.print(escape(f"  until {until}: {steps}, about {duration(taken)} on {row['device']}"))
 
 
 def say(text: str) -> None:

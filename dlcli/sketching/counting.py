@@ -7,9 +7,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from dlcli.core.errors import UsageError
 from dlcli.sketching import asking
+from dlcli.sketching.flat import coefficients
 from dlcli.sketching.matrices import Matrices
+from dlcli.sketching.objects import Structure
 from dlcli.sketching.recursive import rate
 from dlcli.sketching.scaling import Scale
 from dlcli.sketching.wiring import Way, Wiring, marks, means
@@ -39,8 +40,20 @@ def summed(
     sketches: Float[Tensor, "scene kept"], total: Float[Tensor, " scene"], scale: Scale
 ) -> Float[Tensor, " kept"]:
     """The sum of the sketches, each times what makes its weights (or their roots) count objects."""
-    times = total if scale == "paper" else total.sqrt()
-    return times.to(sketches.dtype) @ sketches
+    return _times(total, scale).to(sketches.dtype) @ sketches
+
+
+def weighed(structure: Structure, module: int, total: Float[Tensor, " scene"], scale: Scale) -> float:
+    """What a count would be without noise: the sum over a module's objects of what each is counted as.
+
+    It is their number where all weights of a scene are equal.
+    """
+    mine = structure.module == module
+    return float((coefficients(structure, scale) * _times(total, scale)[structure.scene])[mine].sum())
+
+
+def _times(total: Float[Tensor, " scene"], scale: Scale) -> Float[Tensor, " scene"]:
+    return total if scale == "paper" else total.sqrt()
 
 
 class Counter:
@@ -83,14 +96,12 @@ class Counter:
         return means(self._names, ways, self._matrices, self._scale, self._width)[:, : self._kept].double()
 
     def count(self, sketch: Float[Tensor, " kept"], module: int) -> Count:
-        """How many objects of a module there are in a sum of sketches, and their mean attribute.
-
-        Raises:
-            UsageError: none of its objects is in any scene, so nobody knows where it would be.
+        """How many objects of a module there are in a sum of sketches, and their mean attribute: none of a module that
+        is nowhere in the wiring.
         """
         ways = self._ways[module]
         if not ways:
-            raise UsageError(f"no scene has an object of {self._names[module]}: nothing says where it would be")
+            return Count(0.0, 0.0, sketch.new_zeros(self._width))
         decoys = [[(*way[:-1], (way[-1][0], self._modules + number)) for way in ways] for number in range(_DECOYS)]
         value, total, none = (self._jointly if self._decoder == "joint" else self._plainly)(sketch, module, decoys)
         return Count(value, float(torch.tensor(none).square().mean().sqrt()), total / max(value, 1.0))

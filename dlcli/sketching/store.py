@@ -165,12 +165,19 @@ def check_alike(one: Mapping[str, Any], other: Mapping[str, Any], name: str, oth
             )
 
 
+def place_of(data: Mapping[str, Any]) -> str:
+    """Where scenes come from, as one word: how many are read at once is no part of it."""
+    scenes = data["scenes"]
+    plain = {**scenes, "batch": None} if isinstance(scenes, Mapping) else scenes
+    return json.dumps({**data, "scenes": plain}, sort_keys=True)
+
+
 def _check_once(store: Store) -> None:
     seen: dict[str, set[int]] = {}
     begin = 0
     for part in store.about["parts"]:
         rows = store.row[begin : begin + part["scenes"]].tolist()
-        before = seen.setdefault(json.dumps(part["data"], sort_keys=True), set())
+        before = seen.setdefault(place_of(part["data"]), set())
         if twice := before.intersection(rows):
             raise Mismatch(f"scene {min(twice)} of these data is in both: skip=N passes over the first N")
         before.update(rows)

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from dlcli.core.learner import Image, Leaf
+from dlcli.core.learner import Leaf
 from dlcli.core.task import Goal
-from dlcli.nn.mosaic import tile
 from dlcli.sketching import flat
 from dlcli.sketching.counting import Counter, summed
 from dlcli.sketching.decoding import identity_path, matched_filter
@@ -15,39 +14,44 @@ from dlcli.sketching.graphs import counts, of_scenes
 from dlcli.sketching.least_squares import least_squares
 from dlcli.sketching.likeness import auc
 from dlcli.sketching.matrices import Matrices
-from dlcli.sketching.networks.seen import Decodes, Modular
+from dlcli.sketching.networks.seen import Modular
 from dlcli.sketching.objects import Objects, Structure
 from dlcli.sketching.store import Store
 from dlcli.sketching.wiring import Wiring
+from dlcli.verbs.recovered import recovered
 
 GOAL = Goal("attribute_error", "min")
 _LOOKED = 32  # scenes whose attributes are decoded
-_SHOWN = 16  # objects on a picture
 
 DECODERS = {"identity": identity_path, "matched": matched_filter, "lsq": least_squares}
 """Of recursive sketches, by the words of the command line."""
 
 
-def fidelity(store: Store, first: Objects, network: Modular) -> tuple[dict[str, float], Mapping[str, Leaf]]:
+def fidelity(
+    store: Store, first: Objects, images: Tensor, network: Modular
+) -> tuple[dict[str, float], Mapping[str, Leaf]]:
     """Numbers, and pictures of what was recovered.
 
     Args:
         first: the objects of the store's first scenes.
+        images: these scenes.
     """
     some = min(_LOOKED, first.structure.scenes)
     structure, kept = of_scenes(first.structure, torch.arange(some))
     truth = first.attributes[kept]
     found = {"auc": auc(store.sketches, counts(store.structure)), **count_errors(store, store.sketches)}
     decoded: Tensor | None = None
-    for name in _decoders(store.about["kind"]):
+    for name in decoders(store.about["kind"]):
         decoded = decode(name, store, store.sketches[:some], structure, store.matrices)
         found[f"attribute_error_{name}"] = _error(decoded, truth)
     assert decoded is not None
     found["attribute_error"] = _error(decoded, truth)
-    return found, _pictures(network, structure, truth, decoded)
+    picture = recovered(network, images, structure, truth, decoded)
+    return found, {"recovered": picture} if picture is not None else {}
 
 
-def _decoders(kind: str) -> tuple[str, ...]:
+def decoders(kind: str) -> tuple[str, ...]:
+    """Those that a kind of sketches can be read with, the best last."""
     return tuple(DECODERS) if kind == "recursive" else ("identity",)
 
 
@@ -76,29 +80,3 @@ def count_errors(store: Store, sketches: Tensor) -> dict[str, float]:
 def _error(found: Tensor, truth: Tensor) -> float:
     """The mean over objects of the largest difference."""
     return float((found - truth).abs().amax(1).mean())
-
-
-def _pictures(network: Modular, structure: Structure, truth: Tensor, found: Tensor) -> dict[str, Leaf]:
-    """A row of the network's attributes and a row of those from the sketch, decoded."""
-    if not isinstance(network, Decodes):
-        return {}
-    rows = recovered(network, structure, truth, found)
-    return {"recovered": Image(tile(torch.cat(rows), columns=len(rows[0]), scale=_scale(rows[0])))} if rows else {}
-
-
-def recovered(network: Decodes, structure: Structure, *attributes: Tensor) -> list[Tensor]:
-    """Images of the first objects that can be looked at, for each of several attributes."""
-    rows: list[list[Tensor]] = [[] for _ in attributes]
-    for place in range(len(structure.module)):
-        name = structure.modules[int(structure.module[place])]
-        pictures = [network.decode(name, one[place : place + 1]) for one in attributes]
-        for row, picture in zip(rows, pictures, strict=True):
-            if picture is not None:
-                row.append(picture.detach())
-        if len(rows[0]) == _SHOWN:
-            break
-    return [torch.cat(row) for row in rows] if rows[0] else []
-
-
-def _scale(images: Tensor) -> int:
-    return max(1, 64 // images.shape[-1])

@@ -21,6 +21,7 @@ from dlcli.report.groups import group
 from dlcli.run import Run
 from dlcli.sweep import Sweep
 from dlcli.verbs import begin, bench, sweep, train, verdict
+from dlcli.verbs.forecast import forecast
 from dlcli.verbs.options import Options
 from dlcli.verbs.sweep import Ways
 
@@ -156,7 +157,7 @@ def dry_run(words: Sequence[str], options: Options, as_json: bool, ways: Ways = 
     """What would run: sizes, and the time that a probe of a few steps promises. Nothing is written."""
     ways.check()
     points = expand(words, options, ways)
-    rows = [_estimate(point) for point in points]
+    rows = [forecast(point, options, _estimate) if point.verb == "sketch" else _estimate(point) for point in points]
     if as_json:
         print(json.dumps(rows, indent=1))  # noqa: T201
     else:

@@ -1,6 +1,7 @@
 """`dlcli sketch query`: what the sketches of a run answer."""
 
 import json
+import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,8 +12,9 @@ from dlcli import runs
 from dlcli.complete import QUESTIONS
 from dlcli.core.errors import UsageError, nearest
 from dlcli.machine import computing
-from dlcli.verbs import erasing, questions
-from dlcli.verbs.sketched import Answer, Sketched, open_store
+from dlcli.verbs import erasing, network, questions
+from dlcli.verbs.erasing import fraction
+from dlcli.verbs.sketched import Answer, open_store
 
 
 @dataclass(frozen=True)
@@ -32,16 +34,22 @@ class _Question:
     needed: tuple[str, ...] = ()
 
 
+_WHOLE = "1"
+_KEEP = {"keep": _WHOLE}
 _ASKED = {
-    "count": _Question(questions.count, {"module": None, "scenes": None, "decoder": "joint"}, "module", ("module",)),
-    "mean": _Question(questions.mean, {"module": None, "scenes": None, "decoder": "joint"}, "module", ("module",)),
-    "attribute": _Question(
-        questions.attribute, {"scene": None, "module": None, "decoder": "lsq"}, None, ("scene", "module")
+    "count": _Question(
+        questions.count, {"module": None, "scenes": None, "decoder": "joint", **_KEEP}, "module", ("module",)
     ),
-    "similar": _Question(questions.similar, {"index": None, "k": "5"}, "index", ("index",)),
-    "erase": _Question(erasing.erase, {"keep": None}, "keep", ("keep",)),
+    "mean": _Question(
+        questions.mean, {"module": None, "scenes": None, "decoder": "joint", **_KEEP}, "module", ("module",)
+    ),
+    "attribute": _Question(
+        questions.attribute, {"scene": None, "module": None, "decoder": None, **_KEEP}, "scene", ("scene",)
+    ),
+    "similar": _Question(questions.similar, {"index": None, "k": "5", **_KEEP}, "index", ("index",)),
+    "erase": _Question(erasing.erase, {"keep": "0.75,0.5,0.25,0.1"}, "keep"),
     "recover-network": _Question(
-        erasing.recover_network, {"module": None, "samples": "2000", "columns": "64", "active": "3"}, "module"
+        network.recover_network, {"module": None, "samples": "2000", "columns": "64", "active": "3"}, "module"
     ),
     "bench": _Question(erasing.bench, {"seeds": "3"}),
 }
@@ -50,14 +58,9 @@ assert tuple(_ASKED) == QUESTIONS
 
 def main(selector: str, question: str, words: Sequence[str], out: Path, quiet: bool, as_json: bool) -> int:
     """Ask, print the answer, and say where its pictures are."""
-    if question not in _ASKED:
-        raise UsageError(f"no question {question!r}{nearest(question, QUESTIONS)}\nThere are: {', '.join(QUESTIONS)}")
-    asked = _ASKED[question]
-    given = _given(question, asked, words)
-    with computing(1):
-        answer = asked.ask(_opened(selector, out), **given)
+    answer = ask(selector, question, words, out)
     if as_json:
-        print(json.dumps({**answer.facts, "files": [str(path) for path in answer.files]}, indent=1))  # noqa: T201
+        print(json.dumps(_strict({**answer.facts, "files": [str(path) for path in answer.files]}), indent=1))  # noqa: T201
         return 0
     for line in answer.lines:
         print(line)  # noqa: T201
@@ -68,8 +71,28 @@ def main(selector: str, question: str, words: Sequence[str], out: Path, quiet: b
     return 0
 
 
-def _opened(selector: str, out: Path) -> Sketched:
-    return open_store(runs.one(selector, out))
+def ask(selector: str, question: str, words: Sequence[str], out: Path) -> Answer:
+    """What the sketches of a run answer.
+
+    Raises:
+        UsageError: there is no such question, or it is about nothing that is there.
+    """
+    if question not in _ASKED:
+        raise UsageError(f"no question {question!r}{nearest(question, QUESTIONS)}\nThere are: {', '.join(QUESTIONS)}")
+    asked = _ASKED[question]
+    given = _given(question, asked, words)
+    with computing(1):
+        cut = fraction(given.pop("keep")) if asked.keys.get("keep") == _WHOLE else 1.0
+        return asked.ask(open_store(runs.one(selector, out)).kept(cut), **given)
+
+
+def _strict(fact: Any) -> Any:
+    """What JSON has words for: null for what is not a number."""
+    if isinstance(fact, Mapping):
+        return {name: _strict(part) for name, part in fact.items()}
+    if isinstance(fact, list | tuple):
+        return [_strict(part) for part in fact]
+    return None if isinstance(fact, float) and not math.isfinite(fact) else fact
 
 
 def _given(question: str, asked: _Question, words: Sequence[str]) -> dict[str, Any]:

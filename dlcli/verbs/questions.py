@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -13,13 +12,14 @@ from dlcli.core.learner import Image
 from dlcli.nn.mosaic import tile
 from dlcli.report.words import number
 from dlcli.sketching import asking
-from dlcli.sketching.counting import Counter, Decoder, summed
+from dlcli.sketching.counting import Counter, Decoder, summed, weighed
 from dlcli.sketching.graphs import counts
 from dlcli.sketching.networks.seen import Decodes
-from dlcli.sketching.objects import number_of
+from dlcli.sketching.objects import Structure, number_of
 from dlcli.sketching.store import Store
 from dlcli.sketching.wiring import Wiring
-from dlcli.verbs.fidelity import DECODERS, decode
+from dlcli.verbs.fidelity import decode, decoders
+from dlcli.verbs.recovered import ROWS, recovered
 from dlcli.verbs.sketched import Answer, Sketched
 
 _COUNTING: dict[str, Decoder] = {"joint": "joint", "identity": "identity"}
@@ -33,11 +33,17 @@ def count(sketched: Sketched, module: str, scenes: str | None, decoder: str) -> 
     found = _counter(store, decoder).count(_sum(store, which, chosen), which)
     seen, truth = int(counts(store.structure)[chosen, which].sum()), store.truth[chosen, which]
     known = int(truth.sum()) if (truth >= 0).all() else None
+    part = store.of(chosen)
+    heavy = weighed(part.structure, which, part.total[:, which], store.about["scale"])
     facts = {
         "module": store.modules[which], "scenes": len(chosen), "decoder": decoder, "count": found.value,
-        "standard_error": found.deviation, "network": seen, "truth": known,
+        "standard_error": found.deviation, "weighed": heavy, "network": seen, "truth": known,
     }  # fmt: skip
-    beside = f"the network saw {seen:,}" + (f", there are {known:,}" if known is not None else "")
+    beside = f"by weight {heavy:,.1f}; the network saw {seen:,}" + (
+        f", there are {known:,}" if known is not None else ""
+    )
+    if not (store.structure.module == which).any():
+        return Answer(facts, [f"{store.modules[which]}: none is in the structure of any scene ({beside})"])
     line = f"{store.modules[which]} in {len(chosen):,} scenes: {found.value:,.1f} ± {found.deviation:,.1f} ({beside})"
     return Answer(facts, [line])
 
@@ -47,45 +53,64 @@ def mean(sketched: Sketched, module: str, scenes: str | None, decoder: str) -> A
     store, chosen = sketched.store, places(sketched.store, scenes)
     which = module_of(module, store.modules)
     found = _counter(store, decoder).count(_sum(store, which, chosen), which)
+    if found.value < max(1.0, found.deviation):
+        told = f"{found.value:,.1f} ± {found.deviation:,.1f} {store.modules[which]} in {len(chosen):,} scenes"
+        raise UsageError(f"there is no mean of {told}" + (": decoder=joint" if decoder != "joint" else ""))
     network, _ = sketched.network()
     facts = {
         "module": store.modules[which], "scenes": len(chosen), "decoder": decoder, "count": found.value,
-        "mean": found.mean.tolist(),
+        "standard_error": found.deviation, "mean": found.mean.tolist(),
     }  # fmt: skip
     picture = _decoded(network, store.modules[which], found.mean[None])
     if picture is None:
         return Answer(facts, [f"mean of {store.modules[which]}: {_values(found.mean)}"], remark="no picture of it")
-    files = sketched.keep({f"mean_{_name(store.modules[which])}": _picture(picture, 1)})
+    part = f"_{scenes}" if scenes is not None else ""
+    files = sketched.keep({_name(f"mean {store.modules[which]}{part} {decoder}"): _picture(picture, 1)})
     return Answer(facts, [f"the mean {store.modules[which]} of about {found.value:,.0f}, decoded:"], files)
 
 
-def attribute(sketched: Sketched, scene: str, module: str, decoder: str) -> Answer:
-    """The attributes of a module's objects in one scene, beside what the network saw."""
+def attribute(sketched: Sketched, scene: str, module: str | None, decoder: str | None) -> Answer:
+    """The attributes of a module's objects in one scene, or of all, beside what the network saw."""
     store, (place, *_) = sketched.store, places(sketched.store, scene)
-    if decoder not in DECODERS:
-        raise UsageError(f"decoder={decoder}{nearest(decoder, DECODERS)}")
-    which, one = module_of(module, store.modules), store.of(torch.tensor([int(place)]))
-    mine = (one.structure.module == which).nonzero().squeeze(1)
-    if not len(mine):
-        there = [store.modules[k] for k in one.structure.module.unique().tolist()]
-        raise UsageError(f"scene {int(place)} has no {store.modules[which]}; it has {', '.join(there)}")
-    found = decode(decoder, one, one.sketches, one.structure, one.matrices)[mine]
+    known = decoders(store.about["kind"])
+    decoder = decoder or known[-1]
+    if decoder not in known:
+        raise UsageError(f"decoder={decoder}: of {store.about['kind']} sketches{nearest(decoder, known)}")
+    one = store.of(torch.tensor([int(place)]))
+    mine, what = _mine(one.structure, module, int(place))
+    decoded = decode(decoder, one, one.sketches, one.structure, one.matrices)
+    found = decoded[mine]
     images, seen = sketched.seen([int(place)])
     truth = seen.objects.attributes[mine]
-    errors = (found - truth).abs().amax(1)
+    errors = (found - truth).abs().amax(1).tolist()
+    names = [store.modules[k] for k in one.structure.module[mine].tolist()]
     facts = {
-        "scene": int(place), "module": store.modules[which], "decoder": decoder, "attributes": found.tolist(),
-        "network": truth.tolist(), "error": errors.tolist(),
+        "scene": int(place), "module": what, "modules": names, "decoder": decoder, "attributes": found.tolist(),
+        "network": truth.tolist(), "error": errors,
     }  # fmt: skip
-    lines = [f"{store.modules[which]} in scene {int(place)}: largest error {number(float(error))}" for error in errors]
+    lines = [
+        f"{name} in scene {int(place)}: largest error {number(error)}"
+        for name, error in zip(names, errors, strict=True)
+    ]
     network, _ = sketched.network()
-    files: Sequence[Path] = ()
-    if (pictures := _decoded(network, store.modules[which], torch.cat((truth, found)))) is not None:
-        leaf = _picture(pictures, len(truth))
-        name = f"attribute_{int(place)}_{_name(store.modules[which])}_{decoder}"
-        files = sketched.keep({name: leaf, f"scene_{int(place)}": _picture(images, 1)})
-        lines.append("above as the network saw it, below from the sketch:")
-    return Answer(facts, lines, files)
+    picture = recovered(network, images, one.structure, seen.objects.attributes, decoded, mine.tolist())
+    if picture is None:
+        return Answer(facts, lines)
+    name = f"attribute_{int(place)}_{_name(what) + '_' if what else ''}{decoder}"
+    files = sketched.keep({name: picture, f"scene_{int(place)}": _picture(images, 1)})
+    return Answer(facts, [*lines, f"from the top: {ROWS}"], files)
+
+
+def _mine(structure: Structure, module: str | None, place: int) -> tuple[Tensor, str | None]:
+    """Objects of a module of a scene, or all of them, and the module's name."""
+    if module is None:
+        return torch.arange(len(structure.module)), None
+    which = module_of(module, structure.modules)
+    mine = (structure.module == which).nonzero().squeeze(1)
+    if not len(mine):
+        there = [structure.modules[k] for k in structure.module.unique().tolist()]
+        raise UsageError(f"scene {place} has no {structure.modules[which]}; it has {', '.join(there)}")
+    return mine, structure.modules[which]
 
 
 def similar(sketched: Sketched, index: str, k: str) -> Answer:

@@ -1,6 +1,5 @@
 """`dlcli sketch`: what a trained network sees in scenes, as small vectors that can be asked afterwards."""
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ import torch
 from dlcli import build, catalogue, compose, runs
 from dlcli.budget import settle_budget
 from dlcli.core.errors import UsageError, nearest
+from dlcli.core.modes import evaluating
 from dlcli.core.scoring import score
 from dlcli.core.trials import Interrupted
 from dlcli.engine import Ending
@@ -21,13 +21,13 @@ from dlcli.run import Run
 from dlcli.signals import Signals
 from dlcli.sketching.matrices import Matrices
 from dlcli.sketching.networks.seen import Modular
-from dlcli.sketching.store import Store, check_alike, fingerprint, merged
-from dlcli.verbs import bench, train
+from dlcli.sketching.store import fingerprint, merged
+from dlcli.verbs import appending, bench, train
 from dlcli.verbs.conduct import display_of, finish, keep
 from dlcli.verbs.eval import restored, thread_count
 from dlcli.verbs.fidelity import GOAL, fidelity
 from dlcli.verbs.options import Options, listening
-from dlcli.verbs.sketched import network_of, open_store, scenes_of, write_store
+from dlcli.verbs.sketched import data_of, network_of, open_store, scenes_of, write_store
 from dlcli.verbs.sketcher import KINDS, Reading, Sketcher, Window
 
 _CODES = {2: 130, 15: 143, 10: 75}  # SIGINT, SIGTERM, SIGUSR1
@@ -68,7 +68,7 @@ def _home(words: Sequence[str], options: Options) -> str:
 def _of_run(point: compose.Point, options: Options) -> compose.Point:
     source = point.config["from"]
     if point.config.append is not None:
-        before = open_store(runs.one(_appended(point.config)[0], options.out))
+        before = open_store(runs.one(appending.selectors(point.config)[0], options.out))
         point = compose.settled(point, compose.read(before.run.path / "config.yaml"))
         source = source or before.source
     if source is None:
@@ -86,8 +86,7 @@ class _Work:
     config: dict[str, Any]
     device: torch.device
     matrices: Matrices
-    before: tuple[Store, ...]
-    names: tuple[str, ...]
+    before: appending.Before | None
 
 
 def sketch(point: compose.Point, options: Options) -> Run:
@@ -97,49 +96,46 @@ def sketch(point: compose.Point, options: Options) -> Run:
         UsageError: something is wrong with the configuration or the data; there is no run directory then.
     """
     config = settle_budget(point.resolved())
-    _check(config)
+    check(config)
     if config["bench"] is not None:
         return bench.run(point, config, options)
     with listening(options.quiet) as heard:
         device = choose_device(config["device"])
-        matrices = _matrices(config, device)
-        before = [open_store(runs.one(one, options.out)) for one in _appended(config)]
-        work = _Work(config, device, matrices, tuple(one.store for one in before), tuple(one.name for one in before))
+        work = _Work(config, device, matrices_of(config, device), appending.before(config, options))
         source = Run.open(Path(config["from"])) if config["from"] else None
-        built = _tried(config, device, source)
-        if before:
-            network = network_of(config, built.model, scenes_of(config, built.task, device))
-            check_alike(before[0].store.about, _about(config, matrices, built.model, network), before[0].name, "these")
+        built, network, window = tried(config, device, source)
+        if work.before is not None:
+            work.before.check(about(config, work.matrices, built.model, network), window)
         run = train.create(point, options, config, built, heard)
     return _carried_out(run, work, source, point, options)
 
 
-def _appended(config: Mapping[str, Any]) -> list[str]:
-    found = config["append"]
-    return [] if found is None else [found] if isinstance(found, str) else [str(one) for one in found]
-
-
-def _check(config: Mapping[str, Any]) -> None:
+def check(config: Mapping[str, Any]) -> None:
     for name, known in (("kind", KINDS), ("scale", _SCALES)):
         if config[name] not in known:
             raise UsageError(f"{name}={config[name]}{nearest(str(config[name]), known)}")
 
 
-def _matrices(config: Mapping[str, Any], device: torch.device) -> Matrices:
+def matrices_of(config: Mapping[str, Any], device: torch.device) -> Matrices:
+    """Those that the configuration names."""
     more = {"block": config["block"], "density": config["density"]}
     return Matrices(config["matrix"], config["dimension"], config["sketch_seed"], **more, device=device)
 
 
-def _tried(config: dict[str, Any], device: torch.device, source: Run | None) -> build.Built:
-    """The network before it is trained, put to the scenes, so that what cannot work is told before there is a run."""
+def tried(config: dict[str, Any], device: torch.device, source: Run | None) -> tuple[build.Built, Modular, Window]:
+    """The network, perhaps before it is trained, put to the scenes: what cannot work is told before there is a run."""
     built = build.build(config, device)
     if source is not None:
         model, task = restored(source, config, device)
         built = replace(built, task=task, model=model)
-    network = network_of(config, built.model, scenes_of(config, built.task, device))
+    scenes = scenes_of(config, built.task, device)
+    network = network_of(config, built.model, scenes)
     if network.width > config["dimension"]:
         raise UsageError(f"dimension={config['dimension']} cannot hold attributes of {network.width} values")
-    return built
+    window = Window(scenes, config["split"], config["skip"], config["most"])
+    with evaluating(built.model):
+        network.objects(window.to(device).batch(config["split"], 0).inputs[0][:1])
+    return built, network, window
 
 
 def _carried_out(run: Run, work: _Work, source: Run | None, point: compose.Point, options: Options) -> Run:
@@ -197,13 +193,9 @@ def _sketched(run: Run, work: _Work, source: Run, display: progress.Shown, signa
     begun = time.monotonic()
     metrics = score(reading, window, config["split"], sketcher.see)
     seconds = time.monotonic() - begun
-    fresh = sketcher.store(_about(config, work.matrices, model, network))
-    whole = merged([*work.before, fresh], [*work.names, run.id]) if work.before else fresh
+    fresh = sketcher.store(about(config, work.matrices, model, network))
+    whole = merged([work.before.store, fresh], [work.before.name, run.id]) if work.before else fresh
     content = write_store(run, whole)
-    assert sketcher.first is not None
-    found, leaves = fidelity(fresh, sketcher.first, network)
-    run.info["metrics"] = {config["split"]: {**found, **{f"network_{name}": value for name, value in metrics.items()}}}
-    run.log(len(whole), config["split"], run.info["metrics"][config["split"]])
     run.info["steps"] = len(whole)
     run.info["sketch"] = {
         "scenes": len(whole),
@@ -214,13 +206,18 @@ def _sketched(run: Run, work: _Work, source: Run, display: progress.Shown, signa
         "bytes_of_attributes_per_scene": 4 * network.width * len(whole.structure.module) / len(whole),
         "bytes_of_store": content,
     }
+    assert sketcher.first is not None
+    assert sketcher.images is not None
+    with signals.at_once():
+        found, leaves = fidelity(fresh, sketcher.first, sketcher.images, network)
+    run.info["metrics"] = {config["split"]: {**found, **{f"network_{name}": value for name, value in metrics.items()}}}
+    run.log(len(whole), config["split"], run.info["metrics"][config["split"]])
     keep(run, leaves)
 
 
-def _about(config: Mapping[str, Any], matrices: Matrices, model: torch.nn.Module, network: Modular) -> dict[str, Any]:
-    data = {"scenes": config["scenes"] or config["task"], "split": config["split"]}
+def about(config: Mapping[str, Any], matrices: Matrices, model: torch.nn.Module, network: Modular) -> dict[str, Any]:
     return {
         "matrices": matrices.about(), "kind": config["kind"], "scale": config["scale"],
         "network": fingerprint(model, config["network"]), "modules": list(network.modules), "width": network.width,
-        "data": json.loads(json.dumps(data)),
+        "data": data_of(config),
     }  # fmt: skip

@@ -1,7 +1,8 @@
 """The store of a run of sketches, found again, and the network that it was made with."""
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from dlcli.core.modes import evaluating
 from dlcli.core.task import Task
 from dlcli.disk import replace_file
 from dlcli.run import Run
+from dlcli.sketching.asking import erase
 from dlcli.sketching.networks.seen import Modular, Seen
-from dlcli.sketching.store import Store, decode, fingerprint
+from dlcli.sketching.store import Store, decode, fingerprint, place_of
 from dlcli.targets import factory
 from dlcli.verbs.eval import restored
 
@@ -89,8 +91,7 @@ class Sketched:
 
     def _image(self, place: int, scenes: Task) -> Tensor:
         part, row = self.store.part_of(place), int(self.store.row[place])
-        config = compose.read(self.run.path / "config.yaml")
-        if part["data"]["scenes"] != (config["scenes"] or config["task"]) or part["data"]["split"] != config["split"]:
+        if place_of(part["data"]) != place_of(data_of(compose.read(self.run.path / "config.yaml"))):
             raise UsageError(
                 f"scene {place} is of other data than those of run {self.name}: ask the run that it came from"
             )
@@ -98,6 +99,12 @@ class Sketched:
         length = len(scenes.batch(split, 0))
         batch = scenes.batch(split, row // length)
         return batch.inputs[0][batch.index == row]
+
+    def kept(self, share: float) -> "Sketched":
+        """The same with a part of each sketch, the beginning, as if the rest were lost."""
+        return (
+            self if share == 1 else replace(self, store=replace(self.store, sketches=erase(self.store.sketches, share)))
+        )
 
     def keep(self, leaves: Mapping[str, Leaf]) -> list[Path]:
         """Put things into the run's artifacts/; where they are."""
@@ -108,6 +115,11 @@ class Sketched:
             ending, content = encode(leaf)
             files.append(self.run.keep(name + ending, content))
         return files
+
+
+def data_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Where scenes come from, as a store says it."""
+    return json.loads(json.dumps({"scenes": config["scenes"] or config["task"], "split": config["split"]}))
 
 
 def scenes_of(config: Mapping[str, Any], own: Task, device: torch.device) -> Task:

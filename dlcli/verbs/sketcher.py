@@ -42,6 +42,8 @@ class Window:
         skip: scenes of the split that are passed over.
         most: scenes after these; None is all.
 
+    `rows` are numbers of the split's scenes, beyond its end too.
+
     Raises:
         UsageError: there is none.
     """
@@ -54,6 +56,7 @@ class Window:
         self._begin, self._end = skip, skip + most if most is not None else batches * length
         self._first = skip // length
         self._batches = min(batches, -(-self._end // length)) - self._first
+        self.rows = range(self._begin, self._end)
         if self._batches < 1 or not len(self.batch(split, self._batches - 1)):
             raise UsageError(f"split {split} of the scenes has not more than {skip:,} of them: skip={skip} leaves none")
 
@@ -98,6 +101,7 @@ class Sketcher:
     batches: int
     tell: Callable[[int, float], None]
     first: Objects | None = None
+    images: Tensor | None = None
     _parts: list[tuple[Tensor, Tensor, Tensor, Tensor]] = field(default_factory=list)
     _structures: list[Structure] = field(default_factory=list)
 
@@ -113,6 +117,7 @@ class Sketcher:
         self._structures.append(on_cpu(seen.objects.structure))
         if self.first is None:
             self.first = Objects(self._structures[0], seen.objects.attributes.cpu())
+            self.images = batch.inputs[0].cpu()
         done = len(self._parts)
         self.tell(sum(len(part[1]) for part in self._parts), done / self.batches)
 

@@ -14,7 +14,7 @@ from dlcli.nn.capsules import SharedCapsules, logits
 from dlcli.sketching.networks.cells import counted, decoded
 from dlcli.sketching.networks.edges import Edges
 from dlcli.sketching.networks.seen import Seen
-from dlcli.sketching.objects import Objects, split_signs
+from dlcli.sketching.objects import Objects, Structure, split_signs
 
 
 class Capsules:
@@ -115,6 +115,10 @@ class Capsules:
         if reconstruct is None or number >= self._classes:
             return None
         return decoded(reconstruct, attributes[:, : 2 * self._pose], number, self._classes)
+
+    def pixels(self, x: Tensor, structure: Structure, number: int) -> Tensor | None:
+        scene = int(structure.scene[number])
+        return x[scene : scene + 1] if int(structure.module[number]) < self._classes else None
 
     def truth(self, batch: Batch) -> Int[Tensor, "scene module"] | None:
         if isinstance(self._scenes, Composed):

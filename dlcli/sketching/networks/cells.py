@@ -13,7 +13,7 @@ from dlcli.core.task import Batch, Task
 from dlcli.nn.capsules import logits
 from dlcli.sketching.networks.edges import Edges
 from dlcli.sketching.networks.seen import Seen
-from dlcli.sketching.objects import Objects, joined, split_signs
+from dlcli.sketching.objects import Objects, Structure, joined, split_signs
 
 _UNLIKELY = -13.0  # the logit of what no cell has
 
@@ -21,9 +21,10 @@ _UNLIKELY = -13.0  # the logit of what no cell has
 class Cells:
     """Modules "digit 0" ... of the class capsules, one for each class, "row" and "scene": depth 3.
 
-    A cell holds the class of its longest capsule, if that is longer than `threshold`. Its attribute is the pose split
-    into positive and negative parts; the weight of a digit in its row, and of a row, is its share of the lengths. The
-    attribute of a row and of the scene is how many of each class there are.
+    A cell holds the class of its longest capsule, if that is longer than `threshold` and the cell's pixels are not all
+    the same: a network that was trained on digits alone may see one in an empty cell too. Its attribute is the pose
+    split into positive and negative parts; the weight of a digit in its row, and of a row, is its share of the lengths.
+    The attribute of a row and of the scene is how many of each class there are.
 
     Args:
         model: with `capsules(x)`, trained on single digits.
@@ -72,7 +73,7 @@ class Cells:
         poses = _poses(self._model, x, self._cell)
         length, kind = torch.linalg.vector_norm(poses, dim=2).max(1)
         shape = (len(x), *self._grid)
-        there, kind = (length > self._threshold).view(shape), kind.view(shape)
+        there, kind = ((length > self._threshold) & _drawn(x, self._cell)).view(shape), kind.view(shape)
         chosen = poses[torch.arange(len(poses), device=x.device), kind.flatten()]
         seen = F.one_hot(kind, self._classes).to(x) * there[..., None]
         likely = logits(poses).view(*shape, -1).amax((1, 2))
@@ -117,6 +118,13 @@ class Cells:
             return None
         return decoded(reconstruct, attributes[:, : 2 * self._pose], number, self._classes)
 
+    def pixels(self, x: Tensor, structure: Structure, number: int) -> Tensor | None:
+        if int(structure.module[number]) >= self._classes:
+            return None
+        row, column = _place(structure, number)
+        place = (int(structure.scene[number]) * self._grid[0] + row) * self._grid[1] + column
+        return cut(x, self._cell)[place : place + 1]
+
     def truth(self, batch: Batch) -> Int[Tensor, "scene module"] | None:
         if not hasattr(self._scenes, "scenes"):
             return None
@@ -126,7 +134,8 @@ class Cells:
 
 def decoded(reconstruct: nn.Module, attributes: Tensor, number: int, classes: int) -> Tensor:
     """Images of poses of one class, at the length that training asks of a capsule that is there."""
-    pose = F.normalize(joined(attributes)) * 0.9
+    device = next((one.device for one in reconstruct.parameters()), attributes.device)
+    pose = F.normalize(joined(attributes.to(device))) * 0.9
     mask = F.one_hot(torch.full((len(pose),), number, device=pose.device), classes).to(pose)
     return reconstruct(pose[:, None] * mask[..., None], mask)
 
@@ -136,6 +145,13 @@ def counted(classes: Int[Tensor, "scene source"], modules: int, known: int) -> I
     count = torch.zeros(len(classes), known + 1, dtype=torch.long, device=classes.device)
     count.scatter_add_(1, classes.where(classes >= 0, known), torch.ones_like(classes))
     return F.pad(count[:, :known], (0, modules - known), value=-1)
+
+
+def _place(structure: Structure, number: int) -> tuple[int, int]:
+    """Row and column of a digit: its row's place in the scene, and its own in the row."""
+    own = int((structure.child == number).nonzero()[0])
+    above = int((structure.child == structure.parent[own]).nonzero()[0])
+    return int(structure.position[above]), int(structure.position[own])
 
 
 def _grid(scenes: Task, cell: int) -> tuple[int, int]:
@@ -148,5 +164,16 @@ def _grid(scenes: Task, cell: int) -> tuple[int, int]:
 
 def _poses(model: Any, x: Tensor, cell: int) -> Float[Tensor, "cell class pose"]:
     """Class capsules of every cell, scene by scene in the order of reading."""
-    cut = x.unfold(2, cell, cell).unfold(3, cell, cell)  # scene, channel, row, column, height, width
-    return model.capsules(cut.movedim(1, 3).flatten(0, 2).contiguous())
+    return model.capsules(cut(x, cell))
+
+
+def cut(x: Float[Tensor, "scene channel height width"], cell: int) -> Float[Tensor, "cell channel side side"]:
+    """Images of every cell, scene by scene in the order of reading."""
+    cells = x.unfold(2, cell, cell).unfold(3, cell, cell)  # scene, channel, row, column, height, width
+    return cells.movedim(1, 3).flatten(0, 2).contiguous()
+
+
+def _drawn(x: Tensor, cell: int) -> Bool[Tensor, " cell"]:
+    """Whether there is more in a cell than one shade."""
+    pixels = cut(x, cell).flatten(1)
+    return pixels.amax(1) > pixels.amin(1)

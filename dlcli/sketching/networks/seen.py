@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from dlcli.core.task import Batch
-from dlcli.sketching.objects import Objects
+from dlcli.sketching.objects import Objects, Structure
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +46,14 @@ class Decodes(Protocol):
 
     def decode(self, module: str, attributes: Float[Tensor, "n attribute"]) -> Tensor | None:
         """Images [n, channel, height, width] of a module's attributes; None where there are none."""
+
+
+@runtime_checkable
+class Points(Protocol):
+    """A network that can point to the pixels that an object was seen in."""
+
+    def pixels(self, x: Tensor, structure: Structure, number: int) -> Tensor | None:
+        """An image [1, channel, height, width], cut out of those of the scenes; None where there is none."""
 
 
 @runtime_checkable
