@@ -658,7 +658,7 @@ def _check_value(word: str, override: Override, base: DictConfig) -> None:
 def _as_part(key: str, value: Any) -> str:
     """How `model.body=vgg` is written, where a member of a group seems to be meant."""
     groups = (key.partition(".")[0], key.rpartition(".")[2])
-    fitting = [group for group in groups if value in catalogue.members(group)]
+    fitting = [group for group in groups if isinstance(value, str) and value in catalogue.members(group)]
     return f"\nOne of ours is chosen by {fitting[0]}@{key}={value}" if fitting else ""
 
 

@@ -309,7 +309,7 @@ TAMPERED = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(max_examples=20, deadline=None, database=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(st.lists(TAMPERED, min_size=1, max_size=2))
 def test_whatever_a_dry_run_is_told_ends_with_0_or_2(words):
     quick = {"steps": 1, "milliseconds_a_step": 1.0, "seconds": 1.0}

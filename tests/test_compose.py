@@ -1,7 +1,7 @@
 """Words in, configurations out: sweeps, short words, recipes, the user's own folders, provenance, errors."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from dlcli import compose
@@ -262,8 +262,9 @@ WORD = st.one_of(
 )
 
 
-@settings(max_examples=80, deadline=None, database=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(st.lists(WORD, max_size=3))
+@example(["lr=[]"])
 def test_whatever_is_typed_is_a_configuration_or_a_usage_error(words):
     try:
         points = compose.expand("train", words)

@@ -83,7 +83,7 @@ def test_train_has_mean_zero_and_deviation_one_and_a_run_keeps_its_own(folder):
 
 
 def test_what_comes_in_at_the_edge_is_black(folder):
-    task = made(folder, "standard", Shift(pixels=6))
+    task = made(folder, "standard", Shift(pixels=3))
     black = -task.fitted["mean"][0] / task.fitted["std"][0]
     assert whole(task, "train")[0].min() == pytest.approx(black)
     corners = whole(task, "train")[0][:, 0, 0, 0]
