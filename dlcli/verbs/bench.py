@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dlcli import build, compose
+from dlcli.budget import settle_budget
 from dlcli.core.errors import UsageError, nearest
 from dlcli.core.learner import Curves, Leaf, Rows
 from dlcli.engine import Ending
@@ -35,7 +36,7 @@ def run(point: compose.Point, config: Mapping[str, Any], options: Options) -> Ru
         UsageError: a value is wrong; there is no run directory then.
     """
     trees = asked(config)
-    core = build.core(point.resolved(seed=0))
+    core = build.core(settle_budget(point.resolved(seed=0)))
     made = Run.create(
         options.out, point.verb, point.label, compose.dump(config),
         **options.facts, name=options.name, tags=list(options.tags), parent=options.parent, argv=list(options.argv),
@@ -105,7 +106,7 @@ def leaves(rows: Sequence[Row]) -> dict[str, Leaf]:
     """The table, and curves over the dimension and over what is kept."""
     found = means(rows)
     largest = max(key[2] for key in found)
-    over_size = _lines(found, lambda key: key[3] == 1, lambda key: key[2])
+    over_size = _lines(found, lambda key: key[3] == 1, lambda key: float(key[2]))
     over_keep = _lines(found, lambda key: key[2] == largest, lambda key: key[3])
     return {
         "bench": Rows(_COLUMNS, [list(asdict(row).values()) for row in rows]),
