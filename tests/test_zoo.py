@@ -240,10 +240,12 @@ MEMBERS = [
 ]
 
 
-def keywords(cls):
+def keywords(cls, *handed):
     """The keywords of a constructor; what comes by position is what the contract hands over."""
     parameters = list(inspect.signature(cls).parameters.values())
-    assert all(one.name in ("spec", "task", "model") for one in parameters if one.kind is not one.KEYWORD_ONLY)
+    assert all(
+        one.name in (handed or ("spec", "task", "model")) for one in parameters if one.kind is not one.KEYWORD_ONLY
+    )
     return {one.name for one in parameters if one.kind is one.KEYWORD_ONLY}
 
 

@@ -1,5 +1,6 @@
 """What is sketched: the objects of scenes, what they are made of, and their attributes."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,6 +11,8 @@ from torch import Tensor
 
 from dlcli.core.errors import UsageError, nearest
 from dlcli.sketching.levels import Levels, levels
+
+_log = logging.getLogger("dlcli")
 
 OUTPUT = -1  # as a parent: the output pseudo-object of the child's scene
 _NEAR = 1e-3  # of 1, that weights may sum to and rows be long
@@ -125,7 +128,12 @@ class Objects:
 def split_signs(
     raw: Float[Tensor, "object value"],
 ) -> tuple[Float[Tensor, "object attribute"], Float[Tensor, " object"]]:
-    """Positive and negative parts side by side, as rows of length 1 (or 0), and the lengths that the rows had."""
+    """Positive and negative parts side by side, as rows of length 1 (or 0), and the lengths that the rows had.
+
+    It is said to the log where there are negative ones.
+    """
+    if _log.isEnabledFor(logging.INFO) and bool((raw < 0).any()):
+        _log.info("attributes below 0: positive and negative parts are kept side by side, each row at length 1")
     parts = torch.cat([raw.clamp(min=0), (-raw).clamp(min=0)], 1)
     length = torch.linalg.vector_norm(parts, dim=1)
     return parts / torch.where(length > 0, length, 1).unsqueeze(1), length

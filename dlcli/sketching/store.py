@@ -61,14 +61,6 @@ class Store:
         kind, dimension, seed = (facts.pop(name) for name in ("kind", "dimension", "seed"))
         return Matrices(kind, dimension, seed, **facts)
 
-    def part_of(self, place: int) -> Mapping[str, Any]:
-        """Where a scene comes from."""
-        for part in self.about["parts"]:
-            if place < part["scenes"]:
-                return part
-            place -= part["scenes"]
-        raise IndexError(place)
-
     def of(self, scenes: Int[Tensor, " some"]) -> "Store":
         """Some of the scenes; what is said of the parts is no longer true, and left out."""
         structure, _ = of_scenes(self.structure, scenes)

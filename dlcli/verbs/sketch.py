@@ -150,7 +150,7 @@ def _carried_out(run: Run, work: _Work, source: Run | None, point: compose.Point
         with signals.caught(), display, computing(thread_count(work.config["threads"])):
             _sketched(run, work, source, display, signals)
         run.info["seconds"] = round(time.monotonic() - begun, 3)
-        ending = Ending("completed", 0, f"{run.info['sketch']['scenes']:,} scenes are sketched")
+        ending = Ending("completed", 0, _in_words(run.info["sketch"]))
     except BaseException as caught:  # noqa: BLE001 - how it ended is written down, whatever it was
         from dlcli.verbs.ending import broken
 
@@ -160,6 +160,11 @@ def _carried_out(run: Run, work: _Work, source: Run | None, point: compose.Point
         raise error
     run.error = error
     return run
+
+
+def _in_words(facts: Mapping[str, Any]) -> str:
+    took = f"{1000 * facts['seconds_per_scene']:.1f} ms and {facts['bytes_per_scene']:,} bytes each"
+    return f"{facts['scenes']:,} scenes sketched, {took} (attributes: {facts['bytes_of_attributes_per_scene']:,.0f})"
 
 
 def _trained(run: Run, point: compose.Point, options: Options, display: progress.Shown) -> Run:

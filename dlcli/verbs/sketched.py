@@ -85,20 +85,32 @@ class Sketched:
     def seen(self, places: Sequence[int]) -> tuple[Tensor, Seen]:
         """Images of scenes, and what the network sees in them."""
         network, scenes = self.network()
-        images = torch.cat([self._image(place, scenes) for place in places])
+        images = self._images(places, scenes)
         with evaluating(nn.Identity()):
             return images, network.objects(images)
 
-    def _image(self, place: int, scenes: Task) -> Tensor:
-        part, row = self.store.part_of(place), int(self.store.row[place])
-        if place_of(part["data"]) != place_of(data_of(compose.read(self.run.path / "config.yaml"))):
-            raise UsageError(
-                f"scene {place} is of other data than those of run {self.name}: ask the run that it came from"
-            )
-        split = part["data"]["split"]
-        length = len(scenes.batch(split, 0))
-        batch = scenes.batch(split, row // length)
-        return batch.inputs[0][batch.index == row]
+    def _images(self, places: Sequence[int], scenes: Task) -> Tensor:
+        """Of scenes, batch by batch of those that they are in, and in the order of the places."""
+        self._check(places)
+        split = self.store.about["parts"][0]["data"]["split"]
+        rows, length = self.store.row[torch.tensor(places)], len(scenes.batch(split, 0))
+        found: dict[int, Tensor] = {}
+        for number in (rows // length).unique().tolist():
+            batch = scenes.batch(split, number)
+            found.update(zip(batch.index.tolist(), batch.inputs[0], strict=True))
+        return torch.stack([found[row] for row in rows.tolist()])
+
+    def _check(self, places: Sequence[int]) -> None:
+        """Whether scenes are of the run's own data, from which alone they can be made again."""
+        own = place_of(data_of(compose.read(self.run.path / "config.yaml")))
+        begin = 0
+        for part in self.store.about["parts"]:
+            end = begin + part["scenes"]
+            strange = [place for place in places if begin <= place < end] if place_of(part["data"]) != own else []
+            begin = end
+            if strange:
+                told = f"scene {strange[0]} is of other data than those of run {self.name}"
+                raise UsageError(f"{told}: ask the run that it came from")
 
     def kept(self, share: float) -> "Sketched":
         """The same with a part of each sketch, the beginning, as if the rest were lost."""
