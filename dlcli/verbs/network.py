@@ -17,7 +17,7 @@ from dlcli.verbs.questions import module_of, whole
 from dlcli.verbs.sketched import Answer, Sketched
 
 _DRAWN = 0  # seed of sparse attributes
-_AT_ONCE = 256  # scenes that the network reads
+_AT_ONCE = 32  # scenes that the network reads
 
 
 @dataclass(frozen=True)

@@ -75,3 +75,11 @@ def test_split_signs() -> None:
     assert length.tolist() == [5.0, 0.0]
     torch.testing.assert_close(joined(parts) * length.unsqueeze(1), raw)
     Objects(bag([0, 0], [0, 0], 1), parts)
+
+
+def test_it_is_said_that_signs_are_split(caplog):
+    with caplog.at_level("INFO", "dlcli"):
+        split_signs(torch.ones(2, 3))
+        assert not caplog.messages
+        split_signs(-torch.ones(2, 3))
+    assert "positive and negative parts" in caplog.text

@@ -285,3 +285,23 @@ def test_the_bench_writes_slopes_for_claims(tmp_path, monkeypatch):
     assert set(info["slopes"]) == {"identity", "matched"}
     assert info["metrics"]["test"]["slope_identity"] == info["slopes"]["identity"]
     refused(dlcli("sketch", "query", info["path"], "count", "3"), "bench")
+
+
+def test_a_network_that_breaks_the_rules_is_told_before_there_is_a_run(trained, tmp_path, monkeypatch):
+    (tmp_path / "negative.py").write_text(
+        "from dataclasses import replace\n"
+        "from dlcli.sketching.networks.cells import Cells\n"
+        "class Negative(Cells):\n"
+        "    def objects(self, x):\n"
+        "        seen = super().objects(x)\n"
+        "        return replace(seen, objects=replace(seen.objects, attributes=-seen.objects.attributes))\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    words = ("plugins=[negative]", "network._target_=negative.Negative", *trained)
+    refused(dlcli("sketch", *words, "--out", tmp_path / "runs"), "at least 0", "split_signs")
+    assert not written(tmp_path)
+
+
+def test_it_is_said_what_a_scene_takes(run):
+    assert "8 scenes sketched" in run.info["reason"]
+    assert "1,024 bytes each" in run.info["reason"]
