@@ -176,7 +176,7 @@ def _each(found: Runs) -> list[Run]:
 
 
 def _seconds(found: Runs) -> float:
-    """From start to end of every run, whenever it was made; what runs inside it took is in there, scoring on train is not."""
+    """From start to end of every run, whenever it was made; what runs inside it took counts."""
     return sum(map(_took, _each(found)))
 
 
