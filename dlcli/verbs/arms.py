@@ -69,8 +69,11 @@ def reproduce(claim: Claim, options: Options, ways: Ways, made: Sequence[Run] = 
         found, failed = _carried_out(claim, points, options, ways, made)
     except _Interrupted as stopped:
         return Done(None, stopped.exit_code, sweep=stopped.sweep)
-    result = judged(claim, _values(claim, found, options), seeds=_seeds(points))
-    told = {"seconds": _seconds(found), "wall": round(time.monotonic() - began, 1), "runs": _ids(found)}
+    scoring_began = time.monotonic()
+    values = _values(claim, found, options)
+    seconds = round(_seconds(found) + time.monotonic() - scoring_began, 1)
+    result = judged(claim, values, seeds=_seeds(points))
+    told = {"seconds": seconds, "wall": round(time.monotonic() - began, 1), "runs": _ids(found)}
     return Done(result | told | _surroundings(found), failed=failed, runs=tuple(_each(found)))
 
 
@@ -173,8 +176,8 @@ def _each(found: Runs) -> list[Run]:
 
 
 def _seconds(found: Runs) -> float:
-    """From start to end of every run, whenever it was made; what runs inside it took is in there."""
-    return round(sum(map(_took, _each(found))), 1)
+    """From start to end of every run, whenever it was made; what runs inside it took counts."""
+    return sum(map(_took, _each(found)))
 
 
 def _took(run: Run) -> float:
