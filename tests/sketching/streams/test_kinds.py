@@ -75,15 +75,20 @@ def test_the_truth_lies_where_the_guarantee_says(name):
 
 @pytest.mark.parametrize("name", MERGING)
 def test_a_merge_is_the_sketch_of_both_streams(name):
-    one, other = made(name, stream(0)), made(name, stream(1))
-    whole = made(name, stream(0), stream(1))
-    one.merge(other)
-    assert one.items == whole.items == 60_000
-    if name in LINEAR:
-        assert values(one) == pytest.approx(values(whole), rel=1e-9)
-    else:
-        for mine, wanted in zip(one.estimates(ASKED), whole.estimates(ASKED), strict=True):
-            assert mine.low <= wanted.value <= mine.high
+    """To the last digits where it is linear; else what it promises holds of both, as often as it says."""
+    inside = []
+    for seed in range(0, 2 if name in LINEAR else 16, 2):
+        parts = stream(seed), stream(seed + 1)
+        one, other, exact = made(name, parts[0]), made(name, parts[1]), Exact()
+        one.merge(other)
+        assert one.items == 60_000
+        if name in LINEAR:
+            assert values(one) == pytest.approx(values(made(name, *parts)), rel=1e-9)
+        for part in parts:
+            exact.update(Chunk(part))
+        for found in one.estimates(ASKED):
+            inside.append(found.low <= exact.answer(found.question, found.of, True) <= found.high)
+    assert np.mean(inside) > 0.8, inside
 
 
 @pytest.mark.parametrize("name", LINEAR)
