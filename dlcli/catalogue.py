@@ -7,6 +7,8 @@ from dlcli.core.errors import Missing
 
 VERBS = ("train", "evolve", "search", "sketch")
 """Verbs that have recipes, `conf/experiment/<verb>/`."""
+RESERVED = {"sketch": ("query", "stream")}
+"""Words behind a verb that are no recipes."""
 
 OF_SKETCH = (
     "scenes", "network", "from", "append", "split", "skip", "most", "kind", "matrix", "scale", "dimension", "density",

@@ -160,7 +160,8 @@ def _recipe(verb: str, name: str, extra: tuple[Path, ...]) -> str:
     for other, recipe, _ in catalogue.recipes(extra):
         if recipe == name:
             raise UsageError(f"{name} is a recipe of {other}: dlcli {other} {name}")
-    raise UsageError(f"no recipe {name!r} of {verb}{nearest(name, known)}\nAll of them: dlcli list recipes")
+    words = [*known, *catalogue.RESERVED.get(verb, ())]
+    raise UsageError(f"no recipe {name!r} of {verb}{nearest(name, words)}\nAll of them: dlcli list recipes")
 
 
 def _check_word(word: str) -> None:

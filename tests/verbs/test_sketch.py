@@ -305,3 +305,8 @@ def test_a_network_that_breaks_the_rules_is_told_before_there_is_a_run(trained, 
 def test_it_is_said_what_a_scene_takes(run):
     assert "8 scenes sketched" in run.info["reason"]
     assert "1,024 bytes each" in run.info["reason"]
+
+
+def test_a_word_that_is_nearly_one_behind_the_verb_is_told():
+    refused(dlcli("sketch", "qurey", "last"), 'did you mean "query"')
+    refused(dlcli("sketch", "steram", "-"), 'did you mean "stream"')
