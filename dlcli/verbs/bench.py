@@ -16,6 +16,7 @@ from dlcli.machine import computing
 from dlcli.report import tables
 from dlcli.report.words import number
 from dlcli.run import Run
+from dlcli.signals import Signals
 from dlcli.sketching.benching import Row, Trees, measured, slopes
 from dlcli.sketching.erased import erasure, recovery
 from dlcli.sketching.scaling import Scale
@@ -23,6 +24,7 @@ from dlcli.verbs.conduct import display_of, finish, keep
 from dlcli.verbs.ending import broken
 from dlcli.verbs.eval import thread_count
 from dlcli.verbs.options import Options
+from dlcli.verbs.train import keep_environment
 
 _ERROR = "mean of the largest error of an object"
 _COLUMNS = ("scale", "decoder", "dimension", "keep", "depth", "seed", "error")
@@ -45,11 +47,12 @@ def run(point: compose.Point, config: Mapping[str, Any], options: Options) -> Ru
         goal={"metric": "slope_identity", "direction": "min"}, remark=config.get("remark"),
     )  # fmt: skip
     display, error, begun = display_of(made, "slope_identity", options), None, time.monotonic()
+    signals, threads = Signals(), thread_count(config["threads"])
     try:
-        with display, computing(thread_count(config["threads"])):
+        keep_environment(made, "cpu", threads)
+        with signals.caught(), signals.at_once(), display, computing(threads):
             rows = list(measured(trees, lambda done: display.tick(round(100 * done), done, {})))
         found = slopes(rows)
-        made.info["bench"] = {"slopes": found}
         made.info["slopes"] = found
         made.info["metrics"] = {"test": metrics(rows) | erasure(rows) | recovery(config["seed"])}
         made.info["seconds"], made.info["steps"] = round(time.monotonic() - begun, 3), len(rows)

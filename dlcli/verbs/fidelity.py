@@ -8,10 +8,9 @@ from torch import Tensor
 from dlcli.core.learner import Leaf
 from dlcli.core.task import Goal
 from dlcli.sketching import flat
+from dlcli.sketching.benching import DECODERS
 from dlcli.sketching.counting import Counter, summed
-from dlcli.sketching.decoding import identity_path, matched_filter
 from dlcli.sketching.graphs import counts, of_scenes
-from dlcli.sketching.least_squares import least_squares
 from dlcli.sketching.likeness import auc
 from dlcli.sketching.matrices import Matrices
 from dlcli.sketching.networks.seen import Modular
@@ -22,9 +21,6 @@ from dlcli.verbs.recovered import recovered
 
 GOAL = Goal("attribute_error", "min")
 _LOOKED = 32  # scenes whose attributes are decoded
-
-DECODERS = {"identity": identity_path, "matched": matched_filter, "lsq": least_squares}
-"""Of recursive sketches, by the words of the command line."""
 
 
 def fidelity(

@@ -106,7 +106,7 @@ def _told(run: Run, as_json: bool, verbose: bool) -> int:
         tables.print_summary(run)
         if run.info["verb"] == "search":
             verdict.tell(run)
-        if "bench" in run.info:
+        if "slopes" in run.info:
             bench.tell(run)
     else:
         _say(f"run {run.id} {run.info['status']}: {run.info['reason']}\nsee {run.path / 'log.txt'}")

@@ -117,7 +117,8 @@ def similar(sketched: Sketched, index: str, k: str) -> Answer:
     """The scenes whose sketches have the largest cosine with that of one."""
     store, (place, *_) = sketched.store, places(sketched.store, index)
     wanted = whole(k, "k", 1)
-    cosines, found = asking.similar(normalize(store.sketches)[place], normalize(store.sketches), wanted + 1)
+    directions = normalize(store.sketches)
+    cosines, found = asking.similar(directions[place], directions, wanted + 1)
     rows = [(int(one), float(value)) for value, one in zip(cosines, found, strict=True) if int(one) != int(place)]
     rows = rows[:wanted]
     seen = counts(store.structure)

@@ -30,7 +30,6 @@ from dlcli.verbs.options import Options, listening
 from dlcli.verbs.sketched import data_of, network_of, open_store, scenes_of, write_store
 from dlcli.verbs.sketcher import KINDS, Reading, Sketcher, Window
 
-_CODES = {2: 130, 15: 143, 10: 75}  # SIGINT, SIGTERM, SIGUSR1
 _SCALES = ("paper", "isometric")
 
 
@@ -147,8 +146,8 @@ def _carried_out(run: Run, work: _Work, source: Run | None, point: compose.Point
             source = _trained(run, point, options, display)
         run.info["source"] = str(source.path.absolute())
         run.info["goal"] = {"metric": GOAL.metric, "direction": GOAL.direction}
-        with signals.caught(), display, computing(thread_count(work.config["threads"])):
-            _sketched(run, work, source, display, signals)
+        with signals.caught(), signals.at_once(), display, computing(thread_count(work.config["threads"])):
+            _sketched(run, work, source, display)
         run.info["seconds"] = round(time.monotonic() - begun, 3)
         ending = Ending("completed", 0, _in_words(run.info["sketch"]))
     except BaseException as caught:  # noqa: BLE001 - how it ended is written down, whatever it was
@@ -173,14 +172,14 @@ def _trained(run: Run, point: compose.Point, options: Options, display: progress
     own = replace(options, out=run.path / "runs", name=None, tags=(), parent=run.id, verb="train", tell=None)
     found = train.train(compose.training(point), replace(own, quiet=options.quiet or options.tell is not None))
     if found.info["exit_code"]:
-        if found.info["exit_code"] in _CODES.values():
+        if found.info["status"] in ("stopped", "preempted"):
             raise Interrupted(found.info["exit_code"])
         raise RuntimeError(f"the training ended as {found.info['status']}: {found.info['reason']}")
     display.say(f"trained: {found.path}")
     return found
 
 
-def _sketched(run: Run, work: _Work, source: Run, display: progress.Shown, signals: Signals) -> None:
+def _sketched(run: Run, work: _Work, source: Run, display: progress.Shown) -> None:
     """Score the scenes, and leave the store."""
     config, device = work.config, work.device
     model, task = restored(source, compose.read(source.path / "config.yaml"), device)
@@ -191,8 +190,6 @@ def _sketched(run: Run, work: _Work, source: Run, display: progress.Shown, signa
 
     def tell(number: int, done: float) -> None:
         display.tick(number, done, {})
-        if signals.received is not None:
-            raise Interrupted(_CODES.get(signals.received, 130))
 
     sketcher = Sketcher(reading, work.matrices, config["kind"], config["scale"], window.size(config["split"]), tell)
     begun = time.monotonic()
@@ -213,8 +210,7 @@ def _sketched(run: Run, work: _Work, source: Run, display: progress.Shown, signa
     }
     assert sketcher.first is not None
     assert sketcher.images is not None
-    with signals.at_once():
-        found, leaves = fidelity(fresh, sketcher.first, sketcher.images, network)
+    found, leaves = fidelity(fresh, sketcher.first, sketcher.images, network)
     run.info["metrics"] = {config["split"]: {**found, **{f"network_{name}": value for name, value in metrics.items()}}}
     run.log(len(whole), config["split"], run.info["metrics"][config["split"]])
     keep(run, leaves)

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from dlcli import build, compose, runs
 from dlcli.core.errors import Mismatch, Missing, UsageError
 from dlcli.core.learner import Leaf
-from dlcli.core.modes import evaluating
 from dlcli.core.task import Task
 from dlcli.disk import replace_file
 from dlcli.run import Run
@@ -86,7 +85,7 @@ class Sketched:
         """Images of scenes, and what the network sees in them."""
         network, scenes = self.network()
         images = self._images(places, scenes)
-        with evaluating(nn.Identity()):
+        with torch.no_grad():
             return images, network.objects(images)
 
     def _images(self, places: Sequence[int], scenes: Task) -> Tensor:
@@ -172,7 +171,7 @@ def open_store(run: Run) -> Sketched:
     try:
         found = decode(path.read_bytes(), str(path))
     except FileNotFoundError:
-        why = "is a bench, which keeps no sketches" if "bench" in run.info else f"is {run.status}"
+        why = "is a bench, which keeps no sketches" if "slopes" in run.info else f"is {run.status}"
         raise Missing(f"run {run.id} has no {_FILE}: it {why}") from None
     wanted = compose.read(run.path / "config.yaml")
     for key, fact in (("sketch_seed", found.about["matrices"]["seed"]), ("scale", found.about["scale"])):

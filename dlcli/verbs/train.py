@@ -90,7 +90,7 @@ def create(
         options.out, point.verb, point.label, compose.dump(config), **facts, **reach(built.model, built.task)
     )
     try:
-        _keep_environment(run, str(device), config["threads"])
+        keep_environment(run, str(device), config["threads"])
         for line in heard:
             run.note(line)
         loggers.attach(run, config)
@@ -168,7 +168,8 @@ def reach(model: nn.Module, task: Task) -> dict[str, int]:
     return {"receptive_field": field, "length": int(task.batch("valid", 0).inputs[0].shape[-1])}
 
 
-def _keep_environment(run: Run, device: str, threads: int) -> None:
+def keep_environment(run: Run, device: str, threads: int) -> None:
+    """Versions, commit and machine of a run, and what was changed since the commit."""
     facts, patch = environment.describe(device, threads)
     run.describe("environment.json", json.dumps(facts, indent=1) + "\n")
     if patch:

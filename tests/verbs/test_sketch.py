@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -283,6 +284,7 @@ def test_the_bench_writes_slopes_for_claims(tmp_path, monkeypatch):
     result = dlcli("sketch", "bench", "--smoke", "--json", "--out", tmp_path)
     info = json.loads(result.stdout)
     assert set(info["slopes"]) == {"identity", "matched"}
+    assert (Path(info["path"]) / "environment.json").is_file()
     assert info["metrics"]["test"]["slope_identity"] == info["slopes"]["identity"]
     refused(dlcli("sketch", "query", info["path"], "count", "3"), "bench")
 
