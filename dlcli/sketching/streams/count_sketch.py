@@ -1,17 +1,14 @@
 """CountSketch: how often items came, unbiased, in a stream whose counts may also go down."""
 
 import math
-from collections.abc import Mapping
 
-import numpy as np
-import torch
-
-from dlcli.sketching.streams.chunk import Chunk, keys_of, value_of
-from dlcli.sketching.streams.signed_table import SignedTable, median
-from dlcli.sketching.streams.sketch import Asked, Estimate, Sketch, tail
+from dlcli.sketching.streams.chunk import keys_of, value_of
+from dlcli.sketching.streams.signed_counters import SignedCounters
+from dlcli.sketching.streams.signed_table import median
+from dlcli.sketching.streams.sketch import Asked, Estimate, tail
 
 
-class CountSketch(Sketch):
+class CountSketch(SignedCounters):
     """The median over rows of an item's sign times its counter.
 
     Paper: Charikar, Chen & Farach-Colton 2002, "Finding frequent items in data streams", section 3. A row's estimate
@@ -23,22 +20,7 @@ class CountSketch(Sketch):
         seed: of the hash functions.
     """
 
-    kind, linear = "countsketch", True
-
-    def __init__(self, *, rows: int, width: int, seed: int) -> None:
-        super().__init__(rows=rows, width=width, seed=seed)
-        self.table = SignedTable(rows, width, seed)
-
-    def _update(self, chunk: Chunk) -> None:
-        self.table.add(*chunk.weighted)
-
-    def _merge(self, other: Sketch) -> None:
-        assert isinstance(other, CountSketch)
-        self.table.counters += other.table.counters
-
-    def _subtract(self, other: Sketch) -> None:
-        assert isinstance(other, CountSketch)
-        self.table.counters -= other.table.counters
+    kind = "countsketch"
 
     def estimates(self, asked: Asked) -> list[Estimate]:
         """Of each item asked for; eight variances are left on each side, by Chebyshev's inequality a row."""
@@ -54,9 +36,3 @@ class CountSketch(Sketch):
             count = float(median(self.table.counts(keys_of(value_of(item, self.values or "words"))))[0])
             found.append(Estimate("count", item, count, count - reach, count + reach, guarantee))
         return found
-
-    def state(self) -> dict[str, np.ndarray]:
-        return {"counters": self.table.counters.numpy()}
-
-    def load(self, state: Mapping[str, np.ndarray]) -> None:
-        self.table.counters.copy_(torch.from_numpy(state["counters"]))

@@ -1,17 +1,15 @@
 """Fast-AMS: the sum of squared counts, with one counter a row touched by an item."""
 
 import math
-from collections.abc import Mapping
 
-import numpy as np
 import torch
 
-from dlcli.sketching.streams.chunk import Chunk
-from dlcli.sketching.streams.signed_table import SignedTable, median
-from dlcli.sketching.streams.sketch import Asked, Estimate, Sketch, around, tail
+from dlcli.sketching.streams.signed_counters import SignedCounters
+from dlcli.sketching.streams.signed_table import median
+from dlcli.sketching.streams.sketch import Asked, Estimate, around, tail
 
 
-class FastAMS(Sketch):
+class FastAMS(SignedCounters):
     """The median over rows of the sum of squared counters.
 
     Paper: Thorup & Zhang 2004, "Tabulation based 4-universal hashing with applications to second moment estimation",
@@ -23,31 +21,10 @@ class FastAMS(Sketch):
         seed: of the hash functions.
     """
 
-    kind, linear = "fastams", True
-
-    def __init__(self, *, rows: int, width: int, seed: int) -> None:
-        super().__init__(rows=rows, width=width, seed=seed)
-        self.table = SignedTable(rows, width, seed)
-
-    def _update(self, chunk: Chunk) -> None:
-        self.table.add(*chunk.weighted)
-
-    def _merge(self, other: Sketch) -> None:
-        assert isinstance(other, FastAMS)
-        self.table.counters += other.table.counters
-
-    def _subtract(self, other: Sketch) -> None:
-        assert isinstance(other, FastAMS)
-        self.table.counters -= other.table.counters
+    kind = "fastams"
 
     def estimates(self, asked: Asked) -> list[Estimate]:
         return [second_moment(self.table.second_moments(), self.table.width)]
-
-    def state(self) -> dict[str, np.ndarray]:
-        return {"counters": self.table.counters.numpy()}
-
-    def load(self, state: Mapping[str, np.ndarray]) -> None:
-        self.table.counters.copy_(torch.from_numpy(state["counters"]))
 
 
 def second_moment(answers: torch.Tensor, copies: int) -> Estimate:
