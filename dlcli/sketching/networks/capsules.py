@@ -11,8 +11,8 @@ from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.task import Batch, Composed, Task
 from dlcli.nn.capsules import Capsules as Routed
 from dlcli.nn.capsules import SharedCapsules, logits
-from dlcli.sketching.networks.cells import counted, decoded
 from dlcli.sketching.networks.edges import Edges
+from dlcli.sketching.networks.poses import counted, decoded
 from dlcli.sketching.networks.seen import Seen
 from dlcli.sketching.objects import Objects, Structure, split_signs
 

@@ -12,8 +12,9 @@ from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.task import Batch, Task
 from dlcli.nn.capsules import logits
 from dlcli.sketching.networks.edges import Edges
+from dlcli.sketching.networks.poses import counted, decoded
 from dlcli.sketching.networks.seen import Seen
-from dlcli.sketching.objects import Objects, Structure, joined, split_signs
+from dlcli.sketching.objects import Objects, Structure, split_signs
 
 _UNLIKELY = -13.0  # the logit of what no cell has
 
@@ -130,21 +131,6 @@ class Cells:
             return None
         classes = self._scenes.scenes(batch).classes
         return counted(classes, len(self.modules), self._classes)
-
-
-def decoded(reconstruct: nn.Module, attributes: Tensor, number: int, classes: int) -> Tensor:
-    """Images of poses of one class, at the length that training asks of a capsule that is there."""
-    device = next((one.device for one in reconstruct.parameters()), attributes.device)
-    pose = F.normalize(joined(attributes.to(device))) * 0.9
-    mask = F.one_hot(torch.full((len(pose),), number, device=pose.device), classes).to(pose)
-    return reconstruct(pose[:, None] * mask[..., None], mask)
-
-
-def counted(classes: Int[Tensor, "scene source"], modules: int, known: int) -> Int[Tensor, "scene module"]:
-    """How many there are of the first `known` modules; -1 of the others."""
-    count = torch.zeros(len(classes), known + 1, dtype=torch.long, device=classes.device)
-    count.scatter_add_(1, classes.where(classes >= 0, known), torch.ones_like(classes))
-    return F.pad(count[:, :known], (0, modules - known), value=-1)
 
 
 def _place(structure: Structure, number: int) -> tuple[int, int]:
