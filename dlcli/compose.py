@@ -250,7 +250,7 @@ def _globbed(override: Override, extra: tuple[Path, ...]) -> Iterator[str]:
         raise UsageError(f"{override.input_line}: glob() chooses members of a group, and {key} is none")
     assert isinstance(value, Glob)
     if not (found := value.filter(known)):
-        raise UsageError(f"{override.input_line}: no {key} matches (there are: {', '.join(known[:12])})")
+        raise UsageError(f"{override.input_line}: no {key} matches (available: {', '.join(known[:12])})")
     return iter(found)
 
 

@@ -107,7 +107,7 @@ class ArrayTask:
         samples = self._splits.get(split)
         if samples is None or not len(samples):
             filled = ", ".join(name for name, samples in self._splits.items() if len(samples))
-            raise UsageError(f"the task has no samples in split {split!r} (there are: {filled})")
+            raise UsageError(f"the task has no samples in split {split!r} (available: {filled})")
         return samples
 
     def size(self, split: str) -> int:

@@ -87,7 +87,7 @@ class Language:
     def _split(self, split: str) -> Streams:
         if split not in self._splits:
             there = ", ".join(self._splits)
-            raise UsageError(f"the text has not two tokens in split {split!r} (there are: {there})")
+            raise UsageError(f"the text has not two tokens in split {split!r} (available: {there})")
         return self._splits[split]
 
     def size(self, split: str) -> int:

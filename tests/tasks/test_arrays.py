@@ -95,7 +95,7 @@ def test_a_split_may_make_its_rows_when_they_are_asked_for():
 def test_what_is_wrong_is_said():
     with pytest.raises(UsageError, match=r"task\.batch is at least 1, not 0"):
         task(batch=0)
-    with pytest.raises(UsageError, match=r"no samples in split 'test' \(there are: train, valid\)"):
+    with pytest.raises(UsageError, match=r"no samples in split 'test' \(available: train, valid\)"):
         task().size("test")
     with pytest.raises(UsageError, match="no samples in split 'all'"):
         task().batch("all", 0)
