@@ -5,7 +5,12 @@ The verbs of the command line are functions here, imported when they are first u
 `dlcli.compare`, `dlcli.find`.
 """
 
+import os
 from typing import TYPE_CHECKING, Any
+
+# MKL's conditional numerical reproducibility: without it a product depends on the alignment of its operands on some
+# processors, and so on the batch around a row. MKL reads the variable at its first call.
+os.environ.setdefault("MKL_CBWR", "AUTO")
 
 if TYPE_CHECKING:
     from dlcli.api import Run, compare, evaluate, evolve, find, query, search, sketch, train
