@@ -113,7 +113,9 @@ def _value(name: str, value: Any) -> str:
 def nearest(name: str, known: Iterable[str]) -> str:
     """` (did you mean "tcn"?)`, or the known names if no name is near, or nothing if there are no names."""
     names = sorted(set(known))
-    close = synonym(name, names) or next(iter(difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)), None)
+    lower = {other.lower(): other for other in names}
+    spelled = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.5)
+    close = synonym(name, names) or next((lower[one] for one in spelled), None)
     if close:
         return f' (did you mean "{close}"?)'
     if not names:

@@ -34,7 +34,12 @@ def test_usage_error_prints_no_control_characters_and_bounds_values():
 
 @pytest.mark.parametrize(
     ("typed", "known", "suggestion"),
-    [("learning_rate", ["lr", "learner"], "lr"), ("TCN", ["tcn"], "tcn"), ("gpus", ["seed", "device"], "device")],
+    [
+        ("learning_rate", ["lr", "learner"], "lr"),
+        ("TCN", ["tcn"], "tcn"),
+        ("gpus", ["seed", "device"], "device"),
+        ("TNC", ["TCN", "Head"], "TCN"),
+    ],
 )
 def test_nearest_consults_synonyms_before_spelling(typed, known, suggestion):
     assert f'"{suggestion}"' in nearest(typed, known)
