@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from dlcli.models.sequence import lstm_ablations, mut, sru
-from dlcli.nn.fused import Fused
-from dlcli.nn.recurrent import Memory
-from dlcli.nn.scan import scan
-from dlcli.nn.unrolled import Unrolled
+from dlcli.nn.recurrent.fused import FusedLayers
+from dlcli.nn.recurrent.network import RecurrentLayer
+from dlcli.models.sequence.sru import scan
+from dlcli.nn.recurrent.cells import UnrolledLayer
 
 BATCH, TIME, HIDDEN = 32, 200, 128
 
@@ -33,7 +33,7 @@ def milliseconds(run: Callable[[], Tensor]) -> float:
     return best * 1e3
 
 
-def reading(memory: Memory) -> Callable[[], Tensor]:
+def reading(memory: RecurrentLayer) -> Callable[[], Tensor]:
     x = torch.randn(TIME, BATCH, HIDDEN)
     return lambda: memory(x, memory.start(BATCH))[0]
 
@@ -89,16 +89,16 @@ def main() -> None:
     warnings.simplefilter("ignore")
     sizes = (HIDDEN, HIDDEN)
     without_input_gate = lstm_ablations._WithoutInputGate
-    arms = {kind.__name__: reading(Fused(kind(*sizes))) for kind in (nn.LSTM, nn.GRU, nn.RNN)} | {
-        "LSTM-i, eager": reading(Unrolled(without_input_gate(*sizes, 0.0))),
-        "LSTM-i, jit.script": reading(Unrolled(scripted(without_input_gate(*sizes, 0.0)))),
-        "LSTM-i, torch.compile": reading(Unrolled(compiled(without_input_gate(*sizes, 0.0)))),
-        "LSTM-f, eager": reading(Unrolled(lstm_ablations._WithoutForgetGate(*sizes))),
-        "LSTM-o, eager": reading(Unrolled(lstm_ablations._WithoutOutputGate(*sizes, 0.0))),
-        "MUT1, eager": reading(Unrolled(mut._MUT1Cell(*sizes))),
-        "MUT2, eager": reading(Unrolled(mut._MUT2Cell(*sizes))),
-        "MUT3, eager": reading(Unrolled(mut._MUT3Cell(*sizes))),
-        "MUT1, torch.compile": reading(Unrolled(compiled(mut._MUT1Cell(*sizes)))),
+    arms = {kind.__name__: reading(FusedLayers(kind(*sizes))) for kind in (nn.LSTM, nn.GRU, nn.RNN)} | {
+        "LSTM-i, eager": reading(UnrolledLayer(without_input_gate(*sizes, 0.0))),
+        "LSTM-i, jit.script": reading(UnrolledLayer(scripted(without_input_gate(*sizes, 0.0)))),
+        "LSTM-i, torch.compile": reading(UnrolledLayer(compiled(without_input_gate(*sizes, 0.0)))),
+        "LSTM-f, eager": reading(UnrolledLayer(lstm_ablations._WithoutForgetGate(*sizes))),
+        "LSTM-o, eager": reading(UnrolledLayer(lstm_ablations._WithoutOutputGate(*sizes, 0.0))),
+        "MUT1, eager": reading(UnrolledLayer(mut._MUT1Cell(*sizes))),
+        "MUT2, eager": reading(UnrolledLayer(mut._MUT2Cell(*sizes))),
+        "MUT3, eager": reading(UnrolledLayer(mut._MUT3Cell(*sizes))),
+        "MUT1, torch.compile": reading(UnrolledLayer(compiled(mut._MUT1Cell(*sizes)))),
         "SRU": reading(sru._Layer(*sizes)),
         "scan, loop with its own gradient": scanning(scan),
         "scan, loop": scanning(loop),

@@ -20,9 +20,9 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from dlcli.core.space import Architecture, Decision, Graph, Space
-from dlcli.nn.controller import Controller
-from dlcli.nn.spaces.macro import MacroSpace
-from dlcli.nn.spaces.micro import MicroSpace
+from dlcli.nn.supernet.controller import Controller
+from dlcli.nn.supernet.macro_space import MacroSpace
+from dlcli.nn.supernet.micro_space import MicroSpace
 
 COUNT, GOAL = 100, 50.0
 

@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from dlcli import build, compose
 from dlcli.core.space import Architecture, members
 from dlcli.engine import evaluate
-from dlcli.nn.spaces.macro import MacroSpace
+from dlcli.nn.supernet.macro_space import MacroSpace
 
 STEPS, LAYERS = 120, 2
 PLAYER = "learner.players.model"

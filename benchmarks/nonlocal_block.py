@@ -21,9 +21,9 @@ from torch import Tensor, nn
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.reference_nonlocal import PlainNonLocal
-from dlcli.nn.initial import Gaussian
-from dlcli.nn.nonlocal_block import NonLocalBlock
-from dlcli.nn.pairwise import FORMS
+from dlcli.nn.initializers import GaussianInitializer
+from dlcli.nn.attention.non_local import NonLocalBlock
+from dlcli.nn.attention.pairwise import FORMS
 
 PIXELS, FRAMES = 28, 8
 EMBEDDED = "embedded_gaussian"
@@ -56,7 +56,7 @@ def pair(channels: int) -> tuple[nn.Module, nn.Module]:
 
 
 def block(channels: int, form: str) -> NonLocalBlock:
-    return NonLocalBlock(channels, form=form, scale=1.0, pool=1, gamma=1.0, initial=Gaussian(deviation=0.01))
+    return NonLocalBlock(channels, form=form, scale=1.0, pool=1, gamma=1.0, initial=GaussianInitializer(deviation=0.01))
 
 
 def film(channels: int, batch: int, frames: int = FRAMES) -> Tensor:

@@ -24,8 +24,8 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from dlcli.nn.routing import Hinton
-from dlcli.nn.votes import OwnVotes
+from dlcli.nn.capsule.routing import DynamicRouting
+from dlcli.nn.capsule.prediction_vectors import PairwisePredictionVectors
 
 BATCH, INPUTS, DIM, OUTPUTS, POSE, ITERATIONS = 100, 1152, 8, 10, 16, 3
 SPEED, MEMORY, EQUAL = 5.0, 1 / 3, 1e-5
@@ -68,8 +68,8 @@ def prepared(arm: str, gradient: str) -> tuple[Callable[[], Tensor], tuple[Tenso
     u, W = problem()
     if arm == "dlcli":
         leaves = u.requires_grad_(), W.permute(3, 0, 1, 2).contiguous().requires_grad_()
-        routing = Hinton(iterations=ITERATIONS, gradient=gradient, coupling="softmax")
-        return lambda: routing(OwnVotes(leaves[0].transpose(1, 2).contiguous(), leaves[1])), leaves
+        routing = DynamicRouting(iterations=ITERATIONS, gradient=gradient, coupling="softmax")
+        return lambda: routing(PairwisePredictionVectors(leaves[0].transpose(1, 2).contiguous(), leaves[1])), leaves
     votes = usual if arm == "usual" else by_einsum
     leaves = u.requires_grad_(), W.requires_grad_()
     return lambda: procedure(votes(*leaves), gradient), leaves

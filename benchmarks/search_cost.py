@@ -92,7 +92,7 @@ def search(truth: dict[Architecture, float], seed: int, words: Sequence[str]) ->
     finalists = {one: alone(one, seed) for one in ranked[:TRAINED]}
     pick = max(finalists, key=finalists.__getitem__)
     seconds = time.process_time() - begin
-    shared = [evaluate(built.model.at(one), built.task, "valid")["accuracy"] for one in truth]
+    shared = [evaluate(built.model.child(one), built.task, "valid")["accuracy"] for one in truth]
     order, best = sorted(truth, key=truth.__getitem__, reverse=True), max(truth.values())
     return Found(
         seed,

@@ -26,8 +26,8 @@ from benchmarks.reference_cell import PlainCell
 from dlcli.core.space import Architecture, draw
 from dlcli.core.spec import Real, Spec
 from dlcli.models.searched.shared_cell import SharedCell
-from dlcli.nn.controller import Uniform
-from dlcli.nn.spaces.cell import CellSpace
+from dlcli.nn.supernet.controller import UniformController
+from dlcli.nn.supernet.cell_space import CellSpace
 
 THREADS = 1
 NODES, HIDDEN, BATCH, TIME = 12, 200, 64, 35
@@ -53,7 +53,7 @@ def pair(case: Case) -> tuple[nn.Module, nn.Module, list[nn.Parameter], list[nn.
     rates = dict.fromkeys((f"{name}_dropout" for name in ("word", "embedding", "input", "layer", "output")), 0.0)
     spec = Spec((Real((HIDDEN, TIME)),), Real((HIDDEN, TIME)))
     sizes = {"nodes": NODES, "hidden": HIDDEN, "init_range": 0.04, "embedding": 1, "tied": False}
-    ours = SharedCell(spec, controller=Uniform, **sizes, **rates)
+    ours = SharedCell(spec, controller=UniformController, **sizes, **rates)
     network, used = ours.shared.network, ours.shared.matrices_of(case.architecture)
     plain = PlainCell(HIDDEN, HIDDEN, HIDDEN, case.architecture)
     with torch.no_grad():
@@ -64,7 +64,7 @@ def pair(case: Case) -> tuple[nn.Module, nn.Module, list[nn.Parameter], list[nn.
     theirs = [plain.first, *plain.matrices, *plain.head.parameters()]
     return (
         plain,
-        ours.at(case.architecture),
+        ours.child(case.architecture),
         theirs,
         [network.inputs.weight, network.recurrent, *used, *network.head.parameters()],
     )

@@ -58,7 +58,7 @@ def test_short_words_reach_into_the_single_players_parts():
     words = ("objective.form.rate=0.3", "dropout@objective.form=channel", "objective@objective.base=mixup")
     config = one("mlp", "objective=dropout", *words, "objective.base.alpha=0.4").resolved()
     objective = value(config, f"{PLAYER}.objective")
-    assert objective["form"] == {"_target_": "dlcli.nn.dropout.ChannelDropout", "rate": 0.3}
+    assert objective["form"] == {"_target_": "dlcli.nn.stochastic.dropout.ChannelDropout", "rate": 0.3}
     assert objective["base"]["alpha"] == 0.4
     assert [
         value(point.resolved(), f"{PLAYER}.objective.alpha")

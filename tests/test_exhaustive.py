@@ -8,7 +8,7 @@ from statistics import fmean
 import pytest
 
 from dlcli.core.space import members
-from dlcli.nn.spaces.macro import MacroSpace
+from dlcli.nn.supernet.macro_space import MacroSpace
 
 ROOT = Path(__file__).resolve().parents[1]
 ROWS = list(csv.DictReader((ROOT / "tests/data/exhaustive_digits.csv").open()))

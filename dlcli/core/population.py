@@ -112,10 +112,10 @@ class Renders(Task, Protocol):
 
 
 @runtime_checkable
-class Answers(Protocol):
+class BatchedForward(Protocol):
     """A model that answers for a whole population itself, faster than `vmap` does."""
 
-    def answers(self, parameters: Stacked, x: Tensor) -> Tensor:
+    def batched_forward(self, parameters: Stacked, x: Tensor) -> Tensor:
         """[individual, row, *input] to [individual, row, unit]."""
 
 
@@ -127,7 +127,7 @@ class Policies:
     """A population as one function of observations, with what its members remember.
 
     One that is left alone is computed twice: PyTorch's kernels for a batch of one differ from the others by bits. A
-    model alone answers each of its rows as an individual of a population would, where it `Answers` and so many copies
+    model alone answers each of its rows as an individual of a population would, where it `BatchedForward` and so many copies
     of its parameters stay small: a deterministic episode is then the same to the bit in training and in scoring.
 
     Args:
@@ -140,7 +140,7 @@ class Policies:
         self._model = model
         self._parameters = None if parameters is None else _at_least_two(parameters)
         self._carry = self._begin(rows)
-        self._answers = model.answers if isinstance(model, Answers) and self._carry is None else None
+        self._answers = model.batched_forward if isinstance(model, BatchedForward) and self._carry is None else None
         self._own = _repeated(model, rows) if parameters is None and self._answers is not None else None
         self._batched = vmap(self._one, in_dims=(0, 0, None if self._carry is None else 0), randomness="error")
 

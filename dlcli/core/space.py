@@ -52,22 +52,22 @@ class Space(Protocol):
 
 
 @runtime_checkable
-class Searched(Protocol):
+class Searchable(Protocol):
     """A model that is a member of a space, `space`, or shares the weights of all of them."""
 
     space: Space
 
 
 @runtime_checkable
-class StandsFor(Searched, Protocol):
+class OneShotModel(Searchable, Protocol):
     """A network trained in place of all members of the space, from which one is taken in the end."""
 
-    def stand_alone(self, architecture: Architecture) -> tuple[str, ...]:
+    def standalone_overrides(self, architecture: Architecture) -> tuple[str, ...]:
         """Overrides of the network that has weights of its own."""
 
 
 @runtime_checkable
-class SharesWeights(Searched, Protocol):
+class SharesWeights(Searchable, Protocol):
     """A network of which every member of the space is a part, and a controller that says which members are good.
 
     Its parts are `shared`, with all the weights, and `controller`.
@@ -76,10 +76,10 @@ class SharesWeights(Searched, Protocol):
     if TYPE_CHECKING:  # isinstance does not see parts of a module (Python 3.12)
         controller: Any
 
-    def at(self, architecture: Architecture) -> nn.Module:
+    def child(self, architecture: Architecture) -> nn.Module:
         """The member, computed with the shared weights; cheap to make, nothing is copied."""
 
-    def stand_alone(self, architecture: Architecture) -> tuple[str, ...]:
+    def standalone_overrides(self, architecture: Architecture) -> tuple[str, ...]:
         """Overrides of the network that has weights of its own: "model=macro_cnn", its architecture and sizes."""
 
 

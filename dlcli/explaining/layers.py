@@ -9,13 +9,13 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from dlcli.core.modes import still
-from dlcli.explaining.gradients import scores
+from dlcli.attribution.gradients import scores
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
 @contextmanager
-def overheard(parts: Mapping[str, nn.Module], hear: Callable[[str, Tensor], None]) -> Iterator[None]:
+def record_outputs(parts: Mapping[str, nn.Module], hear: Callable[[str, Tensor], None]) -> Iterator[None]:
     """While this lasts, `hear` is told the tensors that parts answer, by name in the order of the calls.
 
     The network goes on with copies: what comes after may write into them (`nn.ReLU(inplace=True)`).
@@ -38,16 +38,16 @@ def overheard(parts: Mapping[str, nn.Module], hear: Callable[[str, Tensor], None
             handle.remove()
 
 
-def convolutions(model: nn.Module, x: Float[Tensor, "batch channel *places"]) -> list[str]:
+def called_convolutions(model: nn.Module, x: Float[Tensor, "batch channel *places"]) -> list[str]:
     """Names of the convolutions that are used, in the order of their (last) calls."""
     parts = {name: part for name, part in model.named_modules() if isinstance(part, _CONVOLUTIONS)}
     called: list[str] = []
-    with still(model), overheard(parts, lambda name, output: called.append(name)):
+    with still(model), record_outputs(parts, lambda name, output: called.append(name)):
         model(x[:1].clone())
     return list(dict.fromkeys(reversed(called)))[::-1]
 
 
-def map_at(
+def activation_and_gradient(
     model: nn.Module, x: Float[Tensor, "batch channel *places"], unit: Int[Tensor, " batch"], part: nn.Module
 ) -> tuple[Tensor, Tensor] | None:
     """What a part answers, and the gradient of the scores with respect to it, both [batch, channel, *places].
@@ -56,7 +56,7 @@ def map_at(
     frames that went through side by side are put in order again.
     """
     heard: list[Tensor] = []
-    with still(model), overheard({"part": part}, lambda name, output: heard.append(output)):
+    with still(model), record_outputs({"part": part}, lambda name, output: heard.append(output)):
         asked = x.detach().clone().requires_grad_()
         score = scores(model, asked.clone(), unit).sum()
         if not heard or not heard[-1].requires_grad or not score.requires_grad:

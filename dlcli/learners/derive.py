@@ -24,7 +24,7 @@ def candidates(model: SharesWeights, task: Task, goal: Goal, count: int, seed: i
     Args:
         count: how many are drawn; fewer come back where the controller repeats itself.
     """
-    scored = [(one, score(model.at(one), task, "valid")[goal.metric]) for one in _drawn(model, count, seed)]
+    scored = [(one, score(model.child(one), task, "valid")[goal.metric]) for one in _drawn(model, count, seed)]
     return sorted(scored, key=lambda pair: goal.rank(pair[1]))
 
 

@@ -3,5 +3,5 @@
 from torch import nn
 
 
-class Branch(nn.Sequential):
+class ResidualBranch(nn.Sequential):
     """Layers whose output is added to something else: drop path finds them by this name."""

@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from dlcli.nn.capsules import lengths
-from dlcli.nn.mosaic import tile
+from dlcli.nn.capsule.layers import capsule_lengths
+from dlcli.nn.image_grid import make_grid
 
 Reconstruct = Callable[[Tensor, Tensor], Tensor]
 """From poses [batch, class, dim] and a mask [batch, class] to images [batch, channel, height, width]."""
@@ -29,7 +29,7 @@ def reconstructions(
     Where a grey image has several classes each is decoded by itself and has a colour of its own, that of the most
     likely first.
     """
-    long = lengths(poses)
+    long = capsule_lengths(poses)
     truth = F.one_hot(target, long.shape[1]).bool() if target.dim() == 1 else target > 0
     many = truth.sum(1, keepdim=True)
     guess = long.argsort(descending=True).argsort() < many
@@ -37,7 +37,7 @@ def reconstructions(
     for there in (truth, guess):
         order = long.masked_fill(~there, -1).argsort(descending=True)[:, : max(int(many.max()), 1)]
         rows.append(_overlaid(reconstruct, poses, order, many))
-    return tile(torch.cat(rows), columns=len(x), scale=_scale(x, len(x)))
+    return make_grid(torch.cat(rows), columns=len(x), scale=_scale(x, len(x)))
 
 
 def _overlaid(reconstruct: Reconstruct, poses: Tensor, order: Tensor, many: Tensor) -> Tensor:
@@ -51,13 +51,13 @@ def _overlaid(reconstruct: Reconstruct, poses: Tensor, order: Tensor, many: Tens
     return sum((image * ink * on for image, ink, on in zip(images, inks, there, strict=True)), images[0].new_zeros(()))
 
 
-def dimensions(reconstruct: Reconstruct, poses: Float[Tensor, "batch class dim"]) -> Float[Tensor, "high wide 3"]:
+def pose_dimensions(reconstruct: Reconstruct, poses: Float[Tensor, "batch class dim"]) -> Float[Tensor, "high wide 3"]:
     """Of the first three images the longest capsule: a row for each dimension of its pose, moved from -.25 to .25.
 
     Sabour, Frosst & Hinton 2017, arXiv:1710.09829, figure 4.
     """
     poses = poses[:_SWEPT]
-    dim, mask = poses.shape[2], F.one_hot(lengths(poses).argmax(1), poses.shape[1]).to(poses)
+    dim, mask = poses.shape[2], F.one_hot(capsule_lengths(poses).argmax(1), poses.shape[1]).to(poses)
     steps = torch.linspace(-_FAR, _FAR, _STEPS).to(poses)
     moves = torch.einsum("s,de->dse", steps, torch.eye(dim).to(poses)).flatten(0, 1)
     swept = [
@@ -65,7 +65,7 @@ def dimensions(reconstruct: Reconstruct, poses: Float[Tensor, "batch class dim"]
         for pose, one in zip(poses, mask, strict=True)
     ]
     scale = _scale(swept[0], _STEPS * len(poses))
-    return torch.cat([tile(images, columns=_STEPS, scale=scale) for images in swept], 1)
+    return torch.cat([make_grid(images, columns=_STEPS, scale=scale) for images in swept], 1)
 
 
 def _in_colour(images: Tensor) -> Tensor:

@@ -3,10 +3,10 @@
 from torch import nn
 
 from dlcli.core.errors import UsageError
-from dlcli.nn.front import Front
+from dlcli.nn.sequence_io import InputStem
 
 
-def shared(front: Front, tied: bool) -> nn.Embedding | None:
+def tied_embedding(front: InputStem, tied: bool) -> nn.Embedding | None:
     """The front's embedding when it is to be the output matrix as well, None when it is not.
 
     It then starts as an output matrix does, U(-1/sqrt(width), 1/sqrt(width)): an embedding's N(0, 1) would

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from dlcli.core.errors import UsageError
 from dlcli.core.learner import Objective
 from dlcli.core.task import Batch, Carry, Loss, Task
-from dlcli.nn.drop_connect import by_sample, masked
-from dlcli.nn.dropout import drop_rate
-from dlcli.nn.places import Modular, axes, check_kinds, places
+from dlcli.nn.stochastic.weight_masks import per_sample_linear, masked_weights
+from dlcli.nn.stochastic.dropout import check_rate
+from dlcli.nn.stochastic.select_modules import HasModules, batch_first_axes, check_kinds, select_modules
 
 
 class DropConnect(nn.Module):
@@ -46,13 +46,13 @@ class DropConnect(nn.Module):
         self.kinds = check_kinds(modules, ("linear", "convolution", "recurrent"))
         if per == "sample" and set(modules) != {"linear"}:
             raise UsageError(f"a mask a sample is for linear layers alone: per=batch with modules={list(modules)}")
-        self.rate, self.per = drop_rate(rate), per
+        self.rate, self.per = check_rate(rate), per
         self.base = base(task)
-        self.needs = getattr(self.base, "needs", None) or Modular
+        self.needs = getattr(self.base, "needs", None) or HasModules
 
     def forward(self, model: nn.Module, batch: Batch, carry: Carry = None) -> Loss:
-        found = places(model, self.kinds)
-        with masked(found, self.rate) if self.per == "batch" else self._sampled(found, len(batch)):
+        found = select_modules(model, self.kinds)
+        with masked_weights(found, self.rate) if self.per == "batch" else self._sampled(found, len(batch)):
             return self.base(model, batch, carry)
 
     @contextmanager
@@ -61,9 +61,9 @@ class DropConnect(nn.Module):
             if not module.training:
                 return output
             (x,) = given
-            if axes(module, x, rows)[0] == 0:
-                return by_sample(cast(nn.Linear, module), x, self.rate)
-            return by_sample(cast(nn.Linear, module), x.transpose(0, 1), self.rate).transpose(0, 1)
+            if batch_first_axes(module, x, rows)[0] == 0:
+                return per_sample_linear(cast(nn.Linear, module), x, self.rate)
+            return per_sample_linear(cast(nn.Linear, module), x.transpose(0, 1), self.rate).transpose(0, 1)
 
         with ExitStack() as hooks:
             for module in found:

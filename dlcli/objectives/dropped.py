@@ -9,15 +9,15 @@ from torch import Tensor, nn
 from dlcli.core.errors import UsageError
 from dlcli.core.learner import Objective
 from dlcli.core.task import Batch, Carry, Loss, Task
-from dlcli.nn.dropout import DropPath
-from dlcli.nn.places import Modular, axes, check_kinds, places
+from dlcli.nn.stochastic.dropout import DropPath
+from dlcli.nn.stochastic.select_modules import HasModules, batch_first_axes, check_kinds, select_modules
 
 
 class Dropped(nn.Module):
     """Another objective, while dropout acts on what the model's modules read; the model itself stays as it is.
 
     Masks are drawn anew with every batch. Scoring knows nothing of them. With drop path they are on what residual
-    branches answer, where a model has marked these (`nn/branch.py`).
+    branches answer, where a model has marked these (`nn/stochastic/dropout.py`).
 
     Paper: Srivastava et al. 2014, Journal of Machine Learning Research 15, figure 1.
 
@@ -47,11 +47,11 @@ class Dropped(nn.Module):
             raise UsageError("drop path is for residual branches, and they for it: modules=[branch] with form path")
         self.kinds = check_kinds(modules)
         self.base, self.form, self.inputs = base(task), form, inputs
-        self.needs = getattr(self.base, "needs", None) or Modular
+        self.needs = getattr(self.base, "needs", None) or HasModules
 
     def forward(self, model: nn.Module, batch: Batch, carry: Carry = None) -> Loss:
         with ExitStack() as hooks:
-            for module in places(model, self.kinds):
+            for module in select_modules(model, self.kinds):
                 hooks.enter_context(self._hook(module, len(batch)))
             return self.base(model, batch, carry)
 
@@ -67,5 +67,5 @@ class Dropped(nn.Module):
         if not module.training:
             return x
         form = self.form if x.requires_grad else self.inputs
-        order = axes(module, x, rows)
+        order = batch_first_axes(module, x, rows)
         return form(x.permute(order)).permute([order.index(axis) for axis in range(x.dim())])

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.learner import Objective
 from dlcli.core.task import Batch, Carry, Loss, Task, call
-from dlcli.nn.places import Modular
+from dlcli.nn.stochastic.select_modules import HasModules
 from dlcli.objectives.answered import Answered
 from dlcli.objectives.mixing import check_mixable, mixed, shuffled
 
@@ -34,7 +34,7 @@ class Mixup(nn.Module):
         Mismatch: the inputs are no real values, the task has no loss, or the base needs more than the output.
     """
 
-    needs = Modular  # not an answer alone: mixtures of mixtures would never reach the model
+    needs = HasModules  # not an answer alone: mixtures of mixtures would never reach the model
 
     def __init__(
         self, task: Task, *, base: Callable[[Task], Objective], alpha: float, per: Literal["batch", "sample"]

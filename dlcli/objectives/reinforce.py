@@ -65,7 +65,7 @@ class Reinforce(nn.Module):
         model.eval()
         try:
             with torch.no_grad():
-                member = cast(SharesWeights, model).at(architecture).eval()
+                member = cast(SharesWeights, model).child(architecture).eval()
                 scores = self.task.metrics(member, batch).values
         finally:
             model.train(training)

@@ -8,7 +8,7 @@ from torch import nn
 from dlcli.core.errors import UsageError
 from dlcli.core.learner import Objective
 from dlcli.core.task import Batch, Carry, Loss, Task
-from dlcli.nn.places import Modular
+from dlcli.nn.stochastic.select_modules import HasModules
 from dlcli.objectives.mixing import check_mixable, mixed, shuffled
 
 
@@ -46,7 +46,7 @@ class SamplePairing(nn.Module):
             )
         self.begin, self.paired, self.unpaired, self.end = begin, paired, unpaired, end
         self.base = base(task)
-        self.needs = getattr(self.base, "needs", None) or Modular
+        self.needs = getattr(self.base, "needs", None) or HasModules
 
     def pairs(self, epoch: int) -> bool:
         """Whether samples are paired in this epoch."""

@@ -30,4 +30,4 @@ class SharedWeights:
         shared = cast(SharesWeights, model)
         with torch.no_grad():
             (architecture,) = shared.controller.sample(1).tuples()
-        return self.task.loss(shared.at(architecture), batch, carry)
+        return self.task.loss(shared.child(architecture), batch, carry)

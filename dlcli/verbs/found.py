@@ -9,7 +9,7 @@ from dlcli.build import Built
 from dlcli.core.leaf import encode
 from dlcli.core.learner import Rows
 from dlcli.core.scoring import score
-from dlcli.core.space import Architecture, SharesWeights, StandsFor, word
+from dlcli.core.space import Architecture, SharesWeights, OneShotModel, word
 from dlcli.core.task import Goal
 from dlcli.core.trials import Outcome, Trial
 from dlcli.learners import derive
@@ -116,7 +116,7 @@ class Shared:
     shares = True
 
     def __init__(self, run: Run, config: Mapping[str, Any], built: Built, goal: Goal) -> None:
-        assert isinstance(built.model, StandsFor)
+        assert isinstance(built.model, OneShotModel)
         self._run, self._config, self._built, self._model, self._goal = run, config, built, built.model, goal
         self.until: Mapping[str, int | float] = config["retrain"]["until"]
         self._scored: list[tuple[Architecture, float]] = []
@@ -137,7 +137,7 @@ class Shared:
     def shared(self, architecture: Architecture) -> float | None:
         if not isinstance(self._built.model, SharesWeights):
             return None
-        return score(self._built.model.at(architecture), self._built.task, "valid")[self._goal.metric]
+        return score(self._built.model.child(architecture), self._built.task, "valid")[self._goal.metric]
 
     def keep(self, alone: Mapping[int, Sequence[Outcome]]) -> None:
         columns = ("candidate", "architecture", "shared", "alone", "trainings", "steps", "seconds", "status")
@@ -159,7 +159,7 @@ class Shared:
         return tuple(word for word in first if not word.startswith("model.architecture="))
 
     def _alone(self, architecture: Architecture) -> tuple[str, ...]:
-        return tuple(self._model.stand_alone(architecture))
+        return tuple(self._model.standalone_overrides(architecture))
 
 
 def _row(architecture: Architecture, value: float, alone: Sequence[Outcome]) -> tuple[Any, ...]:

@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from dlcli.core.confusion import Confusion
 from dlcli.core.errors import Mismatch, UsageError, nearest
 from dlcli.core.leaf import encode
-from dlcli.explaining.grad_cam import enlarge, grad_cam
-from dlcli.explaining.gradients import saliency
-from dlcli.explaining.integrated import complete
-from dlcli.explaining.layers import convolutions, map_at
-from dlcli.explaining.randomisation import rank_correlation
+from dlcli.attribution.grad_cam import upsample, grad_cam
+from dlcli.attribution.gradients import saliency
+from dlcli.attribution.integrated import complete_attribution
+from dlcli.attribution.grad_cam import called_convolutions, activation_and_gradient
+from dlcli.attribution.randomization import rank_correlation
 from dlcli.report import explained, matrix, views
 from dlcli.report.sheet import has_letters, png
 from dlcli.verbs.subject import Subject
@@ -27,7 +27,7 @@ Look = tuple[dict[str, bytes], dict[str, Any]]
 def gradients(subject: Subject) -> Look:
     """Saliency and integrated gradients of the predicted class's score."""
     slope = saliency(subject.model, subject.x, subject.unit)
-    found = complete(subject.model, subject.x, subject.unit, share=_SHARE, most=_STEPS)
+    found = complete_attribution(subject.model, subject.x, subject.unit, share=_SHARE, most=_STEPS)
     share = found.incompleteness
     files = {
         "saliency.png": subject.sheet(
@@ -59,9 +59,9 @@ def last_map(subject: Subject, layer: str | None) -> Look:
     if layer is not None and (not layer or layer not in parts):
         known = [name for name in parts if name]
         raise UsageError(f"--layer {layer!r}: {type(subject.model).__name__} has no such part{nearest(layer, known)}")
-    tried = [layer] if layer else reversed(convolutions(subject.model, subject.x))
+    tried = [layer] if layer else reversed(called_convolutions(subject.model, subject.x))
     for name in tried:
-        found = map_at(subject.model, subject.x, subject.unit, parts[name])
+        found = activation_and_gradient(subject.model, subject.x, subject.unit, parts[name])
         if found is not None:
             return _seen_at(subject, name, *found)
     if layer:
@@ -70,7 +70,7 @@ def last_map(subject: Subject, layer: str | None) -> Look:
 
 
 def _seen_at(subject: Subject, name: str, value: Tensor, gradient: Tensor) -> Look:
-    heat = enlarge(grad_cam(value, gradient), tuple(subject.x.shape[2:]))
+    heat = upsample(grad_cam(value, gradient), tuple(subject.x.shape[2:]))
     places = list(value.shape[2:])
     note = f"bright: what speaks for the predicted class at {name}, {' x '.join(map(str, places))} places"
     file = subject.sheet("Grad-CAM", note, views.overlaid(heat, subject.x))
@@ -80,7 +80,7 @@ def _seen_at(subject: Subject, name: str, value: Tensor, gradient: Tensor) -> Lo
 def first_filters(subject: Subject) -> Look:
     """Weights of the first convolution that reads several places at once; nothing where there is none."""
     parts = dict(subject.model.named_modules())
-    for name in convolutions(subject.model, subject.x):
+    for name in called_convolutions(subject.model, subject.x):
         weight: Tensor = parts[name].weight
         if weight[0, 0].numel() > 1:
             sheet = explained.filters(f"Filters of {name}: {subject.name}", weight)

@@ -9,7 +9,7 @@ from torch.nn.functional import normalize
 
 from dlcli.core.errors import UsageError, nearest
 from dlcli.core.learner import Image
-from dlcli.nn.mosaic import tile
+from dlcli.nn.image_grid import make_grid
 from dlcli.report.words import number
 from dlcli.sketching import asking
 from dlcli.sketching.counting import Counter, Decoder, summed, weighed
@@ -193,7 +193,7 @@ def _decoded(network: object, module: str, attributes: Tensor) -> Tensor | None:
 
 
 def _picture(images: Tensor, columns: int) -> Image:
-    return Image(tile(images.detach()[:, :3], columns=columns, scale=max(1, _SIDE // images.shape[-1])))
+    return Image(make_grid(images.detach()[:, :3], columns=columns, scale=max(1, _SIDE // images.shape[-1])))
 
 
 def _listed(seen: Tensor, modules: Sequence[str]) -> str:

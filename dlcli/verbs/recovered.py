@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from dlcli.core.learner import Image
-from dlcli.nn.mosaic import tile
+from dlcli.nn.image_grid import make_grid
 from dlcli.sketching.networks.seen import Decodes, Points
 from dlcli.sketching.objects import Structure
 
@@ -42,7 +42,7 @@ def recovered(
     if not columns:
         return None
     rows = torch.stack(columns, 1).flatten(0, 1)
-    return Image(tile(rows, columns=len(columns), scale=max(1, _SIDE // rows.shape[-1])))
+    return Image(make_grid(rows, columns=len(columns), scale=max(1, _SIDE // rows.shape[-1])))
 
 
 def _column(

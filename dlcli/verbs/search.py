@@ -10,7 +10,7 @@ from dlcli.checkpoint import read_last
 from dlcli.core.errors import UsageError, nearest
 from dlcli.core.executor import deaf
 from dlcli.core.scoring import score
-from dlcli.core.space import Searched, StandsFor
+from dlcli.core.space import Searchable, OneShotModel
 from dlcli.core.task import Goal
 from dlcli.engine import Plan, limits
 from dlcli.learners.strategies.over import distributions
@@ -41,7 +41,7 @@ def search(point: compose.Point, options: Options) -> Run:
         config = settle_budget(point.resolved())
         built = build.build(config, choose_device(config["device"]))
         _check(config, built)
-        if not isinstance(built.model, StandsFor):
+        if not isinstance(built.model, OneShotModel):
             _check_words(point, config, options)
         run = create(point, options, config, built, heard)
     return _carry_out(run, built, config, options)
@@ -89,7 +89,7 @@ def found(selector: str, words: Sequence[str], options: Options) -> list[compose
 
 def _check_words_of_resume(words: Sequence[str], built: build.Built) -> None:
     """Whether they leave alone what is searched."""
-    allowed = (*_CHANGEABLE, *(_OF_SHARED if isinstance(built.model, StandsFor) else ()))
+    allowed = (*_CHANGEABLE, *(_OF_SHARED if isinstance(built.model, OneShotModel) else ()))
     for word in words:
         key = word.lstrip("+~").partition("=")[0].partition(".")[0]
         if key not in allowed:
@@ -113,7 +113,7 @@ def _check_longer(run: Run, old: Mapping[str, Any], new: Mapping[str, Any]) -> N
 def _check(config: Mapping[str, Any], built: build.Built) -> None:
     """What can be known to be wrong before anything runs."""
     stops = dict(limits(config["until"], built.learner, built.task))
-    if isinstance(built.model, StandsFor):
+    if isinstance(built.model, OneShotModel):
         _check_shared(config, built)
         return
     strategy = build.build_strategy(config, Wanted(goal(config, built), space_of(built)))
@@ -172,7 +172,7 @@ def goal(config: Mapping[str, Any], built: build.Built) -> Goal:
 
 def space_of(built: build.Built) -> Any:
     """The space that the model is a member of; None of other models."""
-    return built.model.space if isinstance(built.model, Searched) else None
+    return built.model.space if isinstance(built.model, Searchable) else None
 
 
 def _plan(config: Mapping[str, Any]) -> Plan:
@@ -186,7 +186,7 @@ def _carry_out(run: Run, built: build.Built, config: Mapping[str, Any], options:
     with launch.engine(options.on, carry, options.jobs, deaf, run.path) as executor:
         base = Base.of(run.info, config["retrain"]["recipe"])
         trials = Runs(executor, run, base, options, goal(config, built), space_of(built))
-        if isinstance(built.model, StandsFor):
+        if isinstance(built.model, OneShotModel):
             ending = Verdict(run, trials, config, Shared(run, config, built, trials.goal))
             return conduct(run, built, plan(config), plain, config["threads"], ending)
         strategy = build.build_strategy(config, trials)

@@ -6,11 +6,11 @@ import torch
 from planted import Right, Shares
 
 from dlcli.learners.derive import candidates
-from dlcli.nn.controller import Controller, Uniform
+from dlcli.nn.supernet.controller import Controller, UniformController
 
 
 def test_candidates_are_distinct_and_sorted_by_their_shared_score():
-    model, task = Shares(Uniform), Right()
+    model, task = Shares(UniformController), Right()
     found = candidates(model, task, task.main, 2_000, 0)
     architectures, scores = [one for one, _ in found], [value for _, value in found]
     assert len(set(architectures)) == len(architectures) > 900
@@ -20,7 +20,7 @@ def test_candidates_are_distinct_and_sorted_by_their_shared_score():
 
 
 def test_what_should_fall_is_sorted_the_other_way():
-    scores = [value for _, value in candidates(Shares(Uniform), Right("min"), Right("min").main, 50, 0)]
+    scores = [value for _, value in candidates(Shares(UniformController), Right("min"), Right("min").main, 50, 0)]
     assert scores == sorted(scores)
 
 

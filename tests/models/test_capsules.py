@@ -7,11 +7,11 @@ from torch import nn
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.spec import Classes, Labels, Real, Spec
 from dlcli.core.task import Batch
-from dlcli.models.image.capsnet import CapsNet
-from dlcli.models.image.su_capsules import SuCapsules
-from dlcli.models.image.su_pooling import SuPooling
-from dlcli.nn.capsules import Capsules, SharedCapsules, as_capsules, logits
-from dlcli.nn.routing import Hinton, Su
+from dlcli.models.capsule.capsnet import CapsNet
+from dlcli.models.capsule.su_capsules import SuCapsules
+from dlcli.models.capsule.su_pooling import SuPooling
+from dlcli.nn.capsule.layers import CapsuleLayer, SharedCapsuleLayer, channels_to_capsules, length_logits
+from dlcli.nn.capsule.routing import DynamicRouting, SuRouting
 
 DIGITS, MNIST = (Spec((Real((1, side, side)),), Classes(10)) for side in (8, 28))
 TALL = Spec((Real((1, None, 8)),), Labels(10))
@@ -31,12 +31,12 @@ SMALL = PAPER | {"channels": 6, "kernel_size": 3, "types": 3, "dim": 4, "primary
 
 def capsnet(spec=DIGITS, **changed):
     torch.manual_seed(0)
-    return CapsNet(spec, routing=Hinton(**ROUTING), **{**SMALL, **changed})
+    return CapsNet(spec, routing=DynamicRouting(**ROUTING), **{**SMALL, **changed})
 
 
 def su_capsules(spec=DIGITS, **changed):
     torch.manual_seed(0)
-    return SuCapsules(spec, routing=Su(**ROUTING), **{"channels": [4, 6], "pad": 1, "pose": 5, **changed})
+    return SuCapsules(spec, routing=SuRouting(**ROUTING), **{"channels": [4, 6], "pad": 1, "pose": 5, **changed})
 
 
 def su_pooling(spec=DIGITS, **changed):
@@ -66,7 +66,7 @@ def test_sus_networks_have_the_parameters_of_his_code():
 
 def test_a_capsule_is_the_channels_of_one_type_at_one_place():
     x = torch.arange(2 * 6 * 2 * 2).view(2, 6, 2, 2).float()
-    capsules = as_capsules(x, 3)
+    capsules = channels_to_capsules(x, 3)
     assert capsules.shape == (2, 8, 3)
     for kind in range(2):
         for row in range(2):
@@ -79,7 +79,7 @@ def test_a_change_at_one_place_changes_exactly_the_capsules_there():
     x = images(1, 12, 3, 3)
     changed = x.clone()
     changed[:, :4, 1, 2] += 1  # all channels of the first type, one place
-    moved = (as_capsules(changed, 4) != as_capsules(x, 4)).any(2)[0]
+    moved = (channels_to_capsules(changed, 4) != channels_to_capsules(x, 4)).any(2)[0]
     assert moved.nonzero().flatten().tolist() == [1 * 3 + 2]
 
 
@@ -107,14 +107,14 @@ def test_an_empty_image_has_finite_gradients():
 
 
 def test_scores_of_no_length_and_of_full_length_are_numbers():
-    assert logits(torch.zeros(1, 1, 3)).isfinite().all()
-    assert logits(torch.tensor([[[1.0, 0.0, 0.0]]])).isfinite().all()
+    assert length_logits(torch.zeros(1, 1, 3)).isfinite().all()
+    assert length_logits(torch.tensor([[[1.0, 0.0, 0.0]]])).isfinite().all()
 
 
 def test_shared_capsules_are_own_capsules_with_equal_matrices():
     torch.manual_seed(0)
-    shared = SharedCapsules(3, 4, 5, Hinton(**ROUTING))
-    own = Capsules(6, 3, 4, 5, Hinton(**ROUTING), spread=1.0, bias=0.0)
+    shared = SharedCapsuleLayer(3, 4, 5, DynamicRouting(**ROUTING))
+    own = CapsuleLayer(6, 3, 4, 5, DynamicRouting(**ROUTING), spread=1.0, bias=0.0)
     own.weight.data = shared.weight[:, None].expand(3, 6, 4, 5).clone()
     u = images(2, 6, 3)
     torch.testing.assert_close(own(u), shared(u))
@@ -130,7 +130,7 @@ def test_pooling_and_capsules_do_not_see_where_positions_are():
     x = images(2, 6, 4, 4)
     turned = x.flip(2)
     capsules, pooling = su_capsules(), su_pooling()
-    torch.testing.assert_close(capsules.classes(as_capsules(x, 6)), capsules.classes(as_capsules(turned, 6)))
+    torch.testing.assert_close(capsules.classes(channels_to_capsules(x, 6)), capsules.classes(channels_to_capsules(turned, 6)))
     torch.testing.assert_close(pooling.pool(x, dim=(2, 3)), pooling.pool(turned, dim=(2, 3)))
 
 

@@ -10,7 +10,7 @@ from dlcli.core.spec import Classes, Real, Spec
 from dlcli.core.task import Batch, Recurrent, call
 from dlcli.models.searched.enas_cell import EnasCell
 from dlcli.models.searched.shared_cell import SharedCell
-from dlcli.nn.spaces.cell import FUNCTIONS, CellSpace
+from dlcli.nn.supernet.cell_space import FUNCTIONS, CellSpace
 
 SERIES = Spec((Real((2, None)),), Classes(3))
 TOKENS = Spec((Classes(7, (None,)),), Classes(7, (None,)), causal=True)
@@ -109,8 +109,8 @@ def test_a_cell_alone_given_the_shared_weights_is_the_same_function(architecture
     if tied and spec is SERIES:
         return
     lender, borrower = shared(spec, tied=tied), alone(architecture, spec, tied=tied)
-    lender.give(architecture, borrower)
-    member = lender.at(architecture)
+    lender.copy_weights(architecture, borrower)
+    member = lender.child(architecture)
     torch.testing.assert_close(borrower(x), member(x), rtol=0, atol=0)
     for one, other in zip(borrower(x, carry=borrower.start(3)), member(x, carry=member.start(3)), strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=0)
@@ -123,7 +123,7 @@ def test_every_choice_changes_the_output(place):
     outputs = []
     for choice in range(count):
         base[place] = choice
-        outputs.append(model.at(tuple(base))(x))
+        outputs.append(model.child(tuple(base))(x))
     for first in range(count):
         for second in range(first):
             assert (outputs[first] - outputs[second]).abs().max() > 1e-3
@@ -143,7 +143,7 @@ def test_functions_differ_even_with_the_same_matrices():
 @pytest.mark.parametrize("architecture", EXAMPLES)
 def test_gradients_touch_only_the_sampled_sub_graph(architecture):
     model = shared()
-    model.at(architecture)(tokens()).square().sum().backward()
+    model.child(architecture)(tokens()).square().sum().backward()
     touched = {name for name, part in model.shared.matrices.items() if part.grad is not None}
     pairs = enumerate(zip(architecture[::2], architecture[1::2], strict=True), 1)
     assert touched == {f"{node}_{function}_{previous}" for node, (previous, function) in pairs}
@@ -157,7 +157,7 @@ def test_there_is_a_matrix_for_every_node_function_and_earlier_node():
     assert all(part.shape == (5, 10) for part in model.shared.matrices.values())
 
 
-@pytest.mark.parametrize("make", [lambda: alone(EXAMPLES[2]), shared, lambda: shared().at(EXAMPLES[2])])
+@pytest.mark.parametrize("make", [lambda: alone(EXAMPLES[2]), shared, lambda: shared().child(EXAMPLES[2])])
 def test_windows_with_a_carry_are_the_whole_sequence(make):
     model, x = make().eval(), tokens(12)
     assert isinstance(model, Recurrent)
@@ -173,18 +173,18 @@ def test_the_shared_network_answers_as_the_best_of_its_controller():
     model, x = shared(), tokens()
     assert isinstance(model, SharesWeights)
     model.controller.chosen = EXAMPLES[1]
-    torch.testing.assert_close(model(x), model.at(EXAMPLES[1])(x))
+    torch.testing.assert_close(model(x), model.child(EXAMPLES[1])(x))
 
 
 def test_a_member_holds_the_weights_themselves_and_is_in_the_same_mode():
     model = shared(layer_dropout=0.5)
-    assert {part.data_ptr() for part in model.at(EXAMPLES[0]).parameters()} == {
+    assert {part.data_ptr() for part in model.child(EXAMPLES[0]).parameters()} == {
         part.data_ptr() for part in model.shared.parameters()
     }
     x = tokens()
-    assert not torch.equal(model.at(EXAMPLES[0])(x), model.at(EXAMPLES[0])(x))
+    assert not torch.equal(model.child(EXAMPLES[0])(x), model.child(EXAMPLES[0])(x))
     model.eval()
-    assert torch.equal(model.at(EXAMPLES[0])(x), model.at(EXAMPLES[0])(x))
+    assert torch.equal(model.child(EXAMPLES[0])(x), model.child(EXAMPLES[0])(x))
 
 
 @pytest.mark.parametrize("name", list(NO_DROPOUT))
@@ -210,7 +210,7 @@ def test_weights_start_within_their_range_and_the_cell_has_no_biases():
 
 
 def test_overrides_of_the_cell_alone():
-    words = shared(layer_dropout=0.25).stand_alone(EXAMPLES[0])
+    words = shared(layer_dropout=0.25).standalone_overrides(EXAMPLES[0])
     assert words[0] == "model=enas_cell"
     assert "model.architecture=[0,0,1,1,2,2,3,3]" in words
     assert {"model.hidden=5", "model.layer_dropout=0.25", "model.tied=False"} < set(words)

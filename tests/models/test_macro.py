@@ -9,7 +9,7 @@ from dlcli.core.space import members, size
 from dlcli.core.spec import Classes, Real, Spec
 from dlcli.models.searched.macro_cnn import MacroCNN
 from dlcli.models.searched.shared_macro import SharedMacro
-from dlcli.nn.spaces.macro import OPERATIONS, MacroSpace
+from dlcli.nn.supernet.macro_space import OPERATIONS, MacroSpace
 
 DIGITS = Spec((Real((1, 8, 8)),), Classes(10))
 SIZES = {"layers": 4, "channels": 4, "reductions": 2, "dropout": 0.0}
@@ -85,24 +85,24 @@ def test_the_graph_has_the_chain_and_the_skips():
 @pytest.mark.parametrize("architecture", EXAMPLES)
 def test_alone_with_the_shared_weights_it_computes_the_same(architecture, reductions):
     super_network, network = shared(reductions=reductions), alone(architecture, reductions=reductions)
-    super_network.give(architecture, network)
-    assert torch.equal(network(IMAGES), super_network.at(architecture)(IMAGES))
+    super_network.copy_weights(architecture, network)
+    assert torch.equal(network(IMAGES), super_network.child(architecture)(IMAGES))
 
 
 def test_alone_it_has_the_parts_of_its_member_and_no_others():
     super_network = shared()
     for architecture in EXAMPLES:
         names = {name for name, _ in alone(architecture).named_parameters()}
-        assert names == {name for name, _ in super_network.at(architecture).named_parameters()}
+        assert names == {name for name, _ in super_network.child(architecture).named_parameters()}
 
 
 def test_every_choice_of_every_decision_changes_the_output():
     super_network = shared()
     for architecture in EXAMPLES:
-        base = super_network.at(architecture)(IMAGES)
+        base = super_network.child(architecture)(IMAGES)
         for place, decision in enumerate(super_network.space.decisions):
             outputs = [
-                super_network.at((*architecture[:place], choice, *architecture[place + 1 :]))(IMAGES)
+                super_network.child((*architecture[:place], choice, *architecture[place + 1 :]))(IMAGES)
                 for choice in range(len(decision.choices))
             ]
             assert torch.equal(outputs[architecture[place]], base)
@@ -112,9 +112,9 @@ def test_every_choice_of_every_decision_changes_the_output():
 def test_gradients_touch_the_member_alone_and_all_of_it():
     super_network = shared()
     for architecture in EXAMPLES:
-        used = {id(parameter) for parameter in super_network.at(architecture).parameters()}
+        used = {id(parameter) for parameter in super_network.child(architecture).parameters()}
         parameters = list(super_network.shared.parameters())
-        loss = super_network.at(architecture)(IMAGES).square().sum()
+        loss = super_network.child(architecture)(IMAGES).square().sum()
         gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
         touched = {id(one) for one, found in zip(parameters, gradients, strict=True) if found is not None}
         assert touched == used
@@ -123,20 +123,20 @@ def test_gradients_touch_the_member_alone_and_all_of_it():
 
 def test_the_shared_network_scores_with_the_statistics_of_the_batch():
     super_network = shared()
-    before = super_network.at(EXAMPLES[0])(IMAGES)
-    assert torch.equal(super_network.eval().at(EXAMPLES[0])(IMAGES), before)
+    before = super_network.child(EXAMPLES[0])(IMAGES)
+    assert torch.equal(super_network.eval().child(EXAMPLES[0])(IMAGES), before)
 
 
 def test_it_answers_as_the_member_that_the_controller_thinks_best():
     super_network = shared()
     super_network.controller.chosen = EXAMPLES[2]
-    assert torch.equal(super_network(IMAGES), super_network.at(EXAMPLES[2])(IMAGES))
+    assert torch.equal(super_network(IMAGES), super_network.child(EXAMPLES[2])(IMAGES))
 
 
 def test_a_member_is_no_copy_and_leaves_nothing_behind():
     super_network = shared()
     state = {name: value.clone() for name, value in super_network.state_dict().items()}
-    member = super_network.at(EXAMPLES[1])
+    member = super_network.child(EXAMPLES[1])
     assert {id(one) for one in member.parameters()} <= {id(one) for one in super_network.shared.parameters()}
     member(IMAGES)
     after = super_network.state_dict()
@@ -154,7 +154,7 @@ def test_the_first_layer_by_hand():
 
 
 def test_overrides_rebuild_the_member():
-    words = shared().stand_alone(EXAMPLES[0])
+    words = shared().standalone_overrides(EXAMPLES[0])
     assert words[0] == "model=macro_cnn"
     assert "model.architecture=[0,1,1,2,0,1,3,1,1,0]" in words
     assert {"model.layers=4", "model.channels=4", "model.stem=4", "model.reductions=2", "model.dropout=0.0"} <= set(

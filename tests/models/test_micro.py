@@ -10,8 +10,8 @@ from dlcli.core.space import draw, size
 from dlcli.core.spec import Classes, Real, Spec
 from dlcli.models.searched.micro_cnn import MicroCNN
 from dlcli.models.searched.shared_micro import SharedMicro
-from dlcli.nn.chain import Chain
-from dlcli.nn.spaces.micro import MicroSpace
+from dlcli.nn.supernet.cell_stack import CellStack
+from dlcli.nn.supernet.micro_space import MicroSpace
 
 DIGITS = Spec((Real((1, 8, 8)),), Classes(10))
 SIZES = {"nodes": 2, "cells": 2, "channels": 4, "reductions": 1, "dropout": 0.0}
@@ -81,7 +81,7 @@ def test_the_graph_has_both_cells_with_operations_on_the_arrows():
 
 
 def test_cells_follow_each_other_as_published():
-    chain = Chain(cells=6, channels=20, stem=60, reductions=2)
+    chain = CellStack(cells=6, channels=20, stem=60, reductions=2)
     assert [cell for cell, reduces in enumerate(chain.reducing) if reduces] == [2, 5]
     assert chain.width == [20, 20, 40, 40, 40, 80, 80, 80]
     assert chain.read(3, 0) == (20, True)
@@ -91,10 +91,10 @@ def test_cells_follow_each_other_as_published():
 @pytest.mark.parametrize("architecture", EXAMPLES)
 def test_alone_with_the_shared_weights_it_computes_the_same(shared, architecture):
     network = alone(architecture)
-    shared.give(architecture, network)
-    assert torch.equal(network(IMAGES), shared.at(architecture)(IMAGES))
+    shared.copy_weights(architecture, network)
+    assert torch.equal(network(IMAGES), shared.child(architecture)(IMAGES))
     assert {name for name, _ in network.named_parameters()} == {
-        name for name, _ in shared.at(architecture).named_parameters()
+        name for name, _ in shared.child(architecture).named_parameters()
     }
 
 
@@ -102,7 +102,7 @@ def test_every_choice_of_every_decision_changes_the_output(shared):
     for architecture in EXAMPLES[:2]:
         for place, decision in enumerate(shared.space.decisions):
             outputs = [
-                shared.at((*architecture[:place], choice, *architecture[place + 1 :]))(IMAGES)
+                shared.child((*architecture[:place], choice, *architecture[place + 1 :]))(IMAGES)
                 for choice in range(len(decision.choices))
             ]
             assert torch.pdist(torch.stack(outputs).flatten(1)).min() > 1e-4, decision.name
@@ -110,9 +110,9 @@ def test_every_choice_of_every_decision_changes_the_output(shared):
 
 def test_gradients_touch_the_member_alone_and_all_of_it(shared):
     for architecture in EXAMPLES:
-        used = {id(parameter) for parameter in shared.at(architecture).parameters()}
+        used = {id(parameter) for parameter in shared.child(architecture).parameters()}
         parameters = list(shared.shared.parameters())
-        loss = shared.at(architecture)(IMAGES).square().sum()
+        loss = shared.child(architecture)(IMAGES).square().sum()
         gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
         touched = {id(one) for one, found in zip(parameters, gradients, strict=True) if found is not None}
         assert touched == used
@@ -120,14 +120,14 @@ def test_gradients_touch_the_member_alone_and_all_of_it(shared):
 
 
 def test_the_shared_network_scores_with_the_statistics_of_the_batch(shared):
-    before = shared.at(BY_HAND)(IMAGES)
+    before = shared.child(BY_HAND)(IMAGES)
     assert torch.equal(shared.eval()(IMAGES), before)
     shared.train()
 
 
 def test_a_cell_by_hand(shared):
     """The first cell: node 1 = separable(input 1) + input 2, node 2 = mean pooling(node 1) + separable 5x5(input 2)."""
-    parts, member = shared.shared, shared.at(BY_HAND)
+    parts, member = shared.shared, shared.child(BY_HAND)
     x = parts["stem"](IMAGES)
     one, two = parts["input_0_0"](x), parts["input_0_1"](x)
     node1 = parts["operation_0_0_0_0_0"](one) + two
@@ -137,7 +137,7 @@ def test_a_cell_by_hand(shared):
 
 
 def test_overrides_rebuild_the_member(shared):
-    words = shared.stand_alone(BY_HAND)
+    words = shared.standalone_overrides(BY_HAND)
     assert words[0] == "model=micro_cnn"
     assert words[-1] == "model.architecture=[0,0,1,4,2,2,1,1,0,3,0,4,0,1,0,2]"
     assert {"model.nodes=2", "model.cells=2", "model.channels=4", "model.stem=12", "model.reductions=1"} <= set(words)

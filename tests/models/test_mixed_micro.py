@@ -74,7 +74,7 @@ def test_gradients_reach_every_weight_and_every_share():
 def test_no_norm_can_scale_against_the_mixture():
     model = make()
     assert not [name for name, value in model.shared.named_parameters() if value.dim() == 1 and "answer" not in name]
-    assert model.stand_alone(model.best())[0] == "model=micro_cnn"
+    assert model.standalone_overrides(model.best())[0] == "model=micro_cnn"
 
 
 def test_scoring_takes_the_statistics_of_the_batch():

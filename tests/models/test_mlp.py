@@ -5,7 +5,7 @@ import torch
 from torch.func import functional_call, vmap
 
 from dlcli.core.errors import Mismatch, UsageError
-from dlcli.core.population import Answers, Layout
+from dlcli.core.population import BatchedForward, Layout
 from dlcli.core.spec import Classes, Real, Spec
 from dlcli.models.policy.mlp import MLP
 
@@ -50,11 +50,11 @@ SIZES = [((4,), 2, (16,)), ((11,), 2, (17, 5)), ((1, 8, 8), 10, (16,)), ((128,),
 @pytest.mark.parametrize(("shape", "units", "hidden"), SIZES)
 def test_a_population_answers_as_its_members_do(shape, units, hidden, activation):
     model = make(shape, units, hidden, activation)
-    assert isinstance(model, Answers)
+    assert isinstance(model, BatchedForward)
     parameters, x = population(model, 7), torch.randn(7, 3, *shape)
     kept = x.clone()
     wanted = vmap(lambda one, seen: functional_call(model, one, (seen,)))(parameters, x)
-    torch.testing.assert_close(model.answers(parameters, x), wanted, rtol=1e-6, atol=2e-5)
+    torch.testing.assert_close(model.batched_forward(parameters, x), wanted, rtol=1e-6, atol=2e-5)
     assert torch.equal(x, kept)
 
 
@@ -63,14 +63,14 @@ def test_a_population_answers_as_its_members_do(shape, units, hidden, activation
 def test_an_answer_does_not_depend_on_who_is_beside_to_the_last_bit(shape, units, hidden, rows):
     model = make(shape, units, hidden)
     parameters, x = population(model, 130), torch.randn(130, rows, *shape)
-    together = model.answers(parameters, x)
+    together = model.batched_forward(parameters, x)
     for chosen in ([0], [5], [129], [0, 1], [7, 3, 9], list(range(64)), list(range(1, 130))):
         index = torch.tensor(chosen)
         copied = {name: value[index] for name, value in parameters.items()}
-        assert torch.equal(model.answers(copied, x[index]), together[index])
+        assert torch.equal(model.batched_forward(copied, x[index]), together[index])
     for begin, end in ((0, 1), (1, 2), (3, 10), (65, 130)):
         viewed = {name: value[begin:end] for name, value in parameters.items()}
-        assert torch.equal(model.answers(viewed, x[begin:end]), together[begin:end])
+        assert torch.equal(model.batched_forward(viewed, x[begin:end]), together[begin:end])
 
 
 def test_what_it_does_not_read():

@@ -9,9 +9,9 @@ from dlcli.core.spec import Classes, Real, Spec
 from dlcli.core.task import Batch
 from dlcli.models.image.resnet import ResNet
 from dlcli.models.image.video_resnet import VideoResNet
-from dlcli.nn.film import FilmConv
-from dlcli.nn.initial import Gaussian
-from dlcli.nn.nonlocal_block import NonLocalBlock
+from dlcli.nn.conv.inflated import InflatedConv3d
+from dlcli.nn.initializers import GaussianInitializer
+from dlcli.nn.attention.non_local import NonLocalBlock
 
 SMALL = {
     "unit": "basic",
@@ -25,7 +25,7 @@ SMALL = {
     "nonlocal_scale": 1.0,
     "nonlocal_pool": 1,
     "nonlocal_gamma": 0.0,
-    "nonlocal_initial": Gaussian(deviation=0.01),
+    "nonlocal_initial": GaussianInitializer(deviation=0.01),
 }
 FIFTY = {"unit": "bottleneck", "stem": "7x7", "widths": [64, 128, 256, 512], "units": [3, 4, 6, 3]}
 NONE = {"nonlocal_every": [0, 0, 0, 0]}
@@ -158,7 +158,7 @@ def test_the_last_frame_or_the_mean_is_read():
 
 
 def test_a_kernel_over_time_by_hand():
-    conv = FilmConv(1, 1, (3, 1, 1), 1)
+    conv = InflatedConv3d(1, 1, (3, 1, 1), 1)
     conv.weight.data[:] = torch.tensor([1.0, 2.0, 4.0]).view(1, 1, 3, 1, 1)
     x = torch.tensor([1.0, 10.0, 100.0]).view(1, 1, 3, 1, 1)
     assert conv(x).flatten().tolist() == [1 + 2 + 40, 1 + 20 + 400, 10 + 200 + 400]

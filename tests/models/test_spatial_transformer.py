@@ -13,14 +13,14 @@ from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.spec import Classes, Labels, Real, Spec
 from dlcli.core.task import Batch
 from dlcli.models.image.spatial_transformer import SpatialTransformer
-from dlcli.nn.warps.affine import Affine
-from dlcli.nn.warps.projective import Projective
-from dlcli.nn.warps.start import Identity, Random
-from dlcli.nn.warps.thin_plate import ThinPlate
+from dlcli.nn.warp.affine import AffineWarp
+from dlcli.nn.warp.projective import ProjectiveWarp
+from dlcli.nn.warp.initialization import IdentityWarpInit, DefaultWarpInit
+from dlcli.nn.warp.thin_plate import ThinPlateSplineWarp
 
 SPEC = Spec((Real((2, 6, 9)),), Classes(4))
 IMAGES = torch.rand(5, 2, 6, 9, generator=torch.Generator().manual_seed(0))
-WARPS = [Affine, Projective, partial(ThinPlate, points=4)]
+WARPS = [AffineWarp, ProjectiveWarp, partial(ThinPlateSplineWarp, points=4)]
 
 
 class Flat(nn.Module):
@@ -38,7 +38,7 @@ class Flat(nn.Module):
 
 def transformer(spec=SPEC, **changed):
     torch.manual_seed(0)
-    given = {"body": Flat, "localiser": Flat, "hidden": 8, "warp": Affine, "size": None, "start": Identity()}
+    given = {"body": Flat, "localiser": Flat, "hidden": 8, "warp": AffineWarp, "size": None, "start": IdentityWarpInit()}
     return SpatialTransformer(spec, **{**given, **changed})
 
 
@@ -51,7 +51,7 @@ def test_at_first_it_is_its_body(warp):
 
 
 def test_started_at_random_it_is_not():
-    model = transformer(start=Random())
+    model = transformer(start=DefaultWarpInit())
     model(IMAGES)
     assert (model.body.seen - IMAGES).abs().max() > 0.3
 

@@ -8,8 +8,8 @@ from torch import nn
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.spec import Classes, Real, Spec
 from dlcli.models.image.vgg import VGG
-from dlcli.nn.dropout import ElementDropout
-from dlcli.nn.initial import AsBuilt, Gaussian, He
+from dlcli.nn.stochastic.dropout import ElementDropout
+from dlcli.nn.initializers import DefaultInitializer, GaussianInitializer, HeInitializer
 from dlcli.tasks.embedded_digits import splits
 
 IMAGENET = Spec((Real((3, 224, 224)),), Classes(1000))
@@ -18,7 +18,7 @@ SMALL = {"pools": 2, "width": 2, "dense": [6]}
 
 
 def vgg(spec=DIGITS, configuration="A", norm=nn.Identity, dropout=0.5, initial=None, **changed):
-    given = {**SMALL, **changed, "norm": norm, "dropout": ElementDropout(rate=dropout), "initial": initial or He()}
+    given = {**SMALL, **changed, "norm": norm, "dropout": ElementDropout(rate=dropout), "initial": initial or HeInitializer()}
     return VGG(spec, configuration=configuration, **given)
 
 
@@ -113,9 +113,9 @@ def reach(initial, norm=nn.Identity):
 
 
 def test_he_weights_and_batch_norm_carry_a_signal_through_nineteen_layers_and_others_do_not():
-    assert 0.1 < reach(He()) < 10
-    assert 0.1 < reach(AsBuilt(), nn.BatchNorm2d) < 10
-    assert reach(Gaussian(deviation=0.01)) < 1e-12
+    assert 0.1 < reach(HeInitializer()) < 10
+    assert 0.1 < reach(DefaultInitializer(), nn.BatchNorm2d) < 10
+    assert reach(GaussianInitializer(deviation=0.01)) < 1e-12
 
 
 def accuracy(norm, initial, epochs=6):
@@ -139,6 +139,6 @@ def accuracy(norm, initial, epochs=6):
 
 @pytest.mark.slow
 def test_sixteen_layers_learn_with_batch_norm_or_he_weights_and_stay_at_chance_without():
-    assert accuracy(nn.BatchNorm2d, AsBuilt()) > 0.85
-    assert accuracy(nn.Identity, He()) > 0.7
-    assert accuracy(nn.Identity, AsBuilt()) < 0.15
+    assert accuracy(nn.BatchNorm2d, DefaultInitializer()) > 0.85
+    assert accuracy(nn.Identity, HeInitializer()) > 0.7
+    assert accuracy(nn.Identity, DefaultInitializer()) < 0.15

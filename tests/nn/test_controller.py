@@ -7,8 +7,8 @@ import torch
 
 from dlcli.core.errors import UsageError
 from dlcli.core.space import Decision, Graph, as_tensor, members
-from dlcli.nn.controller import Controller, Uniform, ceiling
-from dlcli.nn.shaping import Distance, Favour, Reduce, SparseSkips
+from dlcli.nn.supernet.controller import Controller, UniformController, max_probability
+from dlcli.nn.supernet.logit_adjustments import DistancePenalty, ChoiceBonus, Temperature, SkipSparsity
 
 
 class Toy:
@@ -87,29 +87,29 @@ def test_best_takes_the_likeliest_choice_after_those_before():
     ("choices", "tanh", "published"), [(6, 1.5, 0.801), (2, 1.5, 0.953), (5, 0.44, 0.376), (4, 2.25, 0.968)]
 )
 def test_ceiling_of_the_published_settings(choices, tanh, published):
-    assert ceiling(choices, tanh) == pytest.approx(published, abs=5e-4)
+    assert max_probability(choices, tanh) == pytest.approx(published, abs=5e-4)
 
 
 def test_no_probability_exceeds_the_ceiling():
-    assert probability(certain(controller(), 0, 1), 0, 1) == pytest.approx(ceiling(3, 1.5))
-    assert probability(certain(controller(temperature=5.0), 3, 2), 3, 2) == pytest.approx(ceiling(4, 1.5))
-    assert probability(certain(controller(tanh=None), 0, 1), 0, 1) == pytest.approx(1) == ceiling(3, None)
+    assert probability(certain(controller(), 0, 1), 0, 1) == pytest.approx(max_probability(3, 1.5))
+    assert probability(certain(controller(temperature=5.0), 3, 2), 3, 2) == pytest.approx(max_probability(4, 1.5))
+    assert probability(certain(controller(tanh=None), 0, 1), 0, 1) == pytest.approx(1) == max_probability(3, None)
 
 
 def test_shapings_concern_the_decisions_they_name():
-    reduced = certain(controller(shapings={"reduce": Reduce(where="operation", by=2.5)}), 0, 1)
-    assert probability(reduced, 0, 1) == pytest.approx(ceiling(3, 0.6))
-    assert probability(certain(reduced, 2, 1), 2, 1) == pytest.approx(ceiling(2, 1.5))
-    near = controller(shapings={"near": Distance(where="from", scale=6.0)})._logits(3, torch.zeros(1, 16))
+    reduced = certain(controller(shapings={"reduce": Temperature(where="operation", by=2.5)}), 0, 1)
+    assert probability(reduced, 0, 1) == pytest.approx(max_probability(3, 0.6))
+    assert probability(certain(reduced, 2, 1), 2, 1) == pytest.approx(max_probability(2, 1.5))
+    near = controller(shapings={"near": DistancePenalty(where="from", scale=6.0)})._logits(3, torch.zeros(1, 16))
     plain = controller()._logits(3, torch.zeros(1, 16))
     torch.testing.assert_close(plain - near, torch.tensor([[16.0, 9.0, 4.0, 1.0]]) / 6)
-    liked = controller(shapings={"b": Favour(where="operation", choice="b", by=0.25)})._logits(0, torch.zeros(1, 16))
+    liked = controller(shapings={"b": ChoiceBonus(where="operation", choice="b", by=0.25)})._logits(0, torch.zeros(1, 16))
     plain = controller()._logits(0, torch.zeros(1, 16))
     torch.testing.assert_close(liked - plain, torch.tensor([[-0.25, 0.25, -0.25]]))
 
 
 def test_the_prior_on_skips_is_a_divergence_that_vanishes_at_its_target():
-    prior = SparseSkips(where="reads", target=0.4, weight=0.8)
+    prior = SkipSparsity(where="reads", target=0.4, weight=0.8)
     at = torch.tensor([[0.6, 0.4], [0.5, 0.5]]).log()
     wanted = 0.8 * (0.5 * math.log(0.5 / 0.6) + 0.5 * math.log(0.5 / 0.4))
     torch.testing.assert_close(prior(Toy.decisions[2], at), torch.tensor([0.0, wanted]), atol=1e-6, rtol=0)
@@ -124,10 +124,10 @@ def test_the_prior_on_skips_is_a_divergence_that_vanishes_at_its_target():
 
 def test_uniform_prefers_none():
     torch.manual_seed(0)
-    drawn = Uniform(Toy()).sample(4_000)
+    drawn = UniformController(Toy()).sample(4_000)
     assert drawn.architectures.double().mean(0).tolist() == pytest.approx([1, 1, 0.5, 1.5], abs=0.06)
     assert drawn.log_prob.exp().tolist() == pytest.approx([1 / 72] * 4_000)
-    assert Uniform(Toy()).best() == (0, 0, 0, 0)
+    assert UniformController(Toy()).best() == (0, 0, 0, 0)
 
 
 def test_a_number_that_is_not_above_0_is_told():

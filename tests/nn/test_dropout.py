@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from dlcli.core.errors import UsageError
-from dlcli.nn.dropout import ChannelDropout, DropPath, ElementDropout, TimeDropout
+from dlcli.nn.stochastic.dropout import ChannelDropout, DropPath, ElementDropout, TimeDropout
 
 FORMS = (ElementDropout, ChannelDropout, TimeDropout, DropPath)
 DRAWS = 20_000

@@ -5,8 +5,8 @@ import itertools
 import pytest
 import torch
 
-from dlcli.nn.highway_tree import highway_tree
-from dlcli.nn.siblings import joined, siblings
+from dlcli.nn.supernet.highway_tree import highway_tree
+from dlcli.nn.supernet.highway_tree import concatenate_matrices, group_siblings
 
 FUNCTIONS = (torch.tanh, torch.relu, torch.sigmoid, lambda x: x)
 TREES = {
@@ -33,8 +33,8 @@ def by_definition(previous, functions, drive, state, mask, recurrent, matrices):
 
 
 def fused(previous, functions, drive, state, mask, recurrent, matrices):
-    families = siblings(previous, functions)
-    side_by_side = [joined([matrices[node - 1] for node in family.nodes]) for family in families]
+    families = group_siblings(previous, functions)
+    side_by_side = [concatenate_matrices([matrices[node - 1] for node in family.nodes]) for family in families]
     return highway_tree(families, drive, state, mask, recurrent, side_by_side)
 
 
@@ -75,7 +75,7 @@ def test_the_gradient_by_hand_is_the_numerical_one(previous, functions):
 def test_families_have_parents_first_and_every_node_once():
     for previous in itertools.product((0,), (0, 1), (0, 1, 2), (0, 1, 2, 3)):
         functions = (1, 0, 1, 0)
-        families = siblings(previous, functions)
+        families = group_siblings(previous, functions)
         nodes = [node for family in families for node in family.nodes]
         assert sorted(nodes) == [1, 2, 3, 4]
         for family in families:

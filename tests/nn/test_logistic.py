@@ -2,7 +2,7 @@
 
 import torch
 
-from dlcli.nn.logistic import logistic
+from dlcli.nn.recurrent.logistic import logistic
 
 
 def test_it_is_the_logistic_function():

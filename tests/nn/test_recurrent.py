@@ -2,10 +2,10 @@
 
 import torch
 
-from dlcli.nn.recurrent import Memory, Stack
+from dlcli.nn.recurrent.network import RecurrentLayer, StackedLayers
 
 
-class Counter(Memory):
+class Counter(RecurrentLayer):
     """Hands its input on and counts the steps it has seen."""
 
     def __init__(self, width, hidden):
@@ -21,7 +21,7 @@ class Counter(Memory):
 
 def run(layers, dropout):
     torch.manual_seed(0)
-    stack = Stack(50, Counter, hidden=50, layers=layers, dropout=dropout)
+    stack = StackedLayers(50, Counter, hidden=50, layers=layers, dropout=dropout)
     return stack(torch.ones(20, 4, 50), stack.start(4))
 
 

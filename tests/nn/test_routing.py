@@ -7,11 +7,11 @@ import torch
 import yaml
 
 from dlcli.core.errors import UsageError
-from dlcli.nn.routing import Hinton, Su, squash
-from dlcli.nn.votes import OwnVotes, SharedVotes
+from dlcli.nn.capsule.routing import DynamicRouting, SuRouting, squash
+from dlcli.nn.capsule.prediction_vectors import PairwisePredictionVectors, SharedPredictionVectors
 
 BATCH, INPUTS, DIM, OUTPUTS, POSE = 3, 7, 4, 5, 6
-KINDS = {"hinton": (Hinton, 1.0), "su": (Su, 0.5)}
+KINDS = {"hinton": (DynamicRouting, 1.0), "su": (SuRouting, 0.5)}
 
 
 def problem(shared, seed=0):
@@ -25,7 +25,7 @@ def problem(shared, seed=0):
 
 def votes(u, W):
     laid_out = W.permute(2, 0, 1) if W.dim() == 3 else W.permute(3, 0, 1, 2)
-    return (SharedVotes if W.dim() == 3 else OwnVotes)(u.transpose(1, 2).contiguous(), laid_out)
+    return (SharedPredictionVectors if W.dim() == 3 else PairwisePredictionVectors)(u.transpose(1, 2).contiguous(), laid_out)
 
 
 def plain(u, W, bias, kind, iterations, gradient, coupling):
@@ -106,7 +106,7 @@ def test_couplings_sum_to_one_over_the_outputs_not_the_inputs(kind):
 
 
 def test_a_leaky_input_may_belong_to_none():
-    routing = Hinton(iterations=3, gradient="all", coupling="leaky")
+    routing = DynamicRouting(iterations=3, gradient="all", coupling="leaky")
     logits = torch.tensor([1.0, -2.0, 0.5]).view(3, 1, 1)
     c = routing.couple(logits)
     torch.testing.assert_close(c, logits.exp() / (logits.exp().sum() + 1))
@@ -157,10 +157,10 @@ def test_a_population_can_be_routed_at_once():
 @pytest.mark.parametrize("name", KINDS)
 def test_the_yaml_lists_the_constructors_keywords(name):
     node = yaml.safe_load((Path(__file__).parents[2] / "conf" / "routing" / f"{name}.yaml").read_text())
-    assert node.pop("_target_") == f"dlcli.nn.routing.{KINDS[name][0].__name__}"
+    assert node.pop("_target_") == f"dlcli.nn.capsule.routing.{KINDS[name][0].__name__}"
     KINDS[name][0](**node)
 
 
 def test_no_iteration_is_refused():
     with pytest.raises(UsageError, match="at least 1 iteration, not 0"):
-        Hinton(iterations=0, gradient="all", coupling="softmax")
+        DynamicRouting(iterations=0, gradient="all", coupling="softmax")

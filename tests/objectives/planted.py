@@ -41,14 +41,14 @@ class Shares(nn.Module):
         self.shared = nn.ParameterList(torch.zeros(6) for _ in self.space.decisions)
         self.controller = controller(self.space)
 
-    def at(self, architecture):
+    def child(self, architecture):
         return Member(self.shared, architecture)
 
-    def stand_alone(self, architecture):
+    def standalone_overrides(self, architecture):
         return (f"model.architecture={list(architecture)}",)
 
     def forward(self, x):
-        return self.at(self.controller.best())(x)
+        return self.child(self.controller.best())(x)
 
 
 class Right:

@@ -13,7 +13,7 @@ from dlcli.core.task import Goal
 from dlcli.learners.gradient import Gradient
 from dlcli.learners.player import Player
 from dlcli.learners.schedule import Constant
-from dlcli.nn.controller import Controller, Uniform, ceiling
+from dlcli.nn.supernet.controller import Controller, UniformController, max_probability
 from dlcli.objectives.reinforce import Reinforce
 from dlcli.objectives.reward import Inverse, Main
 from dlcli.objectives.shared_weights import SharedWeights
@@ -62,7 +62,7 @@ def trained(tanh, updates):
 
 def test_the_planted_optimum_is_found_and_certainty_ends_at_the_tanh_ceiling():
     model, task = trained(1.5, 100)
-    top = ceiling(6, 1.5)
+    top = max_probability(6, 1.5)
     assert top == pytest.approx(0.801, abs=5e-4)
     assert model.controller.best() == task.planted
     assert 0.95 * top < certainty(model, task) < top + 0.02
@@ -179,14 +179,14 @@ def test_rewards():
 def test_what_has_no_architectures_is_refused():
     task = Right()
     players = {"controller": player(reinforce(), None, "valid", partial(torch.optim.Adam, lr=0.1))}
-    with pytest.raises(Mismatch, match="Reinforce needs a model with at, space, stand_alone"):
+    with pytest.raises(Mismatch, match="Reinforce needs a model with at, space, standalone_overrides"):
         Gradient(nn.Linear(1, 1), task, players=players, seed=0, precision="float32", compile=False)
     with pytest.raises(UsageError, match="decay of the baseline"):
         reinforce(decay=1.0)(task)
 
 
 def test_uniform_trains_shared_weights_alone():
-    model, task = Shares(Uniform), Right()
+    model, task = Shares(UniformController), Right()
     players = {"shared": player(SharedWeights, ["shared"], "train", partial(torch.optim.SGD, lr=0.1))}
     made = Gradient(model, task, players=players, seed=1, precision="float32", compile=False)
     losses = [made.step().values["loss"].item() for _ in range(150)]

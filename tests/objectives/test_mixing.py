@@ -11,7 +11,7 @@ from torch import nn
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.spec import Classes, Labels, Real, Spec
 from dlcli.core.task import Loss
-from dlcli.nn.dropout import ElementDropout
+from dlcli.nn.stochastic.dropout import ElementDropout
 from dlcli.objectives.answered import Answered
 from dlcli.objectives.dropped import Dropped
 from dlcli.objectives.label_smoothing import LabelSmoothing

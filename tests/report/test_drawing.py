@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from dlcli.core.space import Graph, Node, draw
-from dlcli.nn.spaces.macro import MacroSpace
-from dlcli.nn.spaces.micro import MicroSpace
+from dlcli.nn.supernet.macro_space import MacroSpace
+from dlcli.nn.supernet.micro_space import MicroSpace
 from dlcli.report.drawing import svg
 from dlcli.report.layered import lay_out
 

@@ -26,7 +26,7 @@ class ReinforceNAS(Strategy):
 
     Args:
         trials, candidates, batch, seed: see `Strategy`.
-        controller: makes the controller of a space; see `nn/controller.py`.
+        controller: makes the controller of a space; see `nn/supernet/controller.py`.
         lr: of Adam.
         decay: of the moving average.
         entropy: weight of the entropy in what is maximised.

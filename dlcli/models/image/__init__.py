@@ -1,1 +1,1 @@
-"""Networks that read images and films."""
+"""Networks for images and videos."""

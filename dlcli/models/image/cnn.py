@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.spec import Spec
-from dlcli.nn.convolution import Norm
-from dlcli.nn.front import at_least, probability
-from dlcli.nn.image import image_shape
+from dlcli.nn.conv.blocks import Norm
+from dlcli.nn.checks import at_least, probability
+from dlcli.nn.shapes import image_shape
 
 _POOLINGS = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}
 

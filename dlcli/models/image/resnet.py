@@ -9,13 +9,13 @@ from torch import Tensor, nn
 from dlcli.core.learner import Leaf
 from dlcli.core.spec import Spec
 from dlcli.core.task import Batch
-from dlcli.nn.convolution import answer
-from dlcli.nn.front import probability
-from dlcli.nn.gaze import gaze
-from dlcli.nn.image import check_reductions, image_shape
-from dlcli.nn.initial import Initial
-from dlcli.nn.nonlocal_block import NonLocalBlock
-from dlcli.nn.residual import Stages
+from dlcli.nn.conv.blocks import pooled_classifier
+from dlcli.nn.checks import probability
+from dlcli.nn.attention.attention_map import attention_map
+from dlcli.nn.shapes import check_reductions, image_shape
+from dlcli.nn.initializers import Initializer
+from dlcli.nn.attention.non_local import NonLocalBlock
+from dlcli.nn.conv.residual import ResidualStages
 
 
 class ResNet(nn.Module):
@@ -60,10 +60,10 @@ class ResNet(nn.Module):
         nonlocal_scale: float | None,
         nonlocal_pool: int,
         nonlocal_gamma: float,
-        nonlocal_initial: Initial,
+        nonlocal_initial: Initializer,
     ) -> None:
         super().__init__()
-        stages = Stages(unit, stem, widths, units, [()] * len(widths), drop_path, nonlocal_every)
+        stages = ResidualStages(unit, stem, widths, units, [()] * len(widths), drop_path, nonlocal_every)
         check_reductions(spec, stages.reductions, "ResNet")
         self.trunk = stages.trunk(
             image_shape(spec, "ResNet")[0],
@@ -76,11 +76,11 @@ class ResNet(nn.Module):
                 initial=nonlocal_initial,
             ),
         )
-        self.answer = answer(stages.width, spec.target.width, probability("model.dropout", dropout))
+        self.answer = pooled_classifier(stages.width, spec.target.width, probability("model.dropout", dropout))
 
     def forward(self, x: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch unit"]:
         return self.answer(self.trunk(x))
 
     def depict(self, batch: Batch) -> Mapping[str, Leaf]:
         """Where the last non-local block looks from the brightest place of each image."""
-        return gaze(self.trunk, batch.inputs[0])
+        return attention_map(self.trunk, batch.inputs[0])

@@ -11,12 +11,12 @@ from dlcli.core.errors import UsageError
 from dlcli.core.learner import Image, Leaf
 from dlcli.core.spec import Real, Spec
 from dlcli.core.task import Batch
-from dlcli.nn.front import at_least
-from dlcli.nn.image import image_shape
-from dlcli.nn.mosaic import tile
-from dlcli.nn.warps.outline import coloured, outlined
-from dlcli.nn.warps.sampling import Warp, sample
-from dlcli.nn.warps.start import Start
+from dlcli.nn.checks import at_least
+from dlcli.nn.shapes import image_shape
+from dlcli.nn.image_grid import make_grid
+from dlcli.models.image.spatial_transformer import to_rgb, draw_outline
+from dlcli.nn.warp.sampling import Warp, sample_bilinear
+from dlcli.nn.warp.initialization import WarpInit
 
 _SHOWN = 96  # pixels that an image is shown with, a side
 
@@ -49,7 +49,7 @@ class SpatialTransformer(nn.Module):
         hidden: int,
         warp: Callable[[int, int], Warp],
         size: Sequence[int] | None,
-        start: Start,
+        start: WarpInit,
     ) -> None:
         super().__init__()
         at_least(1, hidden=hidden)
@@ -66,7 +66,7 @@ class SpatialTransformer(nn.Module):
         return self.warp(self.regression(self.localiser(x).relu()))
 
     def forward(self, x: Float[Tensor, "batch channel rows columns"]) -> Float[Tensor, "batch unit"]:
-        return self.body(sample(x, self.places(x)))
+        return self.body(sample_bilinear(x, self.places(x)))
 
     def depict(self, batch: Batch) -> Mapping[str, Leaf]:
         """`warps`: images with the outline of what is taken of them, and what the body sees, side by side.
@@ -76,10 +76,10 @@ class SpatialTransformer(nn.Module):
         (x,) = batch.inputs
         places = self.places(x)
         scale = max(1, _SHOWN // max(x.shape[2:]))
-        before, after = outlined(x, places, scale=scale), coloured(sample(x, places), scale)
+        before, after = draw_outline(x, places, scale=scale), to_rgb(sample_bilinear(x, places), scale)
         sides = [max(pair) for pair in zip(before.shape[2:], after.shape[2:], strict=True)]
         pairs = torch.stack([_grown(images, *sides) for images in (before, after)], 1).flatten(0, 1)
-        return {"warps": Image(tile(pairs, columns=8, scale=1))}
+        return {"warps": Image(make_grid(pairs, columns=8, scale=1))}
 
 
 def _sides(size: Sequence[int]) -> tuple[int, int]:

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from dlcli.core.errors import UsageError
 from dlcli.core.spec import Spec
-from dlcli.nn.convolution import Norm
-from dlcli.nn.front import at_least
-from dlcli.nn.image import check_pools, image_shape
-from dlcli.nn.initial import Initial
+from dlcli.nn.conv.blocks import Norm
+from dlcli.nn.checks import at_least
+from dlcli.nn.shapes import check_pools, image_shape
+from dlcli.nn.initializers import Initializer
 
 _STAGES: dict[str, tuple[tuple[int, ...], ...]] = {  # kernel sizes, stage by stage
     "A": ((3,), (3,), (3, 3), (3, 3), (3, 3)),
@@ -58,7 +58,7 @@ class VGG(nn.Module):
         dense: Sequence[int],
         norm: Norm,
         dropout: nn.Module,
-        initial: Initial,
+        initial: Initializer,
     ) -> None:
         super().__init__()
         at_least(0, pools=pools)

@@ -10,13 +10,13 @@ from dlcli.core.errors import Mismatch, UsageError, nearest
 from dlcli.core.learner import Leaf
 from dlcli.core.spec import Spec
 from dlcli.core.task import Batch
-from dlcli.nn.film import film_shape
-from dlcli.nn.front import probability
-from dlcli.nn.gaze import gaze
-from dlcli.nn.image import halvings
-from dlcli.nn.initial import Initial
-from dlcli.nn.nonlocal_block import NonLocalBlock
-from dlcli.nn.residual import Stages
+from dlcli.nn.shapes import video_shape
+from dlcli.nn.checks import probability
+from dlcli.nn.attention.attention_map import attention_map
+from dlcli.nn.shapes import halvings
+from dlcli.nn.initializers import Initializer
+from dlcli.nn.attention.non_local import NonLocalBlock
+from dlcli.nn.conv.residual import ResidualStages
 
 READ = {"mean": slice(None), "last": slice(-1, None)}
 """The frames whose mean is the answer."""
@@ -70,13 +70,13 @@ class VideoResNet(nn.Module):
         nonlocal_scale: float | None,
         nonlocal_pool: int,
         nonlocal_gamma: float,
-        nonlocal_initial: Initial,
+        nonlocal_initial: Initializer,
     ) -> None:
         super().__init__()
-        channel, _, height, width = film_shape(spec, "VideoResNet")
+        channel, _, height, width = video_shape(spec, "VideoResNet")
         if read not in READ:
             raise UsageError(f"model.read is one of {', '.join(READ)}, not {read!r}{nearest(read, READ)}")
-        stages = Stages(unit, stem, widths, units, [(steps,) for steps in temporal], drop_path, nonlocal_every)
+        stages = ResidualStages(unit, stem, widths, units, [(steps,) for steps in temporal], drop_path, nonlocal_every)
         if stages.reductions > halvings(height, width):
             raise Mismatch(
                 f"VideoResNet can halve {spec.describe()} at most {halvings(height, width)} times, "
@@ -106,4 +106,4 @@ class VideoResNet(nn.Module):
 
     def depict(self, batch: Batch) -> Mapping[str, Leaf]:
         """Where the last non-local block looks, in every frame, from the brightest place of the last frame."""
-        return gaze(self.trunk, batch.inputs[0])
+        return attention_map(self.trunk, batch.inputs[0])

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from dlcli.core.spec import Spec
-from dlcli.nn.pixels import PixelNetwork, valid
+from dlcli.nn.conv.nature_cnn import NatureCNN, valid_padding
 
 
-class DQN(PixelNetwork):
+class DQN(NatureCNN):
     """Deep Q-network: one value an action from four screens; 1,693,362 parameters for 18 actions.
 
     84 pixels become 20, 9 and 7.
@@ -25,4 +25,4 @@ class DQN(PixelNetwork):
     """
 
     def __init__(self, spec: Spec, *, channels: Sequence[int], hidden: int) -> None:
-        super().__init__(spec, valid, channels=channels, hidden=hidden, reader="DQN")
+        super().__init__(spec, valid_padding, channels=channels, hidden=hidden, model_name="DQN")

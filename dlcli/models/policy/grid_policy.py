@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.spec import Real, Spec
-from dlcli.nn.flat import flat_width
-from dlcli.nn.front import at_least
+from dlcli.nn.shapes import flat_width
+from dlcli.nn.checks import at_least
 
 _ACTIVATIONS = {"tanh": nn.Tanh, "relu": nn.ReLU}
 _MOST = 4096  # cells

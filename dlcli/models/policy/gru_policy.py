@@ -5,23 +5,23 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from dlcli.core.spec import Spec
-from dlcli.nn.cell_policy import CellPolicy
-from dlcli.nn.logistic import logistic
-from dlcli.nn.unrolled import Cell, Parts, recurrent, uniform_
+from dlcli.nn.recurrent.policy import RecurrentPolicy
+from dlcli.nn.recurrent.logistic import logistic
+from dlcli.nn.recurrent.cells import RecurrentCell, TensorTuple, recurrent_weight, init_uniform_
 
 
-class _GRUCell(Cell):
+class _GRUCell(RecurrentCell):
     def __init__(self, width: int, hidden: int) -> None:
         super().__init__(hidden)
         self.inputs = nn.Linear(width, 3 * hidden)
-        self.states = recurrent(hidden, 3)
+        self.states = recurrent_weight(hidden, 3)
         self.bias = nn.Parameter(torch.empty(hidden))
-        uniform_(self)
+        init_uniform_(self)
 
-    def project(self, x: Float[Tensor, "time batch channel"]) -> Parts:
+    def project(self, x: Float[Tensor, "time batch channel"]) -> TensorTuple:
         return (self.inputs(x),)
 
-    def step(self, now: Parts, state: Parts) -> Parts:
+    def step(self, now: TensorTuple, state: TensorTuple) -> TensorTuple:
         (h,), (x,) = state, now
         r_x, z_x, n_x = x.chunk(3, 1)
         r_h, z_h, n_h = (h @ self.states).chunk(3, 1)
@@ -30,7 +30,7 @@ class _GRUCell(Cell):
         return (n + z * (h - n),)
 
 
-class GRUPolicy(CellPolicy):
+class GRUPolicy(RecurrentPolicy):
     """Gated recurrent unit as a policy, then a linear answer.
 
     n_t = tanh(W x_t + b + r_t * (U h_{t-1} + b')), h_t = (1 - z_t) * n_t + z_t * h_{t-1}.
@@ -48,4 +48,4 @@ class GRUPolicy(CellPolicy):
     """
 
     def __init__(self, spec: Spec, *, hidden: int) -> None:
-        super().__init__(spec, _GRUCell, hidden=hidden, reader="GRUPolicy")
+        super().__init__(spec, _GRUCell, hidden=hidden, model_name="GRUPolicy")

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from dlcli.core.spec import Spec
-from dlcli.nn.pixels import PixelNetwork, same
+from dlcli.nn.conv.nature_cnn import NatureCNN, same_padding
 
 
-class LargeModel(PixelNetwork):
+class LargeModel(NatureCNN):
     """Deep Q-network whose convolutions are padded, which makes it more than twice as large.
 
     84 pixels become 21, 11 and 11, and 7,744 values go into the layer of 512 units: 4,052,658 parameters for 18
@@ -25,4 +25,4 @@ class LargeModel(PixelNetwork):
     """
 
     def __init__(self, spec: Spec, *, channels: Sequence[int], hidden: int) -> None:
-        super().__init__(spec, same, channels=channels, hidden=hidden, reader="LargeModel")
+        super().__init__(spec, same_padding, channels=channels, hidden=hidden, model_name="LargeModel")

@@ -5,31 +5,31 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from dlcli.core.spec import Spec
-from dlcli.nn.cell_policy import CellPolicy
-from dlcli.nn.logistic import logistic
-from dlcli.nn.unrolled import Cell, Parts, recurrent, uniform_
+from dlcli.nn.recurrent.policy import RecurrentPolicy
+from dlcli.nn.recurrent.logistic import logistic
+from dlcli.nn.recurrent.cells import RecurrentCell, TensorTuple, recurrent_weight, init_uniform_
 
 
-class _LSTMCell(Cell):
+class _LSTMCell(RecurrentCell):
     parts = 2  # h and c
 
     def __init__(self, width: int, hidden: int) -> None:
         super().__init__(hidden)
         self.inputs = nn.Linear(width, 4 * hidden)
-        self.states = recurrent(hidden, 4)
-        uniform_(self)
+        self.states = recurrent_weight(hidden, 4)
+        init_uniform_(self)
 
-    def project(self, x: Float[Tensor, "time batch channel"]) -> Parts:
+    def project(self, x: Float[Tensor, "time batch channel"]) -> TensorTuple:
         return (self.inputs(x),)
 
-    def step(self, now: Parts, state: Parts) -> Parts:
+    def step(self, now: TensorTuple, state: TensorTuple) -> TensorTuple:
         h, c = state
         i, f, g, o = torch.addmm(now[0], h, self.states).chunk(4, 1)
         c = logistic(f) * c + logistic(i) * g.tanh()
         return logistic(o) * c.tanh(), c
 
 
-class LSTMPolicy(CellPolicy):
+class LSTMPolicy(RecurrentPolicy):
     """Long short-term memory with a forget gate as a policy, then a linear answer.
 
     c_t = f_t * c_{t-1} + i_t * g_t, h_t = o_t * tanh(c_t).
@@ -47,4 +47,4 @@ class LSTMPolicy(CellPolicy):
     """
 
     def __init__(self, spec: Spec, *, hidden: int) -> None:
-        super().__init__(spec, _LSTMCell, hidden=hidden, reader="LSTMPolicy")
+        super().__init__(spec, _LSTMCell, hidden=hidden, model_name="LSTMPolicy")

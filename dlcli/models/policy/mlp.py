@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from dlcli.core.population import Stacked
 from dlcli.core.spec import Spec
-from dlcli.nn.flat import flat_width
-from dlcli.nn.front import at_least
+from dlcli.nn.shapes import flat_width
+from dlcli.nn.checks import at_least
 
 _ACTIVATIONS: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]] = {
     "tanh": (torch.tanh, torch.tanh_),
@@ -50,7 +50,7 @@ class MLP(nn.Module):
             x = self._activate(layer(x))
         return last(x)
 
-    def answers(self, parameters: Stacked, x: Tensor) -> Tensor:
+    def batched_forward(self, parameters: Stacked, x: Tensor) -> Tensor:
         """[individual, row, *input] to [individual, row, unit]."""
         x = x.flatten(2)
         for depth, (weight, bias) in enumerate(self._names):

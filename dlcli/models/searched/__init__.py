@@ -1,1 +1,1 @@
-"""Networks whose architecture is searched for: alone, and with the weights of all of a space."""
+"""Networks of searched architectures: standalone, and supernets that share the weights of a space."""

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from dlcli.core.space import check
 from dlcli.core.spec import Spec
-from dlcli.nn.cell_network import CellNetwork
-from dlcli.nn.spaces.cell import CellSpace
+from dlcli.nn.supernet.cell_network import CellNetwork
+from dlcli.nn.supernet.cell_space import CellSpace
 
 
 class EnasCell(nn.Module):
@@ -57,7 +57,7 @@ class EnasCell(nn.Module):
         self.architecture = check(self.space, architecture)
         self.network = CellNetwork(
             spec,
-            reader="EnasCell",
+            model_name="EnasCell",
             hidden=hidden,
             init_range=init_range,
             embedding=embedding,

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from dlcli.core.space import check
 from dlcli.core.spec import Spec
-from dlcli.nn.convolution import with_averages
-from dlcli.nn.macro import MacroNetwork, MacroParts
-from dlcli.nn.spaces.macro import MacroSpace
+from dlcli.nn.conv.blocks import running_batch_norm
+from dlcli.nn.supernet.macro_network import MacroNetwork, MacroModules
+from dlcli.nn.supernet.macro_space import MacroSpace
 
 
 class MacroCNN(MacroNetwork):
@@ -42,15 +42,15 @@ class MacroCNN(MacroNetwork):
         dropout: float,
     ) -> None:
         space = MacroSpace(layers)
-        parts = MacroParts(
+        parts = MacroModules(
             spec,
             layers=layers,
             channels=channels,
             stem=stem,
             reductions=reductions,
             dropout=dropout,
-            norm=with_averages,
-            reader="MacroCNN",
+            norm=running_batch_norm,
+            model_name="MacroCNN",
         )
         super().__init__(space, check(space, architecture), parts, reductions=reductions)
         self.space = space

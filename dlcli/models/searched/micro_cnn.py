@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from dlcli.core.space import check
 from dlcli.core.spec import Spec
-from dlcli.nn.chain import Chain
-from dlcli.nn.convolution import with_averages
-from dlcli.nn.micro import MicroNetwork, MicroParts
-from dlcli.nn.spaces.micro import MicroSpace
+from dlcli.nn.supernet.cell_stack import CellStack
+from dlcli.nn.conv.blocks import running_batch_norm
+from dlcli.nn.supernet.micro_network import MicroNetwork, MicroModules
+from dlcli.nn.supernet.micro_space import MicroSpace
 
 
 class MicroCNN(MicroNetwork):
@@ -45,7 +45,7 @@ class MicroCNN(MicroNetwork):
         dropout: float,
     ) -> None:
         space = MicroSpace(nodes)
-        chain = Chain(cells=cells, channels=channels, stem=stem, reductions=reductions)
-        parts = MicroParts(spec, chain, dropout=dropout, norm=with_averages, reader="MicroCNN")
+        chain = CellStack(cells=cells, channels=channels, stem=stem, reductions=reductions)
+        parts = MicroModules(spec, chain, dropout=dropout, norm=running_batch_norm, model_name="MicroCNN")
         super().__init__(space, check(space, architecture), parts, chain=chain)
         self.space = space

@@ -9,11 +9,11 @@ from torch import Tensor, nn
 
 from dlcli.core.space import Architecture, check, word
 from dlcli.core.spec import Spec
-from dlcli.nn.chain import STEM, Chain
-from dlcli.nn.convolution import without_scale
-from dlcli.nn.lending import key, overrides
-from dlcli.nn.micro import MicroParts, ended, micro_names
-from dlcli.nn.spaces.micro import KINDS, OPERATIONS, MicroSpace
+from dlcli.nn.supernet.cell_stack import STEM_MULTIPLIER, CellStack
+from dlcli.nn.conv.blocks import non_affine_batch_norm
+from dlcli.nn.supernet.supernet import module_key, model_overrides
+from dlcli.nn.supernet.micro_network import MicroModules, concatenate_outputs, micro_module_names
+from dlcli.nn.supernet.micro_space import KINDS, OPERATIONS, MicroSpace
 
 _POOLING = (2, 3)
 _DEVIATION = 1e-3
@@ -40,20 +40,20 @@ class MixedMicro(nn.Module):
     def __init__(self, spec: Spec, *, nodes: int, cells: int, channels: int, reductions: int, dropout: float) -> None:
         super().__init__()
         self.space = MicroSpace(nodes)
-        self._chain = Chain(cells=cells, channels=channels, stem=STEM * channels, reductions=reductions)
-        part = MicroParts(spec, self._chain, dropout=dropout, norm=without_scale, reader="MixedMicro")
-        names = [name for name in micro_names(nodes, self._chain, sides=(0,)) if name[0] != "end" or int(name[2]) > 1]
-        self.shared = nn.ModuleDict({key(name): part(name) for name in names})
+        self._chain = CellStack(cells=cells, channels=channels, stem=STEM_MULTIPLIER * channels, reductions=reductions)
+        part = MicroModules(spec, self._chain, dropout=dropout, norm=non_affine_batch_norm, model_name="MixedMicro")
+        names = [name for name in micro_module_names(nodes, self._chain, sides=(0,)) if name[0] != "end" or int(name[2]) > 1]
+        self.shared = nn.ModuleDict({module_key(name): part(name) for name in names})
         self._states = [node + 2 for node in range(nodes)]
         self.alpha = nn.ParameterDict(
             {kind: _DEVIATION * torch.randn(sum(self._states), len(OPERATIONS)) for kind in KINDS}
         )
-        self._alone = overrides(
+        self._alone = model_overrides(
             "micro_cnn",
             nodes=nodes,
             cells=cells,
             channels=channels,
-            stem=STEM * channels,
+            stem=STEM_MULTIPLIER * channels,
             reductions=reductions,
             dropout=dropout,
         )
@@ -69,7 +69,7 @@ class MixedMicro(nn.Module):
                 numbers += torch.stack((two, chosen), 1).flatten().tolist()
         return tuple(numbers)
 
-    def stand_alone(self, architecture: Sequence[int]) -> tuple[str, ...]:
+    def standalone_overrides(self, architecture: Sequence[int]) -> tuple[str, ...]:
         """Overrides of the network that stands alone."""
         return (*self._alone, word(check(self.space, architecture)))
 
@@ -89,7 +89,7 @@ class MixedMicro(nn.Module):
                 for choice in range(len(OPERATIONS))
             ]
             states.append(torch.tensordot(share.flatten(), torch.stack(results), 1))
-        return ended(self.shared, cell, states, range(2, len(states)))
+        return concatenate_outputs(self.shared, cell, states, range(2, len(states)))
 
     def _operate(self, cell: int, node: int, state: int, choice: int, x: Tensor) -> Tensor:
         y = self.shared[f"operation_{cell}_{node}_0_{state}_{choice}"](x)

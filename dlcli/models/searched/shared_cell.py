@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from dlcli.core.space import Architecture, Space, check, word
 from dlcli.core.spec import Spec
-from dlcli.nn.cell_network import CellNetwork
-from dlcli.nn.lending import overrides
-from dlcli.nn.spaces.cell import CellSpace
+from dlcli.nn.supernet.cell_network import CellNetwork
+from dlcli.nn.supernet.supernet import model_overrides
+from dlcli.nn.supernet.cell_space import CellSpace
 
 
 class SharedCell(nn.Module):
@@ -61,7 +61,7 @@ class SharedCell(nn.Module):
         self.space = CellSpace(nodes)
         network = CellNetwork(
             spec,
-            reader="SharedCell",
+            model_name="SharedCell",
             hidden=hidden,
             init_range=init_range,
             embedding=embedding,
@@ -74,7 +74,7 @@ class SharedCell(nn.Module):
         )
         self.shared = _Shared(network, self.space)
         self.controller = controller(self.space)
-        self._alone = overrides(
+        self._alone = model_overrides(
             "enas_cell",
             hidden=hidden,
             init_range=init_range,
@@ -87,17 +87,17 @@ class SharedCell(nn.Module):
             output_dropout=output_dropout,
         )
 
-    def at(self, architecture: Architecture) -> "_Member":
+    def child(self, architecture: Architecture) -> "_Member":
         """The network of an architecture, on the shared weights."""
         return _Member(self.shared, check(self.space, architecture))
 
-    def give(self, architecture: Architecture, network: nn.Module) -> None:
+    def copy_weights(self, architecture: Architecture, network: nn.Module) -> None:
         """Copy the weights that an architecture uses into an `EnasCell` of it."""
         used = self.shared.matrices_of(check(self.space, architecture))
         state = {f"network.{name}": value for name, value in self.shared.network.state_dict().items()}
         network.load_state_dict(state | {f"matrices.{place}": matrix.detach() for place, matrix in enumerate(used)})
 
-    def stand_alone(self, architecture: Architecture) -> tuple[str, ...]:
+    def standalone_overrides(self, architecture: Architecture) -> tuple[str, ...]:
         """Overrides that make the network of an architecture alone, as wide and with the same dropout."""
         return (*self._alone, word(check(self.space, architecture)))
 
@@ -108,7 +108,7 @@ class SharedCell(nn.Module):
         self, x: Shaped[Tensor, "batch *channel time"], carry: Float[Tensor, "batch hidden"] | None = None
     ) -> Float[Tensor, "batch unit *time"] | tuple[Float[Tensor, "batch unit *time"], Any]:
         """The controller's best architecture."""
-        return self.at(self.controller.best())(x, carry)
+        return self.child(self.controller.best())(x, carry)
 
 
 class _Shared(nn.Module):

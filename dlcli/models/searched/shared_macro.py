@@ -7,13 +7,13 @@ from torch import nn
 
 from dlcli.core.space import Space
 from dlcli.core.spec import Spec
-from dlcli.nn.convolution import of_the_batch
-from dlcli.nn.lending import Lending, overrides
-from dlcli.nn.macro import MacroNetwork, MacroParts, macro_names
-from dlcli.nn.spaces.macro import MacroSpace
+from dlcli.nn.conv.blocks import current_batch_norm
+from dlcli.nn.supernet.supernet import Supernet, model_overrides
+from dlcli.nn.supernet.macro_network import MacroNetwork, MacroModules, macro_module_names
+from dlcli.nn.supernet.macro_space import MacroSpace
 
 
-class SharedMacro(Lending):
+class SharedMacro(Supernet):
     """Six branches a layer, each with weights of its own; a member runs through one of them.
 
     Batch norm takes the batch's own statistics, also when scoring: running averages would be of no member.
@@ -41,23 +41,23 @@ class SharedMacro(Lending):
         dropout: float,
     ) -> None:
         space = MacroSpace(layers)
-        parts = MacroParts(
+        parts = MacroModules(
             spec,
             layers=layers,
             channels=channels,
             stem=channels,
             reductions=reductions,
             dropout=dropout,
-            norm=of_the_batch,
-            reader="SharedMacro",
+            norm=current_batch_norm,
+            model_name="SharedMacro",
         )
         super().__init__(
             space,
             controller,
             part=parts,
-            names=macro_names(layers, reductions),
+            names=macro_module_names(layers, reductions),
             member=partial(MacroNetwork, space, reductions=reductions),
-            alone=overrides(
+            alone=model_overrides(
                 "macro_cnn", layers=layers, channels=channels, stem=channels, reductions=reductions, dropout=dropout
             ),
         )

@@ -7,14 +7,14 @@ from torch import nn
 
 from dlcli.core.space import Space
 from dlcli.core.spec import Spec
-from dlcli.nn.chain import STEM, Chain
-from dlcli.nn.convolution import of_the_batch
-from dlcli.nn.lending import Lending, overrides
-from dlcli.nn.micro import MicroNetwork, MicroParts, micro_names
-from dlcli.nn.spaces.micro import MicroSpace
+from dlcli.nn.supernet.cell_stack import STEM_MULTIPLIER, CellStack
+from dlcli.nn.conv.blocks import current_batch_norm
+from dlcli.nn.supernet.supernet import Supernet, model_overrides
+from dlcli.nn.supernet.micro_network import MicroNetwork, MicroModules, micro_module_names
+from dlcli.nn.supernet.micro_space import MicroSpace
 
 
-class SharedMicro(Lending):
+class SharedMicro(Supernet):
     """Weights for every (cell, node, side, state, operation), scale and offset of batch norm among them.
 
     Batch norm takes the batch's own statistics, also when scoring: running averages would be of no member.
@@ -44,20 +44,20 @@ class SharedMicro(Lending):
     ) -> None:
         space, chain = (
             MicroSpace(nodes),
-            Chain(cells=cells, channels=channels, stem=STEM * channels, reductions=reductions),
+            CellStack(cells=cells, channels=channels, stem=STEM_MULTIPLIER * channels, reductions=reductions),
         )
         super().__init__(
             space,
             controller,
-            part=MicroParts(spec, chain, dropout=dropout, norm=of_the_batch, reader="SharedMicro"),
-            names=micro_names(nodes, chain),
+            part=MicroModules(spec, chain, dropout=dropout, norm=current_batch_norm, model_name="SharedMicro"),
+            names=micro_module_names(nodes, chain),
             member=partial(MicroNetwork, space, chain=chain),
-            alone=overrides(
+            alone=model_overrides(
                 "micro_cnn",
                 nodes=nodes,
                 cells=cells,
                 channels=channels,
-                stem=STEM * channels,
+                stem=STEM_MULTIPLIER * channels,
                 reductions=reductions,
                 dropout=dropout,
             ),

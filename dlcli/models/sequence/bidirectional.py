@@ -7,8 +7,8 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from dlcli.core.spec import Spec
-from dlcli.nn.front import Front, Head
-from dlcli.nn.fused import set_forget_bias, stacked
+from dlcli.nn.sequence_io import InputStem, OutputHead
+from dlcli.nn.recurrent.fused import set_forget_bias, build_rnn
 
 
 class _Bidirectional(nn.Module):
@@ -21,7 +21,7 @@ class _Bidirectional(nn.Module):
     Args:
         spec: one input, (channel, time) or tokens (time); target one value a sequence, or one a step.
         cells: makes the layers from the width of the front.
-        reader: name of the model, for messages.
+        model_name: name of the model, for messages.
     """
 
     def __init__(
@@ -29,16 +29,16 @@ class _Bidirectional(nn.Module):
         spec: Spec,
         cells: Callable[[int], nn.RNNBase],
         *,
-        reader: str,
+        model_name: str,
         dropout: float,
         embedding: int,
         embedding_dropout: float,
     ) -> None:
         super().__init__()
-        self.front = Front(spec, embedding=embedding, dropout=embedding_dropout, reader=reader)
+        self.front = InputStem(spec, embedding=embedding, dropout=embedding_dropout, model_name=model_name)
         self.cells = cells(self.front.width)
         self.dropout = nn.Dropout(dropout)
-        self.head = Head(2 * self.cells.hidden_size, spec)
+        self.head = OutputHead(2 * self.cells.hidden_size, spec)
 
     def forward(self, x: Shaped[Tensor, "batch *channel time"]) -> Float[Tensor, "batch unit *time"]:
         states, _ = self.cells(self.front(x).permute(2, 0, 1))
@@ -82,14 +82,14 @@ class BiLSTM(_Bidirectional):
         embedding_dropout: float,
     ) -> None:
         def cells(width: int) -> nn.LSTM:
-            both = stacked(nn.LSTM, width, hidden=hidden, layers=layers, dropout=dropout, bidirectional=True)
+            both = build_rnn(nn.LSTM, width, hidden=hidden, layers=layers, dropout=dropout, bidirectional=True)
             set_forget_bias(both, forget_bias)
             return both
 
         super().__init__(
             spec,
             cells,
-            reader="BiLSTM",
+            model_name="BiLSTM",
             dropout=dropout,
             embedding=embedding,
             embedding_dropout=embedding_dropout,
@@ -126,12 +126,12 @@ class BiGRU(_Bidirectional):
         embedding_dropout: float,
     ) -> None:
         def cells(width: int) -> nn.GRU:
-            return stacked(nn.GRU, width, hidden=hidden, layers=layers, dropout=dropout, bidirectional=True)
+            return build_rnn(nn.GRU, width, hidden=hidden, layers=layers, dropout=dropout, bidirectional=True)
 
         super().__init__(
             spec,
             cells,
-            reader="BiGRU",
+            model_name="BiGRU",
             dropout=dropout,
             embedding=embedding,
             embedding_dropout=embedding_dropout,

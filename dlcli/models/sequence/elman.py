@@ -3,8 +3,8 @@
 from torch import nn
 
 from dlcli.core.spec import Spec
-from dlcli.nn.fused import Fused, stacked
-from dlcli.nn.recurrent import RecurrentNetwork
+from dlcli.nn.recurrent.fused import FusedLayers, build_rnn
+from dlcli.nn.recurrent.network import RecurrentNetwork
 
 
 class Elman(RecurrentNetwork):
@@ -37,13 +37,13 @@ class Elman(RecurrentNetwork):
         embedding_dropout: float,
         tied: bool,
     ) -> None:
-        def memory(width: int) -> Fused:
-            return Fused(stacked(nn.RNN, width, hidden=hidden, layers=layers, dropout=dropout))
+        def memory(width: int) -> FusedLayers:
+            return FusedLayers(build_rnn(nn.RNN, width, hidden=hidden, layers=layers, dropout=dropout))
 
         super().__init__(
             spec,
             memory,
-            reader="Elman",
+            model_name="Elman",
             dropout=dropout,
             embedding=embedding,
             embedding_dropout=embedding_dropout,

@@ -3,8 +3,8 @@
 from torch import nn
 
 from dlcli.core.spec import Spec
-from dlcli.nn.fused import Fused, set_forget_bias, stacked
-from dlcli.nn.recurrent import RecurrentNetwork
+from dlcli.nn.recurrent.fused import FusedLayers, set_forget_bias, build_rnn
+from dlcli.nn.recurrent.network import RecurrentNetwork
 
 
 class LSTM(RecurrentNetwork):
@@ -42,15 +42,15 @@ class LSTM(RecurrentNetwork):
         embedding_dropout: float,
         tied: bool,
     ) -> None:
-        def memory(width: int) -> Fused:
-            cells = stacked(nn.LSTM, width, hidden=hidden, layers=layers, dropout=dropout)
+        def memory(width: int) -> FusedLayers:
+            cells = build_rnn(nn.LSTM, width, hidden=hidden, layers=layers, dropout=dropout)
             set_forget_bias(cells, forget_bias)
-            return Fused(cells)
+            return FusedLayers(cells)
 
         super().__init__(
             spec,
             memory,
-            reader="LSTM",
+            model_name="LSTM",
             dropout=dropout,
             embedding=embedding,
             embedding_dropout=embedding_dropout,

@@ -8,11 +8,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from dlcli.core.spec import Spec
-from dlcli.nn.recurrent import RecurrentNetwork
-from dlcli.nn.unrolled import Cell, Parts, layers_of, recurrent, uniform_
+from dlcli.nn.recurrent.network import RecurrentNetwork
+from dlcli.nn.recurrent.cells import RecurrentCell, TensorTuple, stack_cells, recurrent_weight, init_uniform_
 
 
-class _TwoGates(Cell):
+class _TwoGates(RecurrentCell):
     """An LSTM cell with two of the three gates, held open where the third was: its value is 1.
 
     Sums come as the two gates, then the candidate g, so that one kernel squashes both gates. One bias a gate.
@@ -23,13 +23,13 @@ class _TwoGates(Cell):
     def __init__(self, width: int, hidden: int) -> None:
         super().__init__(hidden)
         self.inputs = nn.Linear(width, 3 * hidden)
-        self.recurrent = recurrent(hidden, 3)
-        uniform_(self)
+        self.recurrent = recurrent_weight(hidden, 3)
+        init_uniform_(self)
 
-    def project(self, x: Float[Tensor, "time batch channel"]) -> Parts:
+    def project(self, x: Float[Tensor, "time batch channel"]) -> TensorTuple:
         return (self.inputs(x),)
 
-    def sums(self, now: Parts, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def sums(self, now: TensorTuple, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The two gates and the candidate."""
         gates, candidate = torch.addmm(now[0], h, self.recurrent).split((2 * self.hidden, self.hidden), 1)
         first, second = gates.sigmoid().chunk(2, 1)
@@ -45,7 +45,7 @@ class _Forgetting(_TwoGates):
 
 
 class _WithoutInputGate(_Forgetting):
-    def step(self, now: Parts, state: Parts) -> Parts:
+    def step(self, now: TensorTuple, state: TensorTuple) -> TensorTuple:
         h, c = state
         f, o, g = self.sums(now, h)
         c = torch.addcmul(g, f, c)
@@ -53,7 +53,7 @@ class _WithoutInputGate(_Forgetting):
 
 
 class _WithoutForgetGate(_TwoGates):
-    def step(self, now: Parts, state: Parts) -> Parts:
+    def step(self, now: TensorTuple, state: TensorTuple) -> TensorTuple:
         h, c = state
         i, o, g = self.sums(now, h)
         c = torch.addcmul(c, i, g)
@@ -61,7 +61,7 @@ class _WithoutForgetGate(_TwoGates):
 
 
 class _WithoutOutputGate(_Forgetting):
-    def step(self, now: Parts, state: Parts) -> Parts:
+    def step(self, now: TensorTuple, state: TensorTuple) -> TensorTuple:
         h, c = state
         f, i, g = self.sums(now, h)
         c = torch.addcmul(f * c, i, g)
@@ -90,7 +90,7 @@ class _Ablation(RecurrentNetwork):
         Mismatch: the input is neither (channel, time) nor tokens.
     """
 
-    reader: ClassVar[str]
+    model_name: ClassVar[str]
     cell: ClassVar[type[_Forgetting]]
 
     def __init__(
@@ -107,8 +107,8 @@ class _Ablation(RecurrentNetwork):
     ) -> None:
         super().__init__(
             spec,
-            layers_of(partial(self.cell, forget_bias=forget_bias), hidden=hidden, layers=layers, dropout=dropout),
-            reader=self.reader,
+            stack_cells(partial(self.cell, forget_bias=forget_bias), hidden=hidden, layers=layers, dropout=dropout),
+            model_name=self.model_name,
             dropout=dropout,
             embedding=embedding,
             embedding_dropout=embedding_dropout,
@@ -119,13 +119,13 @@ class _Ablation(RecurrentNetwork):
 class LSTMWithoutInputGate(_Ablation):
     """LSTM-i: c_t = f_t * c_{t-1} + g_t, h_t = o_t * tanh(c_t)."""
 
-    reader, cell = "LSTM-i", _WithoutInputGate
+    model_name, cell = "LSTM-i", _WithoutInputGate
 
 
 class LSTMWithoutOutputGate(_Ablation):
     """LSTM-o: c_t = f_t * c_{t-1} + i_t * g_t, h_t = tanh(c_t)."""
 
-    reader, cell = "LSTM-o", _WithoutOutputGate
+    model_name, cell = "LSTM-o", _WithoutOutputGate
 
 
 class LSTMWithoutForgetGate(RecurrentNetwork):
@@ -162,8 +162,8 @@ class LSTMWithoutForgetGate(RecurrentNetwork):
     ) -> None:
         super().__init__(
             spec,
-            layers_of(_WithoutForgetGate, hidden=hidden, layers=layers, dropout=dropout),
-            reader="LSTM-f",
+            stack_cells(_WithoutForgetGate, hidden=hidden, layers=layers, dropout=dropout),
+            model_name="LSTM-f",
             dropout=dropout,
             embedding=embedding,
             embedding_dropout=embedding_dropout,

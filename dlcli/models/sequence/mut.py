@@ -7,8 +7,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from dlcli.core.spec import Spec
-from dlcli.nn.recurrent import RecurrentNetwork
-from dlcli.nn.unrolled import Cell, Parts, layers_of, recurrent, uniform_
+from dlcli.nn.recurrent.network import RecurrentNetwork
+from dlcli.nn.recurrent.cells import RecurrentCell, TensorTuple, stack_cells, recurrent_weight, init_uniform_
 
 
 def _embed(width: int, hidden: int) -> nn.Module:
@@ -21,7 +21,7 @@ def _move(h: Tensor, z: Tensor, candidate: Tensor) -> Tensor:
     return torch.addcmul(h, z, candidate - h)
 
 
-class _MUT1Cell(Cell):
+class _MUT1Cell(RecurrentCell):
     """z needs no state, and neither does the candidate's tanh(x): only r is left to the step."""
 
     def __init__(self, width: int, hidden: int) -> None:
@@ -29,21 +29,21 @@ class _MUT1Cell(Cell):
         self.embed = _embed(width, hidden)
         self.inputs = nn.Linear(hidden, 2 * hidden)
         self.bias = nn.Parameter(torch.empty(hidden))
-        self.reset, self.candidate = recurrent(hidden, 1), recurrent(hidden, 1)
-        uniform_(self)
+        self.reset, self.candidate = recurrent_weight(hidden, 1), recurrent_weight(hidden, 1)
+        init_uniform_(self)
 
-    def project(self, x: Float[Tensor, "time batch channel"]) -> Parts:
+    def project(self, x: Float[Tensor, "time batch channel"]) -> TensorTuple:
         x = self.embed(x)
         z, r = self.inputs(x).chunk(2, 2)
         return z.sigmoid(), r, x.tanh() + self.bias
 
-    def step(self, now: Parts, state: Parts) -> Parts:
+    def step(self, now: TensorTuple, state: TensorTuple) -> TensorTuple:
         (h,), (z, r, x) = state, now
         r = torch.addmm(r, h, self.reset).sigmoid()
         return (_move(h, z, torch.addmm(x, r * h, self.candidate).tanh()),)
 
 
-class _MUT2Cell(Cell):
+class _MUT2Cell(RecurrentCell):
     """r takes the embedded input as it is, beside its bias."""
 
     def __init__(self, width: int, hidden: int) -> None:
@@ -51,33 +51,33 @@ class _MUT2Cell(Cell):
         self.embed = _embed(width, hidden)
         self.inputs = nn.Linear(hidden, 2 * hidden)
         self.bias = nn.Parameter(torch.empty(hidden))
-        self.gates, self.candidate = recurrent(hidden, 2), recurrent(hidden, 1)
-        uniform_(self)
+        self.gates, self.candidate = recurrent_weight(hidden, 2), recurrent_weight(hidden, 1)
+        init_uniform_(self)
 
-    def project(self, x: Float[Tensor, "time batch channel"]) -> Parts:
+    def project(self, x: Float[Tensor, "time batch channel"]) -> TensorTuple:
         x = self.embed(x)
         z, candidate = self.inputs(x).chunk(2, 2)
         return torch.cat((z, x + self.bias), dim=2), candidate
 
-    def step(self, now: Parts, state: Parts) -> Parts:
+    def step(self, now: TensorTuple, state: TensorTuple) -> TensorTuple:
         (h,), (gates, x) = state, now
         z, r = torch.addmm(gates, h, self.gates).sigmoid().chunk(2, 1)
         return (_move(h, z, torch.addmm(x, r * h, self.candidate).tanh()),)
 
 
-class _MUT3Cell(Cell):
+class _MUT3Cell(RecurrentCell):
     """z sees the state through a tanh; every x has a matrix, so nothing has to be embedded."""
 
     def __init__(self, width: int, hidden: int) -> None:
         super().__init__(hidden)
         self.inputs = nn.Linear(width, 3 * hidden)
-        self.update, self.reset, self.candidate = (recurrent(hidden, 1) for _ in range(3))
-        uniform_(self)
+        self.update, self.reset, self.candidate = (recurrent_weight(hidden, 1) for _ in range(3))
+        init_uniform_(self)
 
-    def project(self, x: Float[Tensor, "time batch channel"]) -> Parts:
+    def project(self, x: Float[Tensor, "time batch channel"]) -> TensorTuple:
         return self.inputs(x).chunk(3, 2)
 
-    def step(self, now: Parts, state: Parts) -> Parts:
+    def step(self, now: TensorTuple, state: TensorTuple) -> TensorTuple:
         (h,), (z, r, x) = state, now
         z = torch.addmm(z, h.tanh(), self.update).sigmoid()
         r = torch.addmm(r, h, self.reset).sigmoid()
@@ -105,7 +105,7 @@ class _MUT(RecurrentNetwork):
         Mismatch: the input is neither (channel, time) nor tokens.
     """
 
-    cell: ClassVar[type[Cell]]
+    cell: ClassVar[type[RecurrentCell]]
 
     def __init__(
         self,
@@ -120,8 +120,8 @@ class _MUT(RecurrentNetwork):
     ) -> None:
         super().__init__(
             spec,
-            layers_of(self.cell, hidden=hidden, layers=layers, dropout=dropout),
-            reader=type(self).__name__,
+            stack_cells(self.cell, hidden=hidden, layers=layers, dropout=dropout),
+            model_name=type(self).__name__,
             dropout=dropout,
             embedding=embedding,
             embedding_dropout=embedding_dropout,

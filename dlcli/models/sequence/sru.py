@@ -6,11 +6,11 @@ from torch import Tensor, nn
 
 from dlcli.core.spec import Spec
 from dlcli.core.task import Carry
-from dlcli.nn.recurrent import Memory, RecurrentNetwork, Stack
-from dlcli.nn.scan import scan
+from dlcli.nn.recurrent.network import RecurrentLayer, RecurrentNetwork, StackedLayers
+from dlcli.models.sequence.sru import scan
 
 
-class _Layer(Memory):
+class _Layer(RecurrentLayer):
     """f, r = s(W x + b); c_t = f_t * c_{t-1} + (1 - f_t) * (W x_t); h_t = r_t * tanh(c_t) + (1 - r_t) * x_t.
 
     Args:
@@ -72,8 +72,8 @@ class SRU(RecurrentNetwork):
     ) -> None:
         super().__init__(
             spec,
-            lambda width: Stack(width, _Layer, hidden=hidden, layers=layers, dropout=dropout),
-            reader="SRU",
+            lambda width: StackedLayers(width, _Layer, hidden=hidden, layers=layers, dropout=dropout),
+            model_name="SRU",
             dropout=dropout,
             embedding=embedding,
             embedding_dropout=embedding_dropout,

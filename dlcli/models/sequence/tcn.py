@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from dlcli.core.errors import UsageError
 from dlcli.core.spec import Spec
 from dlcli.core.task import Carry
-from dlcli.nn.causal import CausalBlock, Past, Signal, channels_last
-from dlcli.nn.front import Front, Head, at_least, probability
-from dlcli.nn.tied import shared
+from dlcli.models.sequence.tcn import CausalBlock, Past, Signal, channels_last
+from dlcli.nn.sequence_io import InputStem, OutputHead
+from dlcli.nn.checks import at_least, probability
+from dlcli.nn.sequence_io import tied_embedding
 
 _NOISE = {"element": nn.Dropout, "channel": nn.Dropout2d}
 
@@ -56,13 +57,13 @@ class TCN(nn.Module):
         _check(channels, noise)
         at_least(2, kernel_size=kernel_size)
         probability("model.dropout", dropout)
-        self.front = Front(spec, embedding=embedding, dropout=embedding_dropout, reader="TCN")
+        self.front = InputStem(spec, embedding=embedding, dropout=embedding_dropout, model_name="TCN")
         blocks = nn.ModuleList(
             CausalBlock(inputs, width, kernel_size=kernel_size, dilation=2**level, noise=lambda: _NOISE[noise](dropout))
             for level, (inputs, width) in enumerate(pairwise((self.front.width, *channels)))
         )
         self.blocks = cast(Sequence[CausalBlock], blocks)
-        self.head = Head(channels[-1], spec, tied=shared(self.front, tied))
+        self.head = OutputHead(channels[-1], spec, tied=tied_embedding(self.front, tied))
         nn.init.normal_(self.head.linear.weight, std=0.01)
         self.kernel_size = kernel_size
 

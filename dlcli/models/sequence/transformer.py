@@ -8,9 +8,10 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from dlcli.core.spec import Spec
-from dlcli.nn.branch import Branch
-from dlcli.nn.front import Front, Head, at_least, probability
-from dlcli.nn.tied import shared
+from dlcli.nn.stochastic.dropout import ResidualBranch
+from dlcli.nn.sequence_io import InputStem, OutputHead
+from dlcli.nn.checks import at_least, probability
+from dlcli.nn.sequence_io import tied_embedding
 
 
 class _Attention(nn.Module):
@@ -33,8 +34,8 @@ class _Block(nn.Module):
 
     def __init__(self, width: int, heads: int, feedforward: int, dropout: float) -> None:
         super().__init__()
-        self.attend = Branch(nn.LayerNorm(width), _Attention(width, heads), nn.Dropout(dropout))
-        self.think = Branch(
+        self.attend = ResidualBranch(nn.LayerNorm(width), _Attention(width, heads), nn.Dropout(dropout))
+        self.think = ResidualBranch(
             nn.LayerNorm(width),
             nn.Linear(width, feedforward),
             nn.GELU(),
@@ -88,13 +89,13 @@ class Transformer(nn.Module):
         at_least(1, head_width=head_width, heads=heads, feedforward=feedforward, layers=layers)
         probability("model.dropout", dropout)
         width = heads * head_width
-        self.front = Front(spec, embedding=embedding, dropout=embedding_dropout, reader="Transformer")
+        self.front = InputStem(spec, embedding=embedding, dropout=embedding_dropout, model_name="Transformer")
         self.inputs = nn.Linear(self.front.width, width)
         self.scale = math.sqrt(width) if tied else 1.0  # a tied embedding is small (section 3.4)
         self.dropout = nn.Dropout(dropout)
         self.blocks = nn.Sequential(*(_Block(width, heads, feedforward, dropout) for _ in range(layers)))
         self.norm = nn.LayerNorm(width)
-        self.head = Head(width, spec, tied=shared(self.front, tied))
+        self.head = OutputHead(width, spec, tied=tied_embedding(self.front, tied))
 
     def forward(self, x: Shaped[Tensor, "batch *channel time"]) -> Float[Tensor, "batch unit *time"]:
         x = self.inputs(self.front(x).transpose(1, 2) * self.scale)

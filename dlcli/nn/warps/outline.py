@@ -8,18 +8,18 @@ from torch import Tensor
 _TOP, _OTHERS = (1.0, 0.6, 0.1), (0.2, 0.6, 1.0)  # orange is the side that becomes the upper one
 
 
-def coloured(images: Float[Tensor, "n channel height width"], scale: int) -> Float[Tensor, "n 3 rows line"]:
+def to_rgb(images: Float[Tensor, "n channel height width"], scale: int) -> Float[Tensor, "n 3 rows line"]:
     """Red, green and blue, each pixel `scale` pixels a side; the mean where there are not three channels."""
     if images.shape[1] != 3:
         images = images.mean(1, keepdim=True).expand(-1, 3, -1, -1)
     return images.clamp(0, 1).repeat_interleave(scale, 2).repeat_interleave(scale, 3)
 
 
-def outlined(
+def draw_outline(
     images: Float[Tensor, "n channel rows columns"], places: Float[Tensor, "n height width 2"], *, scale: int
 ) -> Float[Tensor, "n 3 large_rows large_columns"]:
     """Enlarged images, and on them the outline of what is taken: orange along its first row, blue along the others."""
-    large = coloured(images, scale)
+    large = to_rgb(images, scale)
     sides = ((places[:, -1], _OTHERS), (places[:, :, 0], _OTHERS), (places[:, :, -1], _OTHERS), (places[:, 0], _TOP))
     for line, colour in sides:
         _draw(large, line, large.new_tensor(colour))

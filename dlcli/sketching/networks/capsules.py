@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.task import Batch, Composed, Task
-from dlcli.nn.capsules import Capsules as Routed
-from dlcli.nn.capsules import SharedCapsules, logits
+from dlcli.nn.capsule.layers import CapsuleLayer as Routed
+from dlcli.nn.capsule.layers import SharedCapsuleLayer, length_logits
 from dlcli.sketching.networks.edges import Edges
 from dlcli.sketching.networks.poses import counted, decoded
 from dlcli.sketching.networks.seen import Seen
@@ -40,7 +40,7 @@ class Capsules:
             raise Mismatch(f"network=capsules reads capsules, and {type(model).__name__} has none: network=channels")
         if not 0 <= threshold < 1:
             raise UsageError(f"network.threshold is a length from 0 to below 1, not {threshold:g}")
-        routed = [part for part in model.modules() if isinstance(part, Routed | SharedCapsules)]
+        routed = [part for part in model.modules() if isinstance(part, Routed | SharedCapsuleLayer)]
         if types and not routed:
             raise Mismatch(f"{type(model).__name__} routes no primary capsules: network.types=false")
         self._model: Any = model
@@ -83,7 +83,7 @@ class Capsules:
             position = torch.arange(self._types, device=x.device).expand_as(below)
             edges.join(tops[:, None].expand_as(below).flatten(), below.flatten(), position.flatten(), own.flatten())
             attributes.append(self._wide(summed))
-        return Seen(Objects(edges.structure(), torch.cat(attributes)), self._totals(there).to(x), logits(poses))
+        return Seen(Objects(edges.structure(), torch.cat(attributes)), self._totals(there).to(x), length_logits(poses))
 
     def _totals(self, there: Bool[Tensor, "scene class"]) -> Int[Tensor, "scene module"]:
         """Class capsules that are there, and all types."""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.task import Batch, Task
-from dlcli.nn.capsules import logits
+from dlcli.nn.capsule.layers import length_logits
 from dlcli.sketching.networks.edges import Edges
 from dlcli.sketching.networks.poses import counted, decoded
 from dlcli.sketching.networks.seen import Seen
@@ -77,7 +77,7 @@ class Cells:
         there, kind = ((length > self._threshold) & _drawn(x, self._cell)).view(shape), kind.view(shape)
         chosen = poses[torch.arange(len(poses), device=x.device), kind.flatten()]
         seen = F.one_hot(kind, self._classes).to(x) * there[..., None]
-        likely = logits(poses).view(*shape, -1).amax((1, 2))
+        likely = length_logits(poses).view(*shape, -1).amax((1, 2))
         weight = length.view(shape) * there if self._weight == "length" else there.to(x)
         objects = self._made(there, kind, weight, chosen.view(*shape, -1), seen)
         return Seen(objects, self._totals(there).to(x), likely.clamp(min=_UNLIKELY))

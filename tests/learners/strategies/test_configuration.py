@@ -8,7 +8,7 @@ from hydra.utils import get_class
 from omegaconf import OmegaConf
 
 from dlcli import build, catalogue, compose
-from dlcli.core.space import Searched
+from dlcli.core.space import Searchable
 from dlcli.learners.strategies.strategy import Strategy
 from dlcli.verbs.trials import Wanted
 
@@ -31,7 +31,7 @@ def test_every_recipe_begins_in_its_smoke_size(name):
     (point,) = compose.expand("search", [name, "device=cpu"], smoke=True)
     config = point.resolved()
     built = build.build(config, torch.device("cpu"))
-    space = built.model.space if isinstance(built.model, Searched) else None
+    space = built.model.space if isinstance(built.model, Searchable) else None
     strategy = build.build_strategy(config, Wanted(built.task.main, space))
     assert isinstance(strategy, Strategy)
     assert 1 <= len(strategy.ask()) <= strategy.batch

@@ -13,7 +13,7 @@ from dlcli.learners.strategies.regularised_evolution import RegularisedEvolution
 from dlcli.learners.strategies.reinforce_nas import ReinforceNAS
 from dlcli.learners.strategies.successive_halving import SuccessiveHalving
 from dlcli.learners.strategies.tpe import TPE
-from dlcli.nn.controller import Controller
+from dlcli.nn.supernet.controller import Controller
 
 SHARED = {"candidates": 24, "batch": 4, "seed": 3}
 

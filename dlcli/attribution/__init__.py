@@ -1,0 +1,1 @@
+"""Attribution: which inputs the score of a class depends on."""

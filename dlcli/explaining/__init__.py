@@ -1,1 +1,0 @@
-"""What a network looks at: pure functions over a module and its inputs."""

@@ -1,0 +1,1 @@
+"""Capsule networks and the pooling network that they are compared with."""

@@ -1,0 +1,1 @@
+"""Non-local (self-attention) blocks and their attention maps."""

@@ -1,0 +1,1 @@
+"""Capsule layers, prediction vectors and routing by agreement."""

@@ -1,1 +1,0 @@
-"""Spaces of architectures: one small class each."""

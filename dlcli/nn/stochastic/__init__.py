@@ -1,0 +1,1 @@
+"""Dropout, DropConnect and the selection of the modules to which they are applied."""

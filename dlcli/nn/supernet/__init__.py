@@ -1,0 +1,1 @@
+"""Search spaces, weight-sharing networks and controllers of neural architecture search."""

@@ -1,0 +1,1 @@
+"""Differentiable spatial warps: sampling grids from parameters, and bilinear sampling."""
