@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from dlcli.models.sequence import lstm_ablations, mut, sru
-from dlcli.nn.recurrent.fused import FusedLayers
-from dlcli.nn.recurrent.network import RecurrentLayer
 from dlcli.models.sequence.sru import scan
 from dlcli.nn.recurrent.cells import UnrolledLayer
+from dlcli.nn.recurrent.fused import FusedLayers
+from dlcli.nn.recurrent.network import RecurrentLayer
 
 BATCH, TIME, HIDDEN = 32, 200, 128
 

@@ -21,9 +21,9 @@ from torch import Tensor, nn
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.reference_nonlocal import PlainNonLocal
-from dlcli.nn.initializers import GaussianInitializer
 from dlcli.nn.attention.non_local import NonLocalBlock
 from dlcli.nn.attention.pairwise import FORMS
+from dlcli.nn.initializers import GaussianInitializer
 
 PIXELS, FRAMES = 28, 8
 EMBEDDED = "embedded_gaussian"

@@ -24,8 +24,8 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from dlcli.nn.capsule.routing import DynamicRouting
 from dlcli.nn.capsule.prediction_vectors import PairwisePredictionVectors
+from dlcli.nn.capsule.routing import DynamicRouting
 
 BATCH, INPUTS, DIM, OUTPUTS, POSE, ITERATIONS = 100, 1152, 8, 10, 16, 3
 SPEED, MEMORY, EQUAL = 5.0, 1 / 3, 1e-5

@@ -26,8 +26,8 @@ from benchmarks.reference_cell import PlainCell
 from dlcli.core.space import Architecture, draw
 from dlcli.core.spec import Real, Spec
 from dlcli.models.searched.shared_cell import SharedCell
-from dlcli.nn.supernet.controller import UniformController
 from dlcli.nn.supernet.cell_space import CellSpace
+from dlcli.nn.supernet.controller import UniformController
 
 THREADS = 1
 NODES, HIDDEN, BATCH, TIME = 12, 200, 64, 35

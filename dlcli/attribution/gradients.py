@@ -1,4 +1,4 @@
-"""How scores change with what goes in."""
+"""Gradients of class scores with respect to the input."""
 
 import torch
 from jaxtyping import Float, Int
@@ -8,28 +8,28 @@ from dlcli.core.modes import still
 
 
 def scores(model: nn.Module, x: Float[Tensor, "batch *axes"], unit: Int[Tensor, " batch"]) -> Float[Tensor, " batch"]:
-    """The score that the model gives each row for one unit of its own."""
+    """Score of one output unit per row."""
     return model(x).gather(1, unit[:, None])[:, 0]
 
 
 def input_gradient(
     model: nn.Module, x: Float[Tensor, "batch *axes"], unit: Int[Tensor, " batch"]
 ) -> Float[Tensor, "batch *axes"]:
-    """The gradient of each row's score with respect to the row, in evaluation mode; zeros where there is none."""
+    """Gradient of each row's score with respect to the row, in evaluation mode; zeros if it is independent of it."""
     with still(model):
-        asked = x.detach().clone().requires_grad_()
-        # a copy: a network may begin with something in place, which a leaf does not allow
-        total = scores(model, asked.clone(), unit).sum()
+        leaf = x.detach().clone().requires_grad_()
+        # clone: the first layer may operate in place, which autograd forbids on a leaf
+        total = scores(model, leaf.clone(), unit).sum()
         if not total.requires_grad:
             return torch.zeros_like(x)
-        (gradient,) = torch.autograd.grad(total, asked, materialize_grads=True)
+        (gradient,) = torch.autograd.grad(total, leaf, materialize_grads=True)
     return gradient
 
 
 def saliency(
-    model: nn.Module, x: Float[Tensor, "batch channel *places"], unit: Int[Tensor, " batch"]
-) -> Float[Tensor, "batch *places"]:
-    """The largest absolute gradient over the channels of each place.
+    model: nn.Module, x: Float[Tensor, "batch channel *positions"], unit: Int[Tensor, " batch"]
+) -> Float[Tensor, "batch *positions"]:
+    """Saliency map: largest absolute input gradient over the channels of each position.
 
     Paper: Simonyan, Vedaldi & Zisserman 2014, arXiv:1312.6034, section 3.
     """

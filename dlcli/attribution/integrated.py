@@ -1,4 +1,4 @@
-"""Integrated gradients: the difference that an input makes, divided among its values."""
+"""Integrated gradients."""
 
 from dataclasses import dataclass
 
@@ -6,21 +6,21 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from dlcli.core.modes import still
 from dlcli.attribution.gradients import input_gradient, scores
+from dlcli.core.modes import still
 
-_ROWS = 512  # that go through the network at once
-_FIRST = 32  # steps of the first try
+_ROWS = 512  # rows per forward pass
+_INITIAL_STEPS = 32
 
 
 @dataclass(frozen=True)
 class Attribution:
-    """What each value adds to the score, and how well the sum is right.
+    """Attribution of a score difference to the input values, with its completeness error.
 
     Args:
-        values: signed, as the input.
-        difference: the score of the input less that of the baseline, which the values of a row should add up to.
-        steps: places of the path that were looked at.
+        values: signed attributions, shaped as the input.
+        difference: score of the input minus score of the baseline, per row; the attributions of a row sum to it.
+        steps: number of integration steps.
     """
 
     values: Float[Tensor, "batch *axes"]
@@ -29,12 +29,12 @@ class Attribution:
 
     @property
     def missing(self) -> Float[Tensor, " batch"]:
-        """By how much the sum of a row is beside the difference."""
+        """Absolute difference between the sum of the attributions of a row and its score difference."""
         return (self.values.flatten(1).sum(1) - self.difference).abs()
 
     @property
     def incompleteness(self) -> float:
-        """What is missing, as a share of the differences; 0 where the baseline scores as the input does."""
+        """Relative completeness error over all rows; absolute if the baseline has the same scores as the input."""
         missing, whole = float(self.missing.sum()), float(self.difference.abs().sum())
         return missing / whole if whole else missing
 
@@ -42,13 +42,16 @@ class Attribution:
 def integrated_gradients(
     model: nn.Module, x: Float[Tensor, "batch *axes"], unit: Int[Tensor, " batch"], *, steps: int
 ) -> Attribution:
-    """Gradients averaged along the straight line from a baseline of zeros, times the input.
+    """Input gradients averaged along the straight line from a zero baseline, times the input.
 
-    Paper: Sundararajan, Taly & Yan 2017, arXiv:1703.01365, equation 3. Differs: the gradient is taken in the middle of
-    each step (midpoint rule), where the sum is right to the second order.
+    Paper: Sundararajan, Taly & Yan 2017, arXiv:1703.01365, equation 3. Differs: midpoint rule, whose error is of second
+    order.
 
     Args:
-        steps: how many gradients are averaged.
+        model: returns class scores [batch, unit].
+        x: inputs.
+        unit: output unit of each row.
+        steps: number of gradients.
     """
     total, chunk = torch.zeros_like(x), max(1, _ROWS // len(x))
     for middle in ((torch.arange(steps, device=x.device, dtype=x.dtype) + 0.5) / steps).split(chunk):
@@ -63,15 +66,18 @@ def integrated_gradients(
 def complete_attribution(
     model: nn.Module, x: Float[Tensor, "batch *axes"], unit: Int[Tensor, " batch"], *, share: float, most: int
 ) -> Attribution:
-    """Integrated gradients with as many steps as it takes: doubled until less than a share is missing.
+    """Integrated gradients with the number of steps doubled until the completeness error is below a tolerance.
 
     Args:
-        share: of the difference that may be missing.
-        most: steps at which it is left as it is.
+        model: returns class scores [batch, unit].
+        x: inputs.
+        unit: output unit of each row.
+        share: tolerated relative completeness error.
+        most: maximum number of steps.
     """
-    steps = min(_FIRST, most)
-    found = integrated_gradients(model, x, unit, steps=steps)
-    while found.incompleteness >= share and steps < most:
+    steps = min(_INITIAL_STEPS, most)
+    attribution = integrated_gradients(model, x, unit, steps=steps)
+    while attribution.incompleteness >= share and steps < most:
         steps = min(2 * steps, most)
-        found = integrated_gradients(model, x, unit, steps=steps)
-    return found
+        attribution = integrated_gradients(model, x, unit, steps=steps)
+    return attribution

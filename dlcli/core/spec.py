@@ -87,6 +87,9 @@ class Spec:
         """`Real(1, 64) -> Classes(10)`, for messages."""
         return f"{', '.join(map(_words, self.inputs))} -> {_words(self.target)}"
 
+    def __str__(self) -> str:
+        return self.describe()
+
 
 def _words(part: Real | Classes | Labels) -> str:
     if isinstance(part, Labels):

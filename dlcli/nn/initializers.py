@@ -1,4 +1,4 @@
-"""How the weights of a network are drawn: parts that models take."""
+"""Weight initializers: parts that models take as hyper-parameters."""
 
 import math
 from collections.abc import Iterator
@@ -11,13 +11,13 @@ from dlcli.core.errors import UsageError
 
 @runtime_checkable
 class Initializer(Protocol):
-    """Draws the weights of a network's layers, in place."""
+    """Initialize the weights of all layers of a network in place."""
 
     def __call__(self, network: nn.Module) -> None: ...
 
 
 class HeInitializer:
-    """Normal with variance 2 / inputs, which keeps the size of a signal through rectifiers; biases 0.
+    """He initialization: N(0, 2 / fan_in), which preserves the variance of activations through ReLUs; biases 0.
 
     Paper: He et al. 2015, arXiv:1502.01852, section 2.2, equation 10. Differs: nothing.
     """
@@ -25,43 +25,46 @@ class HeInitializer:
     def __call__(self, network: nn.Module) -> None:
         for weight, bias in _layers(network):
             nn.init.normal_(weight, 0.0, math.sqrt(2 / weight[0].numel()))
-            _no_bias(bias)
+            _zero(bias)
 
 
 class GaussianInitializer:
-    """Normal of one width for all layers, whatever their size; biases 0.
+    """N(0, deviation^2) for all layers, independent of their size; biases 0.
 
-    A deep network without normalisation passes on nothing when it is small: each layer shrinks the signal.
+    With a small deviation the signal vanishes in a deep network without normalization: each layer shrinks it.
 
     Args:
-        deviation: standard deviation, above 0.
+        deviation: standard deviation, greater than 0.
+
+    Raises:
+        UsageError: `deviation` is not greater than 0.
     """
 
     def __init__(self, *, deviation: float) -> None:
         if not deviation > 0:
-            raise UsageError(f"deviation of initial weights is above 0, not {deviation}")
+            raise UsageError("invalid_value", key="initial.deviation", must="greater than 0", got=deviation)
         self.deviation = deviation
 
     def __call__(self, network: nn.Module) -> None:
         for weight, bias in _layers(network):
             nn.init.normal_(weight, 0.0, self.deviation)
-            _no_bias(bias)
+            _zero(bias)
 
 
 class DefaultInitializer:
-    """As PyTorch's layers draw themselves: uniform, of variance 1 / (3 inputs), weights and biases."""
+    """PyTorch's default initialization: uniform with variance 1 / (3 fan_in) for weights and biases."""
 
     def __call__(self, network: nn.Module) -> None:
         pass
 
 
 def _layers(network: nn.Module) -> Iterator[tuple[Tensor, Tensor | None]]:
-    """Weight and bias of every layer that has a weight for each input."""
+    """Weight and bias of every linear and convolutional layer."""
     for layer in network.modules():
         if isinstance(layer, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d):
             yield layer.weight, layer.bias
 
 
-def _no_bias(bias: Tensor | None) -> None:
+def _zero(bias: Tensor | None) -> None:
     if bias is not None:
         nn.init.zeros_(bias)

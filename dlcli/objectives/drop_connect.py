@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from dlcli.core.errors import UsageError
 from dlcli.core.learner import Objective
 from dlcli.core.task import Batch, Carry, Loss, Task
-from dlcli.nn.stochastic.weight_masks import per_sample_linear, masked_weights
 from dlcli.nn.stochastic.dropout import check_rate
 from dlcli.nn.stochastic.select_modules import HasModules, batch_first_axes, check_kinds, select_modules
+from dlcli.nn.stochastic.weight_masks import masked_weights, per_sample_linear
 
 
 class DropConnect(nn.Module):

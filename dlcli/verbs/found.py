@@ -9,7 +9,7 @@ from dlcli.build import Built
 from dlcli.core.leaf import encode
 from dlcli.core.learner import Rows
 from dlcli.core.scoring import score
-from dlcli.core.space import Architecture, SharesWeights, OneShotModel, word
+from dlcli.core.space import Architecture, OneShotModel, SharesWeights, word
 from dlcli.core.task import Goal
 from dlcli.core.trials import Outcome, Trial
 from dlcli.learners import derive

@@ -6,14 +6,13 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from dlcli.attribution.grad_cam import activation_and_gradient, called_convolutions, grad_cam, upsample
+from dlcli.attribution.gradients import saliency
+from dlcli.attribution.integrated import complete_attribution
+from dlcli.attribution.randomization import rank_correlation
 from dlcli.core.confusion import Confusion
 from dlcli.core.errors import Mismatch, UsageError, nearest
 from dlcli.core.leaf import encode
-from dlcli.attribution.grad_cam import upsample, grad_cam
-from dlcli.attribution.gradients import saliency
-from dlcli.attribution.integrated import complete_attribution
-from dlcli.attribution.grad_cam import called_convolutions, activation_and_gradient
-from dlcli.attribution.randomization import rank_correlation
 from dlcli.report import explained, matrix, views
 from dlcli.report.sheet import has_letters, png
 from dlcli.verbs.subject import Subject

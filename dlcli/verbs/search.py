@@ -10,7 +10,7 @@ from dlcli.checkpoint import read_last
 from dlcli.core.errors import UsageError, nearest
 from dlcli.core.executor import deaf
 from dlcli.core.scoring import score
-from dlcli.core.space import Searchable, OneShotModel
+from dlcli.core.space import OneShotModel, Searchable
 from dlcli.core.task import Goal
 from dlcli.engine import Plan, limits
 from dlcli.learners.strategies.over import distributions

@@ -4,8 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from dlcli.attribution.grad_cam import upsample, grad_cam
-from dlcli.attribution.grad_cam import called_convolutions, activation_and_gradient, record_outputs
+from dlcli.attribution.grad_cam import activation_and_gradient, called_convolutions, grad_cam, record_outputs, upsample
 
 UNIT = torch.tensor([0, 1])
 
@@ -57,7 +56,9 @@ def test_it_is_the_weighted_sum_by_hand():
 
 
 def test_what_is_written_in_place_afterwards_is_not_seen():
-    plain, in_place = (activation_and_gradient(network, images(), UNIT, network[2]) for network in (cnn(), cnn(in_place=True)))
+    plain, in_place = (
+        activation_and_gradient(network, images(), UNIT, network[2]) for network in (cnn(), cnn(in_place=True))
+    )
     assert torch.equal(plain[0], in_place[0])
     assert (plain[0] < 0).any()
     assert torch.equal(plain[1], in_place[1])
@@ -112,7 +113,10 @@ def test_hooks_are_gone_afterwards_also_after_an_exception():
     assert hooks(network) == 0
     network[4] = Broken()
     network.train()
-    for look in (lambda: activation_and_gradient(network, images(), UNIT, network[2]), lambda: called_convolutions(network, images())):
+    for look in (
+        lambda: activation_and_gradient(network, images(), UNIT, network[2]),
+        lambda: called_convolutions(network, images()),
+    ):
         with pytest.raises(RuntimeError, match="on purpose"):
             look()
     assert hooks(network) == 0

@@ -130,7 +130,9 @@ def test_pooling_and_capsules_do_not_see_where_positions_are():
     x = images(2, 6, 4, 4)
     turned = x.flip(2)
     capsules, pooling = su_capsules(), su_pooling()
-    torch.testing.assert_close(capsules.classes(channels_to_capsules(x, 6)), capsules.classes(channels_to_capsules(turned, 6)))
+    torch.testing.assert_close(
+        capsules.classes(channels_to_capsules(x, 6)), capsules.classes(channels_to_capsules(turned, 6))
+    )
     torch.testing.assert_close(pooling.pool(x, dim=(2, 3)), pooling.pool(turned, dim=(2, 3)))
 
 

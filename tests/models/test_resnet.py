@@ -9,9 +9,9 @@ from dlcli.core.spec import Classes, Real, Spec
 from dlcli.core.task import Batch
 from dlcli.models.image.resnet import ResNet
 from dlcli.models.image.video_resnet import VideoResNet
+from dlcli.nn.attention.non_local import NonLocalBlock
 from dlcli.nn.conv.inflated import InflatedConv3d
 from dlcli.nn.initializers import GaussianInitializer
-from dlcli.nn.attention.non_local import NonLocalBlock
 
 SMALL = {
     "unit": "basic",

@@ -14,8 +14,8 @@ from dlcli.core.spec import Classes, Labels, Real, Spec
 from dlcli.core.task import Batch
 from dlcli.models.image.spatial_transformer import SpatialTransformer
 from dlcli.nn.warp.affine import AffineWarp
+from dlcli.nn.warp.initialization import DefaultWarpInit, IdentityWarpInit
 from dlcli.nn.warp.projective import ProjectiveWarp
-from dlcli.nn.warp.initialization import IdentityWarpInit, DefaultWarpInit
 from dlcli.nn.warp.thin_plate import ThinPlateSplineWarp
 
 SPEC = Spec((Real((2, 6, 9)),), Classes(4))
@@ -38,7 +38,14 @@ class Flat(nn.Module):
 
 def transformer(spec=SPEC, **changed):
     torch.manual_seed(0)
-    given = {"body": Flat, "localiser": Flat, "hidden": 8, "warp": AffineWarp, "size": None, "start": IdentityWarpInit()}
+    given = {
+        "body": Flat,
+        "localiser": Flat,
+        "hidden": 8,
+        "warp": AffineWarp,
+        "size": None,
+        "start": IdentityWarpInit(),
+    }
     return SpatialTransformer(spec, **{**given, **changed})
 
 

@@ -8,8 +8,7 @@ import yaml
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.spec import Classes, Real, Spec
 from dlcli.core.task import Batch, Recurrent, call
-from dlcli.models.sequence.tcn import TCN
-from dlcli.models.sequence.tcn import channels_last
+from dlcli.models.sequence.tcn import TCN, channels_last
 
 HYPER = {
     "channels": [4, 4, 6],

@@ -8,7 +8,7 @@ import torch
 from dlcli.core.errors import UsageError
 from dlcli.core.spec import Classes, Real, Spec
 from dlcli.core.task import Recurrent
-from dlcli.models.sequence.transformer import Transformer, positions
+from dlcli.models.sequence.transformer import Transformer, positional_encoding
 
 SPEC = Spec((Real((2, None)),), Classes(3, (None,)))
 HYPER = {"dropout": 0.0, "embedding": 4, "embedding_dropout": 0.0, "tied": False}
@@ -30,7 +30,7 @@ def test_order_matters_to_the_last_step():
 
 
 def test_without_positions_order_would_not_matter(monkeypatch):
-    monkeypatch.setattr("dlcli.models.sequence.transformer.positions", lambda like: torch.zeros_like(like[0]))
+    monkeypatch.setattr("dlcli.models.sequence.transformer.positional_encoding", lambda like: torch.zeros_like(like[0]))
     model, x = build(layers=1), series(6)
     shuffled = x[:, :, [2, 0, 1, 4, 3, 5]]
     torch.testing.assert_close(model(x)[..., -1], model(shuffled)[..., -1])
@@ -52,7 +52,7 @@ def test_attention_by_hand():
 
 @pytest.mark.parametrize("width", [4, 7])
 def test_positions_are_the_paper_s(width):
-    table = positions(torch.zeros(1, 9, width, dtype=torch.float64))
+    table = positional_encoding(torch.zeros(1, 9, width, dtype=torch.float64))
     for place in (0, 1, 8):
         for channel in range(width):
             angle = place / 10_000 ** (2 * (channel // 2) / width)

@@ -8,8 +8,8 @@ from torch import nn
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.spec import Classes, Real, Spec
 from dlcli.models.image.vgg import VGG
-from dlcli.nn.stochastic.dropout import ElementDropout
 from dlcli.nn.initializers import DefaultInitializer, GaussianInitializer, HeInitializer
+from dlcli.nn.stochastic.dropout import ElementDropout
 from dlcli.tasks.embedded_digits import splits
 
 IMAGENET = Spec((Real((3, 224, 224)),), Classes(1000))
@@ -18,7 +18,13 @@ SMALL = {"pools": 2, "width": 2, "dense": [6]}
 
 
 def vgg(spec=DIGITS, configuration="A", norm=nn.Identity, dropout=0.5, initial=None, **changed):
-    given = {**SMALL, **changed, "norm": norm, "dropout": ElementDropout(rate=dropout), "initial": initial or HeInitializer()}
+    given = {
+        **SMALL,
+        **changed,
+        "norm": norm,
+        "dropout": ElementDropout(rate=dropout),
+        "initial": initial or HeInitializer(),
+    }
     return VGG(spec, configuration=configuration, **given)
 
 

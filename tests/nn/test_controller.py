@@ -8,7 +8,7 @@ import torch
 from dlcli.core.errors import UsageError
 from dlcli.core.space import Decision, Graph, as_tensor, members
 from dlcli.nn.supernet.controller import Controller, UniformController, max_probability
-from dlcli.nn.supernet.logit_adjustments import DistancePenalty, ChoiceBonus, Temperature, SkipSparsity
+from dlcli.nn.supernet.logit_adjustments import ChoiceBonus, DistancePenalty, SkipSparsity, Temperature
 
 
 class Toy:
@@ -103,7 +103,9 @@ def test_shapings_concern_the_decisions_they_name():
     near = controller(shapings={"near": DistancePenalty(where="from", scale=6.0)})._logits(3, torch.zeros(1, 16))
     plain = controller()._logits(3, torch.zeros(1, 16))
     torch.testing.assert_close(plain - near, torch.tensor([[16.0, 9.0, 4.0, 1.0]]) / 6)
-    liked = controller(shapings={"b": ChoiceBonus(where="operation", choice="b", by=0.25)})._logits(0, torch.zeros(1, 16))
+    liked = controller(shapings={"b": ChoiceBonus(where="operation", choice="b", by=0.25)})._logits(
+        0, torch.zeros(1, 16)
+    )
     plain = controller()._logits(0, torch.zeros(1, 16))
     torch.testing.assert_close(liked - plain, torch.tensor([[-0.25, 0.25, -0.25]]))
 

@@ -5,8 +5,7 @@ import itertools
 import pytest
 import torch
 
-from dlcli.nn.supernet.highway_tree import highway_tree
-from dlcli.nn.supernet.highway_tree import concatenate_matrices, group_siblings
+from dlcli.nn.supernet.highway_tree import concatenate_matrices, group_siblings, highway_tree
 
 FUNCTIONS = (torch.tanh, torch.relu, torch.sigmoid, lambda x: x)
 TREES = {

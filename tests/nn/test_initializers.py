@@ -18,7 +18,9 @@ def drawn(initial):
     return network, before
 
 
-@pytest.mark.parametrize(("initial", "widths"), [(HeInitializer(), (72, 400)), (GaussianInitializer(deviation=0.3), None)])
+@pytest.mark.parametrize(
+    ("initial", "widths"), [(HeInitializer(), (72, 400)), (GaussianInitializer(deviation=0.3), None)]
+)
 def test_the_deviation_of_the_weights(initial, widths):
     network, before = drawn(initial)
     for number, layer in enumerate((network[0], network[3])):

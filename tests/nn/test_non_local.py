@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 
 from dlcli.core.errors import UsageError
-from dlcli.nn.initializers import GaussianInitializer, HeInitializer
 from dlcli.nn.attention.non_local import NonLocalBlock
 from dlcli.nn.attention.pairwise import FORMS
+from dlcli.nn.initializers import GaussianInitializer, HeInitializer
 
 PAPERS = GaussianInitializer(deviation=0.01)
 SPACES = [(7,), (3, 4), (2, 3, 3)]

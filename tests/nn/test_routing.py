@@ -7,8 +7,8 @@ import torch
 import yaml
 
 from dlcli.core.errors import UsageError
-from dlcli.nn.capsule.routing import DynamicRouting, SuRouting, squash
 from dlcli.nn.capsule.prediction_vectors import PairwisePredictionVectors, SharedPredictionVectors
+from dlcli.nn.capsule.routing import DynamicRouting, SuRouting, squash
 
 BATCH, INPUTS, DIM, OUTPUTS, POSE = 3, 7, 4, 5, 6
 KINDS = {"hinton": (DynamicRouting, 1.0), "su": (SuRouting, 0.5)}
@@ -25,7 +25,9 @@ def problem(shared, seed=0):
 
 def votes(u, W):
     laid_out = W.permute(2, 0, 1) if W.dim() == 3 else W.permute(3, 0, 1, 2)
-    return (SharedPredictionVectors if W.dim() == 3 else PairwisePredictionVectors)(u.transpose(1, 2).contiguous(), laid_out)
+    return (SharedPredictionVectors if W.dim() == 3 else PairwisePredictionVectors)(
+        u.transpose(1, 2).contiguous(), laid_out
+    )
 
 
 def plain(u, W, bias, kind, iterations, gradient, coupling):

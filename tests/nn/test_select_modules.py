@@ -5,9 +5,9 @@ import torch
 from torch import nn
 
 from dlcli.core.errors import Mismatch, UsageError
+from dlcli.nn.recurrent.network import RecurrentLayer, StackedLayers
 from dlcli.nn.stochastic.dropout import ResidualBranch
 from dlcli.nn.stochastic.select_modules import batch_first_axes, check_kinds, select_modules
-from dlcli.nn.recurrent.network import RecurrentLayer, StackedLayers
 
 
 class Cell(RecurrentLayer):

@@ -15,8 +15,8 @@ from dlcli.models.sequence.lstm import LSTM
 from dlcli.models.sequence.sru import SRU
 from dlcli.models.sequence.tcn import TCN
 from dlcli.models.sequence.transformer import Transformer
-from dlcli.nn.stochastic.dropout import ChannelDropout, DropPath, ElementDropout, TimeDropout
 from dlcli.nn.recurrent.network import RecurrentLayer
+from dlcli.nn.stochastic.dropout import ChannelDropout, DropPath, ElementDropout, TimeDropout
 from dlcli.objectives.drop_connect import DropConnect
 from dlcli.objectives.dropped import Dropped
 from dlcli.objectives.supervised import Supervised
@@ -177,7 +177,12 @@ def test_data_have_a_form_of_their_own():
     assert last.any()
 
 
-LAYOUTS = {lstm: (nn.LSTM, "tbc"), sru: (RecurrentLayer, "tbc"), tcn: (nn.Conv2d, "bcxt"), transformer: (nn.Linear, "btc")}
+LAYOUTS = {
+    lstm: (nn.LSTM, "tbc"),
+    sru: (RecurrentLayer, "tbc"),
+    tcn: (nn.Conv2d, "bcxt"),
+    transformer: (nn.Linear, "btc"),
+}
 
 
 @pytest.mark.parametrize("form", [ChannelDropout, TimeDropout])

@@ -1,4 +1,4 @@
-"""Su's capsule network, which reads images of any size."""
+"""Su's capsule network for images of any size."""
 
 from collections.abc import Sequence
 
@@ -7,28 +7,28 @@ from torch import Tensor, nn
 
 from dlcli.core.spec import Spec
 from dlcli.nn.capsule.layers import SharedCapsuleLayer, channels_to_capsules, check_class_target, length_logits
-from dlcli.nn.checks import at_least
 from dlcli.nn.capsule.routing import Routing
+from dlcli.nn.checks import at_least
 from dlcli.nn.conv.su_trunk import SuTrunk
 
 
 class SuCapsules(nn.Module):
-    """Convolutions, whose channels at each position are one capsule, and a capsule for each class.
+    """Convolutional trunk whose channels at each position are one capsule, and class capsules with shared weights.
 
-    All positions share the matrices, so that there may be more of them in a test than in training.
+    All positions share the matrices, so that test images may be larger than training images.
 
-    Su Jianlin's Keras code of the composite experiment: 279,488 parameters on MNIST. Differs: nothing.
+    Source: Su Jianlin's Keras code of the composite-digit experiment: 279,488 parameters on MNIST. Differs: nothing.
 
     Args:
         spec: one Real input (channel, height, width), lengths may be None; target Classes or Labels.
-        channels: of the first two convolutions, and of the last two.
-        pad: zeros around the image of each convolution.
+        channels: output channels of the first and of the last two convolutions.
+        pad: zero padding of each convolution.
         pose: dimensions of a class capsule.
         routing: from positions to classes.
 
     Raises:
-        UsageError: a number is out of range.
-        Mismatch: the input is no image, or too small; the target is no class.
+        UsageError: a hyper-parameter is out of range.
+        Mismatch: the input is not an image or too small, or the target is not of classes.
     """
 
     def __init__(self, spec: Spec, *, channels: Sequence[int], pad: int, pose: int, routing: Routing) -> None:
@@ -42,5 +42,5 @@ class SuCapsules(nn.Module):
         return length_logits(self.capsules(x))
 
     def capsules(self, x: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch class pose"]:
-        """The class capsules; their lengths are in [0, 1)."""
+        """Class capsules; their lengths lie in [0, 1)."""
         return self.classes(channels_to_capsules(self.trunk(x), self.trunk.width))

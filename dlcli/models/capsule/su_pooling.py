@@ -1,4 +1,4 @@
-"""The pooling network that Su's capsules are compared with."""
+"""Pooling network, the baseline of Su's capsule network."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -13,20 +13,22 @@ from dlcli.nn.conv.su_trunk import SuTrunk
 
 
 class SuPooling(nn.Module):
-    """Convolutions, one value a channel, a layer of units, and scores.
+    """Convolutional trunk, global pooling, one dense layer and a linear output.
 
-    Su Jianlin's Keras code of the composite experiment: 276,810 parameters on MNIST. Differs: the maximum, too.
+    Source: Su Jianlin's Keras code of the composite-digit experiment: 276,810 parameters on MNIST. Differs: max pooling
+        is
+    available, too.
 
     Args:
         spec: one Real input (channel, height, width), lengths may be None; target of one position.
-        channels: of the first two convolutions, and of the last two.
-        pad: zeros around the image of each convolution.
-        pooling: over all positions.
-        dense: units before the scores.
+        channels: output channels of the first and of the last two convolutions.
+        pad: zero padding of each convolution.
+        pooling: global "average" or "max" pooling.
+        dense: units of the dense layer.
 
     Raises:
-        UsageError: a number is out of range.
-        Mismatch: the input is no image, or too small.
+        UsageError: a hyper-parameter is out of range.
+        Mismatch: the input is not an image or too small.
     """
 
     def __init__(

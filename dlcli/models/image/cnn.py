@@ -1,4 +1,4 @@
-"""The plain convolutional network."""
+"""Plain convolutional network."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -9,32 +9,32 @@ from torch import Tensor, nn
 
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.spec import Spec
+from dlcli.nn.checks import at_least, each_at_least, probability
 from dlcli.nn.conv.blocks import Norm
-from dlcli.nn.checks import at_least, probability
 from dlcli.nn.shapes import image_shape
 
 _POOLINGS = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}
 
 
 class CNN(nn.Module):
-    """Convolutions that keep the size, each with a norm, ReLU and pooling; then layers of units, and scores.
+    """Same-padded convolutions, each with normalization, ReLU and pooling, then dense layers and a linear output.
 
-    With channels 256, 256, 128, kernels of 5, no pooling and 328 and 192 units it is the baseline of CapsNet (Sabour,
-    Frosst & Hinton 2017, arXiv:1710.09829, section 5): 35.4 million parameters on MNIST.
+    With channels 256, 256, 128, kernel size 5, no pooling and 328 and 192 dense units it is the baseline of CapsNet
+    (Sabour, Frosst & Hinton 2017, arXiv:1710.09829, section 5): 35.4 million parameters on MNIST.
 
     Args:
         spec: one Real input (channel, height, width); target of one position.
-        channels: of each convolution.
-        kernel_size: of all of them; what lies outside of the image is 0.
-        pool: pixels a side that become one after each convolution, as many as convolutions; 1 pools nothing.
-        pooling: what becomes of them.
-        dense: units of each layer after the convolutions.
-        dropout: probability in [0, 1), before the scores.
-        norm: after each convolution, before ReLU.
+        channels: output channels of each convolution.
+        kernel_size: of all convolutions, zero-padded.
+        pool: pooling window and stride after each convolution, one per convolution; 1 for no pooling.
+        pooling: "max" or "average".
+        dense: units of each hidden dense layer.
+        dropout: probability in [0, 1), before the output layer.
+        norm: factory of the normalization between convolution and ReLU.
 
     Raises:
-        UsageError: a number is out of range, or `pool` is not as long as `channels`.
-        Mismatch: the input is no image, or too small for so much pooling.
+        UsageError: a hyper-parameter is out of range, or `pool` and `channels` differ in length.
+        Mismatch: the input is not an image, or too small for the poolings.
     """
 
     def __init__(
@@ -51,18 +51,20 @@ class CNN(nn.Module):
     ) -> None:
         super().__init__()
         at_least(1, kernel_size=kernel_size)
-        for name, numbers in (("channels", channels), ("pool", pool), ("dense", dense)):
-            at_least(1, **{f"{name}.{place}": number for place, number in enumerate(numbers)})
+        for name, values in (("channels", channels), ("pool", pool), ("dense", dense)):
+            each_at_least(1, name, values)
         if len(pool) != len(channels):
-            raise UsageError(f"model.pool has one number a convolution: {len(channels)}, not {len(pool)}")
+            must = f"a list of {len(channels)} values, one per convolution"
+            raise UsageError("invalid_value", key="model.pool", must=must, got=list(pool))
         inputs, height, width = image_shape(spec, "CNN")
         layers: list[nn.Module] = []
-        for before, after, side in zip((inputs, *channels), channels, pool, strict=False):
-            layers += [nn.Conv2d(before, after, kernel_size, padding="same"), norm(after), nn.ReLU()]
+        for fan_in, width_out, side in zip((inputs, *channels), channels, pool, strict=False):
+            layers += [nn.Conv2d(fan_in, width_out, kernel_size, padding="same"), norm(width_out), nn.ReLU()]
             layers += [_POOLINGS[pooling](side)] if side > 1 else []
             height, width = height // side, width // side
         if not height * width:
-            raise Mismatch(f"CNN pools {spec.describe()} to nothing: model.pool={list(pool)} is too much for it")
+            subject = f"CNN with model.pool={list(pool)}"
+            raise Mismatch("mismatch", subject=subject, requirement="a larger image", got=spec)
         self.convolutions = nn.Sequential(*layers)
         widths = [(*channels[-1:], inputs)[0] * height * width, *dense]
         units = [part for ends in pairwise(widths) for part in (nn.Linear(*ends), nn.ReLU())]

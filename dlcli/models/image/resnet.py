@@ -1,4 +1,4 @@
-"""Residual networks for images, with or without non-local blocks."""
+"""Residual networks for images, with optional non-local blocks."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -9,40 +9,40 @@ from torch import Tensor, nn
 from dlcli.core.learner import Leaf
 from dlcli.core.spec import Spec
 from dlcli.core.task import Batch
-from dlcli.nn.conv.blocks import pooled_classifier
-from dlcli.nn.checks import probability
 from dlcli.nn.attention.attention_map import attention_map
-from dlcli.nn.shapes import check_reductions, image_shape
-from dlcli.nn.initializers import Initializer
 from dlcli.nn.attention.non_local import NonLocalBlock
+from dlcli.nn.checks import probability
+from dlcli.nn.conv.blocks import pooled_classifier
 from dlcli.nn.conv.residual import ResidualStages
+from dlcli.nn.initializers import Initializer
+from dlcli.nn.shapes import check_reductions, image_shape
 
 
 class ResNet(nn.Module):
-    """A stem, stages of residual units, the mean over all places, scores. Non-local blocks stand between units.
+    """Residual network: stem, stages of residual units, global average pooling; optional non-local blocks.
 
     Papers: He, Zhang, Ren & Sun 2016, arXiv:1512.03385, section 3; Wang, Girshick, Gupta & He 2018, arXiv:1711.07971,
-    section 4. Differs: in a bottleneck the 3x3 convolution halves; branches may be dropped (Huang et al. 2016,
-    arXiv:1603.09382, linear decay).
+    section 4. Differs: the stride of a bottleneck is in its 3x3 convolution; optional stochastic depth (Huang et al.
+    2016, arXiv:1603.09382, linear decay).
 
     Args:
         spec: one image (channel, height, width); target of one position.
-        unit: basic, or bottleneck, which makes a stage four times as wide as `widths` says.
-        stem: 3x3 for small images, 7x7 with stride 2 and max pooling for large ones.
-        widths: of the stages; every stage but the first halves height and width.
-        units: how many each stage has.
-        drop_path: probability in [0, 1) that a sample goes without the last unit's branch; less for earlier units.
-        dropout: probability in [0, 1), before the scores.
-        nonlocal_every: by stage, after every how many units a non-local block stands; 0 has none.
-        nonlocal_form: gaussian, embedded_gaussian, dot_product, concatenation.
-        nonlocal_scale: factor of a pair's value; 1.0 is the paper's, null is one over the root of the channels.
-        nonlocal_pool: every position sees the maxima of windows of so many pixels a side.
-        nonlocal_gamma: scale that a block's norm starts with; 0.0 is the paper's, the identity at first.
-        nonlocal_initial: draws a block's weights; normal of deviation 0.01 is the paper's.
+        unit: "basic" or "bottleneck"; a bottleneck stage is four times as wide as `widths`.
+        stem: "3x3" for small images, "7x7" with stride 2 and max pooling for large ones.
+        widths: channels of the stages; every stage but the first halves height and width.
+        units: number of units per stage.
+        drop_path: probability in [0, 1) of dropping the last branch of a sample; smaller for earlier units.
+        dropout: probability in [0, 1), before the output layer.
+        nonlocal_every: per stage, number of units between two non-local blocks; 0 for none.
+        nonlocal_form: pairwise function: gaussian, embedded_gaussian, dot_product or concatenation.
+        nonlocal_scale: factor of the pairwise function; 1.0 in the paper, null for one over the root of the channels.
+        nonlocal_pool: side of the max-pooling windows over keys and values, in pixels; 1 for no pooling.
+        nonlocal_gamma: initial scale of the block's batch norm; 0.0 (identity) in the paper.
+        nonlocal_initial: initializer of the block; N(0, 0.01^2) in the paper.
 
     Raises:
-        UsageError: a value is out of range, or the lists are not of one length.
-        Mismatch: the input is no image, or cannot be halved so often.
+        UsageError: a hyper-parameter is out of range, or the lists differ in length.
+        Mismatch: the input is not an image, or too small for the reductions.
     """
 
     def __init__(
@@ -82,5 +82,5 @@ class ResNet(nn.Module):
         return self.answer(self.trunk(x))
 
     def depict(self, batch: Batch) -> Mapping[str, Leaf]:
-        """Where the last non-local block looks from the brightest place of each image."""
+        """Attention map of the last non-local block for the brightest position of each image."""
         return attention_map(self.trunk, batch.inputs[0])

@@ -1,4 +1,4 @@
-"""The spatial transformer: a network that turns the image its own way before it looks."""
+"""Spatial transformer network."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -12,32 +12,32 @@ from dlcli.core.learner import Image, Leaf
 from dlcli.core.spec import Real, Spec
 from dlcli.core.task import Batch
 from dlcli.nn.checks import at_least
-from dlcli.nn.shapes import image_shape
 from dlcli.nn.image_grid import make_grid
-from dlcli.models.image.spatial_transformer import to_rgb, draw_outline
-from dlcli.nn.warp.sampling import Warp, sample_bilinear
+from dlcli.nn.shapes import image_shape
 from dlcli.nn.warp.initialization import WarpInit
+from dlcli.nn.warp.sampling import Warp, sample_bilinear
 
-_SHOWN = 96  # pixels that an image is shown with, a side
+_SHOWN = 96  # approximate side of a displayed image in pixels
+_TOP, _OTHERS = (1.0, 0.6, 0.1), (0.2, 0.6, 1.0)  # orange for the edge that becomes the top edge, blue for others
 
 
 class SpatialTransformer(nn.Module):
-    """A localiser sees the image and answers with a warp; the body sees the warped image alone.
+    """Spatial transformer: a localization network predicts a warp, and the body classifies the warped image.
 
-    Paper: Jaderberg et al. 2015, arXiv:1506.02025, section 3. Differs: one transformer, in front of the body.
+    Paper: Jaderberg et al. 2015, arXiv:1506.02025, section 3. Differs: a single transformer, before the body.
 
     Args:
         spec: one image (channel, height, width) with any number of channels; target of one position.
-        body: makes the network that answers, any image model, from its spec.
-        localiser: makes the network that looks for the warp, any image model, from its spec.
-        hidden: values that the localiser answers with, from which a linear layer makes the warp's parameters.
-        warp: makes the warp from the height and width of its output.
-        size: height and width of what the body sees; None is the size of the input.
-        start: sets the warp that training begins with.
+        body: factory of the classifier from its spec, any image model.
+        localiser: factory of the localization network from its spec, any image model.
+        hidden: output width of the localization network, from which a linear layer regresses the warp parameters.
+        warp: factory of the warp, called with the height and width of its output.
+        size: (height, width) of the warped image; None for the size of the input.
+        start: initializer of the regression layer.
 
     Raises:
-        UsageError: a number is out of range.
-        Mismatch: the input is no image, or body or localiser cannot read it.
+        UsageError: a hyper-parameter is out of range.
+        Mismatch: the input is not an image, or body or localization network cannot process it.
     """
 
     def __init__(
@@ -61,33 +61,64 @@ class SpatialTransformer(nn.Module):
         start(self.regression, self.warp.identity)
         self.body = body(Spec((Real((channel, height, width)),), spec.target, spec.given))
 
-    def places(self, x: Float[Tensor, "batch channel rows columns"]) -> Float[Tensor, "batch height width 2"]:
-        """Where in the image each pixel that the body sees is taken from."""
+    def sampling_grid(self, x: Float[Tensor, "batch channel rows columns"]) -> Float[Tensor, "batch height width 2"]:
+        """Position in the input from which each pixel of the warped image is sampled."""
         return self.warp(self.regression(self.localiser(x).relu()))
 
     def forward(self, x: Float[Tensor, "batch channel rows columns"]) -> Float[Tensor, "batch unit"]:
-        return self.body(sample_bilinear(x, self.places(x)))
+        return self.body(sample_bilinear(x, self.sampling_grid(x)))
 
     def depict(self, batch: Batch) -> Mapping[str, Leaf]:
-        """`warps`: images with the outline of what is taken of them, and what the body sees, side by side.
+        """`warps`: images with the outline of the sampling grid, beside the warped images.
 
-        The orange side of the outline becomes the upper one.
+        The orange edge of the outline becomes the top edge.
         """
         (x,) = batch.inputs
-        places = self.places(x)
+        grid = self.sampling_grid(x)
         scale = max(1, _SHOWN // max(x.shape[2:]))
-        before, after = draw_outline(x, places, scale=scale), to_rgb(sample_bilinear(x, places), scale)
+        before, after = draw_outline(x, grid, scale=scale), to_rgb(sample_bilinear(x, grid), scale)
         sides = [max(pair) for pair in zip(before.shape[2:], after.shape[2:], strict=True)]
-        pairs = torch.stack([_grown(images, *sides) for images in (before, after)], 1).flatten(0, 1)
+        pairs = torch.stack([_padded(images, *sides) for images in (before, after)], 1).flatten(0, 1)
         return {"warps": Image(make_grid(pairs, columns=8, scale=1))}
 
 
 def _sides(size: Sequence[int]) -> tuple[int, int]:
     if len(size) != 2 or not all(isinstance(side, int) and side > 0 for side in size):
-        raise UsageError(f"model.size is height and width, each a whole number above 0, not {list(size)}")
+        must = "two positive integers (height, width)"
+        raise UsageError("invalid_value", key="model.size", must=must, got=list(size))
     return size[0], size[1]
 
 
-def _grown(images: Tensor, height: int, width: int) -> Tensor:
-    """With grey below and to the right."""
+def _padded(images: Tensor, height: int, width: int) -> Tensor:
+    """Pad with gray at the bottom and right."""
     return F.pad(images, (0, width - images.shape[3], 0, height - images.shape[2]), value=0.5)
+
+
+def to_rgb(images: Float[Tensor, "n channel height width"], scale: int) -> Float[Tensor, "n 3 rows line"]:
+    """RGB images enlarged by the integer factor `scale`; the channel mean if there are not three channels."""
+    if images.shape[1] != 3:
+        images = images.mean(1, keepdim=True).expand(-1, 3, -1, -1)
+    return images.clamp(0, 1).repeat_interleave(scale, 2).repeat_interleave(scale, 3)
+
+
+def draw_outline(
+    images: Float[Tensor, "n channel rows columns"], grid: Float[Tensor, "n height width 2"], *, scale: int
+) -> Float[Tensor, "n 3 large_rows large_columns"]:
+    """Enlarged images with the outline of the sampling grid: orange along its first row, blue along the other edges."""
+    large = to_rgb(images, scale)
+    sides = ((grid[:, -1], _OTHERS), (grid[:, :, 0], _OTHERS), (grid[:, :, -1], _OTHERS), (grid[:, 0], _TOP))
+    for line, color in sides:
+        _draw_line(large, line, large.new_tensor(color))
+    return large
+
+
+def _draw_line(large: Float[Tensor, "n 3 rows columns"], line: Float[Tensor, "n point 2"], color: Tensor) -> None:
+    """Draw a polyline in place, clipped to the image."""
+    _, _, rows, columns = large.shape
+    size = large.new_tensor([columns, rows])
+    dense = F.interpolate(line.mT, size=4 * max(rows, columns), mode="linear", align_corners=True)
+    pixels = ((dense.mT + 1) / 2 * size).floor()
+    inside = ((pixels >= 0) & (pixels < size)).all(-1)
+    image = torch.arange(len(large), device=large.device)[:, None].expand_as(inside)
+    column, row = pixels[inside].long().unbind(-1)
+    large[image[inside], :, row, column] = color

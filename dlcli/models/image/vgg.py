@@ -1,4 +1,4 @@
-"""VGG: deep chains of small convolutions."""
+"""VGG networks."""
 
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from dlcli.core.errors import UsageError
 from dlcli.core.spec import Spec
+from dlcli.nn.checks import at_least, each_at_least
 from dlcli.nn.conv.blocks import Norm
-from dlcli.nn.checks import at_least
-from dlcli.nn.shapes import check_pools, image_shape
 from dlcli.nn.initializers import Initializer
+from dlcli.nn.shapes import check_pools, image_shape
 
 _STAGES: dict[str, tuple[tuple[int, ...], ...]] = {  # kernel sizes, stage by stage
     "A": ((3,), (3,), (3, 3), (3, 3), (3, 3)),
@@ -22,30 +22,30 @@ _STAGES: dict[str, tuple[tuple[int, ...], ...]] = {  # kernel sizes, stage by st
     "D": ((3, 3), (3, 3), (3, 3, 3), (3, 3, 3), (3, 3, 3)),
     "E": ((3, 3), (3, 3), (3, 3, 3, 3), (3, 3, 3, 3), (3, 3, 3, 3)),
 }
-_WIDER = (1, 2, 4, 8, 8)  # channels of a stage in widths of the first
+_MULTIPLIERS = (1, 2, 4, 8, 8)  # channels of a stage relative to the first
 
 
 class VGG(nn.Module):
-    """Five stages of 3x3 convolutions, each with a 2x2 max pooling after it, then dense layers.
+    """VGG: five stages of 3x3 convolutions, each followed by 2x2 max pooling, then dense layers.
 
-    Paper: Simonyan & Zisserman 2015, arXiv:1409.1556, table 1 and section 2. Differs: batch norm where `norm` has it,
-    which came later; `initial: he` is not the paper's, which draws all layers from one normal distribution and lets
-    deep configurations begin with weights of a trained shallow one; an image that is too small for five poolings gets
-    those of the first `pools` stages alone; any size of image has dense layers of its own size.
+    Paper: Simonyan & Zisserman 2015, arXiv:1409.1556, table 1 and section 2. Differs: optional batch norm; the `he`
+    initializer is not the paper's, which uses one normal distribution for all layers and initializes deep
+    configurations with the weights of a trained shallow one; for images too small for five poolings only the first
+    `pools` stages pool; the input width of the dense layers depends on the image size.
 
     Args:
         spec: one image (channel, height, width); target of one position.
-        configuration: a column of the paper's table, of 11, 13, 16 (C has 1x1 convolutions), 16 and 19 layers.
-        pools: stages with a pooling, from the first on; the paper's is 5. It drops an odd last row.
-        width: channels of the first stage; the others have 2, 4, 8 and 8 times as many. The paper's is 64.
+        configuration: column of the paper's table, with 11, 13, 16 (C has 1x1 convolutions), 16 and 19 layers.
+        pools: number of stages, from the first, with a pooling; 5 in the paper. An odd last row or column is dropped.
+        width: channels of the first stage, 64 in the paper; the others have 2, 4, 8 and 8 times as many.
         dense: units of the hidden dense layers.
-        norm: makes what comes after each convolution from its channels.
-        dropout: what comes after each hidden dense layer; each gets a copy.
-        initial: draws the weights.
+        norm: factory of the normalization after each convolution, called with its channels.
+        dropout: module after each hidden dense layer; it is copied.
+        initial: weight initializer.
 
     Raises:
-        UsageError: a number is out of range.
-        Mismatch: the input is no image, or cannot be halved so often.
+        UsageError: a hyper-parameter is out of range.
+        Mismatch: the input is not an image, or too small for the poolings.
     """
 
     def __init__(
@@ -63,14 +63,15 @@ class VGG(nn.Module):
         super().__init__()
         at_least(0, pools=pools)
         at_least(1, width=width)
-        for units in dense:
-            at_least(1, dense=units)
+        each_at_least(1, "dense", dense)
         stages = _STAGES[configuration]
         if pools > len(stages):
-            raise UsageError(f"VGG has {len(stages)} stages to pool after: model.pools is at most that, not {pools}")
+            raise UsageError(
+                "invalid_value", key="model.pools", must=f"at most {len(stages)}, the number of stages", got=pools
+            )
         check_pools(spec, pools, "VGG")
         channel, height, breadth = image_shape(spec, "VGG")
-        ends = pairwise((channel, *(width * times for times in _WIDER)))
+        ends = pairwise((channel, *(width * times for times in _MULTIPLIERS)))
         after = [nn.MaxPool2d(2)] * pools + [nn.Identity()] * (len(stages) - pools)
         self.stages = nn.Sequential(
             *(
@@ -78,7 +79,7 @@ class VGG(nn.Module):
                 for end, kernels, pool in zip(ends, stages, after, strict=True)
             )
         )
-        values = width * _WIDER[-1] * (height >> pools) * (breadth >> pools)
+        values = width * _MULTIPLIERS[-1] * (height >> pools) * (breadth >> pools)
         self.hidden = nn.Sequential(*(layer for end in pairwise((values, *dense)) for layer in _dense(*end, dropout)))
         self.answer = nn.Linear((values, *dense)[-1], spec.target.width)
         initial(self)

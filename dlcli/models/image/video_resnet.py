@@ -1,4 +1,4 @@
-"""Residual networks for films: frame by frame, inflated in time, with or without non-local blocks."""
+"""Residual networks for videos: 2-D or inflated 3-D convolutions, with optional non-local blocks."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -6,51 +6,50 @@ from functools import partial
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from dlcli.core.errors import Mismatch, UsageError, nearest
+from dlcli.core.errors import UsageError
 from dlcli.core.learner import Leaf
 from dlcli.core.spec import Spec
 from dlcli.core.task import Batch
-from dlcli.nn.shapes import video_shape
-from dlcli.nn.checks import probability
 from dlcli.nn.attention.attention_map import attention_map
-from dlcli.nn.shapes import halvings
-from dlcli.nn.initializers import Initializer
 from dlcli.nn.attention.non_local import NonLocalBlock
+from dlcli.nn.checks import probability
 from dlcli.nn.conv.residual import ResidualStages
+from dlcli.nn.initializers import Initializer
+from dlcli.nn.shapes import check_halvings, max_halvings, video_shape
 
 READ = {"mean": slice(None), "last": slice(-1, None)}
-"""The frames whose mean is the answer."""
+"""Frames whose features are averaged."""
 
 
 class VideoResNet(nn.Module):
-    """A residual network over (time, height, width): C2D with kernels of 1 in time, I3D with kernels of 3.
+    """Residual network over (time, height, width): C2D with temporal kernels of 1, I3D with temporal kernels of 3.
 
-    Time is never halved. Weights of a `ResNet` of the same sizes can be loaded: they are inflated.
+    Time is never sub-sampled. Weights of a `ResNet` of the same size can be loaded; they are inflated.
 
     Papers: Wang, Girshick, Gupta & He 2018, arXiv:1711.07971, section 4; Carreira & Zisserman 2017, arXiv:1705.07750.
-    Differs: no pooling over time; a stage's kernel in time is that of the first convolution in each of its units, where
-    the paper inflates every second unit.
+    Differs: no pooling over time; the temporal kernel of a stage applies to the first convolution of each of its units,
+    where the paper inflates every second unit.
 
     Args:
-        spec: one film (channel, time, height, width); target of one position.
-        unit: basic, or bottleneck, which makes a stage four times as wide as `widths` says.
-        stem: 3x3 for small films, 7x7 with stride 2 and max pooling for large ones; never over time.
-        widths: of the stages; every stage but the first halves height and width.
-        units: how many each stage has.
-        temporal: by stage, steps of a unit's first kernel, odd: 1 is C2D, 3 is I3D.
-        read: the answer is taken from the mean of all frames, or from the last frame.
-        drop_path: probability in [0, 1) that a sample goes without the last unit's branch; less for earlier units.
-        dropout: probability in [0, 1), before the scores.
-        nonlocal_every: by stage, after every how many units a non-local block stands; 0 has none.
-        nonlocal_form: gaussian, embedded_gaussian, dot_product, concatenation.
-        nonlocal_scale: factor of a pair's value; 1.0 is the paper's, null is one over the root of the channels.
-        nonlocal_pool: every position sees the maxima of windows of so many pixels a side, in every frame.
-        nonlocal_gamma: scale that a block's norm starts with; 0.0 is the paper's, the identity at first.
-        nonlocal_initial: draws a block's weights; normal of deviation 0.01 is the paper's.
+        spec: one video (channel, time, height, width); target of one position.
+        unit: "basic" or "bottleneck"; a bottleneck stage is four times as wide as `widths`.
+        stem: "3x3" for small frames, "7x7" with stride 2 and max pooling for large ones; spatial only.
+        widths: channels of the stages; every stage but the first halves height and width.
+        units: number of units per stage.
+        temporal: per stage, odd temporal kernel size of the first convolution of a unit: 1 for C2D, 3 for I3D.
+        read: frames from which the output is computed: "mean" of all frames, or the "last" one.
+        drop_path: probability in [0, 1) of dropping the last branch of a sample; smaller for earlier units.
+        dropout: probability in [0, 1), before the output layer.
+        nonlocal_every: per stage, number of units between two non-local blocks; 0 for none.
+        nonlocal_form: pairwise function: gaussian, embedded_gaussian, dot_product or concatenation.
+        nonlocal_scale: factor of the pairwise function; 1.0 in the paper, null for one over the root of the channels.
+        nonlocal_pool: side of the max-pooling windows over keys and values, in pixels; 1 for no pooling.
+        nonlocal_gamma: initial scale of the block's batch norm; 0.0 (identity) in the paper.
+        nonlocal_initial: initializer of the block; N(0, 0.01^2) in the paper.
 
     Raises:
-        UsageError: a value is out of range, or the lists are not of one length.
-        Mismatch: the input is no film, or cannot be halved so often.
+        UsageError: a hyper-parameter is out of range, or the lists differ in length.
+        Mismatch: the input is not a video, or too small for the reductions.
     """
 
     def __init__(
@@ -75,13 +74,9 @@ class VideoResNet(nn.Module):
         super().__init__()
         channel, _, height, width = video_shape(spec, "VideoResNet")
         if read not in READ:
-            raise UsageError(f"model.read is one of {', '.join(READ)}, not {read!r}{nearest(read, READ)}")
+            raise UsageError("invalid_value", key="model.read", must=" or ".join(READ), got=read)
         stages = ResidualStages(unit, stem, widths, units, [(steps,) for steps in temporal], drop_path, nonlocal_every)
-        if stages.reductions > halvings(height, width):
-            raise Mismatch(
-                f"VideoResNet can halve {spec.describe()} at most {halvings(height, width)} times, "
-                f"not {stages.reductions}"
-            )
+        check_halvings(spec, stages.reductions, max_halvings(height, width), "VideoResNet")
         self.trunk = stages.trunk(
             channel,
             partial(
@@ -105,5 +100,5 @@ class VideoResNet(nn.Module):
         return self.answer(self.trunk(x)[:, :, self.read])
 
     def depict(self, batch: Batch) -> Mapping[str, Leaf]:
-        """Where the last non-local block looks, in every frame, from the brightest place of the last frame."""
+        """Attention map of the last non-local block, in every frame, for the brightest position of the last frame."""
         return attention_map(self.trunk, batch.inputs[0])

@@ -1,4 +1,4 @@
-"""The deep Q-network."""
+"""Deep Q-network."""
 
 from collections.abc import Sequence
 
@@ -7,21 +7,21 @@ from dlcli.nn.conv.nature_cnn import NatureCNN, valid_padding
 
 
 class DQN(NatureCNN):
-    """Deep Q-network: one value an action from four screens; 1,693,362 parameters for 18 actions.
+    """Nature DQN: one value per action from four stacked frames of 84 pixels (feature maps of 20, 9 and 7 pixels).
 
-    84 pixels become 20, 9 and 7.
+    1,693,362 parameters for 18 actions.
 
     Paper: Mnih et al. 2015, "Human-level control through deep reinforcement learning", Nature 518, Methods.
-    Differs: initial weights are PyTorch's.
+    Differs: PyTorch's default initialization.
 
     Args:
         spec: one Real input (channel, height, width); target of one position.
-        channels: of the three convolutions.
-        hidden: units before the answer.
+        channels: output channels of the three convolutions.
+        hidden: units of the dense layer.
 
     Raises:
-        UsageError: a number is below 1, or there are not three convolutions.
-        Mismatch: the input is no image, or one below 36 pixels, or the target has several positions.
+        UsageError: a value is smaller than 1, or the number of channels is not three.
+        Mismatch: the input is not an image or smaller than 36 pixels, or the target has several positions.
     """
 
     def __init__(self, spec: Spec, *, channels: Sequence[int], hidden: int) -> None:

@@ -1,12 +1,11 @@
-"""Elman's simple recurrent network, one step at a time."""
+"""Elman policy, computed one step at a time."""
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from dlcli.core.spec import Spec
+from dlcli.nn.recurrent.cells import RecurrentCell, TensorTuple, init_uniform_, recurrent_weight
 from dlcli.nn.recurrent.policy import RecurrentPolicy
-from dlcli.nn.recurrent.cells import RecurrentCell, TensorTuple, recurrent_weight, init_uniform_
 
 
 class _ElmanCell(RecurrentCell):
@@ -24,18 +23,9 @@ class _ElmanCell(RecurrentCell):
 
 
 class ElmanPolicy(RecurrentPolicy):
-    """Simple recurrent network as a policy: h_t = tanh(W x_t + U h_{t-1} + b), then a linear answer.
+    """Elman network as a policy: h_t = tanh(W x_t + U h_{t-1} + b), linear output.
 
     Paper: Elman 1990, Cognitive Science 14(2). Differs: tanh units.
-
-    Args:
-        spec: one Real input of any shape, laid out flat; target of one position.
-        hidden: units of the state.
-
-    Raises:
-        UsageError: `hidden` is below 1.
-        Mismatch: the input is not real values of a known size, or the target has several positions.
     """
 
-    def __init__(self, spec: Spec, *, hidden: int) -> None:
-        super().__init__(spec, _ElmanCell, hidden=hidden, model_name="ElmanPolicy")
+    cell_class = _ElmanCell

@@ -1,4 +1,4 @@
-"""A policy of real values that chooses among the points of a grid."""
+"""Policy that selects continuous actions from a grid."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -10,28 +10,28 @@ from torch import Tensor, nn
 
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.spec import Real, Spec
+from dlcli.nn.checks import each_at_least
 from dlcli.nn.shapes import flat_width
-from dlcli.nn.checks import at_least
 
 _ACTIVATIONS = {"tanh": nn.Tanh, "relu": nn.ReLU}
-_MOST = 4096  # cells
+_MAX_CELLS = 4096
 
 
 class GridPolicy(nn.Module):
-    """Multilayer perceptron that scores every point of a grid of real values and answers with the best one.
+    """Multilayer perceptron that scores the points of a grid of continuous actions and outputs the best one.
 
-    So that a learner of discrete actions (`learner=dqn`) plays what wants real values, and is scored and kept as any
-    other policy. With two real values and a grid of three there are 9 cells.
+    Allows a learner of discrete actions (`learner=dqn`) to act in an environment with continuous actions. Two action
+    dimensions with three grid values each give 9 cells.
 
     Args:
         spec: one Real input of any shape; target Real of one position.
-        hidden: units of each hidden layer; none is a linear model.
-        activation: after each hidden layer.
-        grid: values that each unit of the answer may have.
+        hidden: units of each hidden layer; empty for a linear model.
+        activation: after each hidden layer, "tanh" or "relu".
+        grid: possible values of each action dimension.
 
     Raises:
-        UsageError: a layer has no unit, or the grid has fewer than two values or too many cells.
-        Mismatch: the input is not real values of a known size, or the target is not real values of one position.
+        UsageError: a width is smaller than 1, or the grid has fewer than two distinct values or too many cells.
+        Mismatch: the input is not real-valued and of known size, or the target is not real-valued with one position.
     """
 
     cells: Tensor
@@ -41,9 +41,14 @@ class GridPolicy(nn.Module):
     ) -> None:
         super().__init__()
         if not isinstance(spec.target, Real):
-            raise Mismatch(f"GridPolicy answers with real values: {spec.describe()}; for scores of actions model=mlp")
-        for width in hidden:
-            at_least(1, hidden=width)
+            raise Mismatch(
+                "mismatch",
+                subject="GridPolicy",
+                requirement="a target of real values",
+                got=spec,
+                hint="for discrete actions: model=mlp",
+            )
+        each_at_least(1, "hidden", hidden)
         _check(grid, spec.target.width)
         cells = torch.cartesian_prod(*[torch.tensor(grid, dtype=torch.float32)] * spec.target.width)
         self.register_buffer("cells", cells.view(-1, spec.target.width))
@@ -52,7 +57,7 @@ class GridPolicy(nn.Module):
         self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], len(self.cells)))
 
     def q(self, x: Float[Tensor, "batch *shape"]) -> Float[Tensor, "batch action"]:
-        """The score of every cell."""
+        """Scores of all cells."""
         return self.layers(x.flatten(1))
 
     def forward(self, x: Float[Tensor, "batch *shape"]) -> Float[Tensor, "batch unit"]:
@@ -61,6 +66,7 @@ class GridPolicy(nn.Module):
 
 def _check(grid: Sequence[float], units: int) -> None:
     if len(set(grid)) < 2 or len(set(grid)) != len(grid):
-        raise UsageError(f"model.grid is two different values or more, not {list(grid)}")
-    if len(grid) ** units > _MOST:
-        raise UsageError(f"model.grid: {len(grid)} values for each of {units} units are more than {_MOST:,} cells")
+        raise UsageError("invalid_value", key="model.grid", must="two or more distinct values", got=list(grid))
+    if len(grid) ** units > _MAX_CELLS:
+        must = f"small enough for at most {_MAX_CELLS:,} cells"
+        raise UsageError("invalid_value", key="model.grid", must=must, got=f"{len(grid)} values ** {units} units")

@@ -1,13 +1,12 @@
-"""The gated recurrent unit, one step at a time."""
+"""GRU policy, computed one step at a time."""
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from dlcli.core.spec import Spec
-from dlcli.nn.recurrent.policy import RecurrentPolicy
+from dlcli.nn.recurrent.cells import RecurrentCell, TensorTuple, init_uniform_, recurrent_weight
 from dlcli.nn.recurrent.logistic import logistic
-from dlcli.nn.recurrent.cells import RecurrentCell, TensorTuple, recurrent_weight, init_uniform_
+from dlcli.nn.recurrent.policy import RecurrentPolicy
 
 
 class _GRUCell(RecurrentCell):
@@ -31,21 +30,12 @@ class _GRUCell(RecurrentCell):
 
 
 class GRUPolicy(RecurrentPolicy):
-    """Gated recurrent unit as a policy, then a linear answer.
+    """Gated recurrent unit as a policy, linear output.
 
     n_t = tanh(W x_t + b + r_t * (U h_{t-1} + b')), h_t = (1 - z_t) * n_t + z_t * h_{t-1}.
 
-    Paper: Cho et al. 2014, arXiv:1406.1078, section 2.3. Differs: the reset gate is outside of the matmul, r * (U h),
-    as in cuDNN, where the paper has U (r * h).
-
-    Args:
-        spec: one Real input of any shape, laid out flat; target of one position.
-        hidden: units of the state.
-
-    Raises:
-        UsageError: `hidden` is below 1.
-        Mismatch: the input is not real values of a known size, or the target has several positions.
+    Paper: Cho et al. 2014, arXiv:1406.1078, section 2.3. Differs: the reset gate is applied after the matrix product,
+    r * (U h), as in cuDNN; the paper has U (r * h).
     """
 
-    def __init__(self, spec: Spec, *, hidden: int) -> None:
-        super().__init__(spec, _GRUCell, hidden=hidden, model_name="GRUPolicy")
+    cell_class = _GRUCell

@@ -1,13 +1,12 @@
-"""Long short-term memory, one step at a time."""
+"""LSTM policy, computed one step at a time."""
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from dlcli.core.spec import Spec
-from dlcli.nn.recurrent.policy import RecurrentPolicy
+from dlcli.nn.recurrent.cells import RecurrentCell, TensorTuple, init_uniform_, recurrent_weight
 from dlcli.nn.recurrent.logistic import logistic
-from dlcli.nn.recurrent.cells import RecurrentCell, TensorTuple, recurrent_weight, init_uniform_
+from dlcli.nn.recurrent.policy import RecurrentPolicy
 
 
 class _LSTMCell(RecurrentCell):
@@ -30,21 +29,12 @@ class _LSTMCell(RecurrentCell):
 
 
 class LSTMPolicy(RecurrentPolicy):
-    """Long short-term memory with a forget gate as a policy, then a linear answer.
+    """Long short-term memory with a forget gate as a policy, linear output.
 
     c_t = f_t * c_{t-1} + i_t * g_t, h_t = o_t * tanh(c_t).
 
     Paper: Hochreiter & Schmidhuber 1997, Neural Computation 9(8); forget gate: Gers, Schmidhuber & Cummins 2000, Neural
     Computation 12(10). Differs: nothing.
-
-    Args:
-        spec: one Real input of any shape, laid out flat; target of one position.
-        hidden: units of the state.
-
-    Raises:
-        UsageError: `hidden` is below 1.
-        Mismatch: the input is not real values of a known size, or the target has several positions.
     """
 
-    def __init__(self, spec: Spec, *, hidden: int) -> None:
-        super().__init__(spec, _LSTMCell, hidden=hidden, model_name="LSTMPolicy")
+    cell_class = _LSTMCell

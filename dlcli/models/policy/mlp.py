@@ -1,4 +1,4 @@
-"""The multilayer perceptron."""
+"""Multilayer perceptron."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from dlcli.core.population import Stacked
 from dlcli.core.spec import Spec
+from dlcli.nn.checks import each_at_least
 from dlcli.nn.shapes import flat_width
-from dlcli.nn.checks import at_least
 
 _ACTIVATIONS: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]] = {
     "tanh": (torch.tanh, torch.tanh_),
@@ -20,24 +20,21 @@ _ACTIVATIONS: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Ten
 
 
 class MLP(nn.Module):
-    """Multilayer perceptron on whatever real values come in, laid out flat.
-
-    It answers for a whole population itself: one batched matrix product a layer.
+    """Multilayer perceptron on flattened real inputs, with a batched forward pass for populations.
 
     Args:
         spec: one Real input of any shape; target of one position.
-        hidden: units of each hidden layer; none is a linear model.
-        activation: after each hidden layer.
+        hidden: units of each hidden layer; empty for a linear model.
+        activation: after each hidden layer, "tanh" or "relu".
 
     Raises:
-        UsageError: a layer has no unit.
-        Mismatch: the input is not real values of a known size, or the target has several positions.
+        UsageError: a width is smaller than 1.
+        Mismatch: the input is not real-valued and of known size, or the target has several positions.
     """
 
     def __init__(self, spec: Spec, *, hidden: Sequence[int], activation: Literal["tanh", "relu"]) -> None:
         super().__init__()
-        for width in hidden:
-            at_least(1, hidden=width)
+        each_at_least(1, "hidden", hidden)
         widths = [flat_width(spec, "MLP"), *hidden, spec.target.width]
         self.layers = nn.ModuleList(nn.Linear(*ends) for ends in pairwise(widths))
         self._names = [(f"layers.{depth}.weight", f"layers.{depth}.bias") for depth in range(len(self.layers))]
@@ -51,7 +48,7 @@ class MLP(nn.Module):
         return last(x)
 
     def batched_forward(self, parameters: Stacked, x: Tensor) -> Tensor:
-        """[individual, row, *input] to [individual, row, unit]."""
+        """Forward pass of a population: [individual, row, *input] to [individual, row, unit]."""
         x = x.flatten(2)
         for depth, (weight, bias) in enumerate(self._names):
             if depth:

@@ -1,4 +1,4 @@
-"""A recurrent cell of ENAS's space, alone."""
+"""Standalone recurrent cell of the ENAS space."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,27 +13,22 @@ from dlcli.nn.supernet.cell_space import CellSpace
 
 
 class EnasCell(nn.Module):
-    """One recurrent cell of the space of ENAS, with the weights that it uses and no others.
+    """Recurrent network with one cell of the ENAS space and the weights of that cell only.
 
     Paper: Pham et al. 2018, arXiv:1802.03268, section 2.1, as corrected in google-research, enas_lm. Differs: see
-    `CellNetwork`; the default architecture is ours, made by hand, not a published one; no penalty on activations or on
-    how fast they change.
+    `CellNetwork`; the default architecture is hand-made, not a published one; no penalty on activations or on their
+    temporal change.
 
     Args:
-        spec: one input, (channel, time) or tokens (time); target one value a sequence, or one a step.
-        architecture: two numbers a node from node 2 on: which node it reads, from 0, and which function; `CellSpace`.
+        spec: one input, (channel, time) or tokens (time); target with one value per sequence or per step.
+        architecture: per node from node 2 on, the node that it reads (from 0) and its function; see `CellSpace`.
         hidden: units of every node.
-        init_range: weights start from U(-init_range, init_range).
-        embedding: width of a token's vector; not used for real inputs.
-        tied: the embedding is also the output matrix; needs embedding = hidden.
-        word_dropout: probability in [0, 1) that a word is zeroed wherever it stands; not used for real inputs.
-        embedding_dropout: probability in [0, 1) that a channel of the embedding is; not used for real inputs.
-        input_dropout: probability in [0, 1), of what enters node 1.
-        layer_dropout: probability in [0, 1), of the state and the nodes where they meet a matrix.
-        output_dropout: probability in [0, 1), before the head.
+        init_range: weights are initialized from U(-init_range, init_range).
+        embedding, tied, word_dropout, embedding_dropout, input_dropout, layer_dropout, output_dropout: see
+            `CellNetwork`.
 
     Raises:
-        UsageError: the architecture is none of the space, or a number is out of range.
+        UsageError: the architecture is not in the space, or a hyper-parameter is out of range.
         Mismatch: the input is neither (channel, time) nor tokens.
     """
 
@@ -71,6 +66,7 @@ class EnasCell(nn.Module):
         self.matrices = nn.ParameterList(self.network.matrix() for _ in self.architecture[::2])
 
     def start(self, batch: int) -> Float[Tensor, "batch hidden"]:
+        """Initial carry of `batch` sequences: zeros."""
         return self.network.start(batch)
 
     def forward(

@@ -1,33 +1,34 @@
-"""A convolutional network of the macro space."""
+"""Standalone convolutional network of the macro space."""
 
 from collections.abc import Sequence
 
 from dlcli.core.space import check
 from dlcli.core.spec import Spec
 from dlcli.nn.conv.blocks import running_batch_norm
-from dlcli.nn.supernet.macro_network import MacroNetwork, MacroModules
+from dlcli.nn.supernet.macro_network import MacroModules, MacroNetwork
 from dlcli.nn.supernet.macro_space import MacroSpace
 
 
 class MacroCNN(MacroNetwork):
-    """A chain of layers, each with an operation of its own and skips from earlier layers.
+    """Chain of layers, each with a searched operation and skip connections from earlier layers.
 
-    Paper: Pham et al. 2018, arXiv:1802.03268, section 2.3. Differs: skips are summed and normalised, as in their
-    published search, where the paper concatenates them; the width stays the same at a reduction, so that the weights
-    of the shared network fit.
+    Paper: Pham et al. 2018, arXiv:1802.03268, section 2.3. Differs: skip connections are added and normalized, as in
+        the
+    published search code; the paper concatenates them. The width is constant over reductions, so that the weights of
+    the supernet fit.
 
     Args:
         spec: one image (channel, height, width); target of one position.
         architecture: a member of `MacroSpace(layers)`.
-        layers: how many.
-        channels: of every layer, at least 2.
-        stem: channels of the first convolution, which every network has.
-        reductions: how often height and width are halved, at equal distances.
-        dropout: probability in [0, 1), before the scores.
+        layers: number of layers.
+        channels: width of every layer, at least 2.
+        stem: output channels of the first convolution, which is not searched.
+        reductions: number of halvings of height and width, at equal distances.
+        dropout: probability in [0, 1), before the output layer.
 
     Raises:
-        UsageError: a number is out of range, or the architecture is not a member.
-        Mismatch: the input is no image, or cannot be halved so often.
+        UsageError: a hyper-parameter is out of range, or the architecture is not in the space.
+        Mismatch: the input is not an image, or too small for the reductions.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The micro space relaxed: every edge a mixture of all operations."""
+"""Continuous relaxation of the micro space: every edge is a mixture of all operations (DARTS)."""
 
 from collections.abc import Sequence
 
@@ -9,32 +9,33 @@ from torch import Tensor, nn
 
 from dlcli.core.space import Architecture, check, word
 from dlcli.core.spec import Spec
-from dlcli.nn.supernet.cell_stack import STEM_MULTIPLIER, CellStack
 from dlcli.nn.conv.blocks import non_affine_batch_norm
-from dlcli.nn.supernet.supernet import module_key, model_overrides
+from dlcli.nn.supernet.cell_stack import STEM_MULTIPLIER, CellStack
 from dlcli.nn.supernet.micro_network import MicroModules, concatenate_outputs, micro_module_names
 from dlcli.nn.supernet.micro_space import KINDS, OPERATIONS, MicroSpace
+from dlcli.nn.supernet.supernet import model_overrides, module_key
 
-_POOLING = (2, 3)
-_DEVIATION = 1e-3
+_POOLING = (2, 3)  # indices of the pooling operations
+_DEVIATION = 1e-3  # of the initial logits alpha
 
 
 class MixedMicro(nn.Module):
-    """Each node adds all earlier states, each through the softmax mixture of the five operations.
+    """DARTS on the micro space: each node adds all earlier states, each through a mixture of the five operations.
 
-    Parts: `shared`, the weights, and `alpha`, a row of logits for every (node, state), for both kinds of cells. Batch
-    norm takes the batch's own statistics and has no scale, and there is one after pooling; a cell concatenates its
-    nodes.
+    Parts: `shared`, the weights, and `alpha`, one row of logits per (node, state) for each kind of cell. Batch norm
+        uses the
+    statistics of the batch and has no scale, and follows pooling as well; the output of a cell is the concatenation of
+    its nodes.
 
-    Paper: Liu, Simonyan & Yang 2019, arXiv:1806.09055, sections 2.2 and 2.4. Differs: the space is that of
-    `MicroCNN`, so there is no "none" and no dilated convolution.
+    Paper: Liu, Simonyan & Yang 2019, arXiv:1806.09055, sections 2.2 and 2.4. Differs: the space is that of `MicroCNN`,
+    without "none" and dilated convolutions.
 
     Args:
         spec, nodes, cells, channels, reductions, dropout: see `MicroCNN`; the stem has three times `channels`.
 
     Raises:
-        UsageError: a number is out of range.
-        Mismatch: the input is no image, or cannot be halved so often.
+        UsageError: a hyper-parameter is out of range.
+        Mismatch: the input is not an image, or too small for the reductions.
     """
 
     def __init__(self, spec: Spec, *, nodes: int, cells: int, channels: int, reductions: int, dropout: float) -> None:
@@ -42,7 +43,9 @@ class MixedMicro(nn.Module):
         self.space = MicroSpace(nodes)
         self._chain = CellStack(cells=cells, channels=channels, stem=STEM_MULTIPLIER * channels, reductions=reductions)
         part = MicroModules(spec, self._chain, dropout=dropout, norm=non_affine_batch_norm, model_name="MixedMicro")
-        names = [name for name in micro_module_names(nodes, self._chain, sides=(0,)) if name[0] != "end" or int(name[2]) > 1]
+        names = [
+            name for name in micro_module_names(nodes, self._chain, sides=(0,)) if name[0] != "end" or int(name[2]) > 1
+        ]
         self.shared = nn.ModuleDict({module_key(name): part(name) for name in names})
         self._states = [node + 2 for node in range(nodes)]
         self.alpha = nn.ParameterDict(
@@ -59,18 +62,18 @@ class MixedMicro(nn.Module):
         )
 
     def best(self) -> Architecture:
-        """Of every node the two states with the strongest single operation, each with this operation (section 2.4)."""
+        """Per node the two states whose best operation has the largest weight, with that operation (section 2.4)."""
         numbers: list[int] = []
         for kind in KINDS:
             strengths, operations = self.alpha[kind].detach().softmax(1).max(1)
             for node, strength in enumerate(strengths.split(self._states)):
-                two = strength.topk(2).indices.sort().values
-                chosen = operations.split(self._states)[node][two]
-                numbers += torch.stack((two, chosen), 1).flatten().tolist()
+                top2 = strength.topk(2).indices.sort().values
+                selected = operations.split(self._states)[node][top2]
+                numbers += torch.stack((top2, selected), 1).flatten().tolist()
         return tuple(numbers)
 
     def standalone_overrides(self, architecture: Sequence[int]) -> tuple[str, ...]:
-        """Overrides of the network that stands alone."""
+        """Overrides that build the standalone network of an architecture."""
         return (*self._alone, word(check(self.space, architecture)))
 
     def forward(self, x: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch unit"]:

@@ -1,4 +1,4 @@
-"""All recurrent cells of ENAS's space on shared weights."""
+"""Supernet of all recurrent cells of the ENAS space."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,33 +9,29 @@ from torch import Tensor, nn
 from dlcli.core.space import Architecture, Space, check, word
 from dlcli.core.spec import Spec
 from dlcli.nn.supernet.cell_network import CellNetwork
-from dlcli.nn.supernet.supernet import model_overrides
 from dlcli.nn.supernet.cell_space import CellSpace
+from dlcli.nn.supernet.supernet import model_overrides
 
 
 class SharedCell(nn.Module):
-    """Every recurrent cell of the space: a matrix for each node, function and node that it may read.
+    """Supernet of recurrent cells: one matrix per (node, function, previous node).
 
-    Paper: Pham et al. 2018, arXiv:1802.03268, section 2.1, as corrected in google-research, enas_lm, where a matrix
-    belongs to a function as well as to the two nodes. Differs: see `CellNetwork`. A matrix that an architecture does
-    not use has no gradient, which is not a gradient of zero.
+    Paper: Pham et al. 2018, arXiv:1802.03268, section 2.1, as corrected in google-research, enas_lm, where matrices
+        differ
+    by function as well as by nodes. Differs: see `CellNetwork`. The gradient of a matrix that an architecture does not
+    use is None, not zero.
 
     Args:
-        spec: one input, (channel, time) or tokens (time); target one value a sequence, or one a step.
-        controller: makes what chooses architectures from the space.
-        nodes: of a cell, the fixed first among them; enas_lm's 9 are 10 here.
+        spec: one input, (channel, time) or tokens (time); target with one value per sequence or per step.
+        controller: factory of the controller, called with the space.
+        nodes: number of nodes including node 1; the 9 of enas_lm are 10 here.
         hidden: units of every node.
-        init_range: weights start from U(-init_range, init_range).
-        embedding: width of a token's vector; not used for real inputs.
-        tied: the embedding is also the output matrix; needs embedding = hidden.
-        word_dropout: probability in [0, 1) that a word is zeroed wherever it stands; not used for real inputs.
-        embedding_dropout: probability in [0, 1) that a channel of the embedding is; not used for real inputs.
-        input_dropout: probability in [0, 1), of what enters node 1.
-        layer_dropout: probability in [0, 1), of the state and the nodes where they meet a matrix.
-        output_dropout: probability in [0, 1), before the head.
+        init_range: weights are initialized from U(-init_range, init_range).
+        embedding, tied, word_dropout, embedding_dropout, input_dropout, layer_dropout, output_dropout: see
+            `CellNetwork`.
 
     Raises:
-        UsageError: a number is out of range.
+        UsageError: a hyper-parameter is out of range.
         Mismatch: the input is neither (channel, time) nor tokens.
     """
 
@@ -87,32 +83,33 @@ class SharedCell(nn.Module):
             output_dropout=output_dropout,
         )
 
-    def child(self, architecture: Architecture) -> "_Member":
-        """The network of an architecture, on the shared weights."""
-        return _Member(self.shared, check(self.space, architecture))
+    def child(self, architecture: Architecture) -> "_ChildNetwork":
+        """Network of an architecture on the shared weights."""
+        return _ChildNetwork(self.shared, check(self.space, architecture))
 
     def copy_weights(self, architecture: Architecture, network: nn.Module) -> None:
-        """Copy the weights that an architecture uses into an `EnasCell` of it."""
+        """Copy the weights that an architecture uses into its `EnasCell`."""
         used = self.shared.matrices_of(check(self.space, architecture))
         state = {f"network.{name}": value for name, value in self.shared.network.state_dict().items()}
-        network.load_state_dict(state | {f"matrices.{place}": matrix.detach() for place, matrix in enumerate(used)})
+        network.load_state_dict(state | {f"matrices.{index}": matrix.detach() for index, matrix in enumerate(used)})
 
     def standalone_overrides(self, architecture: Architecture) -> tuple[str, ...]:
-        """Overrides that make the network of an architecture alone, as wide and with the same dropout."""
+        """Overrides that build the standalone network of an architecture, with the same width and dropout."""
         return (*self._alone, word(check(self.space, architecture)))
 
     def start(self, batch: int) -> Float[Tensor, "batch hidden"]:
+        """Initial carry of `batch` sequences: zeros."""
         return self.shared.network.start(batch)
 
     def forward(
         self, x: Shaped[Tensor, "batch *channel time"], carry: Float[Tensor, "batch hidden"] | None = None
     ) -> Float[Tensor, "batch unit *time"] | tuple[Float[Tensor, "batch unit *time"], Any]:
-        """The controller's best architecture."""
+        """Output of the most likely architecture of the controller."""
         return self.child(self.controller.best())(x, carry)
 
 
 class _Shared(nn.Module):
-    """The weights of all architectures: matrices are named by node, function and node that is read."""
+    """Weights of all architectures; matrices are named by node, function and previous node."""
 
     def __init__(self, network: CellNetwork, space: CellSpace) -> None:
         super().__init__()
@@ -132,8 +129,8 @@ class _Shared(nn.Module):
         return [self.matrices[_key(node, function, previous)] for node, (previous, function) in enumerate(pairs, 1)]
 
 
-class _Member(nn.Module):
-    """One architecture on the shared weights."""
+class _ChildNetwork(nn.Module):
+    """Network of one architecture on the shared weights."""
 
     def __init__(self, shared: _Shared, architecture: Architecture) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""All convolutional networks of the macro space, sharing their weights."""
+"""Supernet of the macro space."""
 
 from collections.abc import Callable
 from functools import partial
@@ -8,26 +8,27 @@ from torch import nn
 from dlcli.core.space import Space
 from dlcli.core.spec import Spec
 from dlcli.nn.conv.blocks import current_batch_norm
-from dlcli.nn.supernet.supernet import Supernet, model_overrides
-from dlcli.nn.supernet.macro_network import MacroNetwork, MacroModules, macro_module_names
+from dlcli.nn.supernet.macro_network import MacroModules, MacroNetwork, macro_module_names
 from dlcli.nn.supernet.macro_space import MacroSpace
+from dlcli.nn.supernet.supernet import Supernet, model_overrides
 
 
 class SharedMacro(Supernet):
-    """Six branches a layer, each with weights of its own; a member runs through one of them.
+    """Supernet of the macro space: six operations per layer, each with its own weights.
 
-    Batch norm takes the batch's own statistics, also when scoring: running averages would be of no member.
+    Batch norm uses the statistics of the batch, also in evaluation: running averages would mix child networks.
 
-    Paper: Pham et al. 2018, arXiv:1802.03268, sections 2.2 and 2.3. Differs: see `MacroCNN`, which given the weights
-    of its member computes the same.
+    Paper: Pham et al. 2018, arXiv:1802.03268, sections 2.2 and 2.3. Differs: see `MacroCNN`; with the weights of a
+        child network
+    it computes the same function.
 
     Args:
-        spec, layers, channels, reductions, dropout: see `MacroCNN`; the stem is as wide as a layer.
-        controller: makes the part that draws architectures from the space.
+        spec, layers, channels, reductions, dropout: see `MacroCNN`; the stem has `channels` channels.
+        controller: factory of the controller, called with the space.
 
     Raises:
-        UsageError: a number is out of range.
-        Mismatch: the input is no image, or cannot be halved so often.
+        UsageError: a hyper-parameter is out of range.
+        Mismatch: the input is not an image, or too small for the reductions.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""All convolutional networks of the micro space, sharing their weights."""
+"""Supernet of the micro space."""
 
 from collections.abc import Callable
 from functools import partial
@@ -7,28 +7,29 @@ from torch import nn
 
 from dlcli.core.space import Space
 from dlcli.core.spec import Spec
-from dlcli.nn.supernet.cell_stack import STEM_MULTIPLIER, CellStack
 from dlcli.nn.conv.blocks import current_batch_norm
-from dlcli.nn.supernet.supernet import Supernet, model_overrides
-from dlcli.nn.supernet.micro_network import MicroNetwork, MicroModules, micro_module_names
+from dlcli.nn.supernet.cell_stack import STEM_MULTIPLIER, CellStack
+from dlcli.nn.supernet.micro_network import MicroModules, MicroNetwork, micro_module_names
 from dlcli.nn.supernet.micro_space import MicroSpace
+from dlcli.nn.supernet.supernet import Supernet, model_overrides
 
 
 class SharedMicro(Supernet):
-    """Weights for every (cell, node, side, state, operation), scale and offset of batch norm among them.
+    """Supernet of the micro space: weights and batch-norm parameters per (cell, node, side, state, operation).
 
-    Batch norm takes the batch's own statistics, also when scoring: running averages would be of no member.
+    Batch norm uses the statistics of the batch, also in evaluation: running averages would mix child networks.
 
-    Paper: Pham et al. 2018, arXiv:1802.03268, sections 2.2 and 2.4. Differs: see `MicroCNN`, which given the weights
-    of its member computes the same.
+    Paper: Pham et al. 2018, arXiv:1802.03268, sections 2.2 and 2.4. Differs: see `MicroCNN`; with the weights of a
+        child network
+    it computes the same function.
 
     Args:
         spec, nodes, cells, channels, reductions, dropout: see `MicroCNN`; the stem has three times `channels`.
-        controller: makes the part that draws architectures from the space.
+        controller: factory of the controller, called with the space.
 
     Raises:
-        UsageError: a number is out of range.
-        Mismatch: the input is no image, or cannot be halved so often.
+        UsageError: a hyper-parameter is out of range.
+        Mismatch: the input is not an image, or too small for the reductions.
     """
 
     def __init__(

@@ -1,6 +1,5 @@
-"""The LSTM with one gate taken out: what does each gate do?"""
+"""LSTM without one of its gates."""
 
-from functools import partial
 from typing import ClassVar
 
 import torch
@@ -8,17 +7,17 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from dlcli.core.spec import Spec
-from dlcli.nn.recurrent.network import RecurrentNetwork
-from dlcli.nn.recurrent.cells import RecurrentCell, TensorTuple, stack_cells, recurrent_weight, init_uniform_
+from dlcli.nn.recurrent.cells import RecurrentCell, TensorTuple, init_uniform_, recurrent_weight, stack_cells
+from dlcli.nn.recurrent.network import RecurrentNetwork, StackedLayers
 
 
-class _TwoGates(RecurrentCell):
-    """An LSTM cell with two of the three gates, held open where the third was: its value is 1.
+class _TwoGateCell(RecurrentCell):
+    """LSTM cell with two of the three gates; the value of the removed gate is 1.
 
-    Sums come as the two gates, then the candidate g, so that one kernel squashes both gates. One bias a gate.
+    Pre-activations are ordered (gate, gate, candidate), so that one kernel computes both sigmoids. One bias per gate.
     """
 
-    parts = 2
+    parts = 2  # h and c
 
     def __init__(self, width: int, hidden: int) -> None:
         super().__init__(hidden)
@@ -29,69 +28,57 @@ class _TwoGates(RecurrentCell):
     def project(self, x: Float[Tensor, "time batch channel"]) -> TensorTuple:
         return (self.inputs(x),)
 
-    def sums(self, now: TensorTuple, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The two gates and the candidate."""
+    def activations(self, now: TensorTuple, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """First gate, second gate and candidate."""
         gates, candidate = torch.addmm(now[0], h, self.recurrent).split((2 * self.hidden, self.hidden), 1)
         first, second = gates.sigmoid().chunk(2, 1)
         return first, second, candidate.tanh()
 
 
-class _Forgetting(_TwoGates):
-    """Two gates of which the first is the forget gate."""
-
-    def __init__(self, width: int, hidden: int, forget_bias: float) -> None:
-        super().__init__(width, hidden)
-        nn.init.constant_(self.inputs.bias[:hidden], forget_bias)
-
-
-class _WithoutInputGate(_Forgetting):
+class _WithoutInputGate(_TwoGateCell):
     def step(self, now: TensorTuple, state: TensorTuple) -> TensorTuple:
         h, c = state
-        f, o, g = self.sums(now, h)
+        f, o, g = self.activations(now, h)
         c = torch.addcmul(g, f, c)
         return o * c.tanh(), c
 
 
-class _WithoutForgetGate(_TwoGates):
+class _WithoutForgetGate(_TwoGateCell):
     def step(self, now: TensorTuple, state: TensorTuple) -> TensorTuple:
         h, c = state
-        i, o, g = self.sums(now, h)
+        i, o, g = self.activations(now, h)
         c = torch.addcmul(c, i, g)
         return o * c.tanh(), c
 
 
-class _WithoutOutputGate(_Forgetting):
+class _WithoutOutputGate(_TwoGateCell):
     def step(self, now: TensorTuple, state: TensorTuple) -> TensorTuple:
         h, c = state
-        f, i, g = self.sums(now, h)
+        f, i, g = self.activations(now, h)
         c = torch.addcmul(f * c, i, g)
         return c.tanh(), c
 
 
-class _Ablation(RecurrentNetwork):
-    """An LSTM that has a forget gate and lacks another.
+class _AblatedLSTM(RecurrentNetwork):
+    """LSTM without one gate.
 
-    Paper: Jozefowicz, Zaremba & Sutskever 2015, "An Empirical Exploration of Recurrent Network
-    Architectures", ICML. Differs: what is left is the cell of nn.LSTM (logistic gates, no peepholes) with one
-    bias a gate.
-
-    Args:
-        spec: one input, (channel, time) or tokens (time); target one value a sequence, or one a step.
-        hidden: units of every layer.
-        layers: how many.
-        dropout: probability in [0, 1), between layers and before the head.
-        forget_bias: what the forget gates' bias starts at, in every layer.
-        embedding: width of a token's vector; not used for real inputs.
-        embedding_dropout: probability in [0, 1).
-        tied: the embedding is also the output matrix; needs embedding = hidden.
-
-    Raises:
-        UsageError: a number is out of range.
-        Mismatch: the input is neither (channel, time) nor tokens.
+    Paper: Jozefowicz, Zaremba & Sutskever 2015, "An Empirical Exploration of Recurrent Network Architectures", ICML.
+    Differs: the remaining cell is that of nn.LSTM (sigmoid gates, no peepholes) with one bias per gate.
     """
 
-    model_name: ClassVar[str]
-    cell: ClassVar[type[_Forgetting]]
+    cell: ClassVar[type[RecurrentCell]]
+
+    def build_layers(self, width: int, *, hidden: int, layers: int, dropout: float) -> StackedLayers:
+        return stack_cells(self.cell, width, hidden=hidden, layers=layers, dropout=dropout)
+
+
+class _WithForgetGate(_AblatedLSTM):
+    """Ablated LSTM whose first gate is the forget gate.
+
+    Args:
+        spec, hidden, layers, dropout, embedding, embedding_dropout, tied: see `RecurrentNetwork`.
+        forget_bias: initial forget-gate bias of every layer.
+    """
 
     def __init__(
         self,
@@ -107,65 +94,34 @@ class _Ablation(RecurrentNetwork):
     ) -> None:
         super().__init__(
             spec,
-            stack_cells(partial(self.cell, forget_bias=forget_bias), hidden=hidden, layers=layers, dropout=dropout),
-            model_name=self.model_name,
+            hidden=hidden,
+            layers=layers,
             dropout=dropout,
             embedding=embedding,
             embedding_dropout=embedding_dropout,
             tied=tied,
         )
+        for cell in self.modules():
+            if isinstance(cell, _TwoGateCell):
+                nn.init.constant_(cell.inputs.bias[:hidden], forget_bias)
 
 
-class LSTMWithoutInputGate(_Ablation):
+class LSTMWithoutInputGate(_WithForgetGate):
     """LSTM-i: c_t = f_t * c_{t-1} + g_t, h_t = o_t * tanh(c_t)."""
 
-    model_name, cell = "LSTM-i", _WithoutInputGate
+    cell = _WithoutInputGate
 
 
-class LSTMWithoutOutputGate(_Ablation):
+class LSTMWithoutOutputGate(_WithForgetGate):
     """LSTM-o: c_t = f_t * c_{t-1} + i_t * g_t, h_t = tanh(c_t)."""
 
-    model_name, cell = "LSTM-o", _WithoutOutputGate
+    cell = _WithoutOutputGate
 
 
-class LSTMWithoutForgetGate(RecurrentNetwork):
-    """LSTM-f: c_t = c_{t-1} + i_t * g_t, h_t = o_t * tanh(c_t); it never forgets, as in 1997.
+class LSTMWithoutForgetGate(_AblatedLSTM):
+    """LSTM-f: c_t = c_{t-1} + i_t * g_t, h_t = o_t * tanh(c_t), as in Hochreiter & Schmidhuber 1997.
 
-    Paper: Jozefowicz, Zaremba & Sutskever 2015, "An Empirical Exploration of Recurrent Network
-    Architectures", ICML. Differs: what is left is the cell of nn.LSTM (logistic gates, no peepholes) with one
-    bias a gate.
-
-    Args:
-        spec: one input, (channel, time) or tokens (time); target one value a sequence, or one a step.
-        hidden: units of every layer.
-        layers: how many.
-        dropout: probability in [0, 1), between layers and before the head.
-        embedding: width of a token's vector; not used for real inputs.
-        embedding_dropout: probability in [0, 1).
-        tied: the embedding is also the output matrix; needs embedding = hidden.
-
-    Raises:
-        UsageError: a number is out of range.
-        Mismatch: the input is neither (channel, time) nor tokens.
+    Arguments: see `RecurrentNetwork`.
     """
 
-    def __init__(
-        self,
-        spec: Spec,
-        *,
-        hidden: int,
-        layers: int,
-        dropout: float,
-        embedding: int,
-        embedding_dropout: float,
-        tied: bool,
-    ) -> None:
-        super().__init__(
-            spec,
-            stack_cells(_WithoutForgetGate, hidden=hidden, layers=layers, dropout=dropout),
-            model_name="LSTM-f",
-            dropout=dropout,
-            embedding=embedding,
-            embedding_dropout=embedding_dropout,
-            tied=tied,
-        )
+    cell = _WithoutForgetGate

@@ -1,4 +1,4 @@
-"""The three best cells of an evolutionary search."""
+"""MUT1, MUT2 and MUT3: the best cells of an evolutionary architecture search."""
 
 from typing import ClassVar
 
@@ -6,23 +6,22 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from dlcli.core.spec import Spec
-from dlcli.nn.recurrent.network import RecurrentNetwork
-from dlcli.nn.recurrent.cells import RecurrentCell, TensorTuple, stack_cells, recurrent_weight, init_uniform_
+from dlcli.nn.recurrent.cells import RecurrentCell, TensorTuple, init_uniform_, recurrent_weight, stack_cells
+from dlcli.nn.recurrent.network import RecurrentNetwork, StackedLayers
 
 
 def _embed(width: int, hidden: int) -> nn.Module:
-    """An input used bare is as wide as the state: embedded, unless it is already."""
+    """Projection of the input to the width of the state; the identity if the widths are equal."""
     return nn.Identity() if width == hidden else nn.Linear(width, hidden, bias=False)
 
 
-def _move(h: Tensor, z: Tensor, candidate: Tensor) -> Tensor:
-    """candidate * z + h * (1 - z); not lerp, which takes no mixed precision."""
+def _interpolate(h: Tensor, z: Tensor, candidate: Tensor) -> Tensor:
+    """z * candidate + (1 - z) * h; `lerp` does not support mixed precision."""
     return torch.addcmul(h, z, candidate - h)
 
 
 class _MUT1Cell(RecurrentCell):
-    """z needs no state, and neither does the candidate's tanh(x): only r is left to the step."""
+    """Cell of MUT1: z and tanh(x) do not depend on the state, so that each step computes r and the candidate only."""
 
     def __init__(self, width: int, hidden: int) -> None:
         super().__init__(hidden)
@@ -40,11 +39,11 @@ class _MUT1Cell(RecurrentCell):
     def step(self, now: TensorTuple, state: TensorTuple) -> TensorTuple:
         (h,), (z, r, x) = state, now
         r = torch.addmm(r, h, self.reset).sigmoid()
-        return (_move(h, z, torch.addmm(x, r * h, self.candidate).tanh()),)
+        return (_interpolate(h, z, torch.addmm(x, r * h, self.candidate).tanh()),)
 
 
 class _MUT2Cell(RecurrentCell):
-    """r takes the embedded input as it is, beside its bias."""
+    """Cell of MUT2: r uses the projected input without a matrix."""
 
     def __init__(self, width: int, hidden: int) -> None:
         super().__init__(hidden)
@@ -62,11 +61,11 @@ class _MUT2Cell(RecurrentCell):
     def step(self, now: TensorTuple, state: TensorTuple) -> TensorTuple:
         (h,), (gates, x) = state, now
         z, r = torch.addmm(gates, h, self.gates).sigmoid().chunk(2, 1)
-        return (_move(h, z, torch.addmm(x, r * h, self.candidate).tanh()),)
+        return (_interpolate(h, z, torch.addmm(x, r * h, self.candidate).tanh()),)
 
 
 class _MUT3Cell(RecurrentCell):
-    """z sees the state through a tanh; every x has a matrix, so nothing has to be embedded."""
+    """Cell of MUT3: z uses tanh(h); every x has a matrix, so no projection of the input is required."""
 
     def __init__(self, width: int, hidden: int) -> None:
         super().__init__(hidden)
@@ -81,52 +80,21 @@ class _MUT3Cell(RecurrentCell):
         (h,), (z, r, x) = state, now
         z = torch.addmm(z, h.tanh(), self.update).sigmoid()
         r = torch.addmm(r, h, self.reset).sigmoid()
-        return (_move(h, z, torch.addmm(x, r * h, self.candidate).tanh()),)
+        return (_interpolate(h, z, torch.addmm(x, r * h, self.candidate).tanh()),)
 
 
 class _MUT(RecurrentNetwork):
-    """Layers of a mutated gated cell.
+    """Mutated gated cell found by evolutionary search.
 
-    Paper: Jozefowicz, Zaremba & Sutskever 2015, "An Empirical Exploration of Recurrent Network
-    Architectures", ICML. Differs: where a bare x stands in the equations and the input is not `hidden` wide,
-    it is embedded by a matrix.
-
-    Args:
-        spec: one input, (channel, time) or tokens (time); target one value a sequence, or one a step.
-        hidden: units of every layer.
-        layers: how many.
-        dropout: probability in [0, 1), between layers and before the head.
-        embedding: width of a token's vector; not used for real inputs.
-        embedding_dropout: probability in [0, 1).
-        tied: the embedding is also the output matrix; needs embedding = hidden.
-
-    Raises:
-        UsageError: a number is out of range.
-        Mismatch: the input is neither (channel, time) nor tokens.
+    Paper: Jozefowicz, Zaremba & Sutskever 2015, "An Empirical Exploration of Recurrent Network Architectures", ICML.
+    Differs: where x appears without a matrix and the input width differs from `hidden`, x is multiplied by one.
+    Arguments: see `RecurrentNetwork`.
     """
 
     cell: ClassVar[type[RecurrentCell]]
 
-    def __init__(
-        self,
-        spec: Spec,
-        *,
-        hidden: int,
-        layers: int,
-        dropout: float,
-        embedding: int,
-        embedding_dropout: float,
-        tied: bool,
-    ) -> None:
-        super().__init__(
-            spec,
-            stack_cells(self.cell, hidden=hidden, layers=layers, dropout=dropout),
-            model_name=type(self).__name__,
-            dropout=dropout,
-            embedding=embedding,
-            embedding_dropout=embedding_dropout,
-            tied=tied,
-        )
+    def build_layers(self, width: int, *, hidden: int, layers: int, dropout: float) -> StackedLayers:
+        return stack_cells(self.cell, width, hidden=hidden, layers=layers, dropout=dropout)
 
 
 class MUT1(_MUT):

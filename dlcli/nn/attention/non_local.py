@@ -1,4 +1,4 @@
-"""The non-local block: every position sees every other, and at first nothing changes."""
+"""Non-local block: self-attention over all positions of a sequence, image or video."""
 
 from typing import Any
 
@@ -6,34 +6,35 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from dlcli.core.errors import UsageError, nearest
+from dlcli.core.errors import UsageError
+from dlcli.nn.attention.pairwise import FORMS, embedding
 from dlcli.nn.checks import at_least
 from dlcli.nn.initializers import Initializer
-from dlcli.nn.attention.pairwise import FORMS, embedding
 
 
 class NonLocalBlock(nn.Module):
-    """z_i = norm(W_z y_i) + x_i, y_i = 1/C sum_j f(x_i, x_j) g(x_j), over positions in time, height and width alike.
+    """Non-local block: z_i = norm(W_z y_i) + x_i, y_i = 1/C sum_j f(x_i, x_j) g(x_j), over positions in time and space.
 
-    With a norm whose scale starts at zero, and no ReLU after it, a block put into a trained network leaves it as it is.
-    The first update then moves only that scale, the later ones all the rest.
+    With gamma = 0 and no ReLU after the sum, a block inserted into a trained network is the identity; the first update
+    then changes gamma only, later updates change all parameters.
 
-    Paper: Wang, Girshick, Gupta & He 2018, arXiv:1711.07971, section 3. Differs: where x_j are sub-sampled, x is pooled
-    before phi and g are taken, as in the authors' code (the paper's figure pools after them).
+    Paper: Wang, Girshick, Gupta & He 2018, arXiv:1711.07971, section 3. Differs: with sub-sampling, x is pooled before
+        phi
+    and g, as in the authors' code (in the paper's figure, after them).
 
     Args:
-        channels: of the input and the answer; half of them are embedded.
-        form: of f: gaussian, embedded_gaussian, dot_product, concatenation.
-        scale: factor of what f makes of a pair; 1.0 is the paper's, None is one over the root of the summed channels.
-        pool: x_j are the maxima of windows of so many pixels a side (of steps in a sequence); never over the time of a
-            film. 1 takes every position.
-        gamma: scale that the norm starts with; 0.0 is the paper's. In a network that learns from nothing, the block has
-            nothing to say at first, and from 0 it may stay silent for long.
-        initial: draws the weights of theta, phi, g and W_z. The paper's are N(0, 0.01), for a block put into a trained
-            network: all x_j then weigh the same at first, and a network that learns from nothing may stay there.
+        channels: input and output channels; embeddings have half as many.
+        form: pairwise function f: gaussian, embedded_gaussian, dot_product or concatenation.
+        scale: factor inside f; 1.0 in the paper, None for one over the square root of the embedded channels.
+        pool: side of the max-pooling windows over x_j, in pixels (in steps for sequences); the time axis of a video is
+            never pooled. 1 uses all positions.
+        gamma: initial scale of the batch norm; 0.0 in the paper. In a network that is trained from scratch, a block
+            with gamma = 0 has no output at first and may remain inactive for long.
+        initial: initializer of theta, phi, g and W_z; N(0, 0.01^2) in the paper, for a block inserted into a trained
+            network. All x_j then have almost equal weights, and training from scratch may not leave this state.
 
     Raises:
-        UsageError: no such form, or `pool` is below 1.
+        UsageError: unknown `form`, or `pool` is smaller than 1.
     """
 
     def __init__(
@@ -41,7 +42,7 @@ class NonLocalBlock(nn.Module):
     ) -> None:
         super().__init__()
         if form not in FORMS:
-            raise UsageError(f"a non-local form is one of {', '.join(FORMS)}, not {form!r}{nearest(form, FORMS)}")
+            raise UsageError("unknown_name", kind="non-local form", name=form, known=FORMS)
         at_least(1, nonlocal_pool=pool)
         inner = max(channels // 2, 1)
         self.pairs = FORMS[form](channels, inner, scale)
@@ -61,16 +62,16 @@ class NonLocalBlock(nn.Module):
     def attention(
         self, x: Float[Tensor, "batch channel *space"], queries: Tensor
     ) -> Float[Tensor, "batch query *smaller"]:
-        """f / C of some positions with all x_j, laid out as those lie in space.
+        """Weights f / C of selected query positions over all x_j, in the spatial layout of x_j.
 
         Args:
-            x: what the block would be called with.
-            queries: int64 [batch, query], positions counted row by row (frame by frame in a film).
+            x: input of the block.
+            queries: int64 [batch, query], flat position indices (row-major; frame by frame in a video).
         """
         positions = _flat(x)
-        chosen = positions.gather(1, queries[..., None].expand(-1, -1, positions.shape[2]))
+        selected = positions.gather(1, queries[..., None].expand(-1, -1, positions.shape[2]))
         others = self._pooled(x)
-        return self.pairs.weights(chosen, _flat(others)).unflatten(2, others.shape[2:])
+        return self.pairs.weights(selected, _flat(others)).unflatten(2, others.shape[2:])
 
     def _others(self, x: Tensor, positions: Tensor) -> Tensor:
         return positions if self.pool == 1 else _flat(self._pooled(x))
@@ -80,9 +81,9 @@ class NonLocalBlock(nn.Module):
             return x
         size = (1, self.pool, self.pool)[-(x.dim() - 2) :]
         pooling: Any = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}[len(size)]
-        return pooling(x, size, ceil_mode=True)  # so that no border falls off
+        return pooling(x, size, ceil_mode=True)  # keeps incomplete windows at the border
 
 
 def _flat(x: Tensor) -> Float[Tensor, "batch position channel"]:
-    """Positions in one row, the channels of each side by side: attention kernels want them so."""
+    """Flattened positions with contiguous channels, the layout that attention kernels require."""
     return x.flatten(2).transpose(1, 2).contiguous()

@@ -1,6 +1,7 @@
-"""The four pairwise functions of a non-local operation: what one position gathers from all others.
+"""Pairwise functions f of a non-local operation.
 
-All answer y_i = 1/C sum_j f(x_i, x_j) g(x_j) over flattened positions, and none keeps f of all pairs where it need not.
+Each computes y_i = 1/C sum_j f(x_i, x_j) g(x_j) over flattened positions, without storing f of all pairs where
+possible.
 """
 
 import torch
@@ -16,14 +17,14 @@ Weights = Float[Tensor, "batch query key"]
 
 
 class Gaussian(nn.Module):
-    """f = exp(scale x_i . x_j), C = sum_j f: a softmax over j of the positions as they are. Memory linear in positions.
+    """f = exp(scale x_i . x_j), C = sum_j f: softmax over j of the raw positions. Memory linear in positions.
 
     Paper: Wang, Girshick, Gupta & He 2018, arXiv:1711.07971, equation 2.
 
     Args:
         channels: of a position.
-        inner: of an embedded position and of a value.
-        scale: factor before the exponential; 1.0 is the paper's, None is channels**-0.5.
+        inner: channels of embedded positions and of values.
+        scale: factor inside the exponential; 1.0 in the paper, None for channels**-0.5.
     """
 
     def __init__(self, channels: int, inner: int, scale: float | None) -> None:
@@ -34,7 +35,7 @@ class Gaussian(nn.Module):
         return _softmax_gather(x, others, values, self.scale)
 
     def weights(self, x: Queries, others: Keys) -> Weights:
-        """f / C: rows sum to one."""
+        """Attention weights f / C; rows sum to one."""
         return (self.scale * x @ others.transpose(1, 2)).softmax(2)
 
 
@@ -45,8 +46,8 @@ class EmbeddedGaussian(nn.Module):
 
     Args:
         channels: of a position.
-        inner: of an embedded position and of a value.
-        scale: factor before the exponential; 1.0 is the paper's, None is inner**-0.5 (the authors' code).
+        inner: channels of embedded positions and of values.
+        scale: factor inside the exponential; 1.0 in the paper, None for inner**-0.5 (authors' code).
     """
 
     def __init__(self, channels: int, inner: int, scale: float | None) -> None:
@@ -58,22 +59,22 @@ class EmbeddedGaussian(nn.Module):
         return _softmax_gather(self.theta(x), self.phi(others), values, self.scale)
 
     def weights(self, x: Queries, others: Keys) -> Weights:
-        """f / C: rows sum to one."""
+        """Attention weights f / C; rows sum to one."""
         return (self.scale * self.theta(x) @ self.phi(others).transpose(1, 2)).softmax(2)
 
 
 class DotProduct(nn.Module):
     """f = scale theta(x_i) . phi(x_j), C the number of positions j.
 
-    Without a softmax the sum may be taken in either order: with more positions than channels, phi^T g comes first and
-    time and memory are linear in positions.
+    Without a softmax the products can be computed in either order: with more positions than channels, phi^T g first, in
+    time and memory linear in positions.
 
     Paper: Wang et al. 2018, equation 4.
 
     Args:
         channels: of a position.
-        inner: of an embedded position and of a value.
-        scale: factor; 1.0 is the paper's, None is inner**-0.5.
+        inner: channels of embedded positions and of values.
+        scale: factor; 1.0 in the paper, None for inner**-0.5.
     """
 
     def __init__(self, channels: int, inner: int, scale: float | None) -> None:
@@ -89,22 +90,22 @@ class DotProduct(nn.Module):
         return theta @ phi @ values
 
     def weights(self, x: Queries, others: Keys) -> Weights:
-        """f / C, of any sign."""
+        """Attention weights f / C, of any sign."""
         return self.scale / others.shape[1] * self.theta(x) @ self.phi(others).transpose(1, 2)
 
 
 class Concatenation(nn.Module):
     """f = ReLU(scale w . [theta(x_i), phi(x_j)]), C the number of positions j.
 
-    As w . [theta, phi] = a_i + b_j, a position gathers the j with b_j > -a_i: sorted by b, those are a suffix, and
-    sums over suffixes give all answers in linear memory. The derivative with respect to a_i and b_j is exact.
+    Since w . [theta, phi] = a_i + b_j, position i sums over the j with b_j > -a_i: after sorting by b these are a
+    suffix, and suffix sums give all outputs in linear memory. The derivatives with respect to a_i and b_j are exact.
 
     Paper: Wang et al. 2018, equation 5.
 
     Args:
         channels: of a position.
-        inner: of an embedded position and of a value.
-        scale: factor; 1.0 is the paper's, None is inner**-0.5.
+        inner: channels of embedded positions and of values.
+        scale: factor; 1.0 in the paper, None for inner**-0.5.
     """
 
     def __init__(self, channels: int, inner: int, scale: float | None) -> None:
@@ -117,18 +118,18 @@ class Concatenation(nn.Module):
         a, b = self._halves(x, others)
         b, order = b.sort(1)
         values = values.gather(1, order[..., None].expand_as(values))
-        begin = torch.searchsorted(b.detach(), -a.detach(), right=True)[..., None]
+        suffix = torch.searchsorted(b.detach(), -a.detach(), right=True)[..., None]
         sums = F.pad(torch.cat((values, values * b[..., None]), 2), (0, 0, 0, 1)).flip(1).cumsum(1).flip(1)
-        plain, weighted = sums.gather(1, begin.expand(-1, -1, sums.shape[2])).chunk(2, 2)
+        plain, weighted = sums.gather(1, suffix.expand(-1, -1, sums.shape[2])).chunk(2, 2)
         return (a[..., None] * plain + weighted) / others.shape[1]
 
     def weights(self, x: Queries, others: Keys) -> Weights:
-        """f / C, at least 0."""
+        """Attention weights f / C, non-negative."""
         a, b = self._halves(x, others)
         return (a[:, :, None] + b[:, None]).relu() / others.shape[1]
 
     def _halves(self, x: Queries, others: Keys) -> tuple[Float[Tensor, "batch query"], Float[Tensor, "batch key"]]:
-        """a and b, from weights that were multiplied first: theta(x) itself is never built."""
+        """a and b; the matrices are multiplied first, so that theta(x) and phi(x) are never materialized."""
         first, second = (self.scale * self.w.weight).chunk(2, 1)
         a = F.linear(x, first @ self.theta.weight, first @ self.theta.bias)
         b = F.linear(others, second @ self.phi.weight, second @ self.phi.bias)
@@ -144,12 +145,12 @@ FORMS: dict[str, type[Gaussian | EmbeddedGaussian | DotProduct | Concatenation]]
 
 
 def embedding(inputs: int, width: int, *, bias: bool = True) -> nn.Linear:
-    """The same linear map at every position."""
+    """1x1 convolution: the same linear map at every position."""
     return nn.Linear(inputs, width, bias=bias)
 
 
 def _softmax_gather(theta: Tensor, phi: Tensor, values: Values, scale: float) -> Gathered:
-    """softmax(scale theta phi^T) g without the matrix; kernels that can do so want all of one width."""
+    """softmax(scale theta phi^T) g without materializing the matrix; fused kernels require equal widths."""
     width = max(theta.shape[2], values.shape[2])
     theta, phi, padded = (F.pad(part, (0, width - part.shape[2]))[:, None] for part in (theta, phi, values))
     gathered = F.scaled_dot_product_attention(theta, phi, padded, scale=scale)

@@ -1,4 +1,4 @@
-"""Capsules: groups of units whose direction is a pose and whose length says how likely the thing is there."""
+"""Capsule layers: groups of units whose direction is a pose and whose length is a probability."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -9,43 +9,52 @@ from torch import Tensor, nn
 
 from dlcli.core.errors import Mismatch
 from dlcli.core.spec import Real, Spec
-from dlcli.nn.capsule.routing import Routing
 from dlcli.nn.capsule.prediction_vectors import PairwisePredictionVectors, SharedPredictionVectors
+from dlcli.nn.capsule.routing import Routing
 
-_SMALLEST = 1e-6  # lengths nearer to 0 or 1 have no logit in single precision
+_EPSILON = 1e-6  # clamps lengths to [eps, 1 - eps], where the logit is finite in single precision
 
 
-def channels_to_capsules(x: Float[Tensor, "batch channel height width"], dim: int) -> Float[Tensor, "batch capsule dim"]:
-    """Channels in groups of `dim`: each group is one capsule at every position, never neighbouring positions."""
+def channels_to_capsules(
+    x: Float[Tensor, "batch channel height width"], dim: int
+) -> Float[Tensor, "batch capsule dim"]:
+    """Split channels into groups of `dim`: each group is one capsule at every position."""
     return x.unflatten(1, (-1, dim)).flatten(3).transpose(2, 3).flatten(1, 2)
 
 
 def capsule_lengths(poses: Float[Tensor, "batch class dim"]) -> Float[Tensor, "batch class"]:
+    """Euclidean norm of each pose."""
     return torch.linalg.vector_norm(poses, dim=2)
 
 
 def length_logits(poses: Float[Tensor, "batch class dim"]) -> Float[Tensor, "batch class"]:
-    """log(length / (1 - length)), whose sigmoid is the length."""
-    return torch.logit(capsule_lengths(poses), _SMALLEST)
+    """Class logits log(length / (1 - length)), whose sigmoid is the capsule length."""
+    return torch.logit(capsule_lengths(poses), _EPSILON)
 
 
 def check_class_target(spec: Spec, model_name: str) -> None:
-    """Raises Mismatch where the target is no set of classes, one capsule each."""
+    """Check that the target consists of classes, one capsule each.
+
+    Raises:
+        Mismatch: the target is real-valued.
+    """
     if isinstance(spec.target, Real):
-        raise Mismatch(f"{model_name} has a capsule for each class, and there are none: {spec.describe()}")
+        raise Mismatch("mismatch", subject=model_name, requirement="a target of classes", got=spec)
 
 
 class CapsuleLayer(nn.Module):
-    """Output capsules that every input reaches through a matrix of its own.
+    """Capsule layer with one weight matrix per pair of input and output capsule.
+
+    Paper: Sabour, Frosst & Hinton 2017, arXiv:1710.09829, section 4.
 
     Args:
-        inputs: how many capsules come in.
-        dim: of each.
-        outputs: how many capsules go out.
-        pose: dimensions of each.
-        routing: between the two.
-        spread: standard deviation of the initial matrices.
-        bias: initial value of what is added before outputs are squashed.
+        inputs: number of input capsules.
+        dim: dimensions of an input capsule.
+        outputs: number of output capsules.
+        pose: dimensions of an output capsule.
+        routing: routing algorithm.
+        spread: standard deviation of the initial weights.
+        bias: initial bias, added before squashing.
     """
 
     def __init__(
@@ -57,60 +66,62 @@ class CapsuleLayer(nn.Module):
         self.bias = nn.Parameter(torch.full((outputs, pose), bias))
 
     def forward(self, u: Float[Tensor, "batch input dim"]) -> Float[Tensor, "batch output pose"]:
-        with torch.autocast(u.device.type, enabled=False):  # agreement is small differences of long sums
-            return self.routing(self._votes(u), self.bias)
+        with torch.autocast(u.device.type, enabled=False):  # agreement is a small difference of long sums
+            return self.routing(self._predict(u), self.bias)
 
     def couplings(self, u: Float[Tensor, "batch input dim"]) -> Float[Tensor, "output batch input"] | None:
-        """How much of each input goes to each output; None where all are equal."""
-        return self.routing.couplings(self._votes(u), self.bias)
+        """Final coupling coefficients; None if all are equal."""
+        return self.routing.couplings(self._predict(u), self.bias)
 
-    def _votes(self, u: Tensor) -> PairwisePredictionVectors:
+    def _predict(self, u: Tensor) -> PairwisePredictionVectors:
         return PairwisePredictionVectors(u.float().transpose(1, 2).contiguous(), self.weight)
 
 
 class SharedCapsuleLayer(nn.Module):
-    """Output capsules with one matrix each for all inputs, of which there may be any number; no bias.
+    """Capsule layer with one weight matrix per output capsule, shared by any number of input capsules; no bias.
+
+    Source: Su Jianlin's Keras code (`share_weights=True`).
 
     Args:
-        dim: of the capsules that come in.
-        outputs: how many capsules go out.
-        pose: dimensions of each.
-        routing: between the two.
+        dim: dimensions of an input capsule.
+        outputs: number of output capsules.
+        pose: dimensions of an output capsule.
+        routing: routing algorithm.
     """
 
     def __init__(self, dim: int, outputs: int, pose: int, routing: Routing) -> None:
         super().__init__()
         self.routing = routing
-        reach = (6 / (dim + outputs * pose)) ** 0.5  # Glorot's, over all outputs at once, as in Su's code
-        self.weight = nn.Parameter(torch.empty(dim, outputs, pose).uniform_(-reach, reach))
+        bound = (6 / (dim + outputs * pose)) ** 0.5  # Glorot uniform over all outputs, as in Su's code
+        self.weight = nn.Parameter(torch.empty(dim, outputs, pose).uniform_(-bound, bound))
 
     def forward(self, u: Float[Tensor, "batch input dim"]) -> Float[Tensor, "batch output pose"]:
         with torch.autocast(u.device.type, enabled=False):
-            return self.routing(self._votes(u))
+            return self.routing(self._predict(u))
 
     def couplings(self, u: Float[Tensor, "batch input dim"]) -> Float[Tensor, "output batch input"] | None:
-        """How much of each input goes to each output; None where all are equal."""
-        return self.routing.couplings(self._votes(u))
+        """Final coupling coefficients; None if all are equal."""
+        return self.routing.couplings(self._predict(u))
 
-    def _votes(self, u: Tensor) -> SharedPredictionVectors:
+    def _predict(self, u: Tensor) -> SharedPredictionVectors:
         return SharedPredictionVectors(u.float().transpose(1, 2).contiguous(), self.weight)
 
 
 class CapsuleDecoder(nn.Module):
-    """An image from the poses of the classes that are asked for, the others being 0; ReLU, at last a sigmoid.
+    """Decoder that reconstructs an image from the poses of selected classes: dense ReLU layers, sigmoid output.
 
     Paper: Sabour, Frosst & Hinton 2017, arXiv:1710.09829, section 4.1.
 
     Args:
-        width: values of all poses.
-        hidden: units of each layer before the pixels.
+        width: number of pose values of all classes.
+        hidden: units of each hidden layer.
         shape: (channel, height, width) of the image.
     """
 
     def __init__(self, width: int, hidden: Sequence[int], shape: tuple[int, int, int]) -> None:
         super().__init__()
-        *between, last = pairwise((width, *hidden, torch.Size(shape).numel()))
-        units = [part for ends in between for part in (nn.Linear(*ends), nn.ReLU())]
+        *inner, last = pairwise((width, *hidden, torch.Size(shape).numel()))
+        units = [part for ends in inner for part in (nn.Linear(*ends), nn.ReLU())]
         self.layers = nn.Sequential(*units, nn.Linear(*last), nn.Sigmoid(), nn.Unflatten(1, shape))
 
     def forward(

@@ -1,4 +1,4 @@
-"""What input capsules say of output capsules, û = W u, without ever being written out."""
+"""Prediction vectors û = W u of capsules, contracted without being materialized."""
 
 from typing import Any, Protocol, runtime_checkable
 
@@ -10,7 +10,7 @@ from torch.autograd.function import once_differentiable
 
 @runtime_checkable
 class PredictionVectors(Protocol):
-    """Contractions of û [batch, input, output, pose], all that routing asks of it."""
+    """Contractions of û [batch, input, output, pose] that routing requires."""
 
     inputs: int
     outputs: int
@@ -19,21 +19,22 @@ class PredictionVectors(Protocol):
         """Sum over the inputs."""
 
     def combine(self, coupling: Float[Tensor, "output batch input"]) -> Float[Tensor, "batch output pose"]:
-        """Sum over the inputs, each weighted."""
+        """Sum over the inputs, weighted by the coupling coefficients."""
 
     def agree(self, v: Float[Tensor, "batch output pose"]) -> Float[Tensor, "output batch input"]:
-        """Scalar product of every vote with the output it is for."""
+        """Agreement: scalar product of each prediction vector with its output."""
 
 
 class PairwisePredictionVectors:
-    """Every pair of an input and an output has a matrix of its own.
+    """Prediction vectors with one matrix per pair of input and output.
 
-    û has batch x input x output x pose values and is read several times by each iteration. Here the couplings are
-    folded into u, output by output, and one matrix product takes both sums; gradients are written out the same way.
+    û has batch x input x output x pose values and every routing iteration would read it several times. Instead the
+    coupling coefficients are multiplied into u, output by output, and one matrix product computes both sums; gradients
+    are written by hand in the same way.
 
     Args:
-        u: poses of the inputs, laid out so that sums over the few dimensions run along the many inputs.
-        W: the matrices.
+        u: input poses; the input axis is last, so that long sums run over contiguous memory.
+        W: weight matrices.
     """
 
     def __init__(self, u: Float[Tensor, "batch dim input"], W: Float[Tensor, "dim input output pose"]) -> None:
@@ -51,7 +52,7 @@ class PairwisePredictionVectors:
 
 
 class SharedPredictionVectors:
-    """Every output has one matrix for all inputs, of which there may be any number: `share_weights` of Su's code."""
+    """Prediction vectors with one matrix per output, shared by any number of inputs."""
 
     def __init__(self, u: Float[Tensor, "batch dim input"], W: Float[Tensor, "dim output pose"]) -> None:
         self.u, self.W, self.inputs, self.outputs = u, W, u.shape[2], W.shape[1]
@@ -81,10 +82,10 @@ class _Combine(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         coupling, u, W = ctx.saved_tensors
         agreement = torch.empty_like(coupling)
-        du, dW = _gradients(coupling, u, W, slope, agreement)
+        du, dW = _gradients(coupling, u, W, grad_output, agreement)
         return agreement, du, dW
 
 
@@ -95,7 +96,7 @@ class _Agree(torch.autograd.Function):
 
     @staticmethod
     def forward(v: Tensor, u: Tensor, W: Tensor) -> Tensor:
-        return torch.stack([(_seen(one, w, u) * u).sum(1) for one, w in _outputs(v.transpose(0, 1), W)])
+        return torch.stack([(_project_back(pose, w, u) * u).sum(1) for pose, w in _outputs(v.transpose(0, 1), W)])
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
@@ -103,35 +104,35 @@ class _Agree(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         v, u, W = ctx.saved_tensors
-        du, dW = _gradients(slope, u, W, v, None)
-        return _Combine.forward(slope, u, W), du, dW
+        du, dW = _gradients(grad_output, u, W, v, None)
+        return _Combine.forward(grad_output, u, W), du, dW
 
 
 def _gradients(coupling: Tensor, u: Tensor, W: Tensor, v: Tensor, agreement: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Of Σ c_ij v_j W_ij u_i, by u and by W; that by c goes into `agreement` if it is wanted."""
+    """Gradients of Σ c_ij v_j W_ij u_i with respect to u and W; the one for c is written to `agreement` if given."""
     du, dW = torch.zeros_like(u), W.new_empty(W.shape)
     flat = dW.view(-1, *W.shape[2:])
-    for place, (c, w) in enumerate(_outputs(coupling, W)):
-        flat[:, place] = _weighted(c, u).T @ v[:, place]
-        seen = _seen(v[:, place], w, u)
+    for index, (c, w) in enumerate(_outputs(coupling, W)):
+        flat[:, index] = _weighted(c, u).T @ v[:, index]
+        projected = _project_back(v[:, index], w, u)
         if agreement is not None:
-            torch.sum(seen * u, 1, out=agreement[place])
-        du.addcmul_(seen, c[:, None])
+            torch.sum(projected * u, 1, out=agreement[index])
+        du.addcmul_(projected, c[:, None])
     return du, dW
 
 
 def _outputs(by_output: Tensor, W: Tensor) -> list[tuple[Tensor, Tensor]]:
-    """What belongs to each output, and its matrices as one [dim x input, pose]."""
+    """Pairs of the slice of each output and its matrices as one [dim x input, pose]."""
     return list(zip(by_output.unbind(), W.flatten(0, 1).unbind(1), strict=True))
 
 
 def _weighted(c: Tensor, u: Tensor) -> Tensor:
-    """The inputs by their couplings with one output, [batch, dim x input]."""
+    """Inputs weighted by the couplings of one output, [batch, dim x input]."""
     return (c[:, None] * u).flatten(1)
 
 
-def _seen(v: Tensor, w: Tensor, u: Tensor) -> Tensor:
-    """One output seen from the inputs, W' v: [batch, dim, input]."""
+def _project_back(v: Tensor, w: Tensor, u: Tensor) -> Tensor:
+    """Pose of one output projected to the input space, W' v: [batch, dim, input]."""
     return (v @ w.T).view_as(u)

@@ -1,4 +1,4 @@
-"""What convolutional architectures are put together from: branches, reductions, batch norms."""
+"""Building blocks of convolutional networks: convolutions, pooling, reductions, batch norms, classifier."""
 
 from collections.abc import Callable
 
@@ -8,59 +8,60 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 Norm = Callable[[int], nn.Module]
-"""Makes the normalisation of so many channels."""
+"""Factory of a normalization layer, called with the number of channels."""
 
 
 def running_batch_norm(channels: int) -> nn.Module:
-    """Batch norm that scores with running averages: for a network that stays the same."""
+    """Batch norm that evaluates with running averages, for a fixed architecture."""
     return nn.BatchNorm2d(channels)
 
 
 def current_batch_norm(channels: int) -> nn.Module:
-    """Batch norm with the batch's own statistics, also when scoring: averages over many networks fit none of them."""
+    """Batch norm with batch statistics, also in evaluation: running averages would mix child networks."""
     return nn.BatchNorm2d(channels, track_running_stats=False)
 
 
 def non_affine_batch_norm(channels: int) -> nn.Module:
-    """As `current_batch_norm`, with nothing to learn: a scale would undo the weights of a mixture."""
+    """`current_batch_norm` without scale and offset: a learned scale would undo the weights of a mixture."""
     return nn.BatchNorm2d(channels, affine=False, track_running_stats=False)
 
 
 def pointwise(inputs: int, width: int, norm: Norm) -> list[nn.Module]:
-    """A 1x1 convolution and its norm."""
+    """1x1 convolution and normalization."""
     return [nn.Conv2d(inputs, width, 1, bias=False), norm(width)]
 
 
 def convolution(width: int, size: int, norm: Norm) -> list[nn.Module]:
-    """A convolution that keeps width and size, and its norm."""
+    """Convolution that preserves width and size, and normalization."""
     return [nn.Conv2d(width, width, size, padding=size // 2, bias=False), norm(width)]
 
 
 def separable(width: int, size: int, norm: Norm) -> list[nn.Module]:
-    """A filter a channel, then a 1x1 convolution, and one norm."""
+    """Depthwise-separable convolution: depthwise, 1x1, one normalization."""
     depthwise = nn.Conv2d(width, width, size, padding=size // 2, groups=width, bias=False)
     return [depthwise, *pointwise(width, width, norm)]
 
 
 def average_pooling() -> nn.Module:
-    """3x3, one apart; what lies outside of the image does not count."""
+    """3x3 average pooling, stride 1; padding is not counted."""
     return nn.AvgPool2d(3, 1, padding=1, count_include_pad=False)
 
 
 def max_pooling() -> nn.Module:
-    """3x3, one apart."""
+    """3x3 max pooling, stride 1."""
     return nn.MaxPool2d(3, 1, padding=1)
 
 
 class FactorizedReduction(nn.Module):
-    """Half the height and width: every second pixel, and those between, each to half of the channels.
+    """Factorized reduction to half the height and width: two 1x1 convolutions of stride 2, one shifted by a pixel.
 
-    As in Pham et al. 2018, arXiv:1802.03268 (their published code): no pixel is dropped as a whole.
+    Each convolution produces half of the channels, so that no pixel is discarded. As in the published code of Pham et
+    al. 2018, arXiv:1802.03268.
 
     Args:
-        inputs: channels that come in.
-        width: channels that go out, at least 2.
-        norm: of the result.
+        inputs: input channels.
+        width: output channels, at least 2.
+        norm: factory of the normalization of the result.
     """
 
     def __init__(self, inputs: int, width: int, norm: Norm) -> None:
@@ -75,11 +76,11 @@ class FactorizedReduction(nn.Module):
 
 
 def reduction_positions(layers: int, reductions: int) -> tuple[int, ...]:
-    """How many layers come before each reduction: parts of equal length, the last one longer if it must."""
-    apart = layers // (reductions + 1)
-    return tuple(apart * number for number in range(1, reductions + 1))
+    """Number of layers before each reduction: segments of equal length, the last one longer if there is a remainder."""
+    segment = layers // (reductions + 1)
+    return tuple(segment * number for number in range(1, reductions + 1))
 
 
 def pooled_classifier(width: int, units: int, dropout: float) -> nn.Module:
-    """The mean over all places, noise, and scores."""
+    """Global average pooling, dropout and a linear layer."""
     return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(dropout), nn.Linear(width, units))

@@ -1,4 +1,4 @@
-"""Convolutions over films (batch, channel, time, height, width)."""
+"""Convolution over videos (batch, channel, time, height, width) that loads the weights of an image convolution."""
 
 from typing import Any
 
@@ -6,33 +6,32 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from dlcli.core.errors import Mismatch, UsageError
-from dlcli.core.spec import Real, Spec
+from dlcli.core.errors import UsageError
 
 
 class InflatedConv3d(nn.Conv3d):
-    """A convolution that keeps every frame; before the first and after the last, those stand still.
+    """3-D convolution that preserves the number of frames; the first and last frames are replicated as padding.
 
-    It also loads the weights of a convolution over images: every step of its kernel gets them, divided by the number of
-    steps, so that of a film that stands still it makes what the other makes of the image.
+    `load_state_dict` also accepts the weights of a 2-D convolution: each temporal tap receives them divided by the
+    number of taps, so that a video of identical frames yields the output of the 2-D convolution (inflation).
 
-    Paper: Carreira & Zisserman 2017, arXiv:1705.07750, section 2.4 (inflation). Differs: frames repeat at both ends, so
-    that this holds for all frames, where zeros are usual.
+    Paper: Carreira & Zisserman 2017, arXiv:1705.07750, section 2.4. Differs: replicate padding in time, so that the
+    equality holds for all frames; zero padding is usual.
 
     Args:
-        inputs: channels that come in.
-        width: channels that go out.
-        kernel: steps (odd), pixels, pixels.
+        inputs: input channels.
+        width: output channels.
+        kernel: (time, height, width); the temporal size is odd.
         stride: over height and width.
 
     Raises:
-        UsageError: an even number of steps.
+        UsageError: the temporal kernel size is even or smaller than 1.
     """
 
     def __init__(self, inputs: int, width: int, kernel: tuple[int, int, int], stride: int) -> None:
         steps, size, _ = kernel
         if steps < 1 or steps % 2 == 0:
-            raise UsageError(f"a kernel over time is odd and at least 1, not {steps}")
+            raise UsageError("invalid_value", key="model.temporal", must="an odd integer of at least 1", got=steps)
         super().__init__(inputs, width, kernel, (1, stride, stride), (0, size // 2, size // 2), bias=False)
         self.edge = steps // 2
 
@@ -49,22 +48,3 @@ class InflatedConv3d(nn.Conv3d):
             inflated = given[:, :, None].expand(-1, -1, steps, -1, -1) / steps
             state_dict = {**state_dict, f"{prefix}weight": inflated}
         super()._load_from_state_dict(state_dict, prefix, *rest)
-
-
-def video_shape(spec: Spec, model_name: str) -> tuple[int, int, int, int]:
-    """(channel, time, height, width) of the one input.
-
-    Args:
-        model_name: name of the model, for messages.
-
-    Raises:
-        Mismatch: the input is no film of a known size, or the target has several positions.
-    """
-    (part, *more) = spec.inputs
-    sizes = [length for length in part.shape if length is not None]
-    if more or not isinstance(part, Real) or len(part.shape) != 4 or len(sizes) != 4:
-        raise Mismatch(f"{model_name} reads one film (channel, time, height, width), not {spec.describe()}")
-    if spec.target.positions:
-        raise Mismatch(f"{model_name} answers once, not at every position: {spec.describe()}")
-    channel, time, height, width = sizes
-    return channel, time, height, width

@@ -1,4 +1,4 @@
-"""Residual networks over images and films: convolutions, units, stages."""
+"""Residual networks for images and videos: branches, units, stages."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -8,18 +8,17 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from dlcli.core.errors import UsageError, nearest
-from dlcli.nn.stochastic.dropout import ResidualBranch
-from dlcli.nn.stochastic.dropout import DropPath
-from dlcli.nn.conv.inflated import InflatedConv3d
+from dlcli.core.errors import UsageError
 from dlcli.nn.checks import at_least, probability
+from dlcli.nn.conv.inflated import InflatedConv3d
+from dlcli.nn.stochastic.dropout import DropPath, ResidualBranch
 
 Time = tuple[int, ...]
-"""Kernel over time of a unit's first convolution: (steps,) in a film, () in an image."""
+"""Temporal kernel size of the first convolution of a unit: (size,) for videos, () for images."""
 
 
 def convolve(inputs: int, width: int, size: int, stride: int = 1, time: Time = ()) -> nn.Module:
-    """A convolution of `size` x `size` pixels that keeps height and width but for its stride, and keeps time."""
+    """Convolution of `size` x `size` pixels that preserves time, and height and width up to its stride."""
     if not time:
         return nn.Conv2d(inputs, width, size, stride, padding=size // 2, bias=False)
     return InflatedConv3d(inputs, width, (time[0], size, size), stride)
@@ -30,9 +29,9 @@ def norm(width: int, time: Time) -> nn.Module:
 
 
 class BasicBranch(ResidualBranch):
-    """Two convolutions of 3x3.
+    """Two 3x3 convolutions; `time` is the temporal kernel of the first.
 
-    Paper: He, Zhang, Ren & Sun 2016, arXiv:1512.03385, figure 5 left. `time` is of the first one.
+    Paper: He, Zhang, Ren & Sun 2016, arXiv:1512.03385, figure 5 left.
     """
 
     growth = 1
@@ -49,10 +48,11 @@ class BasicBranch(ResidualBranch):
 
 
 class BottleneckBranch(ResidualBranch):
-    """1x1 to `width` channels, 3x3, 1x1 to four times as many.
+    """1x1 convolution to `width` channels, 3x3, 1x1 to four times as many; `time` is the temporal kernel of the first.
 
-    Paper: He et al. 2016, figure 5 right. Differs: the 3x3 convolution halves, not the first one. `time` is of the
-    first one, as in Wang et al. 2018, section 4.
+    Paper: He et al. 2016, figure 5 right. Differs: the stride is in the 3x3 convolution instead of the first one.
+        Temporal
+    kernel as in Wang et al. 2018, section 4.
     """
 
     growth = 4
@@ -73,16 +73,16 @@ class BottleneckBranch(ResidualBranch):
 
 BRANCHES: dict[str, type[BasicBranch] | type[BottleneckBranch]] = {"basic": BasicBranch, "bottleneck": BottleneckBranch}
 STEMS = {"3x3": 0, "7x7": 2}
-"""How often each halves height and width; 7x7 is the paper's, with a max pooling."""
+"""Number of halvings of height and width; 7x7 is the paper's stem, with max pooling."""
 
 
 class ResidualUnit(nn.Module):
-    """ReLU(x + branch(x)); a 1x1 convolution where width or size change.
+    """ReLU(shortcut(x) + branch(x)).
 
     Args:
-        branch: what is added.
-        shortcut: what x goes through.
-        drop: probability that a sample goes without the branch while training (stochastic depth).
+        branch: residual branch.
+        shortcut: identity, or a 1x1 convolution if width or size change.
+        drop: probability in [0, 1] of dropping the branch of a sample in training (stochastic depth).
     """
 
     def __init__(self, branch: nn.Module, shortcut: nn.Module, drop: float) -> None:
@@ -96,19 +96,19 @@ class ResidualUnit(nn.Module):
 
 @dataclass(frozen=True)
 class ResidualStages:
-    """What a residual network is made of.
+    """Hyper-parameters of a residual trunk.
 
     Args:
-        unit: basic or bottleneck.
-        stem: 3x3, or 7x7 with stride 2 and max pooling.
-        widths: of the stages, before a bottleneck's growth; every stage but the first halves height and width.
-        units: how many each stage has.
-        times: kernel over time of each stage's units; () for images.
-        drop_path: probability of leaving out the last unit's branch; it grows evenly from the first unit on.
-        nonlocal_every: by stage, after every how many units a non-local block stands; 0 has none.
+        unit: "basic" or "bottleneck".
+        stem: "3x3", or "7x7" with stride 2 and max pooling.
+        widths: channels of the stages, before the factor 4 of a bottleneck; every stage but the first halves the size.
+        units: number of units per stage.
+        times: temporal kernel of the units of each stage; () for images.
+        drop_path: probability in [0, 1) of dropping the last branch; it increases linearly over the units.
+        nonlocal_every: per stage, number of units between two non-local blocks; 0 for none.
 
     Raises:
-        UsageError: a value is out of range, or the lists are not of one length.
+        UsageError: a value is out of range, or the lists differ in length.
     """
 
     unit: str
@@ -122,30 +122,37 @@ class ResidualStages:
     def __post_init__(self) -> None:
         for name, value, known in (("unit", self.unit, BRANCHES), ("stem", self.stem, STEMS)):
             if value not in known:
-                raise UsageError(f"model.{name} is one of {', '.join(known)}, not {value!r}{nearest(value, known)}")
+                raise UsageError("unknown_name", kind=f"model.{name}", name=value, known=known)
         counts = {name: len(getattr(self, name)) for name in ("widths", "units", "times", "nonlocal_every")}
         if len(set(counts.values())) > 1 or not self.widths:
-            raise UsageError(f"a residual network wants one number a stage in {', '.join(counts)}: {counts}")
-        for least, name in ((1, "widths"), (1, "units"), (0, "nonlocal_every")):
-            at_least(least, **{name: min(getattr(self, name))})
+            lengths = ", ".join(f"{name} {count}" for name, count in counts.items())
+            raise UsageError(
+                "invalid_value", key="model.widths", must="as long as units and nonlocal_every", got=lengths
+            )
+        for minimum, name in ((1, "widths"), (1, "units"), (0, "nonlocal_every")):
+            at_least(minimum, **{name: min(getattr(self, name))})
         probability("model.drop_path", self.drop_path)
 
     @property
     def reductions(self) -> int:
-        """How often height and width are halved."""
+        """Number of halvings of height and width."""
         return STEMS[self.stem] + len(self.widths) - 1
 
     @property
     def width(self) -> int:
-        """Channels that come out."""
+        """Output channels."""
         return self.widths[-1] * BRANCHES[self.unit].growth
 
     def trunk(self, inputs: int, block: Callable[[int], nn.Module]) -> nn.Sequential:
-        """Stem, units, and the non-local blocks that `block` makes for so many channels.
+        """Stem, residual units and non-local blocks.
 
-        Parts are named by stage and unit, the same with and without blocks: `unit_2_1`, `nonlocal_2_1`.
+        Modules are named by stage and unit, identically with and without blocks: `unit_2_1`, `nonlocal_2_1`.
+
+        Args:
+            inputs: input channels.
+            block: factory of a non-local block, called with its channels.
         """
-        made = OrderedDict(stem=_stem(self.stem, inputs, self.widths[0], self.times[0]))
+        modules = OrderedDict(stem=_stem(self.stem, inputs, self.widths[0], self.times[0]))
         kind, channels, rates = BRANCHES[self.unit], self.widths[0], iter(self._rates())
         for stage, width in enumerate(self.widths):
             every, time = self.nonlocal_every[stage], self.times[stage]
@@ -153,11 +160,11 @@ class ResidualStages:
                 stride = 2 if stage and number == 1 else 1
                 branch = kind(channels, width, stride, time)
                 shortcut = _shortcut(channels, width * kind.growth, stride, time)
-                made[f"unit_{stage + 1}_{number}"] = ResidualUnit(branch, shortcut, next(rates))
+                modules[f"unit_{stage + 1}_{number}"] = ResidualUnit(branch, shortcut, next(rates))
                 channels = width * kind.growth
                 if every and number % every == 0:
-                    made[f"nonlocal_{stage + 1}_{number}"] = block(channels)
-        return _started(nn.Sequential(made))
+                    modules[f"nonlocal_{stage + 1}_{number}"] = block(channels)
+        return _he_initialized(nn.Sequential(modules))
 
     def _rates(self) -> list[float]:
         total = sum(self.units)
@@ -179,8 +186,8 @@ def _shortcut(inputs: int, width: int, stride: int, time: Time) -> nn.Module:
     return nn.Sequential(convolve(inputs, width, 1, stride, (1,) * len(time)), norm(width, time))
 
 
-def _started(trunk: nn.Sequential) -> nn.Sequential:
-    """With weights whose variance keeps that of the signal through ReLUs (He et al. 2015, arXiv:1502.01852)."""
+def _he_initialized(trunk: nn.Sequential) -> nn.Sequential:
+    """Initialize convolutions with He's normal distribution, fan-out mode (He et al. 2015, arXiv:1502.01852)."""
     for module in trunk.modules():
         if isinstance(module, nn.Conv2d | nn.Conv3d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

@@ -1,4 +1,4 @@
-"""Recurrent cells written out, one step at a time."""
+"""Recurrent cells that are computed step by step."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -14,14 +14,14 @@ TensorTuple = tuple[Tensor, ...]
 
 
 class RecurrentCell(nn.Module, ABC):
-    """One step of a recurrence, split so that whatever needs no state is done for all steps at once.
+    """One step of a recurrence; whatever does not depend on the state is computed for all steps at once.
 
     Args:
         hidden: units of the state.
     """
 
     parts = 1
-    """Tensors (batch, unit) the state is made of; the first is the output."""
+    """Number of state tensors (batch, unit); the first is the output."""
 
     def __init__(self, hidden: int) -> None:
         super().__init__()
@@ -29,17 +29,17 @@ class RecurrentCell(nn.Module, ABC):
 
     @abstractmethod
     def project(self, x: Float[Tensor, "time batch channel"]) -> TensorTuple:
-        """All that `step` needs of the input, time axis first in each part."""
+        """State-independent terms of all steps, each with the time axis first."""
 
     @abstractmethod
     def step(self, now: TensorTuple, state: TensorTuple) -> TensorTuple:
-        """The state after one step, `now` being that step of `project`."""
+        """Next state; `now` is the slice of `project` that belongs to this step."""
 
 
 class UnrolledLayer(RecurrentLayer):
-    """A cell along time: one large matmul for the inputs, then a loop over the steps.
+    """Layer that runs a cell along time: one matrix product for all inputs, then an eager loop over the steps.
 
-    The loop is eager: scripted or compiled steps were slower (benchmarks/cells.py).
+    Scripted and compiled loops are slower (benchmarks/cells.py).
     """
 
     def __init__(self, cell: RecurrentCell) -> None:
@@ -60,22 +60,22 @@ class UnrolledLayer(RecurrentLayer):
         return torch.stack(states), carry
 
 
-def stack_cells(cell: Callable[[int, int], RecurrentCell], *, hidden: int, layers: int, dropout: float) -> Callable[[int], StackedLayers]:
-    """What makes a stack of the cell from the width of its input; the cell is made from (width, hidden)."""
-
-    def layer(width: int, hidden: int) -> UnrolledLayer:
-        return UnrolledLayer(cell(width, hidden))
-
-    return lambda width: StackedLayers(width, layer, hidden=hidden, layers=layers, dropout=dropout)
+def stack_cells(
+    cell: Callable[[int, int], RecurrentCell], width: int, *, hidden: int, layers: int, dropout: float
+) -> StackedLayers:
+    """Stack of unrolled layers; `cell` is called with (input width, hidden)."""
+    return StackedLayers(
+        width, lambda inputs, units: UnrolledLayer(cell(inputs, units)), hidden=hidden, layers=layers, dropout=dropout
+    )
 
 
 def recurrent_weight(hidden: int, gates: int) -> nn.Parameter:
-    """A matrix (hidden, gates x hidden) to multiply the state with."""
+    """Uninitialized recurrent matrix (hidden, gates x hidden)."""
     return nn.Parameter(torch.empty(hidden, gates * hidden))
 
 
 def init_uniform_(cell: RecurrentCell) -> None:
-    """Draw every parameter from U(-1/sqrt(hidden), 1/sqrt(hidden)), as ATen's cells do."""
+    """Initialize every parameter from U(-1/sqrt(hidden), 1/sqrt(hidden)), as PyTorch's recurrent cells do."""
     bound = cell.hidden**-0.5
     for parameter in cell.parameters():
         nn.init.uniform_(parameter, -bound, bound)

@@ -1,4 +1,4 @@
-"""ATen's fused recurrent kernels as memory."""
+"""PyTorch's fused recurrent kernels (nn.RNN, nn.LSTM, nn.GRU) as recurrent layers."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -11,34 +11,34 @@ from dlcli.core.task import Carry
 from dlcli.nn.checks import at_least, probability
 from dlcli.nn.recurrent.network import RecurrentLayer
 
-Cells = TypeVar("Cells", bound=nn.RNNBase)
+RNN = TypeVar("RNN", bound=nn.RNNBase)
 
 
 def build_rnn(
-    kind: Callable[..., Cells],
+    kind: Callable[..., RNN],
     width: int,
     *,
     hidden: int,
     layers: int,
     dropout: float,
     bidirectional: bool = False,
-) -> Cells:
-    """Layers of nn.RNN, nn.LSTM or nn.GRU with dropout between them.
+) -> RNN:
+    """nn.RNN, nn.LSTM or nn.GRU with `layers` layers and dropout between them.
 
     Raises:
-        UsageError: a number is out of range.
+        UsageError: a hyper-parameter is out of range.
     """
     at_least(1, hidden=hidden, layers=layers)
     probability("model.dropout", dropout)
-    between = dropout if layers > 1 else 0.0  # ATen warns about dropout that lies between nothing
+    between = dropout if layers > 1 else 0.0  # PyTorch warns about dropout with a single layer
     return kind(width, hidden, num_layers=layers, dropout=between, bidirectional=bidirectional)
 
 
 def set_forget_bias(cells: nn.LSTM, value: float) -> None:
-    """The forget gate's bias in every layer and direction.
+    """Set the forget-gate bias of every layer and direction.
 
-    ATen adds an input's and a state's bias, and its gates come as i, f, g, o: the value goes on the input's,
-    the state's is zero, so the gate gets the value once.
+    PyTorch adds two bias vectors (input and recurrent) with gates in the order i, f, g, o: the value is written to the
+    input bias and the recurrent one is zeroed, so that their sum is `value`.
     """
     forget = slice(cells.hidden_size, 2 * cells.hidden_size)
     with torch.no_grad():
@@ -50,12 +50,12 @@ def set_forget_bias(cells: nn.LSTM, value: float) -> None:
 
 
 class FusedLayers(RecurrentLayer):
-    """One direction of nn.RNN, nn.LSTM or nn.GRU.
+    """Unidirectional nn.RNN, nn.LSTM or nn.GRU.
 
-    The carry is a tuple, (h,) or the LSTM's (h, c), each (batch, layer, unit).
+    The carry is a tuple, (h,) or (h, c) for the LSTM, each of shape (batch, layer, unit).
 
     Args:
-        cells: the layers, time axis first.
+        cells: the PyTorch module, time axis first.
     """
 
     def __init__(self, cells: nn.RNNBase) -> None:
@@ -71,8 +71,8 @@ class FusedLayers(RecurrentLayer):
     def forward(
         self, x: Float[Tensor, "time batch channel"], carry: Carry
     ) -> tuple[Float[Tensor, "time batch unit"], Carry]:
-        # ATen wants the layer axis first, in memory too
-        begin = tuple(part.transpose(0, 1).contiguous() for part in carry)
-        states, after = self.cells(x, begin if self.parts == 2 else begin[0])
+        # PyTorch requires contiguous states with the layer axis first.
+        initial = tuple(part.transpose(0, 1).contiguous() for part in carry)
+        states, after = self.cells(x, initial if self.parts == 2 else initial[0])
         parts = after if self.parts == 2 else (after,)
         return states, tuple(part.transpose(0, 1) for part in parts)

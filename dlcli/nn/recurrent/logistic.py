@@ -1,12 +1,12 @@
-"""The logistic function to the last bit."""
+"""Logistic function whose result does not depend on the position of an element in its tensor."""
 
 from torch import Tensor
 
 
 def logistic(x: Tensor) -> Tensor:
-    """1 / (1 + exp(-x)), of every element the same bits wherever it stands.
+    """Logistic sigmoid 1 / (1 + exp(-x)), bit-identical for equal elements at any position of a tensor.
 
-    `torch.sigmoid` computes the last few elements of a tensor with another exponential than those before: an
-    individual's answer would depend on how many are beside it. `tanh` does not. Absolute error 1e-7.
+    The vectorized kernel of `torch.sigmoid` and its scalar remainder loop use different exponentials, so the output of
+    an individual would depend on the size of its population; `tanh` has no such difference. Absolute error 1e-7.
     """
     return (0.5 * x).tanh() * 0.5 + 0.5

@@ -1,4 +1,4 @@
-"""Dropout in its forms: which values of a signal are zeroed by one draw."""
+"""Dropout variants, which differ in the values that share one random draw."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -11,19 +11,18 @@ from dlcli.core.errors import UsageError
 
 
 class Dropout(nn.Module, ABC):
-    """Zeroes values while training and scales up the others, so that the mean stays; the identity when scoring.
+    """Zero values in training and rescale the others by 1 / (1 - rate); the identity in evaluation.
 
-    It has no parameters and remembers nothing, so one instance serves at any number of places. Every sample of a batch
-    has draws of its own.
+    Without parameters or state, so that one instance can be used at several places. Draws are independent per sample.
 
-    Paper: Srivastava et al. 2014, Journal of Machine Learning Research 15. Differs: scaled while training instead of
-    when scoring.
+    Paper: Srivastava et al. 2014, Journal of Machine Learning Research 15. Differs: rescaled in training instead of
+    evaluation (inverted dropout).
 
     Args:
-        rate: probability in [0, 1] that a value is zeroed, not that it is kept.
+        rate: probability in [0, 1] that a value is zeroed.
 
     Raises:
-        UsageError: the rate is no probability.
+        UsageError: `rate` is not in [0, 1].
     """
 
     def __init__(self, *, rate: float) -> None:
@@ -31,72 +30,76 @@ class Dropout(nn.Module, ABC):
         self.rate = check_rate(rate)
 
     @abstractmethod
-    def draws(self, x: Tensor) -> Sequence[int]:
-        """The shape of the draws: x's, with length 1 where one draw is for all."""
+    def mask_shape(self, x: Tensor) -> Sequence[int]:
+        """Shape of the mask: that of x, with length 1 on axes that share a draw."""
 
     def forward(self, x: Float[Tensor, "batch *shape"]) -> Float[Tensor, "batch *shape"]:
         if not self.training or self.rate == 0:
             return x
-        return x * dropout_mask(x, self.draws(x), self.rate)
+        return x * dropout_mask(x, self.mask_shape(x), self.rate)
 
     def extra_repr(self) -> str:
         return f"rate={self.rate}"
 
 
 class ElementDropout(Dropout):
-    """Every value by itself."""
+    """Independent draw for every value."""
 
-    def draws(self, x: Tensor) -> Sequence[int]:
+    def mask_shape(self, x: Tensor) -> Sequence[int]:
         return x.shape
 
 
 class ChannelDropout(Dropout):
-    """A channel of a sample as a whole, (batch, channel, *positions): neighbours tell what an element would hide.
+    """One draw per channel of a sample (batch, channel, *positions), since neighboring values are correlated.
 
-    Paper: Tompson et al. 2015, arXiv:1411.4280, section 3.2.
+    Paper: Tompson et al. 2015, arXiv:1411.4280, section 3.2 (SpatialDropout).
     """
 
-    def draws(self, x: Tensor) -> Sequence[int]:
+    def mask_shape(self, x: Tensor) -> Sequence[int]:
         return (*x.shape[:2], *[1] * (x.dim() - 2))
 
 
 class TimeDropout(Dropout):
-    """One mask for all steps, (batch, channel, *positions, time): variational dropout.
+    """Variational dropout: one mask for all steps of (batch, channel, *positions, time).
 
-    Of (batch, channel, time) it is `ChannelDropout`, of a film (batch, channel, height, width, time) it is not.
+    Equal to `ChannelDropout` for (batch, channel, time), but not for videos (batch, channel, height, width, time).
 
     Paper: Gal & Ghahramani 2016, arXiv:1512.05287, section 4.
     """
 
-    def draws(self, x: Tensor) -> Sequence[int]:
+    def mask_shape(self, x: Tensor) -> Sequence[int]:
         return (*x.shape[:-1], 1) if x.dim() > 2 else x.shape
 
 
 class DropPath(Dropout):
-    """A sample as a whole: what a residual branch adds, so that the block is its shortcut for that sample.
+    """Drop the residual branch of a sample, so that the block reduces to its shortcut (stochastic depth).
 
-    Paper: Huang et al. 2016, arXiv:1603.09382 (stochastic depth). Differs: drawn by sample, not by batch, and scaled
-    while training.
+    Paper: Huang et al. 2016, arXiv:1603.09382. Differs: drawn per sample instead of per batch, and rescaled in
+        training.
     """
 
-    def draws(self, x: Tensor) -> Sequence[int]:
+    def mask_shape(self, x: Tensor) -> Sequence[int]:
         return (len(x), *[1] * (x.dim() - 1))
 
 
+class ResidualBranch(nn.Sequential):
+    """Layers of a residual branch, to which `DropPath` can be applied in any model (see `select_modules`)."""
+
+
 def dropout_mask(like: Tensor, shape: Sequence[int], rate: float) -> Tensor:
-    """0 with probability `rate`, else 1 / (1 - rate); all 0 at a rate of 1."""
+    """Mask with value 0 with probability `rate` and 1 / (1 - rate) otherwise; all 0 at a rate of 1."""
     if rate == 1:
         return like.new_zeros(shape)
-    drawn = torch.rand(shape, device=like.device) >= rate  # on a CPU three times as fast as bernoulli_
-    return drawn.to(like.dtype).div_(1 - rate)
+    keep = torch.rand(shape, device=like.device) >= rate  # on a CPU three times as fast as bernoulli_
+    return keep.to(like.dtype).div_(1 - rate)
 
 
 def check_rate(rate: float) -> float:
-    """The rate when it is in [0, 1].
+    """Return the rate if it lies in [0, 1].
 
     Raises:
-        UsageError: it is not.
+        UsageError: the rate is out of range.
     """
     if not 0 <= rate <= 1:
-        raise UsageError(f"rate of a dropout is in [0, 1], not {rate}")
+        raise UsageError("invalid_value", key="dropout.rate", must="in [0, 1]", got=rate)
     return rate

@@ -1,4 +1,4 @@
-"""Where in a network noise can go, whatever the network: places are modules of a kind."""
+"""Select the modules of a network to which dropout or DropConnect is applied."""
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -6,9 +6,9 @@ from typing import Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
-from dlcli.core.errors import Mismatch, UsageError, nearest
-from dlcli.nn.stochastic.dropout import ResidualBranch
+from dlcli.core.errors import Mismatch, UsageError
 from dlcli.nn.recurrent.network import RecurrentLayer
+from dlcli.nn.stochastic.dropout import ResidualBranch
 
 _KINDS: dict[str, tuple[type[nn.Module], ...]] = {
     "linear": (nn.Linear,),
@@ -20,37 +20,39 @@ _KINDS: dict[str, tuple[type[nn.Module], ...]] = {
 
 @runtime_checkable
 class HasModules(Protocol):
-    """What has places: every network, but not what only stands in for one."""
+    """Network whose modules can be selected; a stand-in for a fixed output is not one."""
 
     def modules(self) -> Iterator[nn.Module]: ...
 
 
 def check_kinds(kinds: Sequence[str], known: Sequence[str] = tuple(_KINDS)) -> tuple[str, ...]:
-    """The kinds, when all of them are known and there is one.
+    """Return the kinds as a tuple if all are known.
 
     Raises:
-        UsageError: they are not.
+        UsageError: the list is empty or contains an unknown kind.
     """
     if not kinds:
-        raise UsageError(f"modules= names no kind: {', '.join(known)}")
+        must = f"a non-empty list of {', '.join(known)}"
+        raise UsageError("invalid_value", key="objective.modules", must=must, got=[])
     for kind in kinds:
         if kind not in known:
-            raise UsageError(f"no kind of module {kind!r}{nearest(kind, known)}")
+            raise UsageError("unknown_name", kind="kind of module", name=kind, known=known)
     return tuple(kinds)
 
 
 def select_modules(model: nn.Module, kinds: Sequence[str]) -> list[nn.Module]:
-    """The modules of these kinds, each once.
+    """Modules of the given kinds, without duplicates.
 
-    A recurrent layer is one place: what it is made of is not looked at.
+    A recurrent layer counts as one module; its submodules are not selected.
 
     Raises:
-        Mismatch: there is none.
+        Mismatch: the model has no such module.
     """
-    found = [module for kind, module in _walk(model) if kind in kinds]
-    if not found:
-        raise Mismatch(f"{type(model).__name__} has no {' or '.join(kinds)} module: objective.modules")
-    return list(dict.fromkeys(found))
+    selected = [module for kind, module in _walk(model) if kind in kinds]
+    if not selected:
+        requirement = f"a model with {' or '.join(kinds)} modules"
+        raise Mismatch("mismatch", subject="objective.modules", requirement=requirement, got=type(model).__name__)
+    return list(dict.fromkeys(selected))
 
 
 def _walk(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
@@ -65,10 +67,10 @@ def _walk(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
 
 
 def batch_first_axes(module: nn.Module, x: Tensor, rows: int) -> list[int]:
-    """The axes of what a module reads, as (batch, channel, *positions).
+    """Permutation of the axes of a module's input to (batch, channel, *positions).
 
-    Convolutions and branches read them so; linear layers have the channel last, recurrent ones besides the time first.
-    A linear layer also has where its second axis alone is as long as the batch.
+    Convolutions and residual branches already have this order; linear layers have the channel last, recurrent layers in
+    addition the time first. A linear layer counts as time-first if only its second axis is as long as the batch.
     """
     if x.dim() < 3 or isinstance(module, (*_KINDS["convolution"], *_KINDS["branch"])):
         return list(range(x.dim()))

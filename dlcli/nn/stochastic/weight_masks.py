@@ -1,4 +1,4 @@
-"""Dropout of weights instead of values."""
+"""DropConnect: dropout of weights."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -13,12 +13,12 @@ from dlcli.nn.stochastic.dropout import dropout_mask
 
 @contextmanager
 def masked_weights(modules: Sequence[nn.Module], rate: float) -> Iterator[None]:
-    """With weights zeroed by one mask, the others scaled up; biases stay. Afterwards all is as it was.
+    """Context in which the weights of modules are multiplied by one dropout mask; biases are not masked.
 
-    Gradients reach the weights through the mask.
+    Gradients reach the weights through the mask. The weights are restored on exit.
 
     Args:
-        modules: whose weights, with those of the modules that they are made of.
+        modules: modules in training mode whose weights, including those of submodules, are masked.
         rate: probability in [0, 1] that a weight is zeroed.
     """
     with ExitStack() as stack:
@@ -30,7 +30,7 @@ def masked_weights(modules: Sequence[nn.Module], rate: float) -> Iterator[None]:
 
 
 def _parts(module: nn.Module) -> Iterator[nn.Module]:
-    """The module and what it is made of, but for where a parametrised weight comes from."""
+    """The module and its submodules, except the parametrizations of computed weights."""
     yield module
     for name, child in module.named_children():
         if name != "parametrizations":
@@ -39,27 +39,27 @@ def _parts(module: nn.Module) -> Iterator[nn.Module]:
 
 @contextmanager
 def _weights(module: nn.Module, rate: float) -> Iterator[None]:
-    own = {name: value for name, value in module._parameters.items() if value is not None and value.dim() > 1}
+    weights = {name: value for name, value in module._parameters.items() if value is not None and value.dim() > 1}
     with _computed(module, rate):
         try:
-            for name, weight in own.items():
+            for name, weight in weights.items():
                 _put(module, name, weight * dropout_mask(weight, weight.shape, rate))
             yield
         finally:
-            for name, weight in own.items():
+            for name, weight in weights.items():
                 _put(module, name, weight)
 
 
 def _put(module: nn.Module, name: str, weight: Tensor) -> None:
     module._parameters[name] = weight  # type: ignore[assignment] # as torch.func.functional_call does
-    if isinstance(module, nn.RNNBase):  # its kernel reads a list
-        place = module._flat_weights_names.index(name)
-        module._flat_weights[place] = weight
+    if isinstance(module, nn.RNNBase):  # the kernel reads a list of flat weights
+        index = module._flat_weights_names.index(name)
+        module._flat_weights[index] = weight
 
 
 @contextmanager
 def _computed(module: nn.Module, rate: float) -> Iterator[None]:
-    """The same of weights that are computed from others, as weight normalisation does: one more step at the end."""
+    """Mask weights that are computed by a parametrization, as in weight normalization, after their computation."""
     computed: Any = module.parametrizations if parametrize.is_parametrized(module) else {}
     chains = [*computed.values()]
     for chain in chains:
@@ -72,25 +72,25 @@ def _computed(module: nn.Module, rate: float) -> Iterator[None]:
 
 
 class _Mask(nn.Module):
-    """The last step of a computed weight: one mask, however often the weight is asked for."""
+    """Final parametrization of a computed weight: one mask for all evaluations."""
 
     def __init__(self, rate: float) -> None:
         super().__init__()
         self.rate = rate
-        self.drawn: Tensor | None = None
+        self.mask: Tensor | None = None
 
     def forward(self, weight: Tensor) -> Tensor:
         if weight.dim() < 2:
             return weight
-        if self.drawn is None:
-            self.drawn = dropout_mask(weight, weight.shape, self.rate)
-        return weight * self.drawn
+        if self.mask is None:
+            self.mask = dropout_mask(weight, weight.shape, self.rate)
+        return weight * self.mask
 
 
 def per_sample_linear(
     linear: nn.Linear, x: Float[Tensor, "batch *positions channel"], rate: float
 ) -> Float[Tensor, "batch *positions unit"]:
-    """What a linear layer answers when every sample has a mask of its own; the masks take batch x unit x channel."""
+    """Output of a linear layer with one weight mask per sample; memory batch x unit x channel."""
     weight = linear.weight * dropout_mask(linear.weight, (len(x), *linear.weight.shape), rate)
-    answer = (x.reshape(len(x), -1, x.shape[-1]) @ weight.mT).reshape(*x.shape[:-1], -1)
-    return answer if linear.bias is None else answer + linear.bias
+    output = (x.reshape(len(x), -1, x.shape[-1]) @ weight.mT).reshape(*x.shape[:-1], -1)
+    return output if linear.bias is None else output + linear.bias

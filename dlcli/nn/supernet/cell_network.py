@@ -1,4 +1,4 @@
-"""The network around a recurrent cell of the space, whoever owns the cell's matrices."""
+"""Network around a recurrent cell of the ENAS space, independent of the owner of the cell's matrices."""
 
 from collections.abc import Sequence
 
@@ -7,32 +7,34 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from dlcli.core.spec import Spec
-from dlcli.nn.sequence_io import InputStem, OutputHead
 from dlcli.nn.checks import at_least
-from dlcli.nn.supernet.highway_tree import highway_tree
+from dlcli.nn.sequence_io import InputStem, OutputHead, tied_embedding
 from dlcli.nn.stochastic.variational_dropout import VariationalDropout, WordDropout
-from dlcli.nn.supernet.highway_tree import concatenate_matrices, group_siblings
-from dlcli.nn.sequence_io import tied_embedding
+from dlcli.nn.supernet.highway_tree import concatenate_matrices, group_siblings, highway_tree
 
 
 class CellNetwork(nn.Module):
-    """Embedding, node 1, dropout and head; the matrices of the other nodes come with every call.
+    """Embedding, node 1, dropout and output head; the matrices of the other nodes are arguments of every call.
 
     Paper: Pham et al. 2018, arXiv:1802.03268, section 2.1, as in google-research, enas_lm: no biases in the cell, all
-    matrices from U(-init_range, init_range), one mask a sequence for each dropout. Differs: the head has a bias.
+    matrices from U(-init_range, init_range), one mask per sequence for each dropout. Differs: the head has a bias.
 
     Args:
-        spec: one input, (channel, time) or tokens (time); target one value a sequence, or one a step.
-        model_name: name of the model, for messages.
+        spec: one input, (channel, time) or tokens (time); target with one value per sequence or per step.
+        model_name: for error messages.
         hidden: units of every node.
-        init_range: largest weight at the start.
-        embedding: width of a token's vector; not used for real inputs.
-        tied: the embedding is also the output matrix; needs embedding = hidden.
-        word_dropout: probability in [0, 1) that a word is zeroed wherever it stands; not used for real inputs.
-        embedding_dropout: probability in [0, 1) that a component of the embedding is; not used for real inputs.
-        input_dropout: the same of what enters node 1, of any input.
-        layer_dropout: the same of what each other matrix reads: the state, and nodes.
-        output_dropout: the same of what the head reads.
+        init_range: weights are initialized from U(-init_range, init_range).
+        embedding: width of the token embedding; unused for real inputs.
+        tied: share the embedding matrix with the output layer; requires embedding = hidden.
+        word_dropout: probability in [0, 1) that all occurrences of a word are zeroed; unused for real inputs.
+        embedding_dropout: probability in [0, 1), of the channels of the embedding; unused for real inputs.
+        input_dropout: probability in [0, 1), of the input of node 1.
+        layer_dropout: probability in [0, 1), of the state and the nodes where they are multiplied by a matrix.
+        output_dropout: probability in [0, 1), of the input of the head.
+
+    Raises:
+        UsageError: a hyper-parameter is out of range.
+        Mismatch: the input is neither (channel, time) nor tokens.
     """
 
     def __init__(
@@ -67,10 +69,11 @@ class CellNetwork(nn.Module):
         nn.init.zeros_(self.head.linear.bias)
 
     def matrix(self) -> nn.Parameter:
-        """What a node reads another through, (unit, candidate and gate of a unit)."""
+        """Matrix of an edge, (unit, candidate and gate of a unit)."""
         return nn.Parameter(torch.empty(self.hidden, 2 * self.hidden).uniform_(-self.init_range, self.init_range))
 
     def start(self, batch: int) -> Float[Tensor, "batch hidden"]:
+        """Initial carry of `batch` sequences: zeros."""
         return self.recurrent.new_zeros(batch, self.hidden)
 
     def forward(
@@ -80,26 +83,33 @@ class CellNetwork(nn.Module):
         architecture: Sequence[int],
         matrices: Sequence[Tensor],
     ) -> Float[Tensor, "batch unit *time"] | tuple[Float[Tensor, "batch unit *time"], Tensor]:
-        """Args: as a model's, then an architecture and its matrices, one a node from node 2 on."""
-        begin = self.start(len(x)) if carry is None else carry
-        families = group_siblings(architecture[::2], architecture[1::2])
-        drive = self.inputs(self._read(x).permute(2, 0, 1)).to(begin.dtype)
-        side_by_side = [concatenate_matrices([matrices[node - 1] for node in family.nodes]) for family in families]
-        states = highway_tree(families, drive, begin, self.between(begin), self.recurrent, side_by_side)
-        read = states if self.head.per_step else states[-1:]
-        output = self.head(_masked(read, self.leaving(begin)).permute(1, 2, 0))
+        """Output of an architecture.
+
+        Args:
+            x: real inputs or tokens.
+            carry: state before the first step; None for zeros and no returned carry.
+            architecture: see `CellSpace`.
+            matrices: one per node from node 2 on.
+        """
+        initial = self.start(len(x)) if carry is None else carry
+        groups = group_siblings(architecture[::2], architecture[1::2])
+        drive = self.inputs(self._embed(x).permute(2, 0, 1)).to(initial.dtype)
+        joint = [concatenate_matrices([matrices[node - 1] for node in group.nodes]) for group in groups]
+        states = highway_tree(groups, drive, initial, self.between(initial), self.recurrent, joint)
+        selected = states if self.head.per_step else states[-1:]
+        output = self.head(_masked(selected, self.leaving(initial)).permute(1, 2, 0))
         return output if carry is None else (output, states[-1])
 
-    def _read(self, x: Shaped[Tensor, "batch *channel time"]) -> Float[Tensor, "batch channel time"]:
-        tokens, read = self.front.tokens, self.front(x)
+    def _embed(self, x: Shaped[Tensor, "batch *channel time"]) -> Float[Tensor, "batch channel time"]:
+        tokens, inputs = self.front.tokens, self.front(x)
         if tokens is not None:
-            kept = self.words(x, tokens)
-            read = read if kept is None else read * kept.unsqueeze(1)
-            read = _times(read, self.embedded(read[..., 0]))
-        return _times(read, self.entering(read[..., 0]))
+            word_mask = self.words(x, tokens)
+            inputs = inputs if word_mask is None else inputs * word_mask.unsqueeze(1)
+            inputs = _mask_channels(inputs, self.embedded(inputs[..., 0]))
+        return _mask_channels(inputs, self.entering(inputs[..., 0]))
 
 
-def _times(x: Float[Tensor, "batch channel time"], mask: Float[Tensor, "batch channel"] | None) -> Tensor:
+def _mask_channels(x: Float[Tensor, "batch channel time"], mask: Float[Tensor, "batch channel"] | None) -> Tensor:
     return x if mask is None else x * mask.unsqueeze(2)
 
 

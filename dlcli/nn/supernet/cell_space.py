@@ -1,4 +1,4 @@
-"""The space of recurrent cells: a tree of nodes over a fixed first one."""
+"""Search space of recurrent cells."""
 
 from dataclasses import dataclass
 
@@ -10,40 +10,41 @@ FUNCTIONS = ("tanh", "relu", "sigmoid", "identity")
 
 @dataclass(frozen=True)
 class CellSpace:
-    """Recurrent cells: every node but the first reads one of the earlier nodes through one of four functions.
+    """Recurrent cells: every node but the first applies one of four functions to one of the earlier nodes.
 
-    Node 1 is fixed: it reads the input and the state with tanh. An architecture has two numbers a node from node 2 on:
-    the node that it reads, from 0 for node 1, and its function, from 0 for tanh. The state is the mean of these nodes.
+    Node 1 is fixed: tanh of input and state. An architecture has two numbers per node from node 2 on: the node that it
+    reads, from 0 for node 1, and its function, from 0 for tanh. The next state is the mean of these nodes.
 
-    Paper: Pham et al. 2018, arXiv:1802.03268, section 2.1, as the corrected code has it (google-research, enas_lm):
-    there the paper's first function is no choice, and all nodes but the first make the output, not the leaves alone.
+    Paper: Pham et al. 2018, arXiv:1802.03268, section 2.1, as in the corrected code (google-research, enas_lm): the
+        first
+    function is not a choice there, and the output is the mean of all nodes but the first, not of the leaves only.
 
     Args:
-        nodes: of a cell, node 1 among them, at least 2; enas_lm counts those that are searched alone, its 9 are 10.
+        nodes: number of nodes including node 1, at least 2; enas_lm counts searched nodes only, its 9 are 10 here.
 
     Raises:
-        UsageError: fewer than 2 nodes.
+        UsageError: `nodes` is smaller than 2.
     """
 
     nodes: int
 
     def __post_init__(self) -> None:
         if self.nodes < 2:
-            raise UsageError(f"model.nodes is at least 2, not {self.nodes}: node 1 is fixed")
+            raise UsageError("invalid_value", key="model.nodes", must="at least 2 (node 1 is fixed)", got=self.nodes)
 
     @property
     def decisions(self) -> tuple[Decision, ...]:
         return tuple(decision for node in range(1, self.nodes) for decision in _decisions(node))
 
     def graph(self, architecture: Architecture) -> Graph:
-        """The nodes with their functions, under the input and the state before, over the state after."""
+        """Graph from input and previous state through the nodes to the next state."""
         pairs = list(enumerate(zip(architecture[::2], architecture[1::2], strict=True), 1))
-        first = (Node("x", "input"), Node("before", "state before"), Node(_name(0), "1: tanh"))
+        first = (Node("x", "input"), Node("before", "previous state"), Node(_name(0), "1: tanh"))
         searched = (Node(_name(node), f"{node + 1}: {FUNCTIONS[function]}") for node, (_, function) in pairs)
         reads = ((_name(previous), _name(node), "") for node, (previous, _) in pairs)
         averaged = ((_name(node), "after", "") for node, _ in pairs)
         return Graph(
-            (*first, *searched, Node("after", "mean: state after")),
+            (*first, *searched, Node("after", "mean: next state")),
             (("x", _name(0), ""), ("before", _name(0), ""), *reads, *averaged),
         )
 

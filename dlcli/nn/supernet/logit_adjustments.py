@@ -1,6 +1,6 @@
-"""What the published controllers add to logits, and ask for beside reward: parts of a controller.
+"""Logit adjustments and priors of the published ENAS controllers.
 
-Each concerns the decisions whose name has the word `where` in it, and leaves the others as they are.
+Each applies to the decisions whose name contains the word `where`, and leaves the others unchanged.
 """
 
 import math
@@ -13,16 +13,16 @@ from dlcli.core.space import Decision
 
 
 class Temperature:
-    """Logits divided: less certainty for some decisions (2.5 for operations in the published micro search).
+    """Divide logits by a temperature (2.5 for operations in the published micro search).
 
     Args:
-        where: word of the decisions.
-        by: what their logits are divided by.
+        where: word in the names of the decisions.
+        by: temperature, greater than 0.
     """
 
     def __init__(self, *, where: str, by: float) -> None:
         if not by > 0:
-            raise UsageError(f"by of Reduce is above 0, not {by}")
+            raise UsageError("invalid_value", key="shapings.by", must="greater than 0", got=by)
         self.where, self.by = where, by
 
     def __call__(self, decision: Decision, logits: Float[Tensor, "sample choice"]) -> Float[Tensor, "sample choice"]:
@@ -30,34 +30,35 @@ class Temperature:
 
 
 class DistancePenalty:
-    """The choice d places from the end loses d**2 / scale, d from 1: nodes read near ones (6 in enas_lm).
+    """Subtract d**2 / scale from the d-th choice from the end, d from 1: prefer close nodes (scale 6 in enas_lm).
 
     Args:
-        where: word of the decisions; their choices are in the order of computation.
-        scale: above 0.
+        where: word in the names of the decisions; their choices are in the order of computation.
+        scale: greater than 0.
     """
 
     def __init__(self, *, where: str, scale: float) -> None:
         if not scale > 0:
-            raise UsageError(f"scale of Distance is above 0, not {scale}")
+            raise UsageError("invalid_value", key="shapings.scale", must="greater than 0", got=scale)
         self.where, self.scale = where, scale
 
     def __call__(self, decision: Decision, logits: Float[Tensor, "sample choice"]) -> Float[Tensor, "sample choice"]:
         if self.where not in decision.name:
             return logits
-        far = range(len(decision.choices), 0, -1)
-        return logits - logits.new_tensor([distance**2 / self.scale for distance in far])
+        distances = range(len(decision.choices), 0, -1)
+        return logits - logits.new_tensor([distance**2 / self.scale for distance in distances])
 
 
 class ChoiceBonus:
-    """Choices with a word in them gain `by`, the others lose it (.25 for convolutions in the published micro search).
+    """Add `by` to the logits of choices that contain a word and subtract it from the others.
 
-    The published code also starts those convolutions with a trained bias of 10; here no choice starts ahead.
+    0.25 for convolutions in the published micro search, which also initializes a trained bias of 10 for them; here no
+    choice has an initial advantage.
 
     Args:
-        where: word of the decisions.
-        choice: word of the favoured choices.
-        by: gain in nats.
+        where: word in the names of the decisions.
+        choice: word in the preferred choices.
+        by: bonus in nats.
     """
 
     def __init__(self, *, where: str, choice: str, by: float) -> None:
@@ -71,24 +72,25 @@ class ChoiceBonus:
 
 
 class SkipSparsity:
-    """Yes-or-no decisions should say yes with probability `target`: weight * KL(p || target), summed over them.
+    """KL penalty that draws the probability of "yes" to `target`: weight * KL(p || target), summed over the decisions.
 
-    Paper: Pham et al. 2018, section 2.3. Differs from the published code, which takes p from the logits apart (the
-    sigmoid of each) and averages the sums over layers.
+    Paper: Pham et al. 2018, section 2.3. Differs from the published code, which computes p from each logit separately
+        (by a
+    sigmoid) and averages the sums over layers.
 
     Args:
-        where: word of the decisions, whose choices are no and yes.
+        where: word in the names of the decisions, whose choices are no and yes.
         target: probability of yes, in (0, 1).
         weight: of the penalty.
     """
 
     def __init__(self, *, where: str, target: float, weight: float) -> None:
         if not 0 < target < 1:
-            raise UsageError(f"target of SparseSkips is in (0, 1), not {target}")
+            raise UsageError("invalid_value", key="priors.target", must="in (0, 1)", got=target)
         self.where, self.weight = where, weight
-        self.wanted = (math.log(1 - target), math.log(target))
+        self.target_log_probs = (math.log(1 - target), math.log(target))
 
     def __call__(self, decision: Decision, log_p: Float[Tensor, "sample choice"]) -> Float[Tensor, "sample"]:
         if self.where not in decision.name or len(decision.choices) != 2:
             return log_p.new_zeros(len(log_p))
-        return self.weight * (log_p.exp() * (log_p - log_p.new_tensor(self.wanted))).sum(1)
+        return self.weight * (log_p.exp() * (log_p - log_p.new_tensor(self.target_log_probs))).sum(1)

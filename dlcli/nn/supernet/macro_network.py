@@ -1,4 +1,4 @@
-"""Networks of the macro space: their parts, and how an architecture puts them together."""
+"""Networks of the macro search space: their modules and their assembly."""
 
 from collections.abc import Sequence
 
@@ -8,22 +8,32 @@ from torch import Tensor, nn
 from dlcli.core.errors import UsageError
 from dlcli.core.space import Architecture
 from dlcli.core.spec import Spec
-from dlcli.nn.conv.blocks import FactorizedReduction, Norm, pooled_classifier, average_pooling, convolution, max_pooling, reduction_positions, pointwise, separable
 from dlcli.nn.checks import at_least, probability
+from dlcli.nn.conv.blocks import (
+    FactorizedReduction,
+    Norm,
+    average_pooling,
+    convolution,
+    max_pooling,
+    pointwise,
+    pooled_classifier,
+    reduction_positions,
+    separable,
+)
 from dlcli.nn.shapes import check_reductions, image_shape
-from dlcli.nn.supernet.supernet import ChildNetwork, ModuleName, ModuleFactory
 from dlcli.nn.supernet.macro_space import OPERATIONS, MacroSpace
+from dlcli.nn.supernet.supernet import ChildNetwork, ModuleFactory, ModuleName
 
 
 class MacroModules:
-    """Makes parts of macro networks.
+    """Factory of the modules of macro networks.
 
-    Every operation has a 1x1 convolution, batch norm and ReLU of its own before it, and a convolution batch norm and
-    ReLU after it; a separable one is a single pair of depthwise and 1x1 (Pham et al. 2018, their published code).
+    Every operation is 1x1 convolution, batch norm, ReLU, then a convolution, batch norm, ReLU or a pooling; a separable
+    convolution is one pair of depthwise and 1x1 convolution (Pham et al. 2018, published code).
 
     Raises:
-        UsageError: a number is out of range.
-        Mismatch: the input is no image, or cannot be halved so often.
+        UsageError: a hyper-parameter is out of range.
+        Mismatch: the input is not an image, or too small for the reductions.
     """
 
     def __init__(
@@ -42,7 +52,7 @@ class MacroModules:
         at_least(2, channels=channels)
         at_least(1, stem=stem)
         if layers <= reductions:
-            raise UsageError(f"{model_name} has a layer before and after every reduction: model.layers > model.reductions")
+            raise UsageError("invalid_value", key="model.layers", must="greater than model.reductions", got=layers)
         check_reductions(spec, reductions, model_name)
         self.inputs, self.units = image_shape(spec, model_name)[0], spec.target.width
         self.channels, self.stem, self.norm = channels, stem, norm
@@ -70,16 +80,18 @@ class MacroModules:
 
 
 class MacroNetwork(ChildNetwork):
-    """One member of the macro space.
+    """Child network of the macro space.
 
-    Skips are summed with what the layer makes, and the sum is normalised (layers 2 and later). Before a layer that
-    follows a reduction, what it or a later layer reads of earlier ones is halved, each by its own reduction.
+    Skip connections are added to the output of a layer and the sum is normalized (layers 2 and later). Before a layer
+    that follows a reduction, all earlier outputs that this or later layers read are halved, each by its own reduction.
+
+    Paper: Pham et al. 2018, arXiv:1802.03268, section 2.3.
 
     Args:
-        space: what the architecture is from.
-        architecture: a member.
-        part: makes or lends the parts.
-        reductions: how often the image is halved.
+        space: the search space.
+        architecture: a member of the space.
+        part: factory of the modules.
+        reductions: number of halvings of the image.
     """
 
     def __init__(self, space: MacroSpace, architecture: Architecture, part: ModuleFactory, *, reductions: int) -> None:
@@ -89,7 +101,9 @@ class MacroNetwork(ChildNetwork):
             for before in reduction_positions(space.layers, reductions)
         }
         operations: list[ModuleName] = [("operation", layer, operation) for layer, (operation, _) in enumerate(plan, 1)]
-        reduced: list[ModuleName] = [("reduction", layer, source) for layer, sources in halved.items() for source in sources]
+        reduced: list[ModuleName] = [
+            ("reduction", layer, source) for layer, sources in halved.items() for source in sources
+        ]
         super().__init__(part, [*_fixed(space.layers), *operations, *reduced])
         self._steps = [
             (
@@ -102,19 +116,19 @@ class MacroNetwork(ChildNetwork):
         ]
 
     def forward(self, x: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch unit"]:
-        made = [self.parts["stem"](x)]
+        outputs = [self.parts["stem"](x)]
         for halved, operation, skips, join in self._steps:
             for source, reduction in halved:
-                made[source] = self.parts[reduction](made[source])
-            y = self.parts[operation](made[-1])
-            if len(made) > 1:
-                y = self.parts[join](sum((made[skip] for skip in skips), y))
-            made.append(y)
-        return self.parts["answer"](made[-1])
+                outputs[source] = self.parts[reduction](outputs[source])
+            y = self.parts[operation](outputs[-1])
+            if len(outputs) > 1:
+                y = self.parts[join](sum((outputs[skip] for skip in skips), y))
+            outputs.append(y)
+        return self.parts["answer"](outputs[-1])
 
 
 def _read(plan: Sequence[tuple[int, tuple[int, ...]]], before: int) -> set[int]:
-    """What the layers after `before` read; 0 is the stem."""
+    """Layers that the layers after `before` read; 0 is the stem."""
     return {source for layer, (_, skips) in enumerate(plan, 1) if layer > before for source in (layer - 1, *skips)}
 
 
@@ -123,9 +137,13 @@ def _fixed(layers: int) -> list[ModuleName]:
 
 
 def macro_module_names(layers: int, reductions: int) -> list[ModuleName]:
-    """All parts that members use."""
-    operations: list[ModuleName] = [("operation", layer, o) for layer in range(1, layers + 1) for o in range(len(OPERATIONS))]
+    """Names of all modules that child networks use."""
+    operations: list[ModuleName] = [
+        ("operation", layer, o) for layer in range(1, layers + 1) for o in range(len(OPERATIONS))
+    ]
     halved: list[ModuleName] = [
-        ("reduction", before + 1, source) for before in reduction_positions(layers, reductions) for source in range(1, before + 1)
+        ("reduction", before + 1, source)
+        for before in reduction_positions(layers, reductions)
+        for source in range(1, before + 1)
     ]
     return [*_fixed(layers), *operations, *halved]

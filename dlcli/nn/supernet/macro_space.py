@@ -1,4 +1,4 @@
-"""The macro space: a chain of layers, each with an operation of its own and skips from earlier ones."""
+"""Macro search space: a chain of layers, each with an operation and skip connections."""
 
 from functools import cached_property
 
@@ -16,41 +16,43 @@ OPERATIONS = (
 
 
 class MacroSpace:
-    """Whole networks: an operation for each layer, and for each earlier layer whether it is added to the result.
+    """Whole networks: an operation for each layer, and a skip connection or none from each earlier layer.
 
-    A layer's operation reads the layer before; layers count from 1. 6**layers * 2**(layers (layers - 1) / 2) members:
-    6, 72, 1,728, 82,944 of one to four layers.
+    The operation reads the previous layer; layers are numbered from 1. 6**layers * 2**(layers (layers - 1) / 2)
+    members: 6, 72, 1,728, 82,944 for one to four layers.
 
     Paper: Pham et al. 2018, arXiv:1802.03268, section 2.3.
 
     Args:
-        layers: how many.
+        layers: number of layers, at least 1.
 
     Raises:
-        UsageError: there is no layer.
+        UsageError: `layers` is smaller than 1.
     """
 
     def __init__(self, layers: int) -> None:
         if layers < 1:
-            raise UsageError(f"model.layers is at least 1, not {layers}")
+            raise UsageError("invalid_value", key="model.layers", must="at least 1", got=layers)
         self.layers = layers
 
     @cached_property
     def decisions(self) -> tuple[Decision, ...]:
-        made = []
+        decisions: list[Decision] = []
         for layer in range(1, self.layers + 1):
-            made.append(Decision(f"layer {layer} operation", OPERATIONS))
-            made += [Decision(f"layer {layer} reads layer {earlier}", ("no", "yes")) for earlier in range(1, layer)]
-        return tuple(made)
+            decisions.append(Decision(f"layer {layer} operation", OPERATIONS))
+            decisions += [
+                Decision(f"layer {layer} reads layer {earlier}", ("no", "yes")) for earlier in range(1, layer)
+            ]
+        return tuple(decisions)
 
     def plan(self, architecture: Architecture) -> list[tuple[int, tuple[int, ...]]]:
-        """The operation of every layer, and the earlier layers that are added to what it makes."""
+        """Operation of every layer, and the earlier layers that are added to its output."""
         check(self, architecture)
-        plan, place = [], 0
+        plan, start = [], 0
         for layer in range(1, self.layers + 1):
-            operation, *skips = architecture[place : place + layer]
+            operation, *skips = architecture[start : start + layer]
             plan.append((operation, tuple(earlier for earlier, yes in enumerate(skips, 1) if yes)))
-            place += layer
+            start += layer
         return plan
 
     def graph(self, architecture: Architecture) -> Graph:

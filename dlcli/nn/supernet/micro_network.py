@@ -1,4 +1,4 @@
-"""Networks of the micro space: their parts, and how two cells put them together."""
+"""Networks of the micro search space: their modules and their assembly from two cells."""
 
 from collections.abc import Iterator, Sequence
 from typing import cast
@@ -10,23 +10,31 @@ from torch import Tensor, nn
 
 from dlcli.core.space import Architecture
 from dlcli.core.spec import Spec
-from dlcli.nn.supernet.cell_stack import CellStack
-from dlcli.nn.conv.blocks import FactorizedReduction, Norm, pooled_classifier, average_pooling, max_pooling, pointwise, separable
 from dlcli.nn.checks import probability
+from dlcli.nn.conv.blocks import (
+    FactorizedReduction,
+    Norm,
+    average_pooling,
+    max_pooling,
+    pointwise,
+    pooled_classifier,
+    separable,
+)
 from dlcli.nn.shapes import check_reductions, image_shape
-from dlcli.nn.supernet.supernet import ChildNetwork, ModuleName, ModuleFactory
+from dlcli.nn.supernet.cell_stack import CellStack
 from dlcli.nn.supernet.micro_space import OPERATIONS, CellPlan, MicroSpace
+from dlcli.nn.supernet.supernet import ChildNetwork, ModuleFactory, ModuleName
 
 
 class MicroModules:
-    """Makes parts of micro networks.
+    """Factory of the modules of micro networks.
 
-    A separable convolution is ReLU, depthwise, 1x1, batch norm, twice; pooling and identity have no weights (Pham et
-    al. 2018, their published code).
+    A separable convolution is twice (ReLU, depthwise, 1x1, batch norm); pooling and identity have no weights (Pham et
+    al. 2018, published code).
 
     Raises:
-        UsageError: a number is out of range.
-        Mismatch: the input is no image, or cannot be halved so often.
+        UsageError: a hyper-parameter is out of range.
+        Mismatch: the input is not an image, or too small for the reductions.
     """
 
     def __init__(self, spec: Spec, chain: CellStack, *, dropout: float, norm: Norm, model_name: str) -> None:
@@ -52,9 +60,9 @@ class MicroModules:
         return nn.Conv2d(self.inputs, width, 3, padding=1, bias=False), self.norm(width)
 
     def _input(self, cell: int, side: int) -> nn.Module:
-        inputs, twice = self.chain.read(cell, side)
+        inputs, halve = self.chain.read(cell, side)
         width = self.chain.width[cell]
-        if twice:
+        if halve:
             return nn.Sequential(nn.ReLU(), FactorizedReduction(inputs, width, self.norm))
         return nn.Sequential(nn.ReLU(), *pointwise(inputs, width, self.norm))
 
@@ -66,17 +74,19 @@ class MicroModules:
 
 
 class MicroNetwork(ChildNetwork):
-    """One member of the micro space.
+    """Child network of the micro space.
 
-    Each input of a cell first has ReLU, 1x1 convolution or factorised reduction, and batch norm of its own. The ends
-    are concatenated, then ReLU, 1x1 convolution, batch norm; every state that may be an end has its own columns of
-    this convolution.
+    Each input of a cell passes ReLU, 1x1 convolution or factorized reduction, and batch norm. The unread states are
+    concatenated, then ReLU, 1x1 convolution, batch norm; every possible output state has its own columns of this
+    convolution.
+
+    Paper: Pham et al. 2018, arXiv:1802.03268, section 2.4.
 
     Args:
-        space: what the architecture is from.
-        architecture: a member.
-        part: makes or lends the parts.
-        chain: which cells follow each other.
+        space: the search space.
+        architecture: a member of the space.
+        part: factory of the modules.
+        chain: order of the cells.
     """
 
     def __init__(self, space: MicroSpace, architecture: Architecture, part: ModuleFactory, *, chain: CellStack) -> None:
@@ -103,7 +113,7 @@ class MicroNetwork(ChildNetwork):
 
 
 def concatenate_outputs(parts: nn.ModuleDict, cell: int, states: Sequence[Tensor], ends: Sequence[int]) -> Tensor:
-    """What a cell hands on: its ends beside each other, brought back to its width."""
+    """Output of a cell: concatenated output states, projected to the width of the cell."""
     columns = torch.cat([cast(nn.Conv2d, parts[f"end_{cell}_{end}"]).weight for end in ends], 1)
     return parts[f"norm_{cell}"](F.conv2d(torch.cat([states[end] for end in ends], 1).relu(), columns))
 
@@ -116,7 +126,7 @@ def _cell_names(cell: int, plan: CellPlan) -> Iterator[ModuleName]:
 
 
 def micro_module_names(nodes: int, chain: CellStack, sides: Sequence[int] = (0, 1)) -> list[ModuleName]:
-    """All parts that members use: an operation for every (cell, node, side, state, choice)."""
+    """Names of all modules that child networks use: one operation per (cell, node, side, state, choice)."""
     names: list[ModuleName] = [("stem",), ("answer",)]
     for cell in range(len(chain)):
         names += [("input", cell, 0), ("input", cell, 1), ("norm", cell)]

@@ -1,4 +1,4 @@
-"""The micro space: a normal and a reduction cell, of which a network is a chain."""
+"""Micro search space: a normal and a reduction cell, which a network stacks."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,11 +12,13 @@ KINDS = ("normal", "reduction")
 
 @dataclass(frozen=True)
 class CellPlan:
-    """What a cell computes; states 0 and 1 are its inputs, the cell before the last and the last, then its nodes.
+    """Computation of a cell.
+
+    States 0 and 1 are its inputs (the cell before the previous one, then the previous cell); its nodes follow.
 
     Args:
-        nodes: for each node its two (state, operation), which are added.
-        ends: states that no node reads, which are concatenated; an unread input is one of them.
+        nodes: two (state, operation) pairs per node, whose outputs are added.
+        ends: states that no node reads, inputs included; they are concatenated.
     """
 
     nodes: tuple[tuple[tuple[int, int], tuple[int, int]], ...]
@@ -24,22 +26,22 @@ class CellPlan:
 
 
 class MicroSpace:
-    """Two cells of `nodes` nodes: each node adds two earlier states, each through an operation.
+    """Two cells of `nodes` nodes: each node adds two earlier states, each transformed by an operation.
 
-    (product over nodes of (5 (node + 1))**2)**2 members: 10**4, 5.06 10**8 of one and two nodes.
+    (product over nodes of (5 (node + 1))**2)**2 members: 10**4 for one node, 5.06 10**8 for two.
 
-    Paper: Pham et al. 2018, arXiv:1802.03268, section 2.4; loose ends as in their published code.
+    Paper: Pham et al. 2018, arXiv:1802.03268, section 2.4; unread states as in the published code.
 
     Args:
-        nodes: of each cell.
+        nodes: number of nodes of each cell, at least 1.
 
     Raises:
-        UsageError: there is no node.
+        UsageError: `nodes` is smaller than 1.
     """
 
     def __init__(self, nodes: int) -> None:
         if nodes < 1:
-            raise UsageError(f"model.nodes is at least 1, not {nodes}")
+            raise UsageError("invalid_value", key="model.nodes", must="at least 1", got=nodes)
         self.nodes = nodes
 
     @cached_property
@@ -56,13 +58,13 @@ class MicroSpace:
         )
 
     def cells(self, architecture: Architecture) -> tuple[CellPlan, CellPlan]:
-        """The normal and the reduction cell."""
+        """Normal and reduction cell of an architecture."""
         check(self, architecture)
         half = 4 * self.nodes
         return self._cell(architecture[:half]), self._cell(architecture[half:])
 
     def _cell(self, numbers: Architecture) -> CellPlan:
-        nodes = tuple(((a, b), (c, d)) for a, b, c, d in zip(*(numbers[place::4] for place in range(4)), strict=True))
+        nodes = tuple(((a, b), (c, d)) for a, b, c, d in zip(*(numbers[offset::4] for offset in range(4)), strict=True))
         read = {state for node in nodes for state, _ in node}
         return CellPlan(nodes, tuple(state for state in range(self.nodes + 2) if state not in read))
 
@@ -81,5 +83,5 @@ class MicroSpace:
 
 
 def state_name(state: int) -> str:
-    """As users read it: input 1 is the cell before the last, input 2 the last."""
+    """Display name: input 1 is the cell before the previous one, input 2 the previous cell."""
     return f"input {state + 1}" if state < 2 else f"node {state - 1}"

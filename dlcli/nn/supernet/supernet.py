@@ -1,4 +1,4 @@
-"""Networks put together from named parts, which are their own or lent by a network that shares them."""
+"""Networks assembled from named modules, which are their own or shared with a supernet."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -9,23 +9,23 @@ from torch import Tensor, nn
 from dlcli.core.space import Architecture, Space, check, word
 
 ModuleName = tuple[str | int, ...]
-"""What a part is for: ("operation", layer, choice)."""
+"""Role of a module: ("operation", layer, choice)."""
 
 ModuleFactory = Callable[[ModuleName], nn.Module]
-"""Makes a part, or lends it."""
+"""Returns the module of a name: a new one, or the shared one of a supernet."""
 
 
 def module_key(name: ModuleName) -> str:
-    """As it is written in a state: `operation_2_0`."""
+    """Name as it appears in a state_dict: `operation_2_0`."""
     return "_".join(map(str, name))
 
 
 class ChildNetwork(nn.Module):
-    """A network whose parts come from a `ModuleFactory`, held under their names.
+    """Network of one architecture, whose modules come from a `ModuleFactory`.
 
     Args:
-        part: makes or lends them.
-        names: what the network needs.
+        part: factory of the modules.
+        names: names of the required modules.
     """
 
     def __init__(self, part: ModuleFactory, names: Iterable[ModuleName]) -> None:
@@ -34,17 +34,20 @@ class ChildNetwork(nn.Module):
 
 
 class Supernet(nn.Module):
-    """All parts of a space in one network, `shared`, from which each member is put together without a copy.
+    """One-shot network with the modules of all architectures of a space, `shared`; child networks are its parts.
 
-    What a member does not use has no gradient. Nothing depends on which member was asked for last.
+    Child networks use the shared modules without copying them. Modules that a child does not use receive no gradient.
+    No state depends on the child that was evaluated last.
+
+    Paper: Pham et al. 2018, arXiv:1802.03268, section 2.2.
 
     Args:
-        space: what is shared.
-        controller: makes the part that draws architectures, and knows the best, from the space.
-        part: makes a part.
-        names: all parts that there are.
-        member: puts a member together from its architecture and what lends parts.
-        alone: overrides that choose the network that stands alone; see `model_overrides`.
+        space: space of architectures.
+        controller: factory of the controller, called with the space.
+        part: factory of the modules.
+        names: names of all modules.
+        member: builds a child network from its architecture and a module factory.
+        alone: overrides that select the standalone network; see `model_overrides`.
     """
 
     space: Space
@@ -67,24 +70,24 @@ class Supernet(nn.Module):
         self._member, self._alone = member, tuple(alone)
 
     def child(self, architecture: Sequence[int]) -> nn.Module:
-        """The member, its weights those of this network."""
+        """Child network of an architecture, on the shared weights."""
         return self._member(check(self.space, architecture), lambda name: self.shared[module_key(name)])
 
     def forward(self, *inputs: Tensor) -> Tensor:
         return self.child(self.controller.best())(*inputs)
 
     def standalone_overrides(self, architecture: Sequence[int]) -> tuple[str, ...]:
-        """Overrides of the network that stands alone."""
+        """Overrides that build the standalone network of an architecture."""
         return (*self._alone, word(check(self.space, architecture)))
 
     def copy_weights(self, architecture: Sequence[int], network: nn.Module) -> None:
-        """Copy the member's weights to a network that stands alone."""
-        lent = dict(self.child(architecture).named_parameters())
+        """Copy the shared weights that an architecture uses into its standalone network."""
+        shared = dict(self.child(architecture).named_parameters())
         with torch.no_grad():
             for name, parameter in network.named_parameters():
-                parameter.copy_(lent[name])
+                parameter.copy_(shared[name])
 
 
 def model_overrides(model: str, **sizes: int | float) -> tuple[str, ...]:
-    """Words that choose a model of these sizes."""
+    """Overrides that select a model with these hyper-parameters."""
     return (f"model={model}", *(f"model.{name}={value}" for name, value in sizes.items()))

@@ -1,4 +1,4 @@
-"""What a warp is before anything is learned."""
+"""Initialization of the layer that regresses the parameters of a warp."""
 
 from typing import Protocol, runtime_checkable
 
@@ -8,13 +8,13 @@ from torch import Tensor, nn
 
 @runtime_checkable
 class WarpInit(Protocol):
-    """Sets the layer that answers with a warp's parameters, in place."""
+    """Initialize the regression layer of a warp in place."""
 
     def __call__(self, layer: nn.Linear, identity: Tensor) -> None: ...
 
 
 class IdentityWarpInit:
-    """Every image as it is: the layer answers with the identity, whatever it reads."""
+    """Identity warp for every input: weights 0, bias `identity`."""
 
     @torch.no_grad()
     def __call__(self, layer: nn.Linear, identity: Tensor) -> None:
@@ -23,7 +23,7 @@ class IdentityWarpInit:
 
 
 class DefaultWarpInit:
-    """As PyTorch draws the layer, around 0: an affine warp then looks at little more than the middle of the image."""
+    """PyTorch's default, around 0: an affine warp then samples little more than the center of the image."""
 
     def __call__(self, layer: nn.Linear, identity: Tensor) -> None:
         pass

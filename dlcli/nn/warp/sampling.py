@@ -1,8 +1,7 @@
-"""Places in an image, and what lies there: the one file that knows how places are counted.
+"""Sampling grids and bilinear sampling.
 
-Both sides of an image are 2 long, from -1 at one edge to 1 at the other, so the centre of pixel i of n lies at
-(2 i + 1) / n - 1: what `align_corners=False` means. Were the places counted otherwise than the sampler counts them, the
-identity would already change the image.
+Coordinates run from -1 to 1 between the edges of an image, so that the center of pixel i of n is (2 i + 1) / n - 1
+(`align_corners=False`). Grid and sampler must use the same convention: otherwise the identity would change the image.
 """
 
 from typing import Protocol, runtime_checkable
@@ -15,25 +14,25 @@ from torch import Tensor
 
 @runtime_checkable
 class Warp(Protocol):
-    """Where in the input every pixel of the output is taken from: output coordinates to input coordinates.
+    """Map from parameters to a sampling grid: the position in the input from which each output pixel is sampled.
 
-    It is made of the height and width of the output. `identity` [parameter] are the numbers that change nothing.
+    Constructed with height and width of the output; `identity` [parameter] are the parameters of the identity.
     """
 
     identity: Tensor
 
     def __call__(self, parameters: Float[Tensor, "batch parameter"]) -> Float[Tensor, "batch height width 2"]:
-        """Places (x, y) in the input."""
+        """Sampling grid: positions (x, y) in the input."""
 
 
 def pixel_centers(height: int, width: int) -> Float[Tensor, "height width 2"]:
-    """Places (x, y) of the pixels' centres."""
+    """Coordinates (x, y) of the pixel centers."""
     y, x = (torch.arange(1, 2 * pixels, 2) / pixels - 1 for pixels in (height, width))
     return torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)
 
 
 def sample_bilinear(
-    images: Float[Tensor, "batch channel rows columns"], places: Float[Tensor, "batch height width 2"]
+    images: Float[Tensor, "batch channel rows columns"], grid: Float[Tensor, "batch height width 2"]
 ) -> Float[Tensor, "batch channel height width"]:
-    """Bilinear between the four nearest pixels; all is 0 outside of the image."""
-    return F.grid_sample(images, places, mode="bilinear", padding_mode="zeros", align_corners=False)
+    """Bilinear interpolation between the four nearest pixels; zero outside the image."""
+    return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)

@@ -168,7 +168,10 @@ def test_points_moved_by_an_affine_map_make_that_map(points):
     matrix = torch.tensor([[0.7, -0.4, 0.2], [0.3, 1.1, -0.1]])
     moved = torch.from_numpy(controls(points)).float() @ matrix[:, :2].T + matrix[:, 2]
     torch.testing.assert_close(
-        ThinPlateSplineWarp(7, 4, points=points)(moved.flatten()[None]), AffineWarp(7, 4)(matrix.flatten()[None]), atol=1e-5, rtol=0
+        ThinPlateSplineWarp(7, 4, points=points)(moved.flatten()[None]),
+        AffineWarp(7, 4)(matrix.flatten()[None]),
+        atol=1e-5,
+        rtol=0,
     )
 
 
