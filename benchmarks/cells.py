@@ -90,11 +90,11 @@ def main() -> None:
     sizes = (HIDDEN, HIDDEN)
     without_input_gate = lstm_ablations._WithoutInputGate
     arms = {kind.__name__: reading(FusedLayers(kind(*sizes))) for kind in (nn.LSTM, nn.GRU, nn.RNN)} | {
-        "LSTM-i, eager": reading(UnrolledLayer(without_input_gate(*sizes, 0.0))),
-        "LSTM-i, jit.script": reading(UnrolledLayer(scripted(without_input_gate(*sizes, 0.0)))),
-        "LSTM-i, torch.compile": reading(UnrolledLayer(compiled(without_input_gate(*sizes, 0.0)))),
+        "LSTM-i, eager": reading(UnrolledLayer(without_input_gate(*sizes))),
+        "LSTM-i, jit.script": reading(UnrolledLayer(scripted(without_input_gate(*sizes)))),
+        "LSTM-i, torch.compile": reading(UnrolledLayer(compiled(without_input_gate(*sizes)))),
         "LSTM-f, eager": reading(UnrolledLayer(lstm_ablations._WithoutForgetGate(*sizes))),
-        "LSTM-o, eager": reading(UnrolledLayer(lstm_ablations._WithoutOutputGate(*sizes, 0.0))),
+        "LSTM-o, eager": reading(UnrolledLayer(lstm_ablations._WithoutOutputGate(*sizes))),
         "MUT1, eager": reading(UnrolledLayer(mut._MUT1Cell(*sizes))),
         "MUT2, eager": reading(UnrolledLayer(mut._MUT2Cell(*sizes))),
         "MUT3, eager": reading(UnrolledLayer(mut._MUT3Cell(*sizes))),

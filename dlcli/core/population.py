@@ -113,10 +113,10 @@ class Renders(Task, Protocol):
 
 @runtime_checkable
 class BatchedForward(Protocol):
-    """A model that answers for a whole population itself, faster than `vmap` does."""
+    """Model with its own batched forward pass for a population, faster than `vmap`."""
 
     def batched_forward(self, parameters: Stacked, x: Tensor) -> Tensor:
-        """[individual, row, *input] to [individual, row, unit]."""
+        """Forward pass of a population: [individual, row, *input] to [individual, row, unit]."""
 
 
 _COPIES = 1 << 24
@@ -127,7 +127,7 @@ class Policies:
     """A population as one function of observations, with what its members remember.
 
     One that is left alone is computed twice: PyTorch's kernels for a batch of one differ from the others by bits. A
-    model alone answers each of its rows as an individual of a population would, where it `BatchedForward` and so many copies
+    model alone answers each of its rows as an individual of a population would, where it is a `BatchedForward` and so many copies
     of its parameters stay small: a deterministic episode is then the same to the bit in training and in scoring.
 
     Args:
@@ -155,7 +155,7 @@ class Policies:
         return functional_call(self._model, dict(parameters), (x,), more)
 
     def __call__(self, x: Tensor) -> Tensor:
-        """[individual, row, *input] to [individual, row, unit]."""
+        """Forward pass of a population: [individual, row, *input] to [individual, row, unit]."""
         if self._parameters is None:
             return self._alone(x)
         return self._together(x.expand(2, *x.shape[1:]))[:1] if len(x) == 1 else self._together(x)

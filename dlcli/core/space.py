@@ -1,4 +1,4 @@
-"""A space of architectures as data: decisions with their choices, and what each architecture looks like."""
+"""Search spaces of architectures: decisions with their choices, and the graph of each architecture."""
 
 import itertools
 import math
@@ -12,12 +12,12 @@ from torch import Generator, Tensor, nn
 from dlcli.core.errors import UsageError
 
 Architecture = tuple[int, ...]
-"""The place of the choice that is taken, decision by decision."""
+"""Index of the selected choice, decision by decision."""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """One thing to choose: "node 3 reads", of ("node 1", "node 2")."""
+    """Categorical decision: "node 3 reads", with choices ("node 1", "node 2")."""
 
     name: str
     choices: tuple[str, ...]
@@ -25,7 +25,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class Node:
-    """A box of a drawing: its name, and what is written in it."""
+    """Node of a drawn graph: its name and its label."""
 
     name: str
     label: str
@@ -33,7 +33,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Graph:
-    """An architecture as boxes in the order of computation, and arrows between their names, each with its words."""
+    """Graph of an architecture: nodes in the order of computation, and labeled edges between their names."""
 
     nodes: tuple[Node, ...]
     edges: tuple[tuple[str, str, str], ...]
@@ -41,76 +41,75 @@ class Graph:
 
 @runtime_checkable
 class Space(Protocol):
-    """What may be chosen. The shared network, the network that stands alone and the drawing all read it."""
+    """Search space, shared by the supernet, the standalone network and the drawing."""
 
     @property
     def decisions(self) -> Sequence[Decision]:
-        """In the order of an architecture's numbers; the number of choices never depends on other decisions."""
+        """Decisions in the order of an architecture's entries; numbers of choices do not depend on other decisions."""
 
     def graph(self, architecture: Architecture) -> Graph:
-        """What an architecture computes; what its output does not depend on is left out."""
+        """Computation of an architecture, without nodes on which its output does not depend."""
 
 
 @runtime_checkable
 class Searchable(Protocol):
-    """A model that is a member of a space, `space`, or shares the weights of all of them."""
+    """Model of an architecture in `space`, or with the shared weights of all its architectures."""
 
     space: Space
 
 
 @runtime_checkable
 class OneShotModel(Searchable, Protocol):
-    """A network trained in place of all members of the space, from which one is taken in the end."""
+    """One-shot model: trained once for all architectures of a space, of which one is selected at the end."""
 
     def standalone_overrides(self, architecture: Architecture) -> tuple[str, ...]:
-        """Overrides of the network that has weights of its own."""
+        """Overrides that build the standalone network of an architecture."""
 
 
 @runtime_checkable
 class SharesWeights(Searchable, Protocol):
-    """A network of which every member of the space is a part, and a controller that says which members are good.
-
-    Its parts are `shared`, with all the weights, and `controller`.
-    """
+    """Supernet with weight sharing: `shared` holds the weights, `controller` samples architectures."""
 
     if TYPE_CHECKING:  # isinstance does not see parts of a module (Python 3.12)
         controller: Any
 
     def child(self, architecture: Architecture) -> nn.Module:
-        """The member, computed with the shared weights; cheap to make, nothing is copied."""
+        """Child network of an architecture on the shared weights, without copying them."""
 
     def standalone_overrides(self, architecture: Architecture) -> tuple[str, ...]:
-        """Overrides of the network that has weights of its own: "model=macro_cnn", its architecture and sizes."""
+        """Overrides that build the standalone network: "model=macro_cnn", its architecture and sizes."""
 
 
 def size(space: Space) -> int:
-    """How many architectures there are."""
+    """Number of architectures."""
     return math.prod(len(decision.choices) for decision in space.decisions)
 
 
 def check(space: Space, architecture: Sequence[int]) -> Architecture:
-    """The architecture, when it is a member.
+    """Return the architecture as a tuple if it is a member of the space.
 
     Raises:
-        UsageError: it is not, with the first decision that is wrong.
+        UsageError: wrong number of entries, or an index out of range; names the first such decision.
     """
-    wanted = space.decisions
-    if len(architecture) != len(wanted):
-        raise UsageError(f"an architecture of this space has {len(wanted)} numbers, not {len(architecture)}")
-    for number, decision in zip(architecture, wanted, strict=True):
-        if not 0 <= number < len(decision.choices):
-            raise UsageError(f"{decision.name}: 0 to {len(decision.choices) - 1} are the choices, not {number}")
+    decisions = space.decisions
+    if len(architecture) != len(decisions):
+        must = f"a list of {len(decisions)} integers"
+        raise UsageError("invalid_value", key="model.architecture", must=must, got=list(architecture))
+    for choice, decision in zip(architecture, decisions, strict=True):
+        if not 0 <= choice < len(decision.choices):
+            must = f"from 0 to {len(decision.choices) - 1} ({decision.name})"
+            raise UsageError("invalid_value", key="model.architecture", must=must, got=choice)
     return tuple(architecture)
 
 
 def draw(space: Space, count: int, generator: Generator) -> list[Architecture]:
-    """Members drawn uniformly, with replacement."""
+    """Sample architectures uniformly, with replacement."""
     columns = [torch.randint(len(one.choices), (count,), generator=generator) for one in space.decisions]
     return [tuple(row) for row in torch.stack(columns, 1).tolist()]
 
 
 def neighbour(space: Space, architecture: Architecture, generator: Generator) -> Architecture:
-    """One decision, drawn among those that leave a choice, taken otherwise (Real et al. 2019, arXiv:1802.01548)."""
+    """Mutate one random decision that has several choices (Real et al. 2019, arXiv:1802.01548)."""
     free = [place for place, one in enumerate(space.decisions) if len(one.choices) > 1]
     place = free[int(torch.randint(len(free), (), generator=generator))]
     other = int(torch.randint(len(space.decisions[place].choices) - 1, (), generator=generator))
@@ -119,12 +118,12 @@ def neighbour(space: Space, architecture: Architecture, generator: Generator) ->
 
 
 def members(space: Space) -> Iterator[Architecture]:
-    """All of them, the last decision changing fastest."""
+    """Iterate over all architectures, the last decision changing fastest."""
     return itertools.product(*(range(len(one.choices)) for one in space.decisions))
 
 
 def word(architecture: Sequence[int]) -> str:
-    """The override that builds a member of the model's space."""
+    """Override that selects an architecture of the model."""
     return f"model.architecture=[{','.join(map(str, architecture))}]"
 
 

@@ -1,4 +1,4 @@
-"""Grad-CAM and the hooks it takes: it finds what was planted, and leaves nothing behind."""
+"""Grad-CAM: localization of a planted patch, hooks."""
 
 import pytest
 import torch
@@ -37,7 +37,7 @@ class Bright(nn.Module):
         return self.look(x).relu().mean((2, 3))
 
 
-def test_the_mass_lies_on_the_patch_that_was_planted():
+def test_grad_cam_localizes_planted_patch():
     x = torch.full((2, 1, 12, 12), -0.01)
     x[0, :, 1:4, 2:5] = x[1, :, 7:10, 8:11] = 1.0
     network = Bright()
@@ -47,7 +47,7 @@ def test_the_mass_lies_on_the_patch_that_was_planted():
     assert heat[0].argmax() == 2 * 12 + 3
 
 
-def test_it_is_the_weighted_sum_by_hand():
+def test_grad_cam_matches_hand_computation():
     value, gradient = torch.randn(2, 3, 4, 5), torch.randn(2, 3, 4, 5)
     wanted = torch.stack(
         [sum(gradient[row, k].mean() * value[row, k] for k in range(3)).clamp(min=0) for row in range(2)]
@@ -55,7 +55,7 @@ def test_it_is_the_weighted_sum_by_hand():
     torch.testing.assert_close(grad_cam(value, gradient), wanted)
 
 
-def test_what_is_written_in_place_afterwards_is_not_seen():
+def test_record_outputs_is_unaffected_by_in_place_layers():
     plain, in_place = (
         activation_and_gradient(network, images(), UNIT, network[2]) for network in (cnn(), cnn(in_place=True))
     )
@@ -64,7 +64,7 @@ def test_what_is_written_in_place_afterwards_is_not_seen():
     assert torch.equal(plain[1], in_place[1])
 
 
-def test_the_gradient_is_that_of_the_score():
+def test_activation_and_gradient_matches_autograd():
     network = cnn()
     value, gradient = activation_and_gradient(network, images(), UNIT, network[2])
     wanted = value.clone().requires_grad_()
@@ -72,7 +72,7 @@ def test_the_gradient_is_that_of_the_score():
     torch.testing.assert_close(gradient, wanted.grad)
 
 
-def test_convolutions_are_listed_as_they_are_called():
+def test_called_convolutions_are_in_call_order():
     class Crossed(nn.Module):
         def __init__(self):
             super().__init__()
@@ -85,7 +85,7 @@ def test_convolutions_are_listed_as_they_are_called():
     assert called_convolutions(nn.Linear(8, 2), images()) == []
 
 
-def test_what_is_no_map_is_none():
+def test_activation_and_gradient_is_none_without_a_map():
     class Aside(nn.Module):
         def __init__(self):
             super().__init__()
@@ -102,7 +102,7 @@ def test_what_is_no_map_is_none():
     assert activation_and_gradient(aside, images(), UNIT, aside.look) is not None
 
 
-def test_hooks_are_gone_afterwards_also_after_an_exception():
+def test_record_outputs_removes_hooks_after_exceptions():
     class Broken(nn.Module):
         def forward(self, x):
             raise RuntimeError("on purpose")
@@ -127,7 +127,7 @@ def test_hooks_are_gone_afterwards_also_after_an_exception():
     assert hooks(network) == 0
 
 
-def test_frames_side_by_side_are_a_film_again():
+def test_activation_and_gradient_unfolds_frames():
     class Frames(nn.Module):
         def __init__(self):
             super().__init__()
@@ -144,7 +144,7 @@ def test_frames_side_by_side_are_a_film_again():
     assert upsample(grad_cam(value, gradient), (5, 8, 8)).shape == (2, 5, 8, 8)
 
 
-def test_enlarging_keeps_a_flat_map_and_the_middle():
+def test_upsample_preserves_constant_maps_and_center():
     assert torch.equal(upsample(torch.ones(1, 4, 4), (8, 8)), torch.ones(1, 8, 8))
     heat = torch.zeros(1, 3, 3)
     heat[0, 1, 1] = 1.0

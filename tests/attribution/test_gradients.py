@@ -1,4 +1,4 @@
-"""Gradients of scores: a linear network's are its weights, and what is looked at stays as it was."""
+"""Input gradients and saliency."""
 
 import torch
 from torch import nn
@@ -18,7 +18,7 @@ def in_place(channels=1):
     )  # fmt: skip
 
 
-def test_of_a_linear_network_it_is_the_weights():
+def test_input_gradient_of_linear_network_is_its_weights():
     network = nn.Sequential(nn.Flatten(), nn.Linear(72, 3))
     unit = torch.tensor([2, 0, 1, 1, 0])
     gradient = input_gradient(network, images(channels=2), unit)
@@ -27,7 +27,7 @@ def test_of_a_linear_network_it_is_the_weights():
     torch.testing.assert_close(saliency(network, images(channels=2), unit), wanted)
 
 
-def test_it_is_the_slope_of_the_score():
+def test_input_gradient_matches_finite_differences():
     network, x, unit = in_place().double().eval(), images().double(), torch.tensor([0, 1, 2, 0, 1])
     direction, step = torch.randn_like(x), 1e-6
     ahead, behind = (network((x + sign * step * direction).clone()) for sign in (1, -1))
@@ -36,7 +36,7 @@ def test_it_is_the_slope_of_the_score():
     torch.testing.assert_close(found, slope, atol=1e-6, rtol=1e-5)
 
 
-def test_networks_that_write_in_place_and_inputs_stay_as_they_were():
+def test_saliency_leaves_network_and_inputs_unchanged():
     network, x = in_place(), images()
     before, state = x.clone(), {name: value.clone() for name, value in network.state_dict().items()}
     network.train()
@@ -51,7 +51,7 @@ def test_networks_that_write_in_place_and_inputs_stay_as_they_were():
     assert all(one.grad is None for one in network.parameters())
 
 
-def test_a_score_that_no_input_moves_has_a_flat_map():
+def test_saliency_is_zero_for_constant_scores():
     class Constant(nn.Module):
         def forward(self, x):
             return torch.ones(len(x), 3)

@@ -1,4 +1,4 @@
-"""Integrated gradients: exact where scores are straight, and complete where they are not."""
+"""Integrated gradients: closed forms and completeness."""
 
 import pytest
 import torch
@@ -19,14 +19,14 @@ def cnn():
 
 
 @pytest.mark.parametrize("steps", [1, 7])
-def test_of_a_linear_network_it_is_weight_times_input(steps):
+def test_integrated_gradients_of_linear_network(steps):
     network = nn.Sequential(nn.Flatten(), nn.Linear(192, 3))
     found = integrated_gradients(network, X, UNIT, steps=steps)
     torch.testing.assert_close(found.values.flatten(1), network[1].weight[UNIT] * X.flatten(1))
     assert found.incompleteness < 1e-5
 
 
-def test_of_a_square_it_is_the_square():
+def test_integrated_gradients_of_square():
     class Squares(nn.Module):
         def forward(self, x):
             return x.square().flatten(1)[:, :3] * torch.tensor([1.0, 2.0, 3.0])
@@ -37,7 +37,7 @@ def test_of_a_square_it_is_the_square():
     torch.testing.assert_close(found, wanted)  # a straight gradient is averaged exactly
 
 
-def test_what_is_attributed_adds_up_to_the_difference():
+def test_integrated_gradients_are_complete():
     found = complete_attribution(cnn(), X, UNIT, share=0.01, most=1024)
     scores = cnn()(X).gather(1, UNIT[:, None])[:, 0] - cnn()(torch.zeros_like(X)).gather(1, UNIT[:, None])[:, 0]
     torch.testing.assert_close(found.difference, scores)
@@ -45,14 +45,14 @@ def test_what_is_attributed_adds_up_to_the_difference():
     torch.testing.assert_close(found.values.flatten(1).sum(1), scores, atol=0.01 * scores.abs().sum().item(), rtol=0.0)
 
 
-def test_steps_are_doubled_until_enough_is_there():
+def test_complete_attribution_doubles_steps():
     network = cnn()
     share = integrated_gradients(network, X, UNIT, steps=32).incompleteness
     assert complete_attribution(network, X, UNIT, share=2 * share, most=1024).steps == 32
     assert complete_attribution(network, X, UNIT, share=0.0, most=100).steps == 100
 
 
-def test_how_many_go_through_at_once_changes_nothing():
+def test_integrated_gradients_are_independent_of_chunk_size():
     network = cnn()
     together = integrated_gradients(network, X, UNIT, steps=300)  # in three parts of 128 steps at most
     alone = torch.cat([integrated_gradients(network, X[[i]], UNIT[[i]], steps=300).values for i in range(4)])

@@ -1,4 +1,4 @@
-"""Each ablation is the LSTM whose missing gate is 1, and has no parameters for it."""
+"""Ablated LSTMs equal an LSTM whose missing gate is 1."""
 
 import pytest
 import torch
@@ -29,7 +29,7 @@ def build(model, layers=1, **hyper):
 
 
 @each
-def test_it_is_the_lstm_with_that_gate_held_open(model, extra, places):
+def test_ablated_lstm_equals_lstm_with_open_gate(model, extra, places):
     ablated, full = build(model, **extra), build(LSTM, forget_bias=0.0)
     cell, cells = ablated.memory.layers[0].cell, full.memory.cells
     with torch.no_grad():
@@ -52,20 +52,20 @@ def test_it_is_the_lstm_with_that_gate_held_open(model, extra, places):
 
 
 @each
-def test_the_gate_has_no_parameters(model, extra, places):
+def test_ablated_lstm_has_no_parameters_of_removed_gate(model, extra, places):
     count = sum(p.numel() for p in build(model, **extra).memory.parameters())
     assert count == 3 * 4 * (2 + 4 + 1)
 
 
 @pytest.mark.parametrize("model", [LSTMWithoutInputGate, LSTMWithoutOutputGate])
-def test_the_forget_bias_is_on_the_forget_gate_of_every_layer(model):
+def test_ablated_lstm_forget_bias_in_every_layer(model):
     for layer in build(model, layers=2, forget_bias=7.0).memory.layers:
         bias = layer.cell.inputs.bias
         assert (bias[:4] == 7.0).all()
         assert (bias[4:].abs() <= 0.5).all()
 
 
-def test_without_forget_gate_nothing_is_forgotten():
+def test_lstm_without_forget_gate_keeps_its_state():
     model = build(LSTMWithoutForgetGate)
     cell = model.memory.layers[0].cell
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Capsule networks: what is one capsule, how long it may be, how many parameters, images of other sizes."""
+"""Capsule networks: capsules, lengths, parameter counts, image sizes."""
 
 import pytest
 import torch
@@ -52,19 +52,19 @@ def count(model):
     return sum(parameter.numel() for parameter in model.parameters())
 
 
-def test_the_papers_network_has_8_215_728_parameters_with_decoder_and_6_804_384_without():
+def test_capsnet_parameter_count_matches_paper():
     with torch.device("meta"):
         assert count(capsnet(MNIST, **PAPER)) == 8_215_728
         assert count(capsnet(MNIST, **PAPER | {"decoder": []})) == 6_804_384
 
 
-def test_sus_networks_have_the_parameters_of_his_code():
+def test_su_networks_parameter_count_matches_published_code():
     with torch.device("meta"):
         assert count(su_capsules(MNIST, channels=[64, 128], pad=0, pose=16)) == 279_488
         assert count(su_pooling(MNIST, channels=[64, 128], pad=0, dense=128)) == 276_810
 
 
-def test_a_capsule_is_the_channels_of_one_type_at_one_place():
+def test_channels_to_capsules_groups_channels_per_position():
     x = torch.arange(2 * 6 * 2 * 2).view(2, 6, 2, 2).float()
     capsules = channels_to_capsules(x, 3)
     assert capsules.shape == (2, 8, 3)
@@ -75,7 +75,7 @@ def test_a_capsule_is_the_channels_of_one_type_at_one_place():
                 assert torch.equal(capsules[:, 4 * kind + 2 * row + column], wanted)
 
 
-def test_a_change_at_one_place_changes_exactly_the_capsules_there():
+def test_primary_capsules_are_local():
     x = images(1, 12, 3, 3)
     changed = x.clone()
     changed[:, :4, 1, 2] += 1  # all channels of the first type, one place
@@ -85,7 +85,7 @@ def test_a_change_at_one_place_changes_exactly_the_capsules_there():
 
 @pytest.mark.parametrize("model", [capsnet(), su_capsules()], ids=["CapsNet", "SuCapsules"])
 @pytest.mark.parametrize("scale", [0.0, 1.0, 1e4])
-def test_lengths_are_in_0_to_1_and_are_the_sigmoid_of_the_scores(model, scale):
+def test_capsule_lengths_are_sigmoid_of_logits(model, scale):
     x = scale * images(4, 1, 8, 8)
     length = model.capsules(x).norm(dim=2)
     assert length.shape == (4, 10)
@@ -97,7 +97,7 @@ def test_lengths_are_in_0_to_1_and_are_the_sigmoid_of_the_scores(model, scale):
     assert (scores.sigmoid() < 1).all()
 
 
-def test_an_empty_image_has_finite_gradients():
+def test_capsnet_gradients_are_finite_for_zero_image():
     for model in (capsnet(), su_capsules()):
         for parameter in model.parameters():
             nn.init.zeros_(parameter)
@@ -106,12 +106,12 @@ def test_an_empty_image_has_finite_gradients():
         assert all(one.isfinite().all() for one in gradients if one is not None)
 
 
-def test_scores_of_no_length_and_of_full_length_are_numbers():
+def test_length_logits_are_finite():
     assert length_logits(torch.zeros(1, 1, 3)).isfinite().all()
     assert length_logits(torch.tensor([[[1.0, 0.0, 0.0]]])).isfinite().all()
 
 
-def test_shared_capsules_are_own_capsules_with_equal_matrices():
+def test_shared_capsule_layer_equals_capsule_layer_with_equal_matrices():
     torch.manual_seed(0)
     shared = SharedCapsuleLayer(3, 4, 5, DynamicRouting(**ROUTING))
     own = CapsuleLayer(6, 3, 4, 5, DynamicRouting(**ROUTING), spread=1.0, bias=0.0)
@@ -121,12 +121,12 @@ def test_shared_capsules_are_own_capsules_with_equal_matrices():
 
 
 @pytest.mark.parametrize("make", [su_capsules, su_pooling])
-def test_sus_networks_read_any_height(make):
+def test_su_networks_accept_any_height(make):
     model = make(TALL)
     assert model(images(3, 1, 8, 8)).shape == model(images(3, 1, 16, 8)).shape == (3, 10)
 
 
-def test_pooling_and_capsules_do_not_see_where_positions_are():
+def test_su_networks_are_invariant_to_positions():
     x = images(2, 6, 4, 4)
     turned = x.flip(2)
     capsules, pooling = su_capsules(), su_pooling()
@@ -136,7 +136,7 @@ def test_pooling_and_capsules_do_not_see_where_positions_are():
     torch.testing.assert_close(pooling.pool(x, dim=(2, 3)), pooling.pool(turned, dim=(2, 3)))
 
 
-def test_the_decoder_sees_the_chosen_capsules_alone():
+def test_capsule_decoder_depends_on_selected_capsules_only():
     model = capsnet()
     poses, mask = model.capsules(images(2, 1, 8, 8)), torch.eye(10)[[3, 7]]
     other = poses + (1 - mask)[..., None]
@@ -147,7 +147,7 @@ def test_the_decoder_sees_the_chosen_capsules_alone():
 
 
 @pytest.mark.parametrize("target", ["classes", "labels"])
-def test_pictures_of_reconstructions_and_of_dimensions(target):
+def test_capsnet_images_of_reconstructions_and_pose_dimensions(target):
     spec = DIGITS if target == "classes" else Spec(DIGITS.inputs, Labels(10))
     model = capsnet(spec)
     classes = torch.tensor([3, 7, 1, 0])
@@ -164,7 +164,7 @@ def test_pictures_of_reconstructions_and_of_dimensions(target):
     assert (coloured.max() > 0) == (target == "labels")
 
 
-def test_without_a_decoder_there_are_no_pictures():
+def test_capsnet_without_decoder_has_no_images():
     model = capsnet(decoder=[])
     rows = torch.arange(2)
     assert model.depict(Batch((images(2, 1, 8, 8),), rows, rows == 0, 0, 0, rows)) == {}
@@ -172,18 +172,48 @@ def test_without_a_decoder_there_are_no_pictures():
 
 
 @pytest.mark.parametrize(
-    ("error", "words", "make"),
+    ("error", "code", "fields", "build_model"),
     [
-        (Mismatch, "CapsNet with kernels of 9 and 9 reads 17 pixels", lambda: capsnet(kernel_size=9, primary_kernel=9)),
-        (Mismatch, "a capsule for each class", lambda: capsnet(Spec(DIGITS.inputs, Real((3,))))),
-        (Mismatch, "reads images of one size", lambda: capsnet(TALL)),
-        (UsageError, "model.types is at least 1, not 0", lambda: capsnet(types=0)),
-        (UsageError, "model.decoder.0 is at least 1, not 0", lambda: capsnet(decoder=[0])),
-        (Mismatch, "SuCapsules with model.pad=0 reads larger images", lambda: su_capsules(pad=0)),
-        (Mismatch, "SuPooling reads one image", lambda: su_pooling(Spec((Real((1, 64)),), Classes(10)))),
-        (UsageError, "model.channels has 2 widths, not 1", lambda: su_pooling(channels=[4])),
+        (
+            Mismatch,
+            "mismatch",
+            {
+                "subject": "CapsNet with kernels of 9 and 9 pixels",
+                "requirement": "an image of at least 17 pixels a side",
+            },
+            lambda: capsnet(kernel_size=9, primary_kernel=9),
+        ),
+        (
+            Mismatch,
+            "mismatch",
+            {"subject": "CapsNet", "requirement": "a target of classes"},
+            lambda: capsnet(Spec(DIGITS.inputs, Real((3,)))),
+        ),
+        (
+            Mismatch,
+            "mismatch",
+            {"subject": "CapsNet", "requirement": "images of one size (channel, height, width)"},
+            lambda: capsnet(TALL),
+        ),
+        (UsageError, "invalid_value", {"key": "model.types", "got": 0}, lambda: capsnet(types=0)),
+        (UsageError, "invalid_value", {"key": "model.decoder.0", "got": 0}, lambda: capsnet(decoder=[0])),
+        (
+            Mismatch,
+            "mismatch",
+            {"subject": "SuCapsules with model.pad=0", "requirement": "a larger image"},
+            lambda: su_capsules(pad=0),
+        ),
+        (
+            Mismatch,
+            "mismatch",
+            {"subject": "SuPooling", "requirement": "one image (channel, height, width)"},
+            lambda: su_pooling(Spec((Real((1, 64)),), Classes(10))),
+        ),
+        (UsageError, "invalid_value", {"key": "model.channels", "got": [4]}, lambda: su_pooling(channels=[4])),
     ],
 )
-def test_what_they_refuse(error, words, make):
-    with pytest.raises(error, match=words):
-        make()
+def test_capsule_networks_reject_invalid_input(error, code, fields, build_model):
+    with pytest.raises(error) as raised:
+        build_model()
+    assert raised.value.code == code
+    assert fields.items() <= raised.value.fields.items()

@@ -1,4 +1,4 @@
-"""Recurrent cells: the space counted by hand, a cell alone and on shared weights as one function."""
+"""Recurrent cells of the ENAS space, standalone and on shared weights."""
 
 import pytest
 import torch
@@ -54,13 +54,13 @@ def series(time=9):
 
 
 @pytest.mark.parametrize(("nodes", "count"), [(2, 4), (3, 32), (4, 384), (10, 4**9 * 362880)])
-def test_a_node_has_four_functions_and_reads_any_earlier_node(nodes, count):
+def test_cell_space_size(nodes, count):
     assert size(CellSpace(nodes)) == count
     if count < 100:
         assert len(set(members(CellSpace(nodes)))) == count
 
 
-def test_an_architecture_is_read_node_by_node():
+def test_cell_space_decision_order():
     names = [(decision.name, len(decision.choices)) for decision in CellSpace(4).decisions]
     assert names == [
         ("node 2 reads", 1),
@@ -72,7 +72,7 @@ def test_an_architecture_is_read_node_by_node():
     ]
 
 
-def test_the_graph_has_an_arrow_for_every_read_and_all_nodes_in_the_mean():
+def test_cell_space_graph_edges():
     graph = CellSpace(4).graph((0, 1, 0, 3, 2, 2))
     assert [node.label for node in graph.nodes[2:-1]] == ["1: tanh", "2: relu", "3: identity", "4: sigmoid"]
     reads = {(source, target) for source, target, _ in graph.edges}
@@ -81,7 +81,7 @@ def test_the_graph_has_an_arrow_for_every_read_and_all_nodes_in_the_mean():
     assert {source for source, target in reads if target == "node 1"} == {"x", "before"}
 
 
-def test_a_cell_computed_by_hand():
+def test_enas_cell_matches_hand_computation():
     spec = Spec((Real((1, None)),), Real((1,)))
     model = EnasCell(spec, architecture=(0, 1, 1, 3), **SIZES | {"hidden": 1}).double()
     with torch.no_grad():
@@ -105,7 +105,7 @@ def test_a_cell_computed_by_hand():
 @pytest.mark.parametrize("architecture", EXAMPLES)
 @pytest.mark.parametrize(("spec", "x"), [(TOKENS, tokens()), (SERIES, series())], ids=["tokens", "series"])
 @pytest.mark.parametrize("tied", [False, True])
-def test_a_cell_alone_given_the_shared_weights_is_the_same_function(architecture, spec, x, tied):
+def test_enas_cell_equals_shared_cell_with_copied_weights(architecture, spec, x, tied):
     if tied and spec is SERIES:
         return
     lender, borrower = shared(spec, tied=tied), alone(architecture, spec, tied=tied)
@@ -117,7 +117,7 @@ def test_a_cell_alone_given_the_shared_weights_is_the_same_function(architecture
 
 
 @pytest.mark.parametrize("place", range(1, 8))
-def test_every_choice_changes_the_output(place):
+def test_shared_cell_output_depends_on_every_decision(place):
     model, x, base = shared(), tokens(), list(EXAMPLES[2])
     count = len(model.space.decisions[place].choices)
     outputs = []
@@ -129,7 +129,7 @@ def test_every_choice_changes_the_output(place):
             assert (outputs[first] - outputs[second]).abs().max() > 1e-3
 
 
-def test_functions_differ_even_with_the_same_matrices():
+def test_enas_cell_functions_differ_with_equal_matrices():
     base, x, outputs = alone(EXAMPLES[0]), tokens(), []
     for function in range(len(FUNCTIONS)):
         other = alone((0, function, *EXAMPLES[0][2:]))
@@ -141,7 +141,7 @@ def test_functions_differ_even_with_the_same_matrices():
 
 
 @pytest.mark.parametrize("architecture", EXAMPLES)
-def test_gradients_touch_only_the_sampled_sub_graph(architecture):
+def test_shared_cell_gradients_only_for_sampled_architecture(architecture):
     model = shared()
     model.child(architecture)(tokens()).square().sum().backward()
     touched = {name for name, part in model.shared.matrices.items() if part.grad is not None}
@@ -151,14 +151,14 @@ def test_gradients_touch_only_the_sampled_sub_graph(architecture):
     assert all(part.grad is not None for part in model.shared.network.parameters())
 
 
-def test_there_is_a_matrix_for_every_node_function_and_earlier_node():
+def test_shared_cell_number_of_matrices():
     model = shared()
     assert len(model.shared.matrices) == 4 * (1 + 2 + 3 + 4)
     assert all(part.shape == (5, 10) for part in model.shared.matrices.values())
 
 
 @pytest.mark.parametrize("make", [lambda: alone(EXAMPLES[2]), shared, lambda: shared().child(EXAMPLES[2])])
-def test_windows_with_a_carry_are_the_whole_sequence(make):
+def test_enas_cell_carry_equals_full_sequence(make):
     model, x = make().eval(), tokens(12)
     assert isinstance(model, Recurrent)
     carry, parts = None, []
@@ -169,14 +169,14 @@ def test_windows_with_a_carry_are_the_whole_sequence(make):
     torch.testing.assert_close(torch.cat(parts, 2), model(x))
 
 
-def test_the_shared_network_answers_as_the_best_of_its_controller():
+def test_shared_cell_evaluates_best_architecture():
     model, x = shared(), tokens()
     assert isinstance(model, SharesWeights)
     model.controller.chosen = EXAMPLES[1]
     torch.testing.assert_close(model(x), model.child(EXAMPLES[1])(x))
 
 
-def test_a_member_holds_the_weights_themselves_and_is_in_the_same_mode():
+def test_shared_cell_child_shares_weights_and_mode():
     model = shared(layer_dropout=0.5)
     assert {part.data_ptr() for part in model.child(EXAMPLES[0]).parameters()} == {
         part.data_ptr() for part in model.shared.parameters()
@@ -188,7 +188,7 @@ def test_a_member_holds_the_weights_themselves_and_is_in_the_same_mode():
 
 
 @pytest.mark.parametrize("name", list(NO_DROPOUT))
-def test_each_dropout_acts_in_training_alone(name):
+def test_enas_cell_dropout_in_training_only(name):
     plain, dropped = alone(EXAMPLES[2]), alone(EXAMPLES[2], **{name: 0.5})
     dropped.load_state_dict(plain.state_dict())
     x = tokens()
@@ -196,20 +196,20 @@ def test_each_dropout_acts_in_training_alone(name):
     torch.testing.assert_close(dropped.eval()(x), plain(x))
 
 
-def test_dropout_is_the_same_at_every_step():
+def test_enas_cell_dropout_mask_is_shared_over_steps():
     model = alone(EXAMPLES[2], output_dropout=0.5)
     nn.init.eye_(model.network.head.linear.weight)
     zero = (model(tokens())[:, :5] == 0).double().mean(2)
     assert set(zero.unique().tolist()) == {0.0, 1.0}
 
 
-def test_weights_start_within_their_range_and_the_cell_has_no_biases():
+def test_enas_cell_initialization_range():
     model = alone(EXAMPLES[0], init_range=0.04)
     assert max(part.abs().max() for part in model.parameters()) <= 0.04
     assert [name for name, part in model.named_parameters() if part.dim() == 1] == ["network.head.linear.bias"]
 
 
-def test_overrides_of_the_cell_alone():
+def test_shared_cell_standalone_overrides():
     words = shared(layer_dropout=0.25).standalone_overrides(EXAMPLES[0])
     assert words[0] == "model=enas_cell"
     assert "model.architecture=[0,0,1,1,2,2,3,3]" in words
@@ -217,22 +217,40 @@ def test_overrides_of_the_cell_alone():
 
 
 @pytest.mark.parametrize(
-    ("architecture", "changed", "words"),
+    ("error", "code", "fields", "build_model"),
     [
-        ((0, 4), {}, "node 2 function: 0 to 3"),
-        ((0, 0, 2, 0), {}, "node 3 reads: 0 to 1"),
-        ((0, 0, 1), {}, "2 numbers, not 3"),
-        ((), {}, "at least 2"),
-        ((0, 0), {"hidden": 0}, "hidden"),
-        ((0, 0), {"layer_dropout": 1.0}, "layer_dropout"),
-        ((0, 0), {"tied": True, "embedding": 4}, "tied weights"),
+        (
+            UsageError,
+            "invalid_value",
+            {"key": "model.architecture", "got": 4, "must": "from 0 to 3 (node 2 function)"},
+            lambda: alone((0, 4)),
+        ),
+        (
+            UsageError,
+            "invalid_value",
+            {"key": "model.architecture", "got": 2, "must": "from 0 to 1 (node 3 reads)"},
+            lambda: alone((0, 0, 2, 0)),
+        ),
+        (
+            UsageError,
+            "invalid_value",
+            {"key": "model.architecture", "got": [0, 0, 1], "must": "a list of 2 integers"},
+            lambda: alone((0, 0, 1)),
+        ),
+        (UsageError, "invalid_value", {"key": "model.nodes", "got": 1}, lambda: alone(())),
+        (UsageError, "invalid_value", {"key": "model.hidden", "got": 0}, lambda: alone((0, 0), hidden=0)),
+        (
+            UsageError,
+            "invalid_value",
+            {"key": "model.layer_dropout", "got": 1.0},
+            lambda: alone((0, 0), layer_dropout=1.0),
+        ),
+        (UsageError, "requires", {"key": "model.tied=true"}, lambda: alone((0, 0), tied=True, embedding=4)),
+        (Mismatch, "mismatch", {"subject": "EnasCell"}, lambda: alone((0, 0), Spec((Real((1, 8, 8)),), Classes(10)))),
     ],
 )
-def test_what_cannot_be_is_told(architecture, changed, words):
-    with pytest.raises(UsageError, match=words):
-        alone(architecture, **changed)
-
-
-def test_images_are_no_input():
-    with pytest.raises(Mismatch, match="EnasCell reads"):
-        alone((0, 0), Spec((Real((1, 8, 8)),), Classes(10)))
+def test_enas_cell_rejects_invalid_input(error, code, fields, build_model):
+    with pytest.raises(error) as raised:
+        build_model()
+    assert raised.value.code == code
+    assert fields.items() <= raised.value.fields.items()

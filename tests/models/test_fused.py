@@ -1,4 +1,4 @@
-"""Elman, LSTM and GRU are their equations."""
+"""Elman, LSTM and GRU against their equations."""
 
 import pytest
 import torch
@@ -37,13 +37,13 @@ def zeros():
     return torch.zeros(3, 4, dtype=torch.float64)
 
 
-def test_elman_is_its_equation():
+def test_elman_matches_equation():
     model, cells, x = build(Elman, layers=1)
     states = unroll(lambda a, b, _: ((a + b).tanh(),), cells, x, zeros())
     torch.testing.assert_close(model(x), answer(model, states))
 
 
-def test_lstm_is_its_equations_with_gates_i_f_g_o():
+def test_lstm_matches_equations():
     def step(a, b, h, c):
         i, f, g, o = (a + b).chunk(4, 1)
         c = f.sigmoid() * c + i.sigmoid() * g.tanh()
@@ -54,7 +54,7 @@ def test_lstm_is_its_equations_with_gates_i_f_g_o():
     torch.testing.assert_close(model(x), answer(model, states))
 
 
-def test_gru_is_its_equations_with_gates_r_z_n_and_the_reset_outside():
+def test_gru_matches_equations():
     def step(a, b, h):
         (ar, az, an), (br, bz, bn) = a.chunk(3, 1), b.chunk(3, 1)
         r, z = (ar + br).sigmoid(), (az + bz).sigmoid()
@@ -67,7 +67,7 @@ def test_gru_is_its_equations_with_gates_r_z_n_and_the_reset_outside():
 
 
 @pytest.mark.parametrize("bias", [0.0, 1.0, 10.0])
-def test_the_forget_bias_is_added_once_in_every_layer(bias):
+def test_lstm_forget_bias_in_every_layer(bias):
     _, cells, _ = build(LSTM, layers=3, forget_bias=bias)
     for layer in range(3):
         on_input, on_state = (getattr(cells, f"bias_{side}_l{layer}") for side in ("ih", "hh"))
@@ -77,7 +77,7 @@ def test_the_forget_bias_is_added_once_in_every_layer(bias):
         assert (on_input[8:] != bias).all()
 
 
-def test_an_open_forget_gate_keeps_what_a_closed_one_loses():
+def test_lstm_open_forget_gate_keeps_state():
     kept = {}
     for bias in (-20.0, 20.0):
         model, _, x = build(LSTM, layers=1, forget_bias=bias)
@@ -88,7 +88,7 @@ def test_an_open_forget_gate_keeps_what_a_closed_one_loses():
     assert kept[20.0] > 0.5
 
 
-def test_the_published_size():
+def test_gru_published_parameter_count():
     spec = Spec((Real((1, 784)),), Classes(10))
     model = LSTM(spec, **HYPER | {"hidden": 130}, layers=1, forget_bias=1.0)
     assert sum(p.numel() for p in model.parameters()) == 4 * 130 * (1 + 130 + 2) + 130 * 10 + 10

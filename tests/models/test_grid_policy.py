@@ -1,4 +1,4 @@
-"""A policy of cells: it answers with the best point of a grid."""
+"""Grid policy."""
 
 import pytest
 import torch
@@ -12,13 +12,13 @@ MAZE = Spec((Real((11,)),), Real((2,)))
 OPTIONS = {"hidden": [16], "activation": "tanh", "grid": [-0.5, 0.0, 0.5]}
 
 
-def test_three_values_and_two_units_make_nine_cells():
+def test_grid_policy_number_of_cells():
     model = GridPolicy(MAZE, **OPTIONS)
     assert sorted(map(tuple, model.cells.tolist())) == [(a, b) for a in (-0.5, 0.0, 0.5) for b in (-0.5, 0.0, 0.5)]
     assert sum(value.numel() for value in model.parameters()) == 11 * 16 + 16 + 16 * 9 + 9
 
 
-def test_the_answer_is_the_cell_of_the_highest_score():
+def test_grid_policy_outputs_best_cell():
     model = GridPolicy(MAZE, **OPTIONS)
     x = torch.randn(50, 11)
     scores = model.q(x).tolist()
@@ -27,7 +27,7 @@ def test_the_answer_is_the_cell_of_the_highest_score():
     assert len({tuple(cell) for cell in model(10 * x).tolist()}) > 1
 
 
-def test_a_population_answers_in_one_call():
+def test_grid_policy_supports_vmap():
     models = [GridPolicy(MAZE, **OPTIONS) for _ in range(4)]
     parameters, buffers = stack_module_state(models)
     x = torch.randn(4, 3, 11)
@@ -35,10 +35,31 @@ def test_a_population_answers_in_one_call():
     assert torch.equal(together, torch.stack([model(part) for model, part in zip(models, x, strict=True)]))
 
 
-def test_what_it_cannot_be_is_said():
-    with pytest.raises(Mismatch, match="model=mlp"):
-        GridPolicy(Spec((Real((4,)),), Classes(2)), **OPTIONS)
-    with pytest.raises(UsageError, match="two different values"):
-        GridPolicy(MAZE, **{**OPTIONS, "grid": [0.5]})
-    with pytest.raises(UsageError, match="cells"):
-        GridPolicy(Spec((Real((4,)),), Real((9,))), **OPTIONS)
+@pytest.mark.parametrize(
+    ("error", "code", "fields", "build_model"),
+    [
+        (
+            Mismatch,
+            "mismatch",
+            {"subject": "GridPolicy", "requirement": "a target of real values"},
+            lambda: GridPolicy(Spec((Real((4,)),), Classes(2)), **OPTIONS),
+        ),
+        (
+            UsageError,
+            "invalid_value",
+            {"key": "model.grid", "got": [0.5]},
+            lambda: GridPolicy(MAZE, **{**OPTIONS, "grid": [0.5]}),
+        ),
+        (
+            UsageError,
+            "invalid_value",
+            {"key": "model.grid", "must": "small enough for at most 4,096 cells"},
+            lambda: GridPolicy(Spec((Real((4,)),), Real((9,))), **OPTIONS),
+        ),
+    ],
+)
+def test_grid_policy_rejects_invalid_input(error, code, fields, build_model):
+    with pytest.raises(error) as raised:
+        build_model()
+    assert raised.value.code == code
+    assert fields.items() <= raised.value.fields.items()

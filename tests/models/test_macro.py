@@ -1,4 +1,4 @@
-"""The macro space: counted by hand, the shared network and the one that stands alone as one function."""
+"""Macro space, supernet and standalone network."""
 
 import pytest
 import torch
@@ -49,14 +49,14 @@ IMAGES = torch.rand(6, 1, 8, 8, generator=torch.Generator().manual_seed(1))
 
 
 @pytest.mark.parametrize(("layers", "count"), [(1, 6), (2, 72), (3, 1728), (4, 82944)])
-def test_the_space_has_six_operations_a_layer_and_a_skip_for_each_pair(layers, count):
+def test_macro_space_size(layers, count):
     space = MacroSpace(layers)
     assert size(space) == count == 6**layers * 2 ** (layers * (layers - 1) // 2)
     if layers < 3:
         assert len(set(members(space))) == count
 
 
-def test_an_architecture_is_read_layer_by_layer():
+def test_macro_space_plan():
     space = MacroSpace(3)
     assert [decision.name for decision in space.decisions] == [
         "layer 1 operation",
@@ -69,7 +69,7 @@ def test_an_architecture_is_read_layer_by_layer():
     assert space.plan((5, 0, 1, 2, 1, 0)) == [(5, ()), (0, (1,)), (2, (1,))]
 
 
-def test_the_graph_has_the_chain_and_the_skips():
+def test_macro_space_graph_edges():
     graph = MacroSpace(3).graph((5, 0, 1, 2, 1, 0))
     assert [node.label for node in graph.nodes] == ["", OPERATIONS[5], OPERATIONS[0], OPERATIONS[2], ""]
     assert graph.edges == (
@@ -83,20 +83,20 @@ def test_the_graph_has_the_chain_and_the_skips():
 
 @pytest.mark.parametrize("reductions", [0, 1, 2])
 @pytest.mark.parametrize("architecture", EXAMPLES)
-def test_alone_with_the_shared_weights_it_computes_the_same(architecture, reductions):
+def test_macro_cnn_equals_supernet_child_with_copied_weights(architecture, reductions):
     super_network, network = shared(reductions=reductions), alone(architecture, reductions=reductions)
     super_network.copy_weights(architecture, network)
     assert torch.equal(network(IMAGES), super_network.child(architecture)(IMAGES))
 
 
-def test_alone_it_has_the_parts_of_its_member_and_no_others():
+def test_macro_cnn_has_modules_of_its_architecture_only():
     super_network = shared()
     for architecture in EXAMPLES:
         names = {name for name, _ in alone(architecture).named_parameters()}
         assert names == {name for name, _ in super_network.child(architecture).named_parameters()}
 
 
-def test_every_choice_of_every_decision_changes_the_output():
+def test_macro_supernet_output_depends_on_every_decision():
     super_network = shared()
     for architecture in EXAMPLES:
         base = super_network.child(architecture)(IMAGES)
@@ -109,7 +109,7 @@ def test_every_choice_of_every_decision_changes_the_output():
             assert torch.pdist(torch.stack(outputs).flatten(1)).min() > 1e-3, decision.name
 
 
-def test_gradients_touch_the_member_alone_and_all_of_it():
+def test_macro_supernet_gradients_only_for_child():
     super_network = shared()
     for architecture in EXAMPLES:
         used = {id(parameter) for parameter in super_network.child(architecture).parameters()}
@@ -121,19 +121,19 @@ def test_gradients_touch_the_member_alone_and_all_of_it():
         assert len(used) < len(parameters) / 2
 
 
-def test_the_shared_network_scores_with_the_statistics_of_the_batch():
+def test_macro_supernet_evaluates_with_batch_statistics():
     super_network = shared()
     before = super_network.child(EXAMPLES[0])(IMAGES)
     assert torch.equal(super_network.eval().child(EXAMPLES[0])(IMAGES), before)
 
 
-def test_it_answers_as_the_member_that_the_controller_thinks_best():
+def test_macro_supernet_evaluates_best_architecture():
     super_network = shared()
     super_network.controller.chosen = EXAMPLES[2]
     assert torch.equal(super_network(IMAGES), super_network.child(EXAMPLES[2])(IMAGES))
 
 
-def test_a_member_is_no_copy_and_leaves_nothing_behind():
+def test_macro_supernet_child_shares_weights():
     super_network = shared()
     state = {name: value.clone() for name, value in super_network.state_dict().items()}
     member = super_network.child(EXAMPLES[1])
@@ -144,7 +144,7 @@ def test_a_member_is_no_copy_and_leaves_nothing_behind():
     assert all(torch.equal(state[name], after[name]) for name in state)
 
 
-def test_the_first_layer_by_hand():
+def test_macro_first_layer_matches_hand_computation():
     network = alone((0,), layers=1, reductions=0).eval()
     parts = network.parts
     x = parts["stem"][1](parts["stem"][0](IMAGES))
@@ -153,7 +153,7 @@ def test_the_first_layer_by_hand():
     torch.testing.assert_close(network(IMAGES), parts["answer"][-1](x.mean((2, 3))))
 
 
-def test_overrides_rebuild_the_member():
+def test_macro_supernet_standalone_overrides_rebuild_child():
     words = shared().standalone_overrides(EXAMPLES[0])
     assert words[0] == "model=macro_cnn"
     assert "model.architecture=[0,1,1,2,0,1,3,1,1,0]" in words
@@ -162,20 +162,49 @@ def test_overrides_rebuild_the_member():
     )
 
 
-def test_what_does_not_fit():
-    with pytest.raises(Mismatch, match=r"can halve .* at most 2 times, not 3"):
-        alone(EXAMPLES[0], reductions=3)
-    with pytest.raises(Mismatch, match="reads one image"):
-        MacroCNN(Spec((Real((1, 64)),), Classes(10)), architecture=EXAMPLES[0], stem=5, **SIZES)
-    with pytest.raises(UsageError, match="10 numbers, not 9"):
-        alone(EXAMPLES[0][:-1])
-    with pytest.raises(UsageError, match="0 to 5 are the choices"):
-        alone((6, *EXAMPLES[0][1:]))
-    with pytest.raises(UsageError, match=r"model.layers > model.reductions"):
-        alone((0, 0, 0), layers=2, reductions=2)
+@pytest.mark.parametrize(
+    ("error", "code", "fields", "build_model"),
+    [
+        (
+            Mismatch,
+            "mismatch",
+            {"subject": "MacroCNN", "requirement": "an image that can be halved 3 times (this one: at most 2)"},
+            lambda: alone(EXAMPLES[0], reductions=3),
+        ),
+        (
+            Mismatch,
+            "mismatch",
+            {"subject": "MacroCNN", "requirement": "one image (channel, height, width)"},
+            lambda: MacroCNN(Spec((Real((1, 64)),), Classes(10)), architecture=EXAMPLES[0], stem=5, **SIZES),
+        ),
+        (
+            UsageError,
+            "invalid_value",
+            {"key": "model.architecture", "must": "a list of 10 integers"},
+            lambda: alone(EXAMPLES[0][:-1]),
+        ),
+        (
+            UsageError,
+            "invalid_value",
+            {"key": "model.architecture", "got": 6, "must": "from 0 to 5 (layer 1 operation)"},
+            lambda: alone((6, *EXAMPLES[0][1:])),
+        ),
+        (
+            UsageError,
+            "invalid_value",
+            {"key": "model.layers", "got": 2, "must": "greater than model.reductions"},
+            lambda: alone((0, 0, 0), layers=2, reductions=2),
+        ),
+    ],
+)
+def test_macro_cnn_rejects_invalid_input(error, code, fields, build_model):
+    with pytest.raises(error) as raised:
+        build_model()
+    assert raised.value.code == code
+    assert fields.items() <= raised.value.fields.items()
 
 
-def test_odd_sizes_and_colours():
+def test_macro_cnn_accepts_odd_sizes_and_rgb():
     spec = Spec((Real((3, 15, 11)),), Classes(4))
     network = MacroCNN(spec, architecture=EXAMPLES[0], stem=5, **SIZES)
     assert network(torch.rand(2, 3, 15, 11)).shape == (2, 4)

@@ -1,4 +1,4 @@
-"""The micro space: counted by hand, the shared network and the one that stands alone as one function."""
+"""Micro space, supernet and standalone network."""
 
 import pytest
 import torch
@@ -45,7 +45,7 @@ def alone(architecture, **changed):
     return MicroCNN(DIGITS, architecture=architecture, **{**SIZES, "stem": 12, **changed})
 
 
-def test_the_space_has_two_inputs_and_operations_a_node_in_both_cells():
+def test_micro_space_size():
     assert size(MicroSpace(1)) == 10**4
     assert size(MicroSpace(2)) == (10**2 * 15**2) ** 2
     names = [decision.name for decision in MicroSpace(2).decisions]
@@ -59,7 +59,7 @@ def test_the_space_has_two_inputs_and_operations_a_node_in_both_cells():
     assert MicroSpace(2).decisions[4].choices == ("input 1", "input 2", "node 1")
 
 
-def test_a_cell_and_its_ends_by_hand():
+def test_micro_space_cell_plan():
     normal, reduction = MicroSpace(2).cells(BY_HAND)
     assert normal.nodes == (((0, 0), (1, 4)), ((2, 2), (1, 1)))
     assert normal.ends == (3,)
@@ -67,7 +67,7 @@ def test_a_cell_and_its_ends_by_hand():
     assert reduction.ends == (1, 2, 3)
 
 
-def test_the_graph_has_both_cells_with_operations_on_the_arrows():
+def test_micro_space_graph_edges():
     graph = MicroSpace(1).graph((0, 1, 0, 4, 1, 3, 0, 2))
     assert graph.edges == (
         ("normal input 1", "normal node 1", "separable 5x5"),
@@ -80,7 +80,7 @@ def test_the_graph_has_both_cells_with_operations_on_the_arrows():
     )
 
 
-def test_cells_follow_each_other_as_published():
+def test_cell_stack_order_matches_published_code():
     chain = CellStack(cells=6, channels=20, stem=60, reductions=2)
     assert [cell for cell, reduces in enumerate(chain.reducing) if reduces] == [2, 5]
     assert chain.width == [20, 20, 40, 40, 40, 80, 80, 80]
@@ -89,7 +89,7 @@ def test_cells_follow_each_other_as_published():
 
 
 @pytest.mark.parametrize("architecture", EXAMPLES)
-def test_alone_with_the_shared_weights_it_computes_the_same(shared, architecture):
+def test_micro_cnn_equals_supernet_child_with_copied_weights(shared, architecture):
     network = alone(architecture)
     shared.copy_weights(architecture, network)
     assert torch.equal(network(IMAGES), shared.child(architecture)(IMAGES))
@@ -98,7 +98,7 @@ def test_alone_with_the_shared_weights_it_computes_the_same(shared, architecture
     }
 
 
-def test_every_choice_of_every_decision_changes_the_output(shared):
+def test_micro_supernet_output_depends_on_every_decision(shared):
     for architecture in EXAMPLES[:2]:
         for place, decision in enumerate(shared.space.decisions):
             outputs = [
@@ -108,7 +108,7 @@ def test_every_choice_of_every_decision_changes_the_output(shared):
             assert torch.pdist(torch.stack(outputs).flatten(1)).min() > 1e-4, decision.name
 
 
-def test_gradients_touch_the_member_alone_and_all_of_it(shared):
+def test_micro_supernet_gradients_only_for_child(shared):
     for architecture in EXAMPLES:
         used = {id(parameter) for parameter in shared.child(architecture).parameters()}
         parameters = list(shared.shared.parameters())
@@ -119,13 +119,13 @@ def test_gradients_touch_the_member_alone_and_all_of_it(shared):
         assert len(used) < len(parameters) / 2
 
 
-def test_the_shared_network_scores_with_the_statistics_of_the_batch(shared):
+def test_micro_supernet_evaluates_with_batch_statistics(shared):
     before = shared.child(BY_HAND)(IMAGES)
     assert torch.equal(shared.eval()(IMAGES), before)
     shared.train()
 
 
-def test_a_cell_by_hand(shared):
+def test_micro_cell_matches_hand_computation(shared):
     """The first cell: node 1 = separable(input 1) + input 2, node 2 = mean pooling(node 1) + separable 5x5(input 2)."""
     parts, member = shared.shared, shared.child(BY_HAND)
     x = parts["stem"](IMAGES)
@@ -136,23 +136,44 @@ def test_a_cell_by_hand(shared):
     torch.testing.assert_close(member._cell(0, member._plans[0], x, x), wanted)
 
 
-def test_overrides_rebuild_the_member(shared):
+def test_micro_supernet_standalone_overrides_rebuild_child(shared):
     words = shared.standalone_overrides(BY_HAND)
     assert words[0] == "model=micro_cnn"
     assert words[-1] == "model.architecture=[0,0,1,4,2,2,1,1,0,3,0,4,0,1,0,2]"
     assert {"model.nodes=2", "model.cells=2", "model.channels=4", "model.stem=12", "model.reductions=1"} <= set(words)
 
 
-def test_what_does_not_fit():
-    with pytest.raises(Mismatch, match=r"can halve .* at most 2 times, not 3"):
-        alone(BY_HAND, cells=4, reductions=3)
-    with pytest.raises(UsageError, match="normal node 1 first input: 0 to 1"):
-        alone((2, *BY_HAND[1:]))
-    with pytest.raises(UsageError, match=r"model.cells > model.reductions"):
-        alone(BY_HAND, cells=1)
+@pytest.mark.parametrize(
+    ("error", "code", "fields", "build_model"),
+    [
+        (
+            Mismatch,
+            "mismatch",
+            {"subject": "MicroCNN", "requirement": "an image that can be halved 3 times (this one: at most 2)"},
+            lambda: alone(BY_HAND, cells=4, reductions=3),
+        ),
+        (
+            UsageError,
+            "invalid_value",
+            {"key": "model.architecture", "got": 2, "must": "from 0 to 1 (normal node 1 first input)"},
+            lambda: alone((2, *BY_HAND[1:])),
+        ),
+        (
+            UsageError,
+            "invalid_value",
+            {"key": "model.cells", "got": 1, "must": "greater than model.reductions"},
+            lambda: alone(BY_HAND, cells=1),
+        ),
+    ],
+)
+def test_micro_cnn_rejects_invalid_input(error, code, fields, build_model):
+    with pytest.raises(error) as raised:
+        build_model()
+    assert raised.value.code == code
+    assert fields.items() <= raised.value.fields.items()
 
 
-def test_odd_sizes_and_colours():
+def test_micro_cnn_accepts_odd_sizes_and_rgb():
     spec = Spec((Real((3, 15, 11)),), Classes(4))
     network = MicroCNN(spec, architecture=BY_HAND, **{**SIZES, "cells": 3, "reductions": 2, "stem": 5})
     assert network(torch.rand(2, 3, 15, 11)).shape == (2, 4)

@@ -1,4 +1,4 @@
-"""The mixture: at its corners it is one operation an edge; the derived architecture is the strongest."""
+"""DARTS mixture: one-hot weights, derived architecture."""
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +16,7 @@ def make(nodes=2):
     return MixedMicro(DIGITS, nodes=nodes, cells=2, channels=4, reductions=1, dropout=0.0)
 
 
-def test_the_two_strongest_states_of_every_node_by_hand():
+def test_mixed_micro_best_selects_two_strongest_states():
     model = make()
     with torch.no_grad():
         for logits in model.alpha.values():
@@ -29,7 +29,7 @@ def test_the_two_strongest_states_of_every_node_by_hand():
     assert check(model.space, best) == best
 
 
-def test_strength_is_the_share_of_the_edge_not_the_logit():
+def test_mixed_micro_strength_is_softmax_not_logit():
     model = make()
     with torch.no_grad():
         model.alpha["normal"].zero_()
@@ -38,7 +38,7 @@ def test_strength_is_the_share_of_the_edge_not_the_logit():
     assert model.best()[4:8] == (1, 1, 2, 0)
 
 
-def test_at_a_corner_an_edge_is_one_operation():
+def test_mixed_micro_with_one_hot_weights_is_one_operation():
     """Cell 0 with one node and all weight on identity, then on average pooling, normalised."""
     model = make(nodes=1)
     x = model.shared["stem"](IMAGES)
@@ -59,7 +59,7 @@ def test_at_a_corner_an_edge_is_one_operation():
     torch.testing.assert_close(cell(2), end(sum(normal)), rtol=1e-4, atol=1e-4)
 
 
-def test_gradients_reach_every_weight_and_every_share():
+def test_mixed_micro_gradients_reach_all_parameters():
     model = make(nodes=2)
     loss = model(IMAGES).square().sum()
     assert all(
@@ -71,13 +71,13 @@ def test_gradients_reach_every_weight_and_every_share():
         torch.testing.assert_close(gradient.sum(1), torch.zeros(len(gradient)), atol=1e-4, rtol=0)  # of a softmax
 
 
-def test_no_norm_can_scale_against_the_mixture():
+def test_mixed_micro_norms_have_no_scale():
     model = make()
     assert not [name for name, value in model.shared.named_parameters() if value.dim() == 1 and "answer" not in name]
     assert model.standalone_overrides(model.best())[0] == "model=micro_cnn"
 
 
-def test_scoring_takes_the_statistics_of_the_batch():
+def test_mixed_micro_evaluates_with_batch_statistics():
     model = make()
     before = model(IMAGES)
     assert torch.equal(model.eval()(IMAGES), before)

@@ -1,4 +1,4 @@
-"""The multilayer perceptron: by hand, on any shape, and for a population as one."""
+"""Multilayer perceptron, single and batched."""
 
 import pytest
 import torch
@@ -20,24 +20,24 @@ def population(model, count):
     return layout.stack(torch.randn(count, layout.size, generator=torch.Generator().manual_seed(1)))
 
 
-def test_it_is_the_equation():
+def test_mlp_matches_equation():
     model, x = make(), torch.randn(3, 4)
     first, last = model.layers
     torch.testing.assert_close(model(x), (x @ first.weight.T + first.bias).tanh() @ last.weight.T + last.bias)
 
 
-def test_relu_and_no_hidden_layer():
+def test_mlp_relu_and_no_hidden_layer():
     model, x = make(hidden=(5, 3), activation="relu"), torch.randn(3, 4)
     first, second, last = model.layers
     torch.testing.assert_close(model(x), last(second(first(x).clamp(min=0)).clamp(min=0)))
     assert torch.equal(make(hidden=())(x), make(hidden=()).layers[0](x))
 
 
-def test_the_4_16_2_network_of_the_benchmark_has_114_parameters():
+def test_mlp_parameter_count():
     assert Layout(make()).size == 5 * 16 + 17 * 2
 
 
-def test_images_are_read_flat():
+def test_mlp_flattens_images():
     model, x = make((1, 8, 8), 10), torch.rand(5, 1, 8, 8)
     assert model(x).shape == (5, 10)
     assert torch.equal(model(x), make((64,), 10)(x.flatten(1)))
@@ -48,7 +48,7 @@ SIZES = [((4,), 2, (16,)), ((11,), 2, (17, 5)), ((1, 8, 8), 10, (16,)), ((128,),
 
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
 @pytest.mark.parametrize(("shape", "units", "hidden"), SIZES)
-def test_a_population_answers_as_its_members_do(shape, units, hidden, activation):
+def test_mlp_batched_forward_equals_individual_forward(shape, units, hidden, activation):
     model = make(shape, units, hidden, activation)
     assert isinstance(model, BatchedForward)
     parameters, x = population(model, 7), torch.randn(7, 3, *shape)
@@ -60,7 +60,7 @@ def test_a_population_answers_as_its_members_do(shape, units, hidden, activation
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 20])
 @pytest.mark.parametrize(("shape", "units", "hidden"), SIZES)
-def test_an_answer_does_not_depend_on_who_is_beside_to_the_last_bit(shape, units, hidden, rows):
+def test_mlp_output_is_independent_of_population(shape, units, hidden, rows):
     model = make(shape, units, hidden)
     parameters, x = population(model, 130), torch.randn(130, rows, *shape)
     together = model.batched_forward(parameters, x)
@@ -73,12 +73,32 @@ def test_an_answer_does_not_depend_on_who_is_beside_to_the_last_bit(shape, units
         assert torch.equal(model.batched_forward(viewed, x[begin:end]), together[begin:end])
 
 
-def test_what_it_does_not_read():
-    with pytest.raises(Mismatch, match=r"MLP reads one input of real values .*Classes\(5"):
-        MLP(Spec((Classes(5, (3,)),), Classes(2)), hidden=[4], activation="tanh")
-    with pytest.raises(Mismatch, match="known size"):
-        MLP(Spec((Real((1, None)),), Classes(2)), hidden=[4], activation="tanh")
-    with pytest.raises(Mismatch, match="answers once"):
-        MLP(Spec((Real((1, 5)),), Classes(2, (5,))), hidden=[4], activation="tanh")
-    with pytest.raises(UsageError, match="at least 1"):
-        make(hidden=(4, 0))
+@pytest.mark.parametrize(
+    ("error", "code", "fields", "build_model"),
+    [
+        (
+            Mismatch,
+            "mismatch",
+            {"subject": "MLP", "requirement": "one real input of known size"},
+            lambda: MLP(Spec((Classes(5, (3,)),), Classes(2)), hidden=[4], activation="tanh"),
+        ),
+        (
+            Mismatch,
+            "mismatch",
+            {"subject": "MLP", "requirement": "one real input of known size"},
+            lambda: MLP(Spec((Real((1, None)),), Classes(2)), hidden=[4], activation="tanh"),
+        ),
+        (
+            Mismatch,
+            "mismatch",
+            {"subject": "MLP", "requirement": "a target of one position"},
+            lambda: MLP(Spec((Real((1, 5)),), Classes(2, (5,))), hidden=[4], activation="tanh"),
+        ),
+        (UsageError, "invalid_value", {"key": "model.hidden.1", "got": 0}, lambda: make(hidden=(4, 0))),
+    ],
+)
+def test_mlp_rejects_invalid_input(error, code, fields, build_model):
+    with pytest.raises(error) as raised:
+        build_model()
+    assert raised.value.code == code
+    assert fields.items() <= raised.value.fields.items()

@@ -1,4 +1,4 @@
-"""MUT1-3 by hand: the three equations, three steps, in numpy."""
+"""MUT1-3 against their equations in NumPy."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def states(model, inputs):
 INPUTS = np.array([[0.5, -1.0, 2.0], [1.5, 0.25, -0.75], [-2.0, 0.1, 0.3]])
 
 
-def test_mut1_is_its_equations():
+def test_mut1_matches_equations():
     model, w = build(MUT1)
     (Wxz, Wxr), (bz, br) = parts(w["inputs.weight"], 2), parts(w["inputs.bias"], 2)
     Whr, Whh, bh = w["reset"].T, w["candidate"].T, w["bias"]
@@ -51,7 +51,7 @@ def test_mut1_is_its_equations():
     np.testing.assert_allclose(states(model, INPUTS), wanted, rtol=1e-12)
 
 
-def test_mut2_is_its_equations():
+def test_mut2_matches_equations():
     model, w = build(MUT2)
     (Wxz, Wxh), (bz, bh) = parts(w["inputs.weight"], 2), parts(w["inputs.bias"], 2)
     (Whz, Whr), Whh, br = parts(w["gates"].T, 2), w["candidate"].T, w["bias"]
@@ -65,7 +65,7 @@ def test_mut2_is_its_equations():
     np.testing.assert_allclose(states(model, INPUTS), wanted, rtol=1e-12)
 
 
-def test_mut3_is_its_equations():
+def test_mut3_matches_equations():
     model, w = build(MUT3)
     (Wxz, Wxr, Wxh), (bz, br, bh) = parts(w["inputs.weight"], 3), parts(w["inputs.bias"], 3)
     Whz, Whr, Whh = w["update"].T, w["reset"].T, w["candidate"].T
@@ -79,7 +79,7 @@ def test_mut3_is_its_equations():
 
 
 @pytest.mark.parametrize(("model", "matrices"), [(MUT1, 4), (MUT2, 5), (MUT3, 6)])
-def test_matrices_by_count_when_the_input_is_as_wide_as_the_state(model, matrices):
+def test_mut_number_of_matrices(model, matrices):
     _, weights = build(model, width=5, hidden=5)
     assert "embed.weight" not in weights
     assert sum(value.size for value in weights.values()) == matrices * 25 + 3 * 5

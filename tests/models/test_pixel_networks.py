@@ -1,4 +1,4 @@
-"""The networks of Atari: the papers' sizes, the papers' padding."""
+"""Networks for game frames: sizes and padding."""
 
 import pytest
 import torch
@@ -20,7 +20,7 @@ def make(cls, spec=SCREENS, channels=(32, 64, 64), hidden=512):
 
 
 @pytest.mark.parametrize(("cls", "features", "parameters"), [(LargeModel, 7744, 4_052_658), (DQN, 3136, 1_693_362)])
-def test_the_sizes_are_the_papers(cls, features, parameters):
+def test_nature_cnn_sizes_match_papers(cls, features, parameters):
     model = make(cls)
     assert model.hidden.in_features == features
     assert Layout(model).size == parameters
@@ -36,25 +36,25 @@ def padded(model, x, zeros):
     return model.head(model.hidden(x.flatten(1)).clamp(min=0))
 
 
-def test_the_large_model_is_padded_as_tensorflow_does():
+def test_large_model_uses_same_padding():
     model, x = make(LargeModel, hidden=32), torch.rand(2, 4, 84, 84)
     torch.testing.assert_close(model(x), padded(model, x, [(2, 2), (1, 2), (1, 1)]))
 
 
-def test_the_dqn_is_not_padded():
+def test_dqn_uses_valid_padding():
     model, x = make(DQN, hidden=32), torch.rand(2, 4, 84, 84)
     torch.testing.assert_close(model(x), padded(model, x, [(0, 0)] * 3))
 
 
 @pytest.mark.parametrize("cls", [LargeModel, DQN])
-def test_other_images_have_other_sizes(cls):
+def test_nature_cnn_accepts_other_image_sizes(cls):
     spec = Spec((Real((2, 50, 61)),), Real((3,)))
     assert make(cls, spec, (4, 4, 4), 8)(torch.rand(2, 2, 50, 61)).shape == (2, 3)
 
 
 @pytest.mark.parametrize("cls", [LargeModel, DQN])
 @pytest.mark.parametrize("rows", [1, 3])
-def test_an_answer_does_not_depend_on_who_is_beside_to_the_last_bit(cls, rows):
+def test_nature_cnn_output_is_independent_of_population(cls, rows):
     model = make(cls)
     layout = Layout(model)
     parameters = layout.stack(torch.randn(5, layout.size, generator=torch.Generator().manual_seed(1)) * 0.02)
@@ -68,13 +68,41 @@ def test_an_answer_does_not_depend_on_who_is_beside_to_the_last_bit(cls, rows):
         torch.testing.assert_close(together[2], one)
 
 
-def test_what_they_do_not_read():
-    with pytest.raises(Mismatch, match=r"DQN reads one image \(channel, height, width\), not Real\(4\) ->"):
-        make(DQN, Spec((Real((4,)),), Classes(2)))
-    with pytest.raises(Mismatch, match="DQN reads larger images"):
-        make(DQN, Spec((Real((4, 35, 84)),), Classes(2)))
+def test_dqn_accepts_36_pixels():
     assert make(DQN, Spec((Real((4, 36, 84)),), Classes(2)))
-    with pytest.raises(Mismatch, match="answers once"):
-        make(LargeModel, Spec((Real((4, 84, 84)),), Classes(2, (5,))))
-    with pytest.raises(UsageError, match=r"model\.channels has 3 widths, not 2"):
-        make(LargeModel, channels=(32, 64))
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "fields", "build_model"),
+    [
+        (
+            Mismatch,
+            "mismatch",
+            {"subject": "DQN", "requirement": "one image (channel, height, width)"},
+            lambda: make(DQN, Spec((Real((4,)),), Classes(2))),
+        ),
+        (
+            Mismatch,
+            "mismatch",
+            {"subject": "DQN", "requirement": "a larger image"},
+            lambda: make(DQN, Spec((Real((4, 35, 84)),), Classes(2))),
+        ),
+        (
+            Mismatch,
+            "mismatch",
+            {"subject": "LargeModel", "requirement": "a target of one position"},
+            lambda: make(LargeModel, Spec((Real((4, 84, 84)),), Classes(2, (5,)))),
+        ),
+        (
+            UsageError,
+            "invalid_value",
+            {"key": "model.channels", "got": [32, 64], "must": "a list of 3 widths"},
+            lambda: make(LargeModel, channels=(32, 64)),
+        ),
+    ],
+)
+def test_nature_cnn_rejects_invalid_input(error, code, fields, build_model):
+    with pytest.raises(error) as raised:
+        build_model()
+    assert raised.value.code == code
+    assert fields.items() <= raised.value.fields.items()

@@ -1,4 +1,4 @@
-"""What every model that reads in one direction has in common."""
+"""Common properties of all causal sequence models."""
 
 from functools import partial
 
@@ -55,7 +55,7 @@ def close(a, b):
 
 
 @directed
-def test_the_future_changes_nothing_and_the_past_does(make):
+def test_sequence_models_are_causal(make):
     model, x = build(make, PER_STEP), series()
     other = x.clone()
     other[:, :, 6] += 1.0
@@ -65,7 +65,7 @@ def test_the_future_changes_nothing_and_the_past_does(make):
 
 
 @directed
-def test_one_answer_a_sequence_is_the_answer_at_its_last_step(make):
+def test_sequence_models_single_output_equals_last_step(make):
     one, each, x = build(make, PER_SEQUENCE), build(make, PER_STEP), series()
     each.load_state_dict(one.state_dict())
     assert one(x).shape == (3, 3)
@@ -73,14 +73,14 @@ def test_one_answer_a_sequence_is_the_answer_at_its_last_step(make):
 
 
 @directed
-def test_any_length_and_tokens(make):
+def test_sequence_models_accept_any_length_and_tokens(make):
     model = build(make, TOKENS)
     for time in (1, 2, 9):
         assert model(torch.randint(7, (3, time))).shape == (3, 7, time)
 
 
 @directed
-def test_tied_weights_are_one_tensor_that_starts_small(make):
+def test_sequence_models_tied_weights_are_one_tensor(make):
     width = 6 if "Transformer" in str(make) else 5
     model = build(make, TOKENS, tied=True, embedding=width)
     assert model.head.linear.weight is model.front.tokens.weight
@@ -91,25 +91,25 @@ def test_tied_weights_are_one_tensor_that_starts_small(make):
 
 
 @directed
-def test_what_cannot_be_is_said(make):
-    with pytest.raises(Mismatch, match=r"reads \(channel, time\)"):
+def test_sequence_models_reject_invalid_input(make):
+    with pytest.raises(Mismatch) as raised:
         build(make, Spec((Real((1, 28, 28)),), Classes(10)))
-    with pytest.raises(UsageError, match=r"tied weights need an embedding of 7 tokens"):
-        build(make, TOKENS, tied=True, embedding=3)
-    with pytest.raises(UsageError, match=r"model\.tied=true needs tokens"):
-        build(make, PER_STEP, tied=True)
-    with pytest.raises(UsageError, match=r"model\.layers is at least 1, not 0"):
-        build(make, PER_STEP, layers=0)
-    for layers in (1, 2):
-        with pytest.raises(UsageError, match=r"model\.dropout is in \[0, 1\), not 1.0"):
-            build(make, PER_STEP, dropout=1.0, layers=layers)
+    assert raised.value.fields["requirement"] == "one input (channel, time) or tokens (time)"
+    for spec, options in ((TOKENS, {"embedding": 3}), (PER_STEP, {})):
+        with pytest.raises(UsageError) as raised:
+            build(make, spec, tied=True, **options)
+        assert (raised.value.code, raised.value.fields["key"]) == ("requires", "model.tied=true")
     size = "head_width" if "Transformer" in str(make) else "hidden"
-    with pytest.raises(UsageError, match=rf"model\.{size} is at least 1, not 0"):
-        build(make, PER_STEP, **{size: 0})
+    invalid = [{"layers": 0}, {size: 0}, {"dropout": 1.0, "layers": 1}, {"dropout": 1.0, "layers": 2}]
+    for options in invalid:
+        with pytest.raises(UsageError) as raised:
+            build(make, PER_STEP, **options)
+        key = next(iter(options))
+        assert (raised.value.fields["key"], raised.value.fields["got"]) == (f"model.{key}", options[key])
 
 
 @directed
-def test_dropout_works_in_training_only(make):
+def test_sequence_models_dropout_in_training_only(make):
     model, x = build(make, PER_STEP, dropout=0.5), series()
     assert not torch.equal(model(x), model(x))
     model.eval()
@@ -117,7 +117,7 @@ def test_dropout_works_in_training_only(make):
 
 
 @directed
-def test_layers_are_stacked(make):
+def test_sequence_models_stack_layers(make):
     one, three = (build(make, PER_STEP, layers=layers) for layers in (1, 3))
     x = series()
     assert len(list(three.parameters())) > len(list(one.parameters()))
@@ -126,7 +126,7 @@ def test_layers_are_stacked(make):
 
 
 @memory
-def test_a_sequence_in_pieces_is_the_sequence(make):
+def test_sequence_models_carry_equals_full_sequence(make):
     model, x = build(make, PER_STEP), series()
     whole, last = model(x, carry=model.start(3))
     carry, pieces = model.start(3), []
@@ -140,7 +140,7 @@ def test_a_sequence_in_pieces_is_the_sequence(make):
 
 
 @memory
-def test_the_carry_is_batch_first_and_starts_anew_row_by_row(make):
+def test_sequence_models_carry_is_batch_first(make):
     model, x = build(make, PER_STEP), series()
     assert isinstance(model, Recurrent)
     _, carry = model(x, carry=model.start(3))
@@ -154,14 +154,14 @@ def test_the_carry_is_batch_first_and_starts_anew_row_by_row(make):
 
 
 @memory
-def test_float64_of_the_kernels_is_float32_up_to_rounding(make):
+def test_sequence_models_float64_matches_float32(make):
     model, x = build(make, PER_STEP), series()
     exact = model(x)
     torch.testing.assert_close(model.float()(x.float()).double(), exact, rtol=1e-4, atol=1e-5)
 
 
 @memory
-def test_mixed_precision_trains(make):
+def test_sequence_models_train_in_mixed_precision(make):
     model, x = build(make, PER_STEP).float(), series().float()
     with torch.autocast("cpu", torch.bfloat16):
         output, _ = model(x, carry=model.start(3))

@@ -1,4 +1,4 @@
-"""Recurrent policies: ATen's cells, one step a call, alone and as a population."""
+"""Recurrent policies against PyTorch cells, single and as a population."""
 
 import pytest
 import torch
@@ -35,7 +35,7 @@ def twin(model, kind):
 
 
 @pytest.mark.parametrize(("cls", "kind", "gates"), KINDS)
-def test_a_step_is_that_of_atens_cell(cls, kind, gates):
+def test_recurrent_policy_step_matches_pytorch_cell(cls, kind, gates):
     model = make(cls)
     cell, state, carry = twin(model, kind), None, model.start(4)
     assert isinstance(model, Recurrent)
@@ -51,19 +51,19 @@ def test_a_step_is_that_of_atens_cell(cls, kind, gates):
 
 
 @pytest.mark.parametrize(("cls", "kind", "gates"), KINDS)
-def test_without_a_carry_it_starts_anew(cls, kind, gates):
+def test_recurrent_policy_without_carry_starts_from_zeros(cls, kind, gates):
     model, x = make(cls), torch.randn(4, 2, 3, dtype=torch.float64)
     assert torch.equal(model(x), model(x, carry=model.start(4))[0])
 
 
 @pytest.mark.parametrize(("cls", "kind", "gates"), KINDS)
-def test_the_number_of_parameters(cls, kind, gates):
+def test_recurrent_policy_parameter_count(cls, kind, gates):
     once_more = 7 if cls is GRUPolicy else 0
     assert Layout(make(cls)).size == gates * 7 * (6 + 7 + 1) + once_more + 8 * 5
 
 
 @pytest.mark.parametrize(("cls", "kind", "gates"), KINDS)
-def test_a_population_remembers_each_for_itself(cls, kind, gates):
+def test_recurrent_policy_population_has_separate_carries(cls, kind, gates):
     model = make(cls).float()
     layout = Layout(model)
     vectors, xs = torch.randn(5, layout.size) * 0.5, torch.randn(4, 5, 3, 2, 3)
@@ -78,7 +78,7 @@ def test_a_population_remembers_each_for_itself(cls, kind, gates):
 
 @pytest.mark.parametrize(("cls", "kind", "gates"), KINDS)
 @pytest.mark.parametrize("rows", [1, 3, 4])
-def test_an_answer_does_not_depend_on_who_is_beside_to_the_last_bit(cls, kind, gates, rows):
+def test_recurrent_policy_output_is_independent_of_population(cls, kind, gates, rows):
     model = make(cls).float()
     layout = Layout(model)
     parameters, xs = layout.stack(torch.randn(66, layout.size)), torch.randn(4, 66, rows, 2, 3)
@@ -91,7 +91,7 @@ def test_an_answer_does_not_depend_on_who_is_beside_to_the_last_bit(cls, kind, g
 
 
 @pytest.mark.parametrize(("cls", "kind", "gates"), KINDS)
-def test_those_that_stay_keep_their_memory(cls, kind, gates):
+def test_recurrent_policy_remaining_individuals_keep_carry(cls, kind, gates):
     model = make(cls).float()
     layout = Layout(model)
     parameters, xs = layout.stack(torch.randn(6, layout.size)), torch.randn(3, 6, 1, 2, 3)
@@ -103,8 +103,20 @@ def test_those_that_stay_keep_their_memory(cls, kind, gates):
         assert torch.equal(some(x[stay]), whole(x)[stay])
 
 
-def test_what_they_refuse():
-    with pytest.raises(UsageError, match=r"model\.hidden is at least 1"):
-        GRUPolicy(SPEC, hidden=0)
-    with pytest.raises(Mismatch, match="LSTMPolicy reads one input of real values"):
-        LSTMPolicy(Spec((Classes(4, (3,)),), Classes(2)), hidden=4)
+@pytest.mark.parametrize(
+    ("error", "code", "fields", "build_model"),
+    [
+        (UsageError, "invalid_value", {"key": "model.hidden", "got": 0}, lambda: GRUPolicy(SPEC, hidden=0)),
+        (
+            Mismatch,
+            "mismatch",
+            {"subject": "LSTMPolicy", "requirement": "one real input of known size"},
+            lambda: LSTMPolicy(Spec((Classes(4, (3,)),), Classes(2)), hidden=4),
+        ),
+    ],
+)
+def test_recurrent_policies_reject_invalid_input(error, code, fields, build_model):
+    with pytest.raises(error) as raised:
+        build_model()
+    assert raised.value.code == code
+    assert fields.items() <= raised.value.fields.items()

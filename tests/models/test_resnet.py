@@ -1,4 +1,4 @@
-"""Residual networks: published sizes, units by hand, non-local blocks, inflation in time."""
+"""Residual networks: published sizes, units, non-local blocks, inflation."""
 
 import pytest
 import torch
@@ -70,13 +70,13 @@ def count(network):
         ({**FIFTY, "unit": "basic", "units": [2, 2, 2, 2]}, 11_689_512),
     ],
 )
-def test_the_published_networks_have_their_number_of_parameters(sizes, wanted):
+def test_resnet_parameter_count_matches_papers(sizes, wanted):
     spec = Spec((Real((3, 224, 224)),), Classes(1000))
     with torch.device("meta"):
         assert count(ResNet(spec, **{**SMALL, **NONE, **sizes})) == wanted
 
 
-def test_five_blocks_stand_after_every_second_unit_of_the_middle_stages():
+def test_resnet_positions_of_non_local_blocks():
     spec = Spec((Real((3, 224, 224)),), Classes(1000))
     with torch.device("meta"):
         network = ResNet(spec, **{**SMALL, **FIFTY, "nonlocal_every": [0, 2, 2, 0]})
@@ -87,7 +87,7 @@ def test_five_blocks_stand_after_every_second_unit_of_the_middle_stages():
 
 
 @pytest.mark.parametrize("unit", ["basic", "bottleneck"])
-def test_a_unit_by_hand(unit):
+def test_residual_unit_matches_hand_computation(unit):
     network = image_net(unit=unit).eval()
     part, x = network.trunk.unit_2_1, images(2, network.trunk.unit_1_1.branch[-1].num_features, 8, 8)
     torch.testing.assert_close(part(x), (part.shortcut(x) + part.branch(x)).relu())
@@ -95,7 +95,7 @@ def test_a_unit_by_hand(unit):
     assert isinstance(network.trunk.unit_2_2.shortcut, torch.nn.Identity)
 
 
-def test_blocks_put_into_a_network_leave_its_answers_as_they_are():
+def test_resnet_output_unchanged_by_initial_non_local_blocks():
     plain, x = image_net().eval(), images(3, 1, 8, 8)
     torch.manual_seed(0)
     network = ResNet(Spec((Real((1, 8, 8)),), Classes(10)), **{**SMALL, "nonlocal_every": [1, 2]}).eval()
@@ -105,7 +105,7 @@ def test_blocks_put_into_a_network_leave_its_answers_as_they_are():
     assert torch.equal(network(x), plain(x))
 
 
-def test_a_dropped_branch_leaves_the_shortcut_and_the_others_are_scaled():
+def test_resnet_drop_path_keeps_shortcut_and_rescales():
     unit = image_net(drop_path=0.9, units=[1, 4]).trunk.unit_2_4
     unit.branch.eval()
     x = images(64, 6, 4, 4)
@@ -119,7 +119,7 @@ def test_a_dropped_branch_leaves_the_shortcut_and_the_others_are_scaled():
     torch.testing.assert_close(unit(x), (x + unit.branch(x)).relu())
 
 
-def test_later_branches_are_dropped_more_often():
+def test_resnet_drop_path_increases_linearly():
     network = image_net(drop_path=0.5, units=[1, 4])
     rates = [part.drop.rate for name, part in network.trunk.named_children() if name.startswith("unit")]
     assert rates == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5])
@@ -127,7 +127,7 @@ def test_later_branches_are_dropped_more_often():
 
 @pytest.mark.parametrize("temporal", [[1, 1], [3, 1], [3, 5]])
 @pytest.mark.parametrize("read", ["mean", "last"])
-def test_inflated_weights_make_of_a_still_film_what_they_make_of_the_image(temporal, read):
+def test_video_resnet_inflated_weights_match_image_network_on_static_video(temporal, read):
     flat, film = image_net().eval(), film_net(temporal=temporal, read=read).eval()
     film.load_state_dict(flat.state_dict())
     x = images(3, 1, 8, 8)
@@ -142,14 +142,14 @@ def seen_frames(network, read=4):
     return (x.grad.abs().amax((0, 1, 3, 4)) > 0).tolist()
 
 
-def test_how_far_in_time_a_frame_sees():
+def test_video_resnet_temporal_receptive_field():
     assert seen_frames(film_net()) == [False, False, False, False, True]
     assert seen_frames(film_net(temporal=[3, 1])) == [False, False, False, True, True]
     assert seen_frames(film_net(temporal=[3, 3], units=[1, 1])) == [False, False, True, True, True]
     assert all(seen_frames(film_net(nonlocal_every=[1, 0])))
 
 
-def test_the_last_frame_or_the_mean_is_read():
+def test_video_resnet_reads_last_frame_or_mean():
     x = images(2, 1, 5, 8, 8)
     for read, wanted in (("last", slice(4, 5)), ("mean", slice(None))):
         network = film_net(read=read).eval()
@@ -157,7 +157,7 @@ def test_the_last_frame_or_the_mean_is_read():
         torch.testing.assert_close(network(x), network.answer[-1](mean))
 
 
-def test_a_kernel_over_time_by_hand():
+def test_inflated_conv_matches_hand_computation():
     conv = InflatedConv3d(1, 1, (3, 1, 1), 1)
     conv.weight.data[:] = torch.tensor([1.0, 2.0, 4.0]).view(1, 1, 3, 1, 1)
     x = torch.tensor([1.0, 10.0, 100.0]).view(1, 1, 3, 1, 1)
@@ -165,7 +165,7 @@ def test_a_kernel_over_time_by_hand():
 
 
 @pytest.mark.parametrize("form", ["gaussian", "dot_product"])
-def test_pictures_of_images_and_of_films(form):
+def test_resnets_attention_map_images(form):
     for make, shape in ((image_net, (16, 1, 8, 8)), (film_net, (16, 1, 5, 8, 8))):
         x = images(*shape)
         rows = torch.arange(16)
@@ -177,7 +177,7 @@ def test_pictures_of_images_and_of_films(form):
         assert make().depict(batch) == {}
 
 
-def test_odd_sizes_colours_and_labels():
+def test_resnets_accept_odd_sizes_rgb_and_labels():
     spec = Spec((Real((3, 15, 11)),), Classes(4))
     assert image_net(spec, nonlocal_every=[1, 1], nonlocal_pool=2)(images(2, 3, 15, 11)).shape == (2, 4)
     assert image_net(Spec((Real((3, 32, 32)),), Classes(4)), stem="7x7")(images(2, 3, 32, 32)).shape == (2, 4)
@@ -185,22 +185,52 @@ def test_odd_sizes_colours_and_labels():
     assert film_net(film, stem="7x7", nonlocal_every=[0, 1])(images(2, 3, 4, 32, 32)).shape == (2, 4)
 
 
-def test_what_does_not_fit():
-    with pytest.raises(Mismatch, match=r"can halve .* at most 2 times, not 3"):
-        image_net(stem="7x7")
-    with pytest.raises(Mismatch, match="reads one image"):
-        image_net(Spec((Real((1, 64)),), Classes(10)))
-    with pytest.raises(Mismatch, match="reads one film"):
-        film_net(Spec((Real((1, 8, 8)),), Classes(10)))
-    with pytest.raises(Mismatch, match=r"VideoResNet can halve .* at most 2 times"):
-        film_net(stem="7x7")
-    with pytest.raises(UsageError, match="one number a stage"):
-        image_net(units=[1])
-    with pytest.raises(UsageError, match=r"model.unit is one of basic, bottleneck, not 'basik'"):
-        image_net(unit="basik")
-    with pytest.raises(UsageError, match=r"model.read is one of mean, last"):
-        film_net(read="first")
-    with pytest.raises(UsageError, match="odd and at least 1, not 2"):
-        film_net(temporal=[1, 2])
-    with pytest.raises(UsageError, match=r"model.units is at least 1, not 0"):
-        image_net(units=[1, 0])
+@pytest.mark.parametrize(
+    ("error", "code", "fields", "build_model"),
+    [
+        (
+            Mismatch,
+            "mismatch",
+            {"subject": "ResNet", "requirement": "an image that can be halved 3 times (this one: at most 2)"},
+            lambda: image_net(stem="7x7"),
+        ),
+        (
+            Mismatch,
+            "mismatch",
+            {"subject": "ResNet", "requirement": "one image (channel, height, width)"},
+            lambda: image_net(Spec((Real((1, 64)),), Classes(10))),
+        ),
+        (
+            Mismatch,
+            "mismatch",
+            {"subject": "VideoResNet", "requirement": "one video (channel, time, height, width)"},
+            lambda: film_net(Spec((Real((1, 8, 8)),), Classes(10))),
+        ),
+        (
+            Mismatch,
+            "mismatch",
+            {"subject": "VideoResNet", "requirement": "an image that can be halved 3 times (this one: at most 2)"},
+            lambda: film_net(stem="7x7"),
+        ),
+        (
+            UsageError,
+            "invalid_value",
+            {"key": "model.widths", "must": "as long as units and nonlocal_every"},
+            lambda: image_net(units=[1]),
+        ),
+        (UsageError, "unknown_name", {"kind": "model.unit", "name": "basik"}, lambda: image_net(unit="basik")),
+        (
+            UsageError,
+            "invalid_value",
+            {"key": "model.read", "got": "first", "must": "mean or last"},
+            lambda: film_net(read="first"),
+        ),
+        (UsageError, "invalid_value", {"key": "model.temporal", "got": 2}, lambda: film_net(temporal=[1, 2])),
+        (UsageError, "invalid_value", {"key": "model.units", "got": 0}, lambda: image_net(units=[1, 0])),
+    ],
+)
+def test_resnets_reject_invalid_input(error, code, fields, build_model):
+    with pytest.raises(error) as raised:
+        build_model()
+    assert raised.value.code == code
+    assert fields.items() <= raised.value.fields.items()

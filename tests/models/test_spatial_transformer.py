@@ -1,4 +1,4 @@
-"""The spatial transformer: the body sees the warped image alone, and every part of it learns."""
+"""Spatial transformer."""
 
 import math
 from functools import partial
@@ -50,20 +50,20 @@ def transformer(spec=SPEC, **changed):
 
 
 @pytest.mark.parametrize("warp", WARPS)
-def test_at_first_it_is_its_body(warp):
+def test_spatial_transformer_initially_equals_body(warp):
     model = transformer(warp=warp)
     answer = model(IMAGES)
     assert (model.body.seen - IMAGES).abs().max() < 1e-5
     torch.testing.assert_close(answer, model.body(IMAGES), atol=1e-5, rtol=0)
 
 
-def test_started_at_random_it_is_not():
+def test_spatial_transformer_default_warp_init_is_not_identity():
     model = transformer(start=DefaultWarpInit())
     model(IMAGES)
     assert (model.body.seen - IMAGES).abs().max() > 0.3
 
 
-def test_the_body_sees_the_warped_image():
+def test_spatial_transformer_body_receives_warped_image():
     model = transformer()
     with torch.no_grad():
         model.regression.bias.copy_(torch.tensor([-1.0, 0, 0, 0, -1, 0]))
@@ -71,16 +71,16 @@ def test_the_body_sees_the_warped_image():
     torch.testing.assert_close(model.body.seen, IMAGES.rot90(2, (2, 3)), atol=1e-5, rtol=0)
 
 
-def test_each_image_has_a_warp_of_its_own():
+def test_spatial_transformer_warps_are_per_image():
     model = transformer()
     nn.init.normal_(model.regression.weight)
-    places = model.places(IMAGES)
+    places = model.sampling_grid(IMAGES)
     assert places.shape == (5, 6, 9, 2)
     assert torch.pdist(places.flatten(1)).min() > 1e-2
 
 
 @pytest.mark.parametrize("warp", WARPS)
-def test_gradients_reach_body_regression_and_once_it_has_moved_the_localiser(warp):
+def test_spatial_transformer_gradients_reach_all_parts(warp):
     model = transformer(warp=warp)
     model(IMAGES).square().sum().backward()
     assert all(one.grad.abs().sum() > 0 for part in (model.body, model.regression) for one in part.parameters())
@@ -92,7 +92,7 @@ def test_gradients_reach_body_regression_and_once_it_has_moved_the_localiser(war
     assert all(one.grad.abs().sum() > 0 for one in model.localiser.parameters())
 
 
-def test_the_parts_are_told_what_they_read_and_answer():
+def test_spatial_transformer_specs_of_parts():
     model = transformer(size=[3, 4], spec=Spec((Real((2, 6, 9)),), Labels(4)))
     assert model.localiser.spec == Spec((Real((2, 6, 9)),), Real((8,)))
     assert model.body.spec == Spec((Real((2, 3, 4)),), Labels(4))
@@ -100,7 +100,7 @@ def test_the_parts_are_told_what_they_read_and_answer():
     assert model.body.seen.shape == (5, 2, 3, 4)
 
 
-def test_the_gradient_of_the_warp_is_that_of_differences():
+def test_spatial_transformer_warp_gradient_matches_finite_differences():
     model = transformer().double()
     nn.init.normal_(model.regression.weight, 0.0, 0.1)
     model.warp.double()
@@ -113,14 +113,16 @@ def test_the_gradient_of_the_warp_is_that_of_differences():
 
 
 @pytest.mark.parametrize("size", [[0, 4], [4], [4, 4, 4]])
-def test_a_size_is_a_height_and_a_width(size):
-    with pytest.raises(UsageError, match=r"model\.size is height and width"):
+def test_spatial_transformer_rejects_invalid_size(size):
+    with pytest.raises(UsageError) as raised:
         transformer(size=size)
+    assert raised.value.fields["key"] == "model.size"
 
 
-def test_it_reads_images():
-    with pytest.raises(Mismatch, match="SpatialTransformer reads one image"):
+def test_spatial_transformer_rejects_other_inputs():
+    with pytest.raises(Mismatch) as raised:
         transformer(Spec((Real((2, 9)),), Classes(4)))
+    assert raised.value.fields["subject"] == "SpatialTransformer"
 
 
 BODIES = [
@@ -135,27 +137,29 @@ def composed(*words):
 
 
 @pytest.mark.parametrize(("body", "warp"), BODIES)
-def test_it_stands_in_front_of_any_image_model(body, warp):
+def test_spatial_transformer_accepts_any_image_model_as_body(body, warp):
     config = composed(f"model@model.body={body}", f"warp@model.warp={warp}")
     model = build.build(config, torch.device("cpu")).model
     assert type(model.body).__name__.lower() == body.replace("_", "")
     assert model(torch.rand(2, 1, 8, 8)).shape == (2, 10)
 
 
-def test_the_body_takes_the_budget():
+def test_spatial_transformer_budget_scales_body():
     small, large = (composed("model@model.body=vgg", f"budget={budget}")["model"] for budget in (20_000, 60_000))
     assert small["body"]["width"] < large["body"]["width"]
     assert small["localiser"] == large["localiser"]
     assert "scales" not in large["body"]
 
 
-def test_a_body_that_cannot_read_the_warped_image_is_told():
-    with pytest.raises(Mismatch, match=r"VGG can halve Real\(1, 3, 3\) -> Classes\(10\) at most 1 times, not 2"):
+def test_spatial_transformer_rejects_body_for_small_warped_image():
+    with pytest.raises(Mismatch) as raised:
         build.build(composed("model@model.body=vgg", "model.size=[3,3]"), torch.device("cpu"))
+    assert raised.value.fields["subject"] == "VGG"
+    assert raised.value.fields["requirement"] == "an image that can be halved 2 times (this one: at most 1)"
 
 
 @pytest.mark.parametrize("size", [None, [12, 4]])
-def test_the_picture_shows_images_and_what_the_body_sees(size):
+def test_spatial_transformer_images_show_outline_and_warped_image(size):
     model = transformer(Spec((Real((1, 8, 8)),), Classes(4)), size=size)
     images = torch.zeros(3, 1, 8, 8)
     images[:, :, 3, 4] = 1.0

@@ -1,4 +1,4 @@
-"""SRU: gates that see the input alone, a scan, a highway."""
+"""Simple recurrent unit."""
 
 import pytest
 import torch
@@ -31,7 +31,7 @@ def layer_by_hand(layer, x, c):
 
 
 @pytest.mark.parametrize("width", [2, 4])
-def test_it_is_its_equations(width):
+def test_sru_matches_equations(width):
     model, x = build(width, layers=2)
     begin = tuple(torch.randn(2, 4, dtype=torch.float64) for _ in range(2))
     h, wanted = x, []
@@ -43,14 +43,14 @@ def test_it_is_its_equations(width):
     torch.testing.assert_close(carry, tuple(wanted))
 
 
-def test_the_highway_has_a_matrix_only_where_widths_differ():
+def test_sru_highway_matrix_only_for_different_widths():
     model, _ = build(2, layers=2)
     below, above = ({name: p.shape for name, p in layer.named_parameters()} for layer in model.memory.layers)
     assert below == {"inputs.weight": (12, 2), "bias": (8,), "highway.weight": (4, 2)}
     assert above == {"inputs.weight": (12, 4), "bias": (8,)}
 
 
-def test_a_closed_highway_lets_the_input_through():
+def test_sru_closed_reset_gate_passes_input():
     model, x = build(4)
     with torch.no_grad():
         model.memory.layers[0].bias[4:] = -60.0  # r = 0

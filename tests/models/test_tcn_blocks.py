@@ -15,7 +15,7 @@ def block(inputs=3, width=3, noise=nn.Identity):
 
 
 @pytest.mark.parametrize("channels", [1, 5])
-def test_channels_lie_beside_each_other(channels):
+def test_channels_last_memory_layout(channels):
     x = torch.randn(2, channels, 7)
     signal = channels_last(x)
     assert torch.equal(signal.squeeze(2), x)
@@ -23,7 +23,7 @@ def test_channels_lie_beside_each_other(channels):
     assert signal.stride(3) == channels
 
 
-def test_a_convolution_is_the_weighted_sum_of_the_present_and_the_past():
+def test_causal_conv_matches_hand_computation():
     conv = CausalConv(1, 1, kernel_size=3, dilation=2)
     x = torch.randn(1, 1, 9)
     taps, bias = conv.taps.weight.flatten(), conv.taps.bias
@@ -32,7 +32,7 @@ def test_a_convolution_is_the_weighted_sum_of_the_present_and_the_past():
     torch.testing.assert_close(conv(channels_last(x))[0, 0, 0], by_hand + bias)
 
 
-def test_only_the_direction_of_a_weight_counts():
+def test_causal_conv_weight_normalization_is_scale_invariant():
     conv = CausalConv(2, 3, kernel_size=4, dilation=1)
     x = channels_last(torch.randn(2, 2, 6))
     before = conv(x)
@@ -42,14 +42,14 @@ def test_only_the_direction_of_a_weight_counts():
     torch.testing.assert_close(conv(x), before)
 
 
-def test_thinned_outputs_are_some_of_all_outputs():
+def test_causal_conv_thinned_outputs_match_full_outputs():
     conv = CausalConv(2, 3, kernel_size=3, dilation=4).double()
     x = channels_last(torch.randn(2, 2, 23, dtype=torch.double))
     thin = conv.thinned(x[..., (23 - 1) % 4 :: 4], 3, stride=2)
     torch.testing.assert_close(thin, conv(x)[..., [22 - 16, 22 - 8, 22]])
 
 
-def test_a_block_without_convolutions_passes_what_is_positive():
+def test_causal_block_with_zero_weights_is_relu():
     identity = block()
     for conv in (identity.first, identity.second):
         conv.taps.parametrizations.weight.original0.data.zero_()
@@ -58,18 +58,18 @@ def test_a_block_without_convolutions_passes_what_is_positive():
     assert torch.equal(identity(x), x.relu())
 
 
-def test_a_relu_follows_the_sum():
+def test_causal_block_relu_after_sum():
     assert (block()(channels_last(-10 * torch.ones(1, 3, 9, dtype=torch.double))) >= 0).all()
 
 
-def test_the_shortcut_is_a_matrix_only_when_widths_differ():
+def test_causal_block_shortcut_is_matrix_only_for_different_widths():
     assert not list(block(3, 3).shortcut.parameters())
     shortcut = block(64, 128).shortcut
     assert shortcut.weight.shape == (128, 64, 1, 1)
     assert shortcut.weight.std().item() == pytest.approx(0.01, rel=0.1)
 
 
-def test_noise_follows_both_convolutions_and_not_the_sum():
+def test_causal_block_dropout_after_convolutions_only():
     class Zero(nn.Module):
         def forward(self, x):
             return 0 * x

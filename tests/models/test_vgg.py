@@ -1,4 +1,4 @@
-"""VGG: the paper's table, counted; what an image allows; depth needs batch norm or He's weights."""
+"""VGG: parameter counts, image sizes, initialization."""
 
 import pytest
 import torch
@@ -38,7 +38,7 @@ def vgg(spec=DIGITS, configuration="A", norm=nn.Identity, dropout=0.5, initial=N
         ("E", 143_667_240, 19),
     ],
 )
-def test_the_papers_networks_have_the_papers_size(configuration, parameters, layers):
+def test_vgg_parameter_count_matches_paper(configuration, parameters, layers):
     with torch.device("meta"):
         network = vgg(IMAGENET, configuration, pools=5, width=64, dense=[4096, 4096])
         answer = network(torch.empty(2, 3, 224, 224))
@@ -47,13 +47,13 @@ def test_the_papers_networks_have_the_papers_size(configuration, parameters, lay
     assert answer.shape == (2, 1000)
 
 
-def test_batch_norm_adds_a_scale_and_a_shift_a_channel():
+def test_vgg_batch_norm_parameter_count():
     with torch.device("meta"):
         network = vgg(IMAGENET, "B", pools=5, width=64, dense=[4096, 4096], norm=nn.BatchNorm2d)
     assert sum(one.numel() for one in network.parameters()) == 133_053_736
 
 
-def test_c_is_d_with_a_1x1_convolution_at_the_end_of_its_last_three_stages():
+def test_vgg_c_differs_from_d_by_1x1_convolutions():
     convolutions = [
         [one.kernel_size[0] for one in stage.modules() if isinstance(one, nn.Conv2d)]
         for stage in vgg(configuration="C").stages
@@ -62,7 +62,7 @@ def test_c_is_d_with_a_1x1_convolution_at_the_end_of_its_last_three_stages():
 
 
 @pytest.mark.parametrize("pools", [0, 1, 2, 3])
-def test_the_first_stages_halve_the_image_and_the_others_keep_it(pools):
+def test_vgg_pools_first_stages_only(pools):
     x, sizes = torch.rand(2, 1, 11, 8), []
     for stage in vgg(Spec((Real((1, 11, 8)),), Classes(4)), pools=pools).stages:
         x = stage(x)
@@ -71,7 +71,7 @@ def test_the_first_stages_halve_the_image_and_the_others_keep_it(pools):
     assert sizes == halved + [(11 >> pools, 8 >> pools)] * (5 - pools)
 
 
-def test_the_first_stage_by_hand():
+def test_vgg_first_stage_matches_hand_computation():
     network = vgg()
     conv = network.stages[0][0]
     x = torch.rand(3, 1, 8, 8)
@@ -81,7 +81,7 @@ def test_the_first_stage_by_hand():
     torch.testing.assert_close(network.stages[0](x), F.max_pool2d(conv(x).relu(), 2))
 
 
-def test_each_hidden_dense_layer_has_noise_of_its_own_and_scoring_has_none():
+def test_vgg_dropout_is_per_layer_and_in_training_only():
     network = vgg(dense=[60, 60])
     assert len({id(one) for one in network.modules() if isinstance(one, ElementDropout)}) == 2
     x = torch.rand(4, 1, 8, 8)
@@ -90,22 +90,34 @@ def test_each_hidden_dense_layer_has_noise_of_its_own_and_scoring_has_none():
 
 
 @pytest.mark.parametrize(
-    ("changed", "error", "words"),
+    ("error", "code", "fields", "changed"),
     [
-        ({"pools": 4}, Mismatch, r"VGG can halve Real\(1, 8, 8\) -> Classes\(10\) at most 3 times, not 4"),
-        ({"pools": 6}, UsageError, "5 stages"),
-        ({"pools": -1}, UsageError, "model.pools is at least 0, not -1"),
-        ({"width": 0}, UsageError, "model.width is at least 1, not 0"),
-        ({"dense": [8, 0]}, UsageError, "model.dense is at least 1, not 0"),
-        ({"spec": Spec((Real((1, 64)),), Classes(10))}, Mismatch, "VGG reads one image"),
+        (
+            Mismatch,
+            "mismatch",
+            {"subject": "VGG", "requirement": "an image that can be halved 4 times (this one: at most 3)"},
+            {"pools": 4},
+        ),
+        (UsageError, "invalid_value", {"key": "model.pools", "got": 6}, {"pools": 6}),
+        (UsageError, "invalid_value", {"key": "model.pools", "got": -1}, {"pools": -1}),
+        (UsageError, "invalid_value", {"key": "model.width", "got": 0}, {"width": 0}),
+        (UsageError, "invalid_value", {"key": "model.dense.1", "got": 0}, {"dense": [8, 0]}),
+        (
+            Mismatch,
+            "mismatch",
+            {"requirement": "one image (channel, height, width)"},
+            {"spec": Spec((Real((1, 64)),), Classes(10))},
+        ),
     ],
 )
-def test_what_does_not_fit(changed, error, words):
-    with pytest.raises(error, match=words):
+def test_vgg_rejects_invalid_input(error, code, fields, changed):
+    with pytest.raises(error) as raised:
         vgg(**changed)
+    assert raised.value.code == code
+    assert fields.items() <= raised.value.fields.items()
 
 
-def test_without_hidden_layers_it_answers_from_the_last_stage():
+def test_vgg_without_hidden_layers():
     network = vgg(dense=[], pools=3)
     assert network.answer.in_features == 16
     assert network(torch.rand(2, 1, 8, 8)).shape == (2, 10)
@@ -118,7 +130,7 @@ def reach(initial, norm=nn.Identity):
     return network.stages(torch.randn(4, 1, 16, 16)).square().mean().sqrt().item()
 
 
-def test_he_weights_and_batch_norm_carry_a_signal_through_nineteen_layers_and_others_do_not():
+def test_vgg_signal_survives_with_he_weights_or_batch_norm():
     assert 0.1 < reach(HeInitializer()) < 10
     assert 0.1 < reach(DefaultInitializer(), nn.BatchNorm2d) < 10
     assert reach(GaussianInitializer(deviation=0.01)) < 1e-12
@@ -131,20 +143,20 @@ def accuracy(norm, initial, epochs=6):
         name: (F.interpolate(part.inputs[0], scale_factor=4.0), part.target) for name, part in splits(1, 8, 8).items()
     }
     network = vgg(Spec((Real((1, 32, 32)),), Classes(10)), "D", norm, initial=initial, pools=5, width=8, dense=[64, 64])
-    optimiser = torch.optim.Adam(network.parameters(), 1e-3)
+    optimizer = torch.optim.Adam(network.parameters(), 1e-3)
     images, target = data["train"]
     for _ in range(epochs):
         for rows in torch.randperm(len(images)).split(32):
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             F.cross_entropy(network(images[rows]), target[rows]).backward()
-            optimiser.step()
+            optimizer.step()
     images, target = data["valid"]
     with torch.no_grad():
         return (network.eval()(images).argmax(1) == target).float().mean().item()
 
 
 @pytest.mark.slow
-def test_sixteen_layers_learn_with_batch_norm_or_he_weights_and_stay_at_chance_without():
+def test_vgg_16_layers_learn_with_batch_norm_or_he_weights():
     assert accuracy(nn.BatchNorm2d, DefaultInitializer()) > 0.85
     assert accuracy(nn.Identity, HeInitializer()) > 0.7
     assert accuracy(nn.Identity, DefaultInitializer()) < 0.15

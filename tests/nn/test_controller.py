@@ -1,4 +1,4 @@
-"""Controllers: distributions over a space that sum to one, bounded as computed, drawn in one call."""
+"""Controllers: probabilities, sampling, logit adjustments."""
 
 import math
 
@@ -44,7 +44,7 @@ def probability(made, place, choice):
         return made._logits(place, torch.zeros(1, 16)).softmax(1)[0, choice].item()
 
 
-def test_probabilities_of_all_architectures_sum_to_one():
+def test_controller_probabilities_sum_to_one():
     made = controller(initial=1.0)
     said = made(as_tensor(list(members(Toy()))))
     assert said.log_prob.exp().sum().item() == pytest.approx(1, abs=1e-5)
@@ -52,7 +52,7 @@ def test_probabilities_of_all_architectures_sum_to_one():
     torch.testing.assert_close((weight * said.entropy).sum(), -(weight * said.log_prob).sum())
 
 
-def test_samples_follow_the_probabilities():
+def test_controller_samples_match_probabilities():
     made = controller(initial=1.0)
     everything = list(members(Toy()))
     wanted = made(as_tensor(everything)).log_prob.exp()
@@ -61,7 +61,7 @@ def test_samples_follow_the_probabilities():
     assert (found - wanted).abs().max() < 4 * math.sqrt(0.25 / len(drawn))
 
 
-def test_sampling_scores_what_it_drew_and_draws_again_from_the_same_seed():
+def test_controller_sample_matches_forward_and_is_reproducible():
     made = controller(initial=1.0)
     torch.manual_seed(3)
     first = made.sample(5)
@@ -72,7 +72,7 @@ def test_sampling_scores_what_it_drew_and_draws_again_from_the_same_seed():
     assert first.log_prob.requires_grad
 
 
-def test_best_takes_the_likeliest_choice_after_those_before():
+def test_controller_best_is_greedy():
     made = controller(initial=2.0)
     everything = list(members(Toy()))
     weight = dict(zip(everything, made(as_tensor(everything)).log_prob.exp().tolist(), strict=True))
@@ -86,17 +86,17 @@ def test_best_takes_the_likeliest_choice_after_those_before():
 @pytest.mark.parametrize(
     ("choices", "tanh", "published"), [(6, 1.5, 0.801), (2, 1.5, 0.953), (5, 0.44, 0.376), (4, 2.25, 0.968)]
 )
-def test_ceiling_of_the_published_settings(choices, tanh, published):
+def test_max_probability_of_published_settings(choices, tanh, published):
     assert max_probability(choices, tanh) == pytest.approx(published, abs=5e-4)
 
 
-def test_no_probability_exceeds_the_ceiling():
+def test_controller_probabilities_do_not_exceed_maximum():
     assert probability(certain(controller(), 0, 1), 0, 1) == pytest.approx(max_probability(3, 1.5))
     assert probability(certain(controller(temperature=5.0), 3, 2), 3, 2) == pytest.approx(max_probability(4, 1.5))
     assert probability(certain(controller(tanh=None), 0, 1), 0, 1) == pytest.approx(1) == max_probability(3, None)
 
 
-def test_shapings_concern_the_decisions_they_name():
+def test_logit_adjustments_apply_to_named_decisions_only():
     reduced = certain(controller(shapings={"reduce": Temperature(where="operation", by=2.5)}), 0, 1)
     assert probability(reduced, 0, 1) == pytest.approx(max_probability(3, 0.6))
     assert probability(certain(reduced, 2, 1), 2, 1) == pytest.approx(max_probability(2, 1.5))
@@ -110,7 +110,7 @@ def test_shapings_concern_the_decisions_they_name():
     torch.testing.assert_close(liked - plain, torch.tensor([[-0.25, 0.25, -0.25]]))
 
 
-def test_the_prior_on_skips_is_a_divergence_that_vanishes_at_its_target():
+def test_skip_sparsity_is_kl_divergence():
     prior = SkipSparsity(where="reads", target=0.4, weight=0.8)
     at = torch.tensor([[0.6, 0.4], [0.5, 0.5]]).log()
     wanted = 0.8 * (0.5 * math.log(0.5 / 0.6) + 0.5 * math.log(0.5 / 0.4))
@@ -124,7 +124,7 @@ def test_the_prior_on_skips_is_a_divergence_that_vanishes_at_its_target():
     assert made.sample(4_000).architectures[:, 2].double().mean().item() == pytest.approx(0.4, abs=0.03)
 
 
-def test_uniform_prefers_none():
+def test_uniform_controller_has_equal_probabilities():
     torch.manual_seed(0)
     drawn = UniformController(Toy()).sample(4_000)
     assert drawn.architectures.double().mean(0).tolist() == pytest.approx([1, 1, 0.5, 1.5], abs=0.06)
@@ -132,6 +132,7 @@ def test_uniform_prefers_none():
     assert UniformController(Toy()).best() == (0, 0, 0, 0)
 
 
-def test_a_number_that_is_not_above_0_is_told():
-    with pytest.raises(UsageError, match="temperature is above 0"):
+def test_controller_rejects_zero_temperature():
+    with pytest.raises(UsageError) as raised:
         controller(temperature=0.0)
+    assert raised.value.fields["key"] == "model.controller.temperature"

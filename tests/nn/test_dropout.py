@@ -1,4 +1,4 @@
-"""Dropout in its forms: mean and variance of what is drawn, which values share a draw, and the ends of the range."""
+"""Dropout variants: moments, shared draws, edge cases."""
 
 import pytest
 import torch
@@ -16,7 +16,7 @@ def signal():
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.8])
-def test_the_mean_stays_and_the_variance_is_p_by_1_minus_p_times_x_squared(form, rate):
+def test_dropout_preserves_mean_and_has_bernoulli_variance(form, rate):
     torch.manual_seed(1)
     x = signal()[:1, :, :1]  # one sample many times: its draws are its own
     drawn = form(rate=rate)(x.expand(DRAWS, -1, -1, -1)).double()
@@ -28,7 +28,7 @@ def test_the_mean_stays_and_the_variance_is_p_by_1_minus_p_times_x_squared(form,
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_kept_values_are_scaled_up_and_the_rate_is_what_is_dropped(form):
+def test_dropout_rescales_kept_values(form):
     torch.manual_seed(2)
     drawn = form(rate=0.2)(torch.ones(4000, 2, 1, 3))
     assert drawn.unique().tolist() == pytest.approx([0.0, 1.25])
@@ -36,7 +36,7 @@ def test_kept_values_are_scaled_up_and_the_rate_is_what_is_dropped(form):
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_scoring_and_a_rate_of_zero_are_the_identity_and_a_rate_of_one_is_zero(form):
+def test_dropout_is_identity_in_evaluation_and_zero_at_rate_one(form):
     x = signal().requires_grad_()
     assert form(rate=0.7).eval()(x) is x
     assert form(rate=0.0)(x) is x
@@ -56,7 +56,7 @@ SHARED = {  # axes of (batch, channel, place, time) along which all values share
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_which_values_share_a_draw(form):
+def test_dropout_mask_is_shared_along_expected_axes(form):
     torch.manual_seed(3)
     drawn = form(rate=0.5)(torch.ones(30, 6, 7, 8))
     for axis in range(4):
@@ -64,7 +64,7 @@ def test_which_values_share_a_draw(form):
         assert same == (axis in SHARED[form])
 
 
-def test_of_a_sequence_variational_dropout_is_that_of_channels():
+def test_time_dropout_equals_channel_dropout_on_sequences():
     x = torch.randn(5, 6, 7)
     torch.manual_seed(4)
     one = TimeDropout(rate=0.5)(x)
@@ -73,7 +73,7 @@ def test_of_a_sequence_variational_dropout_is_that_of_channels():
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_of_units_without_places(form):
+def test_dropout_of_inputs_without_positions(form):
     torch.manual_seed(5)
     drawn = form(rate=0.5)(torch.ones(50, 60))
     assert 0.3 < (drawn == 0).float().mean() < 0.7
@@ -82,10 +82,11 @@ def test_of_units_without_places(form):
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("rate", [-0.1, 1.1, float("nan")])
-def test_no_probability(form, rate):
-    with pytest.raises(UsageError, match=r"in \[0, 1\]"):
+def test_dropout_rejects_invalid_rate(form, rate):
+    with pytest.raises(UsageError) as raised:
         form(rate=rate)
+    assert raised.value.fields["key"] == "dropout.rate"
 
 
-def test_nothing_is_learned_or_remembered():
+def test_dropout_has_no_parameters_or_state():
     assert not [one for form in FORMS for one in form(rate=0.5).state_dict()]

@@ -1,4 +1,4 @@
-"""The fused recurrence against its definition, in values and in gradients."""
+"""Highway tree against a reference implementation, values and gradients."""
 
 import itertools
 
@@ -51,7 +51,7 @@ def masks(batch=3, unit=4):
 @trees
 @pytest.mark.parametrize("mask", masks(), ids=["plain", "masked"])
 @pytest.mark.parametrize("time", [1, 8, 19])
-def test_values_and_gradients_are_those_of_the_definition(previous, functions, mask, time):
+def test_highway_tree_matches_reference_values_and_gradients(previous, functions, mask, time):
     drive, state, recurrent, *matrices = leaves = example(len(previous), time)
     slope = torch.randn(time, 3, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(7))
     both = [made(previous, functions, drive, state, mask, recurrent, matrices) for made in (by_definition, fused)]
@@ -62,7 +62,7 @@ def test_values_and_gradients_are_those_of_the_definition(previous, functions, m
 
 
 @trees
-def test_the_gradient_by_hand_is_the_numerical_one(previous, functions):
+def test_highway_tree_gradcheck(previous, functions):
     mask = masks()[1]
 
     def of(drive, state, recurrent, *matrices):
@@ -71,21 +71,21 @@ def test_the_gradient_by_hand_is_the_numerical_one(previous, functions):
     assert torch.autograd.gradcheck(of, example(len(previous), time=3))
 
 
-def test_families_have_parents_first_and_every_node_once():
+def test_group_siblings_orders_parents_first():
     for previous in itertools.product((0,), (0, 1), (0, 1, 2), (0, 1, 2, 3)):
         functions = (1, 0, 1, 0)
         families = group_siblings(previous, functions)
         nodes = [node for family in families for node in family.nodes]
         assert sorted(nodes) == [1, 2, 3, 4]
         for family in families:
-            assert family.place == nodes.index(family.nodes[0])
+            assert family.offset == nodes.index(family.nodes[0])
             assert all(previous[node - 1] == family.parent for node in family.nodes)
-            assert family.parent == 0 or nodes.index(family.parent) < family.place
+            assert family.parent == 0 or nodes.index(family.parent) < family.offset
             for function, first, end in family.runs:
                 assert {functions[node - 1] for node in family.nodes[first:end]} == {function}
 
 
-def test_a_node_without_weights_halves_what_it_reads():
+def test_highway_tree_node_with_zero_weights_halves_its_input():
     drive, state, recurrent, *matrices = (part.detach() for part in example(3))
     drive[..., 4:] = -1e3  # the gate of node 1 is shut: it is the state
     none = [torch.zeros_like(matrix) for matrix in matrices]
@@ -95,7 +95,7 @@ def test_a_node_without_weights_halves_what_it_reads():
     torch.testing.assert_close(states, wanted)
 
 
-def test_a_second_derivative_is_refused():
+def test_highway_tree_rejects_second_derivative():
     drive, state, recurrent, *matrices = example(1)
     states = fused((0,), (0,), drive, state, None, recurrent, matrices)
     (first,) = torch.autograd.grad(states.square().sum(), [drive], create_graph=True)

@@ -1,11 +1,11 @@
-"""Pictures made of images, pixel by pixel."""
+"""Image grids, pixel by pixel."""
 
 import torch
 
 from dlcli.nn.image_grid import make_grid
 
 
-def test_images_stand_row_by_row_with_grey_between():
+def test_make_grid_arranges_images_with_gray_borders():
     images = torch.tensor([0.0, 0.25, 1.0]).view(3, 1, 1, 1).expand(3, 1, 1, 2)
     g = 0.5
     wanted = [
@@ -18,7 +18,7 @@ def test_images_stand_row_by_row_with_grey_between():
     torch.testing.assert_close(make_grid(images, columns=2, scale=1), torch.tensor(wanted)[..., None].expand(-1, -1, 3))
 
 
-def test_colours_are_enlarged_and_cut_to_what_can_be_shown():
+def test_make_grid_enlarges_and_clamps_colors():
     pixel = torch.tensor([-1.0, 0.3, 2.0]).view(1, 3, 1, 1)
     picture = make_grid(pixel, columns=1, scale=3)
     assert picture.shape == (5, 5, 3)

@@ -1,4 +1,4 @@
-"""How weights are drawn: their variance, counted."""
+"""Weight initializers: variance of the weights."""
 
 import math
 
@@ -21,7 +21,7 @@ def drawn(initial):
 @pytest.mark.parametrize(
     ("initial", "widths"), [(HeInitializer(), (72, 400)), (GaussianInitializer(deviation=0.3), None)]
 )
-def test_the_deviation_of_the_weights(initial, widths):
+def test_initializers_weight_deviation(initial, widths):
     network, before = drawn(initial)
     for number, layer in enumerate((network[0], network[3])):
         wanted = math.sqrt(2 / widths[number]) if widths else 0.3
@@ -31,11 +31,12 @@ def test_the_deviation_of_the_weights(initial, widths):
     assert torch.equal(network[1].weight, before[2])  # norms keep theirs
 
 
-def test_as_built_changes_nothing():
+def test_default_initializer_leaves_weights_unchanged():
     network, before = drawn(DefaultInitializer())
     assert all(torch.equal(one, old) for one, old in zip(network.parameters(), before, strict=True))
 
 
-def test_a_width_of_nothing():
-    with pytest.raises(UsageError, match="above 0, not 0"):
+def test_gaussian_initializer_rejects_zero_deviation():
+    with pytest.raises(UsageError) as raised:
         GaussianInitializer(deviation=0.0)
+    assert raised.value.fields["key"] == "initial.deviation"

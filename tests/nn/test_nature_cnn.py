@@ -1,11 +1,11 @@
-"""Padding by hand, and how many places are left."""
+"""Padding of the Nature CNN."""
 
 import torch
 
 from dlcli.nn.conv.nature_cnn import same_padding, valid_padding
 
 
-def test_same_padding_is_tensorflows():
+def test_same_padding_matches_tensorflow():
     assert same_padding(84, 8, 4) == (2, 2)
     assert same_padding(21, 4, 2) == (1, 2)  # the odd zero comes last
     assert same_padding(11, 3, 1) == (1, 1)
@@ -16,5 +16,5 @@ def test_same_padding_is_tensorflows():
             assert len(places) == -(-length // stride)
 
 
-def test_valid_padding_is_none():
+def test_valid_padding_is_zero():
     assert valid_padding(84, 8, 4) == (0, 0)

@@ -1,4 +1,4 @@
-"""Non-local blocks: the four forms against a double loop, and what holds for all of them."""
+"""Non-local blocks: the four pairwise functions against a double loop, and common properties."""
 
 import itertools
 import math
@@ -58,7 +58,7 @@ def by_hand(made, form, x, others):
 @pytest.mark.parametrize("scale", [1.0, None])
 @pytest.mark.parametrize("space", SPACES)
 @pytest.mark.parametrize("form", FORMS)
-def test_it_is_the_double_loop_over_positions(form, space, scale):
+def test_non_local_block_matches_double_loop(form, space, scale):
     made, x = block(form, scale=scale), images(*space)
     seen = []
     made.norm.register_forward_hook(lambda _, given, out: seen.append(given[0]))
@@ -69,7 +69,7 @@ def test_it_is_the_double_loop_over_positions(form, space, scale):
 
 @pytest.mark.parametrize(("space", "size"), [((7,), 4), ((3, 4), 4), ((2, 3, 3), 8)])
 @pytest.mark.parametrize("form", FORMS)
-def test_sub_sampling_takes_the_maxima_of_windows_but_never_over_frames(form, space, size):
+def test_non_local_block_pools_space_but_not_time(form, space, size):
     made, x = block(form, pool=2), images(*space)
     pooling = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}[len(space)]
     small = pooling(x, (1, 2, 2)[-len(space) :], ceil_mode=True)
@@ -83,14 +83,14 @@ def test_sub_sampling_takes_the_maxima_of_windows_but_never_over_frames(form, sp
 
 @pytest.mark.parametrize("space", SPACES)
 @pytest.mark.parametrize("form", FORMS)
-def test_a_new_block_is_the_identity_to_the_last_bit(form, space):
+def test_non_local_block_is_initially_the_identity(form, space):
     made, x = block(form, trained=False), images(*space)
     assert torch.equal(made(x), x)
     assert torch.equal(made.eval()(x), x)
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_the_first_step_moves_the_norm_and_the_second_everything(form):
+def test_non_local_block_first_update_changes_gamma_only(form):
     made, x = block(form, trained=False), images(3, 4)
     wanted = torch.randn(x.shape, generator=torch.Generator().manual_seed(2))
     optimiser = torch.optim.SGD(made.parameters(), lr=0.1)
@@ -106,21 +106,21 @@ def test_the_first_step_moves_the_norm_and_the_second_everything(form):
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_positions_have_no_order(form):
+def test_non_local_block_is_permutation_equivariant(form):
     made, x = block(form), images(12)
     order = torch.randperm(12, generator=torch.Generator().manual_seed(3))
     torch.testing.assert_close(made(x[..., order]), made(x)[..., order], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_positions_are_the_same_in_one_two_and_three_axes(form):
+def test_non_local_block_is_equal_in_1d_2d_and_3d(form):
     made, x = block(form), images(12)
     for space in ((3, 4), (2, 2, 3)):
         torch.testing.assert_close(made(x.unflatten(2, space)).flatten(2), made(x), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("form", ["gaussian", "embedded_gaussian"])
-def test_rows_of_a_softmax_sum_to_one(form):
+def test_non_local_softmax_rows_sum_to_one(form):
     made, x = block(form, pool=2), images(2, 3, 4)
     maps = made.attention(x, torch.tensor([[0, 23], [5, 6], [1, 1]]))
     assert maps.shape == (3, 2, 2, 2, 2)
@@ -128,7 +128,7 @@ def test_rows_of_a_softmax_sum_to_one(form):
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_the_map_of_a_position_is_what_it_gathers_with(form):
+def test_non_local_attention_matches_forward(form):
     made, x = block(form), images(3, 4)
     queries = torch.arange(12).expand(3, -1)
     maps = made.attention(x, queries).flatten(2)
@@ -138,7 +138,7 @@ def test_the_map_of_a_position_is_what_it_gathers_with(form):
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_gradients_are_those_of_the_full_matrix(form):
+def test_non_local_block_gradients_match_full_matrix(form):
     made, x = block(form), images(20).transpose(1, 2).requires_grad_()
     others = images(9, batch=3).transpose(1, 2).requires_grad_()
     slope = torch.randn(3, 20, 3, generator=torch.Generator().manual_seed(4))
@@ -153,7 +153,7 @@ def test_gradients_are_those_of_the_full_matrix(form):
         torch.testing.assert_close(fast, full, rtol=1e-4, atol=1e-5)
 
 
-def test_a_dot_product_is_the_same_with_few_positions_and_with_many():
+def test_dot_product_is_equal_in_both_orders_of_products():
     few, many = (block("dot_product", channels=channels) for channels in (4, 64))
     for made, space in ((few, (50,)), (many, (3,))):
         x = images(*space, channels=made.g.in_features).transpose(1, 2)
@@ -162,7 +162,7 @@ def test_a_dot_product_is_the_same_with_few_positions_and_with_many():
         )
 
 
-def test_published_weights_tell_no_positions_apart_at_first_and_hes_do():
+def test_non_local_initial_attention_is_uniform_with_published_initializer():
     """Of what one position sees of 64 others: the deviation of the weights over their mean, which is 1/64."""
     seen = {}
     for name, initial in (("published", PAPERS), ("he", HeInitializer())):
@@ -173,8 +173,10 @@ def test_published_weights_tell_no_positions_apart_at_first_and_hes_do():
     assert spread["published"] < 0.01 < 0.3 < spread["he"]
 
 
-def test_what_does_not_fit():
-    with pytest.raises(UsageError, match=r"one of gaussian.*not 'gausian'.*gaussian"):
+def test_non_local_block_rejects_invalid_values():
+    with pytest.raises(UsageError) as raised:
         NonLocalBlock(4, form="gausian", scale=1.0, pool=1, gamma=0.0, initial=PAPERS)
-    with pytest.raises(UsageError, match=r"nonlocal_pool is at least 1, not 0"):
+    assert (raised.value.code, raised.value.fields["name"]) == ("unknown_name", "gausian")
+    with pytest.raises(UsageError) as raised:
         NonLocalBlock(4, form="gaussian", scale=1.0, pool=0, gamma=0.0, initial=PAPERS)
+    assert raised.value.fields["key"] == "model.nonlocal_pool"

@@ -1,4 +1,4 @@
-"""Stacks of memory: dropout between layers only, one carry a layer."""
+"""Stacked recurrent layers: dropout between layers, one carry per layer."""
 
 import torch
 
@@ -25,7 +25,7 @@ def run(layers, dropout):
     return stack(torch.ones(20, 4, 50), stack.start(4))
 
 
-def test_dropout_is_between_layers_only():
+def test_stacked_layers_dropout_is_between_layers_only():
     alone, _ = run(1, 0.5)
     assert (alone == 1).all()
     two, _ = run(2, 0.5)
@@ -33,7 +33,7 @@ def test_dropout_is_between_layers_only():
     assert abs((two == 0).double().mean().item() - 0.5) < 0.05
 
 
-def test_every_layer_has_its_own_carry():
+def test_stacked_layers_carry_is_per_layer():
     _, carry = run(3, 0.0)
     assert len(carry) == 3
     assert all((part == 20).all() and part.shape == (4, 1) for part in carry)

@@ -1,4 +1,4 @@
-"""Routing: the literal procedure, whose answers and gradients the fast one must have, and what must hold of it."""
+"""Routing against a reference implementation, values and gradients."""
 
 from pathlib import Path
 
@@ -62,7 +62,7 @@ def fast(u, W, bias, kind, iterations, gradient, coupling):
 @pytest.mark.parametrize("iterations", [1, 2, 3, 4])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("shared", [False, True])
-def test_it_is_the_literal_procedure_and_so_are_its_gradients(shared, kind, iterations, gradient, coupling):
+def test_routing_matches_reference_values_and_gradients(shared, kind, iterations, gradient, coupling):
     given, options = problem(shared), (kind, iterations, gradient, coupling)
     wanted, got = plain(*given, *options)[0], fast(*given, *options)
     torch.testing.assert_close(got, wanted)
@@ -71,7 +71,7 @@ def test_it_is_the_literal_procedure_and_so_are_its_gradients(shared, kind, iter
     torch.testing.assert_close(torch.autograd.grad((got * slope).sum(), given), theirs)
 
 
-def test_contractions_have_the_gradients_of_finite_differences():
+def test_prediction_vectors_gradcheck():
     u, W, _ = problem(shared=False)
     draw = torch.Generator().manual_seed(2)
     c = torch.rand(OUTPUTS, BATCH, INPUTS, generator=draw, dtype=torch.float64).requires_grad_()
@@ -82,7 +82,7 @@ def test_contractions_have_the_gradients_of_finite_differences():
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("shared", [False, True])
-def test_the_order_of_the_inputs_does_not_matter(shared, kind):
+def test_routing_is_permutation_invariant(shared, kind):
     u, W, bias = problem(shared)
     order = torch.randperm(INPUTS, generator=torch.Generator().manual_seed(3))
     turned = W if shared else W[order]
@@ -93,7 +93,7 @@ def test_the_order_of_the_inputs_does_not_matter(shared, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_couplings_sum_to_one_over_the_outputs_not_the_inputs(kind):
+def test_couplings_sum_to_one_over_outputs(kind):
     routing = KINDS[kind][0](iterations=3, gradient="all", coupling="softmax")
     seen = []
     routing.couple = lambda logits, couple=routing.couple: seen.append(couple(logits)) or seen[-1]
@@ -107,7 +107,7 @@ def test_couplings_sum_to_one_over_the_outputs_not_the_inputs(kind):
     torch.testing.assert_close(seen[-1].permute(1, 2, 0), plain(u, W, bias, kind, 3, "all", "softmax")[1])
 
 
-def test_a_leaky_input_may_belong_to_none():
+def test_leaky_couplings_sum_to_less_than_one():
     routing = DynamicRouting(iterations=3, gradient="all", coupling="leaky")
     logits = torch.tensor([1.0, -2.0, 0.5]).view(3, 1, 1)
     c = routing.couple(logits)
@@ -116,7 +116,7 @@ def test_a_leaky_input_may_belong_to_none():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_logits_begin_at_0_for_each_example_so_one_alone_is_routed_as_among_others(kind):
+def test_routing_of_an_example_is_independent_of_its_batch(kind):
     u, W, bias = problem(shared=False)
     options = (kind, 3, "all", "softmax")
     together = fast(u, W, bias, *options)
@@ -125,7 +125,7 @@ def test_logits_begin_at_0_for_each_example_so_one_alone_is_routed_as_among_othe
         torch.testing.assert_close(fast(u[row : row + 1], W, bias, *options), together[row : row + 1])
 
 
-def test_hinton_adds_agreement_up_and_su_puts_it_in_its_place():
+def test_dynamic_routing_accumulates_and_su_routing_replaces_agreement():
     one, two = torch.rand(2, 1, 3), torch.rand(2, 1, 3)
     hinton, su = (kind(iterations=3, gradient="all", coupling="softmax") for kind, _ in KINDS.values())
     torch.testing.assert_close(hinton.update(one, two), one + two)
@@ -133,14 +133,14 @@ def test_hinton_adds_agreement_up_and_su_puts_it_in_its_place():
 
 
 @pytest.mark.parametrize("half", [1.0, 0.5])
-def test_squash_in_closed_form(half):
+def test_squash_closed_form(half):
     s = torch.tensor([[3.0, 4.0], [0.0, half**0.5], [0.0, 0.0], [1e4, 0.0]], dtype=torch.float64)
     wanted = [[0.6 * 25 / (25 + half), 0.8 * 25 / (25 + half)], [0.0, 0.5], [0.0, 0.0], [1e8 / (1e8 + half), 0.0]]
     torch.testing.assert_close(squash(s, half), torch.tensor(wanted, dtype=torch.float64))
 
 
 @pytest.mark.parametrize("shared", [False, True])
-def test_zero_inputs_have_finite_gradients(shared):
+def test_routing_gradients_are_finite_at_zero(shared):
     u, W, bias = problem(shared)
     u, bias = torch.zeros_like(u).requires_grad_(), torch.zeros_like(bias).requires_grad_()
     v = fast(u, W, bias, "hinton", 3, "all", "softmax")
@@ -148,7 +148,7 @@ def test_zero_inputs_have_finite_gradients(shared):
     assert all(part.isfinite().all() for part in torch.autograd.grad(v.sum(), (u, W, bias)))
 
 
-def test_a_population_can_be_routed_at_once():
+def test_routing_supports_vmap():
     u, W, bias = (part.detach() for part in problem(shared=False))
     many = torch.stack((W, 2 * W))
     options = ("hinton", 3, "all", "softmax")
@@ -157,12 +157,13 @@ def test_a_population_can_be_routed_at_once():
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_the_yaml_lists_the_constructors_keywords(name):
+def test_routing_yaml_lists_constructor_keywords(name):
     node = yaml.safe_load((Path(__file__).parents[2] / "conf" / "routing" / f"{name}.yaml").read_text())
     assert node.pop("_target_") == f"dlcli.nn.capsule.routing.{KINDS[name][0].__name__}"
     KINDS[name][0](**node)
 
 
-def test_no_iteration_is_refused():
-    with pytest.raises(UsageError, match="at least 1 iteration, not 0"):
+def test_routing_rejects_zero_iterations():
+    with pytest.raises(UsageError) as raised:
         DynamicRouting(iterations=0, gradient="all", coupling="softmax")
+    assert raised.value.fields["key"] == "routing.iterations"

@@ -1,6 +1,7 @@
 """Bidirectional recurrent networks."""
 
 from abc import ABC, abstractmethod
+from typing import cast
 
 import torch
 from jaxtyping import Float, Shaped
@@ -89,7 +90,7 @@ class BiLSTM(_Bidirectional):
             embedding=embedding,
             embedding_dropout=embedding_dropout,
         )
-        set_forget_bias(self.cells, forget_bias)
+        set_forget_bias(cast(nn.LSTM, self.cells), forget_bias)
 
     def build_layers(self, width: int, *, hidden: int, layers: int, dropout: float) -> nn.LSTM:
         return build_rnn(nn.LSTM, width, hidden=hidden, layers=layers, dropout=dropout, bidirectional=True)

@@ -1,5 +1,7 @@
 """Long short-term memory."""
 
+from typing import cast
+
 from torch import nn
 
 from dlcli.core.spec import Spec
@@ -41,7 +43,7 @@ class LSTM(RecurrentNetwork):
             embedding_dropout=embedding_dropout,
             tied=tied,
         )
-        set_forget_bias(self.memory.cells, forget_bias)
+        set_forget_bias(cast(nn.LSTM, self.memory.cells), forget_bias)
 
     def build_layers(self, width: int, *, hidden: int, layers: int, dropout: float) -> FusedLayers:
         return FusedLayers(build_rnn(nn.LSTM, width, hidden=hidden, layers=layers, dropout=dropout))

@@ -1,4 +1,4 @@
-"""Warps: the identity, known maps, closed forms; places are counted as the sampler counts them."""
+"""Warps: identity, known maps, closed forms, coordinate convention."""
 
 import math
 
@@ -35,20 +35,20 @@ def controls(points):
 
 @pytest.mark.parametrize("images", [IMAGES, SQUARE, RAMP, torch.rand(1, 1, 28, 28), torch.rand(1, 3, 1, 5)])
 @pytest.mark.parametrize("name", WARPS)
-def test_the_identity_changes_nothing(name, images):
+def test_warp_identity_leaves_images_unchanged(name, images):
     warp = WARPS[name](*images.shape[2:])
     assert isinstance(warp, Warp)
     assert (warped(images, warp, warp.identity) - images).abs().max() < 1e-5
 
 
-def test_places_are_the_pixels_centres():
+def test_pixel_centers_coordinates():
     places = pixel_centers(2, 4)
     assert places.shape == (2, 4, 2)
     assert places[0].tolist() == [[-0.75, -0.5], [-0.25, -0.5], [0.25, -0.5], [0.75, -0.5]]
     assert places[1, 0].tolist() == [-0.75, 0.5]
 
 
-def test_between_pixels_it_is_bilinear_and_outside_all_is_0():
+def test_sample_bilinear_interpolates_and_pads_with_zeros():
     at = torch.tensor([[[[0.0, 0.0], [0.25, -0.75], [3.0, 0.0], [-1.0, -0.75]]]])
     middle, between, outside, edge = sample_bilinear(RAMP, at).flatten().tolist()
     assert (middle, between, outside, edge) == pytest.approx((7.5, 2.0, 0.0, 0.0))
@@ -67,7 +67,7 @@ def test_between_pixels_it_is_bilinear_and_outside_all_is_0():
     ],
 )
 @pytest.mark.parametrize("kind", ["affine", "projective", "four"])
-def test_flips_and_quarter_turns_are_those_of_tensors(kind, matrix, wanted):
+def test_affine_warp_flips_and_rotations_match_tensor_operations(kind, matrix, wanted):
     warp, parameters = WARPS[kind](6, 6), torch.tensor(matrix, dtype=torch.float32)
     if kind == "projective":
         parameters = torch.cat((parameters, torch.zeros(2)))
@@ -77,19 +77,19 @@ def test_flips_and_quarter_turns_are_those_of_tensors(kind, matrix, wanted):
     torch.testing.assert_close(warped(SQUARE, warp, parameters), wanted(SQUARE), atol=1e-5, rtol=0)
 
 
-def test_the_map_goes_from_the_output_to_the_input():
+def test_affine_warp_maps_output_to_input():
     """A shift of one pixel to the right in the map brings the image one pixel to the left."""
     moved = warped(RAMP, AffineWarp(4, 4), [1, 0, 2 / 4, 0, 1, 0])
     torch.testing.assert_close(moved[..., :3], RAMP[..., 1:])
     assert moved[..., 3].eq(0).all()
 
 
-def test_at_half_the_scale_an_output_of_half_the_size_is_the_middle_of_the_image():
+def test_affine_warp_half_scale_crops_center():
     images = torch.rand(2, 1, 8, 12)
     torch.testing.assert_close(warped(images, AffineWarp(4, 6), [0.5, 0, 0, 0, 0.5, 0]), images[..., 2:6, 3:9])
 
 
-def test_each_row_of_a_batch_has_a_warp_of_its_own():
+def test_warps_are_per_sample():
     warp = AffineWarp(6, 9)
     parameters = torch.randn(3, 6)
     together = sample_bilinear(IMAGES, warp(parameters))
@@ -99,14 +99,14 @@ def test_each_row_of_a_batch_has_a_warp_of_its_own():
         )
 
 
-def test_a_homography_by_hand():
+def test_projective_warp_matches_hand_computation():
     warp = ProjectiveWarp(1, 2)  # centres (-.5, 0) and (.5, 0)
     places = warp(torch.tensor([[2.0, 0.0, 0.5, 1.0, 3.0, -0.25, 0.4, 9.0]]))
     by_hand = [[-0.5 / 0.8, -0.75 / 0.8], [1.5 / 1.2, 0.25 / 1.2]]
     torch.testing.assert_close(places, torch.tensor([[by_hand]]))
 
 
-def test_a_homography_takes_lines_to_lines_and_four_corners_where_they_are_wanted():
+def test_projective_warp_preserves_lines_and_maps_corners():
     corners = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)], dtype=float)
     wanted = np.array([(-0.5, -0.8), (0.7, -0.6), (0.9, 0.8), (-0.9, 0.5)])
     rows = [
@@ -116,13 +116,13 @@ def test_a_homography_takes_lines_to_lines_and_four_corners_where_they_are_wante
     ]
     parameters = torch.from_numpy(np.linalg.solve(np.array(rows), wanted.flatten())).float()
     warp = ProjectiveWarp(3, 3)
-    warp.places = torch.cat((torch.from_numpy(corners).float(), torch.ones(4, 1)), 1)[None]
+    warp.grid = torch.cat((torch.from_numpy(corners).float(), torch.ones(4, 1)), 1)[None]
     torch.testing.assert_close(warp(parameters[None])[0, 0], torch.from_numpy(wanted).float(), atol=1e-5, rtol=0)
     side = ProjectiveWarp(1, 9)(parameters[None])[0, 0]
     assert torch.linalg.matrix_rank(side - side[0], atol=1e-5) == 1
 
 
-def test_on_the_horizon_places_stay_finite_and_keep_their_side():
+def test_projective_warp_is_finite_on_the_horizon():
     warp = ProjectiveWarp(1, 3)  # x = -2/3, 0, 2/3
     parameters = torch.tensor([[1.0, 0, 0.5, 0, 1, 0.25, -1.5, 0]], requires_grad=True)
     places = warp(parameters)
@@ -148,7 +148,7 @@ def bookstein(points, values, places):
 
 
 @pytest.mark.parametrize("points", [2, 3, 4, 6])
-def test_the_spline_is_that_of_the_system_solved_directly(points):
+def test_thin_plate_spline_matches_direct_solution(points):
     values = controls(points) + np.random.default_rng(points).normal(0, 0.3, (points**2, 2))
     warp = ThinPlateSplineWarp(5, 8, points=points)
     places = warp(torch.from_numpy(values).float().flatten()[None])[0].flatten(0, 1)
@@ -156,7 +156,7 @@ def test_the_spline_is_that_of_the_system_solved_directly(points):
     np.testing.assert_allclose(places.numpy(), by_hand, atol=2e-5)
 
 
-def test_it_goes_through_its_points_exactly():
+def test_thin_plate_spline_interpolates_control_points():
     """Four of 5x5 points are centres of 2x2 pixels."""
     wanted = torch.from_numpy(controls(5)).float() + 0.5 * torch.randn(25, 2)
     places = ThinPlateSplineWarp(2, 2, points=5)(wanted.flatten()[None])[0]
@@ -164,7 +164,7 @@ def test_it_goes_through_its_points_exactly():
 
 
 @pytest.mark.parametrize("points", [2, 3, 5])
-def test_points_moved_by_an_affine_map_make_that_map(points):
+def test_thin_plate_spline_reproduces_affine_maps(points):
     matrix = torch.tensor([[0.7, -0.4, 0.2], [0.3, 1.1, -0.1]])
     moved = torch.from_numpy(controls(points)).float() @ matrix[:, :2].T + matrix[:, 2]
     torch.testing.assert_close(
@@ -175,7 +175,7 @@ def test_points_moved_by_an_affine_map_make_that_map(points):
     )
 
 
-def test_one_point_moved_by_hand():
+def test_thin_plate_spline_matches_hand_computation():
     """Of four corners one is pulled: by symmetry the middle moves a quarter of its way."""
     moved = controls(2)
     moved[3] += (0.4, 0.0)
@@ -183,12 +183,13 @@ def test_one_point_moved_by_hand():
     torch.testing.assert_close(places.flatten(), torch.tensor([0.1, 0.0]), atol=1e-6, rtol=0)
 
 
-def test_a_spline_has_points():
-    with pytest.raises(UsageError, match="at least 2 points a side, not 1"):
+def test_thin_plate_spline_rejects_single_point():
+    with pytest.raises(UsageError) as raised:
         ThinPlateSplineWarp(4, 4, points=1)
+    assert raised.value.fields["key"] == "warp.points"
 
 
-def test_a_turn_there_and_back():
+def test_affine_warp_rotation_is_invertible():
     angle = math.radians(40)
     there = [math.cos(angle), -math.sin(angle), 0, math.sin(angle), math.cos(angle), 0]
     back = [math.cos(angle), math.sin(angle), 0, -math.sin(angle), math.cos(angle), 0]
