@@ -126,9 +126,9 @@ _COPIES = 1 << 24
 class Policies:
     """A population as one function of observations, with what its members remember.
 
-    One that is left alone is computed twice: PyTorch's kernels for a batch of one differ from the others by bits. A
-    model alone answers each of its rows as an individual of a population would, where it is a `BatchedForward` and so many copies
-    of its parameters stay small: a deterministic episode is then the same to the bit in training and in scoring.
+    A population of one is computed as two, because PyTorch's kernels for a batch of one differ in the last bits. A lone
+    model that is a `BatchedForward` evaluates each of its rows as an individual of a population, as long as the copies of
+    its parameters stay small, so that a deterministic episode is bit-identical in training and in evaluation.
 
     Args:
         model: whose forward pass it is; its own parameters are used where none are given.

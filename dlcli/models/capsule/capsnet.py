@@ -14,6 +14,7 @@ from dlcli.core.task import Batch
 from dlcli.nn.capsule.layers import (
     CapsuleDecoder,
     CapsuleLayer,
+    capsule_lengths,
     channels_to_capsules,
     check_class_target,
     length_logits,

@@ -228,7 +228,7 @@ class _Backward:
         return passed.addcmul_(torch.mm(grads.flat[index], self.transposed[group]), self.mask)
 
     def _gather(self, steps: range) -> None:
-        """Add the contributions of a chunk of steps to the gradients of the matrices, as products that fit the cache."""
+        """Accumulate the gradients of the matrices over a chunk of steps, in products that fit the cache."""
         count, span = len(steps), slice(steps.start, steps.stop)
         self.drive[span] = self.products[0][:count]
         for matrix, read, products in zip(self.matrices, self.saved.read, self.products, strict=True):
