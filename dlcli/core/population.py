@@ -127,8 +127,8 @@ class Policies:
     """A population as one function of observations, with what its members remember.
 
     A population of one is computed as two, because PyTorch's kernels for a batch of one differ in the last bits. A lone
-    model that is a `BatchedForward` evaluates each of its rows as an individual of a population, as long as the copies of
-    its parameters stay small, so that a deterministic episode is bit-identical in training and in evaluation.
+    model that is a `BatchedForward` evaluates each of its rows as an individual of a population, while the copies of
+    its parameters stay small: a deterministic episode is then bit-identical in training and in evaluation.
 
     Args:
         model: whose forward pass it is; its own parameters are used where none are given.
