@@ -87,7 +87,7 @@ def test_a_wrong_command_is_told_with_the_nearest_right_one(words, told, out):
         (["schedule=cosin"], ["cosin", '"cosine"']),
         (["objective=supervisd"], ["supervisd", "supervised"]),
         (["objective=mixup", "objective.per=row"], ["per is batch or sample, not 'row'"]),
-        (["objective=dropout", "objective.form.rate=1.5"], ["rate of a dropout is in [0, 1]"]),
+        (["objective=dropout", "objective.form.rate=1.5"], ["dropout.rate must be in [0, 1]"]),
         (["objective=mixup", "objective@objective.base=dropout"], ["objective=dropout objective@objective.base=mixup"]),
         ([f"{PLAYER}.optimiser.lrr=1"], ["lrr", f'"{PLAYER}.optimiser.lr"']),
         (["model.kernel=3"], ["model.kernel", '"model.kernel_size"']),

@@ -137,10 +137,10 @@ def test_activation_and_gradient_unfolds_frames():
             frames = self.look(x.transpose(1, 2).flatten(0, 1))
             return frames.unflatten(0, (len(x), -1)).mean((1, 3, 4))
 
-    network, film = Frames(), torch.rand(2, 1, 5, 8, 8)
-    value, gradient = activation_and_gradient(network, film, UNIT, network.look)
+    network, video = Frames(), torch.rand(2, 1, 5, 8, 8)
+    value, gradient = activation_and_gradient(network, video, UNIT, network.look)
     assert value.shape == gradient.shape == (2, 4, 5, 6, 6)
-    torch.testing.assert_close(value[1, :, 3], network.look(film[1, :, 3]))
+    torch.testing.assert_close(value[1, :, 3], network.look(video[1, :, 3]))
     assert upsample(grad_cam(value, gradient), (5, 8, 8)).shape == (2, 5, 8, 8)
 
 

@@ -21,11 +21,11 @@ def accuracy_at_the_first_step(model):
     """Train to name a sequence's last token at every step; how often that succeeds at the first."""
     x = torch.tensor(list(itertools.product((0, 1), repeat=5)))
     target = x[:, -1:].expand_as(x)
-    optimiser = torch.optim.Adam(model.parameters(), lr=0.05)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
     for _ in range(60):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         F.cross_entropy(model(x), target).backward()
-        optimiser.step()
+        optimizer.step()
     return (model(x)[:, :, 0].argmax(1) == target[:, 0]).double().mean().item()
 
 

@@ -160,8 +160,8 @@ def test_capsnet_images_of_reconstructions_and_pose_dimensions(target):
     assert left["reconstructions"].pixels.shape == (3 * (8 * scale + 1) + 1, 4 * (8 * scale + 1) + 1, 3)
     for leaf in left.values():
         assert 0 <= leaf.pixels.min() <= leaf.pixels.max() <= 1
-    coloured = (leaf := left["reconstructions"].pixels).amax(2) - leaf.amin(2)
-    assert (coloured.max() > 0) == (target == "labels")
+    colored = (leaf := left["reconstructions"].pixels).amax(2) - leaf.amin(2)
+    assert (colored.max() > 0) == (target == "labels")
 
 
 def test_capsnet_without_decoder_has_no_images():

@@ -39,7 +39,7 @@ def test_mixed_micro_strength_is_softmax_not_logit():
 
 
 def test_mixed_micro_with_one_hot_weights_is_one_operation():
-    """Cell 0 with one node and all weight on identity, then on average pooling, normalised."""
+    """Cell 0 with one node and all weight on identity, then on average pooling, normalized."""
     model = make(nodes=1)
     x = model.shared["stem"](IMAGES)
     one, two = (model.shared[f"input_0_{side}"](x) for side in (0, 1))

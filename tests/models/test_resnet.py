@@ -36,7 +36,7 @@ def image_net(spec=None, **changed):
     return _trained(ResNet(spec or Spec((Real((1, 8, 8)),), Classes(10)), **{**SMALL, **changed}))
 
 
-def film_net(spec=None, **changed):
+def video_net(spec=None, **changed):
     torch.manual_seed(0)
     given = {"temporal": [1, 1], "read": "mean", **SMALL, **changed}
     return _trained(VideoResNet(spec or Spec((Real((1, 5, 8, 8)),), Classes(10)), **given))
@@ -128,11 +128,11 @@ def test_resnet_drop_path_increases_linearly():
 @pytest.mark.parametrize("temporal", [[1, 1], [3, 1], [3, 5]])
 @pytest.mark.parametrize("read", ["mean", "last"])
 def test_video_resnet_inflated_weights_match_image_network_on_static_video(temporal, read):
-    flat, film = image_net().eval(), film_net(temporal=temporal, read=read).eval()
-    film.load_state_dict(flat.state_dict())
+    flat, video = image_net().eval(), video_net(temporal=temporal, read=read).eval()
+    video.load_state_dict(flat.state_dict())
     x = images(3, 1, 8, 8)
     still = x[:, :, None].expand(-1, -1, 5, -1, -1)
-    torch.testing.assert_close(film(still), flat(x), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(video(still), flat(x), rtol=1e-4, atol=1e-5)
 
 
 def seen_frames(network, read=4):
@@ -143,16 +143,16 @@ def seen_frames(network, read=4):
 
 
 def test_video_resnet_temporal_receptive_field():
-    assert seen_frames(film_net()) == [False, False, False, False, True]
-    assert seen_frames(film_net(temporal=[3, 1])) == [False, False, False, True, True]
-    assert seen_frames(film_net(temporal=[3, 3], units=[1, 1])) == [False, False, True, True, True]
-    assert all(seen_frames(film_net(nonlocal_every=[1, 0])))
+    assert seen_frames(video_net()) == [False, False, False, False, True]
+    assert seen_frames(video_net(temporal=[3, 1])) == [False, False, False, True, True]
+    assert seen_frames(video_net(temporal=[3, 3], units=[1, 1])) == [False, False, True, True, True]
+    assert all(seen_frames(video_net(nonlocal_every=[1, 0])))
 
 
 def test_video_resnet_reads_last_frame_or_mean():
     x = images(2, 1, 5, 8, 8)
     for read, wanted in (("last", slice(4, 5)), ("mean", slice(None))):
-        network = film_net(read=read).eval()
+        network = video_net(read=read).eval()
         mean = network.trunk(x)[:, :, wanted].mean((2, 3, 4))
         torch.testing.assert_close(network(x), network.answer[-1](mean))
 
@@ -166,7 +166,7 @@ def test_inflated_conv_matches_hand_computation():
 
 @pytest.mark.parametrize("form", ["gaussian", "dot_product"])
 def test_resnets_attention_map_images(form):
-    for make, shape in ((image_net, (16, 1, 8, 8)), (film_net, (16, 1, 5, 8, 8))):
+    for make, shape in ((image_net, (16, 1, 8, 8)), (video_net, (16, 1, 5, 8, 8))):
         x = images(*shape)
         rows = torch.arange(16)
         batch = Batch((x,), rows % 10, rows >= 0, 0, 0, rows)
@@ -181,8 +181,8 @@ def test_resnets_accept_odd_sizes_rgb_and_labels():
     spec = Spec((Real((3, 15, 11)),), Classes(4))
     assert image_net(spec, nonlocal_every=[1, 1], nonlocal_pool=2)(images(2, 3, 15, 11)).shape == (2, 4)
     assert image_net(Spec((Real((3, 32, 32)),), Classes(4)), stem="7x7")(images(2, 3, 32, 32)).shape == (2, 4)
-    film = Spec((Real((3, 4, 32, 32)),), Classes(4))
-    assert film_net(film, stem="7x7", nonlocal_every=[0, 1])(images(2, 3, 4, 32, 32)).shape == (2, 4)
+    video = Spec((Real((3, 4, 32, 32)),), Classes(4))
+    assert video_net(video, stem="7x7", nonlocal_every=[0, 1])(images(2, 3, 4, 32, 32)).shape == (2, 4)
 
 
 @pytest.mark.parametrize(
@@ -204,13 +204,13 @@ def test_resnets_accept_odd_sizes_rgb_and_labels():
             Mismatch,
             "mismatch",
             {"subject": "VideoResNet", "requirement": "one video (channel, time, height, width)"},
-            lambda: film_net(Spec((Real((1, 8, 8)),), Classes(10))),
+            lambda: video_net(Spec((Real((1, 8, 8)),), Classes(10))),
         ),
         (
             Mismatch,
             "mismatch",
             {"subject": "VideoResNet", "requirement": "an image that can be halved 3 times (this one: at most 2)"},
-            lambda: film_net(stem="7x7"),
+            lambda: video_net(stem="7x7"),
         ),
         (
             UsageError,
@@ -223,9 +223,9 @@ def test_resnets_accept_odd_sizes_rgb_and_labels():
             UsageError,
             "invalid_value",
             {"key": "model.read", "got": "first", "must": "mean or last"},
-            lambda: film_net(read="first"),
+            lambda: video_net(read="first"),
         ),
-        (UsageError, "invalid_value", {"key": "model.temporal", "got": 2}, lambda: film_net(temporal=[1, 2])),
+        (UsageError, "invalid_value", {"key": "model.temporal", "got": 2}, lambda: video_net(temporal=[1, 2])),
         (UsageError, "invalid_value", {"key": "model.units", "got": 0}, lambda: image_net(units=[1, 0])),
     ],
 )

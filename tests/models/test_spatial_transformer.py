@@ -85,9 +85,9 @@ def test_spatial_transformer_gradients_reach_all_parts(warp):
     model(IMAGES).square().sum().backward()
     assert all(one.grad.abs().sum() > 0 for part in (model.body, model.regression) for one in part.parameters())
     assert all(one.grad.eq(0).all() for one in model.localiser.parameters())  # behind a weight of 0
-    optimiser = torch.optim.SGD(model.parameters(), 0.01)
-    optimiser.step()
-    optimiser.zero_grad()
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    optimizer.step()
+    optimizer.zero_grad()
     model(IMAGES).square().sum().backward()
     assert all(one.grad.abs().sum() > 0 for one in model.localiser.parameters())
 
@@ -172,7 +172,7 @@ def test_spatial_transformer_images_show_outline_and_warped_image(size):
     before, after = picture[1 : 1 + height, 1 : 1 + width], picture[1 : 1 + height, 2 + width : 2 + 2 * width]
     assert before[3 * 12 + 6, 4 * 12 + 6].tolist() == [1, 1, 1]
     line = before[:96, 48]
-    assert (line[:8, 0] > line[:8, 2]).any()  # orange above, through the centres of the first row
+    assert (line[:8, 0] > line[:8, 2]).any()  # orange above, through the centers of the first row
     assert (line[-8:, 0] < line[-8:, 2]).any()  # blue below
     if size is None:
         assert after[3 * 12 + 6, 4 * 12 + 6].tolist() == pytest.approx([1, 1, 1], abs=1e-5)

@@ -116,11 +116,11 @@ def test_skip_sparsity_is_kl_divergence():
     wanted = 0.8 * (0.5 * math.log(0.5 / 0.6) + 0.5 * math.log(0.5 / 0.4))
     torch.testing.assert_close(prior(Toy.decisions[2], at), torch.tensor([0.0, wanted]), atol=1e-6, rtol=0)
     made = controller(priors={"skips": prior})
-    optimiser = torch.optim.Adam(made.parameters(), lr=0.05)
+    optimizer = torch.optim.Adam(made.parameters(), lr=0.05)
     for _ in range(100):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         made.sample(10).penalty.mean().backward()
-        optimiser.step()
+        optimizer.step()
     assert made.sample(4_000).architectures[:, 2].double().mean().item() == pytest.approx(0.4, abs=0.03)
 
 

@@ -93,12 +93,12 @@ def test_non_local_block_is_initially_the_identity(form, space):
 def test_non_local_block_first_update_changes_gamma_only(form):
     made, x = block(form, trained=False), images(3, 4)
     wanted = torch.randn(x.shape, generator=torch.Generator().manual_seed(2))
-    optimiser = torch.optim.SGD(made.parameters(), lr=0.1)
+    optimizer = torch.optim.SGD(made.parameters(), lr=0.1)
     (made(x) - wanted).square().mean().backward()
     assert made.norm.weight.grad.abs().min() > 0
     assert made.w_z.weight.grad.abs().max() == 0
-    optimiser.step()
-    optimiser.zero_grad()
+    optimizer.step()
+    optimizer.zero_grad()
     (made(x) - wanted).square().mean().backward()
     for name, parameter in made.named_parameters():
         if name != "w_z.bias" and not name.endswith("phi.bias"):  # the norm and the softmax take a constant away

@@ -122,8 +122,8 @@ def test_shared_weights_of_one_member_a_batch_are_moved_and_never_the_controller
 
 def test_architectures_are_drawn_anew_for_every_batch():
     model, task, seen = shares(), Right(), []
-    at = model.at
-    model.at = lambda architecture: seen.append(architecture) or at(architecture)
+    child = model.child
+    model.child = lambda architecture: seen.append(architecture) or child(architecture)
     learner(model, task).step()
     assert len(seen) == 3 + 5
     assert len(set(seen)) == 8
@@ -179,7 +179,7 @@ def test_rewards():
 def test_what_has_no_architectures_is_refused():
     task = Right()
     players = {"controller": player(reinforce(), None, "valid", partial(torch.optim.Adam, lr=0.1))}
-    with pytest.raises(Mismatch, match="Reinforce needs a model with at, space, standalone_overrides"):
+    with pytest.raises(Mismatch, match="Reinforce needs a model with child, space, standalone_overrides"):
         Gradient(nn.Linear(1, 1), task, players=players, seed=0, precision="float32", compile=False)
     with pytest.raises(UsageError, match="decay of the baseline"):
         reinforce(decay=1.0)(task)

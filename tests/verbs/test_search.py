@@ -150,7 +150,7 @@ def test_halving_goes_on_with_the_same_runs(tmp_path):
         (["limit.trial_steps=5"], "smaller than one candidate, which takes 6 steps"),
         (["metric=blue"], "does not report it"),
         ([compose.over(["lr=interval(1e-4,1e-2)"])], "searches architectures alone"),
-        (["model.architecture=[0,0,7]"], "choices"),
+        (["model.architecture=[0,0,7]"], "model.architecture must be from 0 to 1"),
     ],
 )
 def test_bad_input_is_told_before_there_is_a_run(words, told, tmp_path):

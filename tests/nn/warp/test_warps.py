@@ -100,7 +100,7 @@ def test_warps_are_per_sample():
 
 
 def test_projective_warp_matches_hand_computation():
-    warp = ProjectiveWarp(1, 2)  # centres (-.5, 0) and (.5, 0)
+    warp = ProjectiveWarp(1, 2)  # centers (-.5, 0) and (.5, 0)
     places = warp(torch.tensor([[2.0, 0.0, 0.5, 1.0, 3.0, -0.25, 0.4, 9.0]]))
     by_hand = [[-0.5 / 0.8, -0.75 / 0.8], [1.5 / 1.2, 0.25 / 1.2]]
     torch.testing.assert_close(places, torch.tensor([[by_hand]]))
@@ -157,7 +157,7 @@ def test_thin_plate_spline_matches_direct_solution(points):
 
 
 def test_thin_plate_spline_interpolates_control_points():
-    """Four of 5x5 points are centres of 2x2 pixels."""
+    """Four of 5x5 points are centers of 2x2 pixels."""
     wanted = torch.from_numpy(controls(5)).float() + 0.5 * torch.randn(25, 2)
     places = ThinPlateSplineWarp(2, 2, points=5)(wanted.flatten()[None])[0]
     torch.testing.assert_close(places, wanted.view(5, 5, 2)[1::2, 1::2], atol=1e-5, rtol=0)
