@@ -8,7 +8,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from dlcli.core.spec import Spec
-from dlcli.nn.recurrent.fused import build_rnn, set_forget_bias
+from dlcli.nn.recurrent.fused import build_rnn, run_rnn, set_forget_bias
 from dlcli.nn.sequence_io import InputStem, OutputHead
 
 
@@ -52,7 +52,7 @@ class _Bidirectional(nn.Module, ABC):
         """Bidirectional layers for inputs of `width` channels, time axis first."""
 
     def forward(self, x: Shaped[Tensor, "batch *channel time"]) -> Float[Tensor, "batch unit *time"]:
-        states, _ = self.cells(self.front(x).permute(2, 0, 1))
+        states, _ = run_rnn(self.cells, self.front(x).permute(2, 0, 1))
         selected = states if self.head.per_step else self._final_states(states)
         return self.head(self.dropout(selected).permute(1, 2, 0))
 

@@ -1,7 +1,7 @@
 """PyTorch's fused recurrent kernels (nn.RNN, nn.LSTM, nn.GRU) as recurrent layers."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Float
@@ -49,6 +49,19 @@ def set_forget_bias(cells: nn.LSTM, value: float) -> None:
                 parameter[forget] = 0.0
 
 
+def run_rnn(cells: nn.RNNBase, x: Tensor, initial: Any = None) -> tuple[Tensor, Any]:
+    """Run fused layers with kernels that the processor has.
+
+    oneDNN has no reduced-precision LSTM for processors without bfloat16 instructions and raises an error there;
+    PyTorch's own kernels are used instead.
+    """
+    reduced = x.device.type == "cpu" and torch.is_autocast_enabled("cpu")
+    if reduced and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        with torch.backends.mkldnn.flags(enabled=False):
+            return cells(x, initial)
+    return cells(x, initial)
+
+
 class FusedLayers(RecurrentLayer):
     """Unidirectional nn.RNN, nn.LSTM or nn.GRU.
 
@@ -73,6 +86,6 @@ class FusedLayers(RecurrentLayer):
     ) -> tuple[Float[Tensor, "time batch unit"], Carry]:
         # PyTorch requires contiguous states with the layer axis first.
         initial = tuple(part.transpose(0, 1).contiguous() for part in carry)
-        states, after = self.cells(x, initial if self.parts == 2 else initial[0])
+        states, after = run_rnn(self.cells, x, initial if self.parts == 2 else initial[0])
         parts = after if self.parts == 2 else (after,)
         return states, tuple(part.transpose(0, 1) for part in parts)
