@@ -12,7 +12,9 @@ from torch import nn
 
 from dlcli import catalogue
 from dlcli.core.errors import Mismatch, UsageError
+from dlcli.core.fitting import Fits
 from dlcli.core.learner import Learner
+from dlcli.core.precision import model_in, task_in
 from dlcli.core.random import mix
 from dlcli.core.task import Batch, Fitted, Supervised, Task, few
 from dlcli.core.trials import Trials
@@ -33,13 +35,15 @@ class Built:
 
     @property
     def parameters(self) -> int:
-        """Trainable values of the model."""
+        """Trainable and fitted values of the model."""
         return count(self.model)
 
 
 def count(model: nn.Module) -> int:
-    """Trainable values of a model, shared ones once."""
-    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    """Trainable and fitted values of a model, shared ones once."""
+    trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    fitted = [module for module in model.modules() if isinstance(module, Fits)]
+    return trained + sum(buffer.numel() for module in fitted for buffer in module.buffers())
 
 
 def build_task(config: Mapping[str, Any], device: torch.device, fitted: Fitted | None = None) -> Task:
@@ -51,8 +55,10 @@ def build_task(config: Mapping[str, Any], device: torch.device, fitted: Fitted |
     node = dict(config["task"])
     if fitted and "fitted" in node:
         node["fitted"] = None
-        return _checked(factory(node, config, "task")(fitted=dict(fitted)), Task, "task").to(device)
-    return _checked(factory(node, config, "task")(), Task, "task").to(device)
+        task = _checked(factory(node, config, "task")(fitted=dict(fitted)), Task, "task")
+    else:
+        task = _checked(factory(node, config, "task")(), Task, "task")
+    return task_in(task.to(device), config.get("precision", "float32"))
 
 
 def _checked(made: Any, kind: Any, place: str) -> Any:
@@ -67,7 +73,8 @@ def build_model(config: Mapping[str, Any], task: Task, device: torch.device) -> 
     generator_state = torch.get_rng_state()
     torch.manual_seed(mix(config["seed"], _INITIAL))
     try:
-        return _checked(factory(config["model"], config, "model")(task.spec), nn.Module, "model").to(device)
+        model = _checked(factory(config["model"], config, "model")(task.spec), nn.Module, "model").to(device)
+        return model_in(model, config.get("precision", "float32"))
     finally:
         torch.set_rng_state(generator_state)
 

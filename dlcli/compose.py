@@ -592,9 +592,14 @@ def _write_out(word: str, base: DictConfig) -> str:
 def _open(word: str) -> list[str]:
     """Limits take any counter, so their keys need no leave to be added; a whole mapping takes the place of the old."""
     key = _key(word)
-    if key in _FREE and "={" in word:
+    if _is_free(key) and "={" in word:
         return [f"{key}=null", f"++{word}"]
-    return [f"++{word}"] if key.rpartition(".")[0] in _FREE and word.startswith(key) else [word]
+    return [f"++{word}"] if _is_free(key.rpartition(".")[0]) and word.startswith(key) else [word]
+
+
+def _is_free(key: str) -> bool:
+    """Whether the mapping of a key takes any counter: limits of a run, of a search, of a stage of a learner."""
+    return key in _FREE or (key.startswith("learner.") and key.endswith(".until"))
 
 
 @functools.cache
@@ -641,7 +646,7 @@ def _check_value(word: str, override: Override, base: DictConfig) -> None:
     """A changed key must be there, and its new value of the old one's kind."""
     key = override.key_or_group
     known = _leaves(base)
-    added = override.is_add() or override.is_force_add() or key.rpartition(".")[0] in _FREE
+    added = override.is_add() or override.is_force_add() or _is_free(key.rpartition(".")[0])
     if added and _parts(key)[:1] and _parts(key)[0] in base:
         return
     if not _has(base, key):
@@ -728,7 +733,8 @@ def _fold_until(config: DictConfig) -> DictConfig:
     if short:
         until = short | {name: until._get_node(name) for name in until if name not in ("steps", "epochs")}
         config.steps = config.epochs = None
-    config.until = until or dict(_UNTIL)
+    ends = OmegaConf.select(config, "learner.finishes", default=False)  # the learner's YAML says that it has an end
+    config.until = until or ({} if ends else dict(_UNTIL))
     return config
 
 

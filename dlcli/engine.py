@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from dlcli.checkpoint import best_step, read_last, to_bytes
-from dlcli.core.errors import Mismatch, UsageError, nearest
+from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.leaf import encode, more
 from dlcli.core.learner import Growing, Learner, Leaves
+from dlcli.core.limits import finished, limits
 from dlcli.core.scoring import score as evaluate
 from dlcli.core.task import Task
 from dlcli.run import Run
@@ -29,7 +30,8 @@ class Plan:
     """When to stop, score, log and save.
 
     Args:
-        until: limits by counter; `steps`, `epochs` and `seconds` are known everywhere. The first one reached ends it.
+        until: limits by counter; `steps`, `epochs` and `seconds` are known everywhere. The first one reached ends it;
+            a learner that finishes by itself requires none.
         eval_every: steps between two scorings; None is once an epoch.
         log_every: steps whose means make one training row.
         checkpoint_every: steps between two checkpoints beside those of every scoring; None for no more.
@@ -143,6 +145,8 @@ class _Fit:
             previous = state.counters.get("batches", 0)
             state.count(row.counts)
             state.keep(row.values)
+            if row.note:
+                self.run.note(row.note)
             if state.step % plan.log_every == 0:
                 self._log()
             if self._scoring_due(previous):
@@ -164,6 +168,8 @@ class _Fit:
             if number == signal.SIGUSR1:
                 return Ending("preempted", 75, f"{name}: a checkpoint is saved")
             return Ending("stopped", 128 + number, f"{name}: a checkpoint is saved")
+        if finished(self.learner):
+            return Ending("completed", 0, f"{type(self.learner).__name__} finished")
         for name, limit in self.limits:
             if self._counter(name) >= limit:
                 return Ending("completed", 0, f"{name} reached {limit:g}")
@@ -290,24 +296,6 @@ class _Fit:
                 return
         path.unlink(missing_ok=True)
         self.state.best, self.state.best_step = None, -1
-
-
-def limits(until: Mapping[str, int | float], learner: Learner, task: Task) -> list[tuple[str, int | float]]:
-    """The limits by counter; epochs are batches of the training split.
-
-    Raises:
-        UsageError: there is none, or one on something the learner does not count.
-    """
-    if not until:
-        raise UsageError("nothing says when to stop: give steps=N, epochs=N or until={seconds: N}")
-    known = ("steps", "seconds", *learner.counters)
-    found = []
-    for name, limit in until.items():
-        counter = "batches" if name == "epochs" else name
-        if counter not in known:
-            raise UsageError(f"until.{name}: {type(learner).__name__} does not count it{nearest(name, known)}")
-        found.append((counter, limit * task.size("train") if name == "epochs" else limit))
-    return found
 
 
 def _mean(values: Sequence[Tensor]) -> float:

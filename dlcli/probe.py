@@ -14,6 +14,7 @@ import torch
 from platformdirs import user_cache_path
 
 from dlcli.core.learner import Learner
+from dlcli.core.limits import finished
 from dlcli.core.scoring import score
 from dlcli.core.task import Task
 from dlcli.disk import replace_file
@@ -30,7 +31,9 @@ def seconds_a_step(learner: Learner, threads: Sequence[int]) -> dict[int, float]
     times: dict[int, list[float]] = {number: [] for number in threads}
     begun = time.perf_counter()
     learner.step()
-    steps = max(1, min(_STEPS, int(_PATIENCE / (10 * (time.perf_counter() - begun)))))
+    if (first := time.perf_counter() - begun) > _PATIENCE:
+        return dict.fromkeys(threads, first)
+    steps = max(1, min(_STEPS, int(_PATIENCE / (10 * first))))
     for _ in range(_ROUNDS):
         for number in threads:
             with computing(number):
@@ -116,10 +119,11 @@ def estimate(
     every = eval_every or max(1, task.size("train") // max(1, counts.get("batches", 1)))
     found = [limit for name, limit in stops if name == "seconds"]
     steps = [limit / (counts.get(name) or 1 if name != "steps" else 1) for name, limit in stops if name != "seconds"]
+    steps = [1.0] if finished(learner) else steps
     if steps:
         found.append(min(steps) * (seconds + scoring / every) + 2 * scoring)
     return {
         "steps": math.ceil(min(steps)) if steps else None,
         "milliseconds_a_step": 1000 * seconds,
-        "seconds": min(found),
+        "seconds": min(found, default=None),
     }

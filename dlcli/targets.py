@@ -17,6 +17,8 @@ from hydra.utils import instantiate
 from dlcli.core.errors import Missing, UsageError, nearest
 
 _OURS = ("dlcli.", "torch.")
+_ESTIMATORS = "sklearn."  # subclasses of BaseEstimator alone
+_METADATA = ("scales", "finishes")  # keys of a node that its constructor does not take
 _LOOSE = BeartypeConf(is_pep484_tower=True)  # a whole number is a number
 WRONG = (ValueError, TypeError, RuntimeError, LookupError, AttributeError, ArithmeticError, AssertionError)
 _PLAIN = {int: "a whole number", float: "a number", str: "a word", bool: "true or false", type(None): "null"}
@@ -37,9 +39,9 @@ def factory(node: Any, config: Mapping[str, Any], place: str) -> Callable[..., A
 
 
 def without_scales(node: Any) -> Any:
-    """The node without what its models, nested ones too, say of their widths."""
+    """The node, and those nested in it, without the keys that are not keywords of a constructor."""
     if isinstance(node, dict):
-        return {key: without_scales(value) for key, value in node.items() if key != "scales"}
+        return {key: without_scales(value) for key, value in node.items() if key not in _METADATA}
     return node
 
 
@@ -114,7 +116,7 @@ def _class(target: Any, place: str, plugins: Sequence[str]) -> type:
     Raises:
         UsageError: it is outside the allowed packages, does not exist, or is not a class.
     """
-    allowed = (*_OURS, *(f"{plugin}." for plugin in plugins))
+    allowed = (*_OURS, _ESTIMATORS, *(f"{plugin}." for plugin in plugins))
     if not isinstance(target, str) or not target.startswith(allowed):
         raise UsageError(f"{place}._target_ may point into dlcli, torch and plugins=[...], not {target!r}")
     module, _, name = target.rpartition(".")
@@ -133,7 +135,17 @@ def _class(target: Any, place: str, plugins: Sequence[str]) -> type:
         raise UsageError(f"{place}._target_ names a class, not {target}")
     if not f"{found.__module__}.".startswith(allowed):
         raise UsageError(f"{place}._target_: {target} is {found.__module__}.{name}, outside dlcli, torch and plugins")
+    if found.__module__.startswith(_ESTIMATORS):
+        _check_estimator(found, target, place)
     return found
+
+
+def _check_estimator(found: type, target: str, place: str) -> None:
+    """Raises UsageError where a class of scikit-learn is not an estimator."""
+    from sklearn.base import BaseEstimator
+
+    if not issubclass(found, BaseEstimator):
+        raise UsageError("invalid_value", key=f"{place}._target_", must="an estimator of scikit-learn", got=target)
 
 
 def _fits(value: Any, hint: Any) -> bool:

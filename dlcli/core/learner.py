@@ -16,10 +16,13 @@ class Row:
     Args:
         values: 0-d tensors by name, detached, still on their device: nobody waits for them before they are logged.
         counts: what the step consumed (samples, updates, batches, env_steps, evaluations, trials), host integers.
+            `batches` are those of the training split, of the player that takes most of them: they measure epochs.
+        note: an event of the step for log.txt (the end of a stage, a warning of a library); "" without one.
     """
 
     values: Mapping[str, Tensor]
     counts: Mapping[str, int]
+    note: str = ""
 
 
 @runtime_checkable
@@ -27,7 +30,8 @@ class Learner(Protocol):
     """Moves a model, one step at a time.
 
     `counters` names what its steps count, so that a limit on anything else is refused. `resumable = False` (optional)
-    says that the state is not all of it, so that no run goes on from a checkpoint.
+    says that the state is not all of it, so that no run goes on from a checkpoint. `finished` (optional, a property) is
+    True when the learner has reached its own end; the run then ends before any limit, and needs none.
     """
 
     counters: Sequence[str]
@@ -54,6 +58,25 @@ class Objective(Protocol):
     """
 
     def __call__(self, model: nn.Module, batch: Batch, carry: Carry = None) -> Loss: ...
+
+
+@runtime_checkable
+class Paced(Protocol):
+    """An objective that depends on the progress of training: KL annealing, scheduled sampling, replayed samples."""
+
+    def pace(self, update: int, turn: int) -> None:
+        """Receive the progress; called before each use.
+
+        Args:
+            update: number of the player's update, from 0.
+            turn: number of the update within the step's `repeats`, from 0.
+        """
+
+
+def pace(objective: object, update: int, turn: int) -> None:
+    """Pass the progress to an objective that depends on it."""
+    if isinstance(objective, Paced):
+        objective.pace(update, turn)
 
 
 @runtime_checkable

@@ -128,6 +128,9 @@ class Task(Protocol):
     def size(self, split: str) -> int:
         """Batches in one pass over the split."""
 
+    def rows(self, split: str) -> int:
+        """Samples in one pass over the split: the rows of all its batches."""
+
     def batch(self, split: str, index: int) -> Batch:
         """Batch `index`, a pure function of its arguments; training batches go on after one pass (the next epoch)."""
 

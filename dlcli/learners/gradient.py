@@ -9,6 +9,8 @@ from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.learner import Row
 from dlcli.core.task import Task
 from dlcli.learners import parallel
+from dlcli.learners.average import Average
+from dlcli.learners.closure import check_no_closure
 from dlcli.learners.player import Player, Seat
 from dlcli.learners.team import Alone, Team
 
@@ -23,12 +25,15 @@ class Gradient:
         task: batches and loss.
         players: who moves what, in order.
         seed: all draws are a function of (seed, player, update).
-        precision: "float32", or mixed "bfloat16" or "float16".
+        precision: "float32", "float64", or mixed "bfloat16" or "float16".
         compile: compile the model's forward pass with torch.compile.
         devices: processes that share the rows of each batch; see `parallel.py`.
-    """
+        average: decay in [0, 1) of an exponential moving average of the weights over the steps. The averaged weights
+            are scored, kept as the best and exported. None scores the weights themselves.
 
-    counters = ("updates", "batches", "samples")
+    Raises:
+        UsageError: there is no player, or an optimizer requires a closure.
+    """
 
     def __init__(
         self,
@@ -40,19 +45,25 @@ class Gradient:
         precision: str,
         compile: bool,
         devices: int = 1,
+        average: float | None = None,
     ) -> None:
         if not players:
-            raise UsageError("the gradient learner needs at least one player")
+            raise UsageError("invalid_value", key="learner.players", must="at least one player", got={})
         self._model = model
         self._seats = {
             name: Seat(player, model, task, seed=(seed, number), precision=precision)
             for number, (name, player) in enumerate(players.items())
         }
+        for seat in self._seats.values():
+            check_no_closure(seat.optimiser)
         first = next(iter(self._seats.values()))
         parallel.check(devices, model, task, [player.split for player in players.values()], first.device)
         for seat in self._seats.values() if devices > 1 else ():
-            _check_memory(seat)
+            parallel.check_memory(seat.objective)
         self.devices = devices
+        trains = any(player.split == "train" for player in players.values())
+        self.counters = ("updates", "batches", "samples") if trains else ("updates", "samples")
+        self._average = None if average is None else Average(model, average)
         self._team: Team = Alone()
         self._prefix = {name: f"{name}_" if len(players) > 1 else "" for name in players}
         if compile:
@@ -60,7 +71,7 @@ class Gradient:
 
     @property
     def model(self) -> nn.Module:
-        return self._model
+        return self._model if self._average is None else self._average.model
 
     def join(self, team: Team) -> None:
         """Work with others from now on, from the leader's state."""
@@ -78,33 +89,34 @@ class Gradient:
         updates = batches = samples = 0
         for name, seat in self._seats.items():
             prefix, before = self._prefix[name], seat.batches
-            for _ in range(seat.player.repeats):
-                logged, rows = seat.update()
+            for turn in range(seat.player.repeats):
+                logged, rows = seat.update(turn)
                 updates, samples = updates + 1, samples + rows
-            batches += seat.batches - before if seat.player.split == "train" else 0
+            if seat.player.split == "train":
+                batches = max(batches, seat.batches - before)
             values |= {prefix + key: value for key, value in logged.items()} if prefix else logged
-        return Row(values, {"updates": updates, "batches": batches, "samples": samples})
+        if self._average is not None:
+            self._average.update(self._model)
+        counts = {"updates": updates, "batches": batches, "samples": samples}
+        return Row(values, {name: counts[name] for name in self.counters})
 
     def state_dict(self) -> dict[str, Any]:
         self._team.lead("state")
-        return {
+        state = {
             "model": self._model.state_dict(),
             "players": {name: seat.state_dict() for name, seat in self._seats.items()},
         }
+        return state if self._average is None else state | {"average": self._average.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         if set(state["players"]) != set(self._seats):
             raise Mismatch(f"the checkpoint's players are {', '.join(state['players'])}, not {', '.join(self._seats)}")
         try:
             self._model.load_state_dict(state["model"])
+            if self._average is not None:
+                self._average.load_state_dict(state["average"])
         except RuntimeError as error:
             raise Mismatch(f"the checkpoint is another model's: {str(error).splitlines()[-1].strip()}") from None
         self._team.lead("load", dict(state))
         for name, seat in self._seats.items():
             seat.load_state_dict(state["players"][name])
-
-
-def _check_memory(seat: Seat) -> None:
-    """Raises Mismatch where an objective remembers what each process would remember differently."""
-    if isinstance(seat.objective, nn.Module) and seat.objective.state_dict():
-        raise Mismatch(f"{type(seat.objective).__name__} keeps a memory of its own: learner.devices=1")

@@ -61,6 +61,16 @@ def check(devices: int, model: nn.Module, task: Task, splits: Sequence[str], dev
         raise UsageError(f"a batch has {rows} rows, too few for learner.devices={devices}")
 
 
+def check_memory(objective: object) -> None:
+    """Check that an objective has no state, which the processes would update differently.
+
+    Raises:
+        Mismatch: it has buffers or parameters.
+    """
+    if isinstance(objective, nn.Module) and objective.state_dict():
+        raise Mismatch(f"{type(objective).__name__} keeps a memory of its own: learner.devices=1")
+
+
 class Ranks:
     """This process among those of the initialised process group.
 
@@ -119,7 +129,9 @@ class Ranks:
         used = [gradient is not None for gradient, _ in pairs]
         flat = [(torch.zeros_like(value) if gradient is None else gradient).reshape(-1) for gradient, value in pairs]
         numbers = [sums.weight, sums.loss, sums.last, *(sums.terms[name] for name in names)]
-        tail = torch.stack([number.detach().to(self.device, torch.float32) for number in numbers])
+        double = any(value.dtype == torch.float64 for value in parameters)
+        exact = torch.float64 if double else torch.float32
+        tail = torch.stack([number.detach().to(self.device, exact) for number in numbers])
         vector = torch.cat([*flat, tail.new_tensor(used), tail])
         dist.all_reduce(vector)
         parts = vector.split([*(value.numel() for value in parameters), len(used), len(numbers)])

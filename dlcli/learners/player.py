@@ -9,14 +9,16 @@ import torch
 from torch import Tensor, nn
 
 from dlcli.core.errors import Mismatch, UsageError
-from dlcli.core.learner import Objective, Schedule
+from dlcli.core.learner import Objective, Schedule, pace
+from dlcli.core.precision import DOUBLE
 from dlcli.core.random import reseed
 from dlcli.core.scoring import score
 from dlcli.core.task import Loss, Task, move
 from dlcli.learners.schedule import Watching
 from dlcli.learners.team import Alone, Sums, Team
 
-_DTYPES = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
+_DTYPES = {"float32": None, "float64": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
+"""Data types of autocast by precision; None computes in the data type of the parameters."""
 
 
 class Player:
@@ -65,15 +67,17 @@ class Seat:
         model: the whole model; only the player's parts are moved.
         task: where batches and the loss come from.
         seed: words that all its random draws are a function of, together with the update.
-        precision: "float32", or mixed "bfloat16" or "float16".
+        precision: "float32", "float64", or mixed "bfloat16" or "float16".
     """
 
     def __init__(self, player: Player, model: nn.Module, task: Task, *, seed: tuple[int, ...], precision: str) -> None:
         if precision not in _DTYPES:
-            raise UsageError(f"precision is one of {', '.join(_DTYPES)}, not {precision!r}")
+            raise UsageError("invalid_value", key="precision", must=f"one of {', '.join(_DTYPES)}", got=precision)
         self.player, self.model, self.task, self.seed = player, model, task, seed
         self.parameters = _parameters(model, player.parts)
+        _check_double(self.parameters, precision)
         self.device = self.parameters[0].device
+        self.exact = torch.float64 if precision == DOUBLE else torch.float32  # of weights and sums of losses
         self.objective = player.objective(task)
         _check_needs(self.objective, model)
         if isinstance(self.objective, nn.Module):
@@ -89,17 +93,27 @@ class Seat:
         self.carry: Any = None
         self.team: Team = Alone()
         self._terms: tuple[str, ...] = ()
+        self._turn = 0
 
-    def update(self) -> tuple[dict[str, Tensor], int]:
-        """One update of the player's parameters: what to log, and how many samples it took."""
+    def update(self, turn: int = 0) -> tuple[dict[str, Tensor], int]:
+        """Update the player's parameters once; the values to log, and the number of samples.
+
+        Args:
+            turn: number of the update within the step's `repeats`, from 0.
+        """
         rate = self._set_rate()
-        reseed(self.device, *self.seed, self.updates, *self.team.words)
+        self.begin(turn)
         values, samples = self._descend()
         norm = self._clip()
         self.scaler.step(self.optimiser)
         self.scaler.update()
         self.updates += 1
         return values | norm | rate, samples
+
+    def begin(self, turn: int) -> None:
+        """Seed the draws of update `updates` and set its turn."""
+        reseed(self.device, *self.seed, self.updates, *self.team.words)
+        self._turn = turn
 
     def _descend(self) -> tuple[dict[str, Tensor], int]:
         """Leave the gradient in the parameters; the values of the last batch, the loss averaged over all."""
@@ -109,14 +123,20 @@ class Seat:
             for parameter, gradient in zip(self.parameters, gradients, strict=True):
                 parameter.grad = gradient
             return {"loss": loss.value.detach(), **loss.terms}, samples
-        return self._accumulate()
+        return self.accumulate()
 
-    def _accumulate(self) -> tuple[dict[str, Tensor], int]:
-        samples, weight, total = 0, torch.zeros((), device=self.device), torch.zeros((), device=self.device)
+    def accumulate(self) -> tuple[dict[str, Tensor], int]:
+        """Set the gradients to those of the mean loss over `accumulate` batches, weighted by their units.
+
+        Returns:
+            The mean loss and the terms of the last batch, and the number of samples.
+        """
+        samples = 0
+        weight = total = torch.zeros((), dtype=self.exact, device=self.device)
         sums: list[Tensor | None] = [None] * len(self.parameters)
         for _ in range(self.player.accumulate):
             loss, rows = self._loss()
-            last = torch.as_tensor(loss.weight, dtype=torch.float32, device=self.device)
+            last = torch.as_tensor(loss.weight, dtype=self.exact, device=self.device)
             if loss.value.requires_grad:
                 value = self.scaler.scale(loss.value * loss.weight)
                 gradients = torch.autograd.grad(value, self.parameters, allow_unused=True)
@@ -140,6 +160,7 @@ class Seat:
         whole = self.task.batch(self.player.split, self.batches)
         batch = self.team.share(whole)
         self.batches += 1
+        pace(self.objective, self.updates, self._turn)
         if not len(batch):
             nothing = torch.zeros((), device=self.device)
             return Loss(nothing, dict.fromkeys(self._terms, nothing), 0.0, self.carry), len(whole)
@@ -221,6 +242,23 @@ def _parameters(model: nn.Module, parts: Sequence[str] | None) -> list[nn.Parame
     if not named:
         raise Mismatch(f"{type(model).__name__} has no parameters to train")
     return list(named.values())
+
+
+def _check_double(parameters: Sequence[nn.Parameter], precision: str) -> None:
+    """Check that the parameters are float64 where the precision is, and only there.
+
+    Raises:
+        Mismatch: they are not.
+    """
+    doubles = any(parameter.dtype == torch.float64 for parameter in parameters)
+    if doubles != (precision == DOUBLE):
+        raise Mismatch(
+            "mismatch",
+            subject=f"learner.precision={precision}",
+            requirement="parameters of that precision",
+            got="float64" if doubles else "float32",
+            hint="Set precision for the whole run: precision=float64.",
+        )
 
 
 def _within(name: str, part: str) -> bool:

@@ -57,6 +57,38 @@ class Team(Protocol):
         """The rows of this process."""
 
 
+class Led:
+    """A team whose other processes are led by an outer learner: `lead` and `prepare` do nothing.
+
+    Args:
+        team: the processes.
+    """
+
+    def __init__(self, team: Team) -> None:
+        self._team, self.size, self.words = team, team.size, team.words
+
+    def prepare(self, model: nn.Module) -> None:
+        return
+
+    def lead(self, word: str, thing: Any = None) -> None:
+        return
+
+    def share(self, batch: Batch) -> Batch:
+        return self._team.share(batch)
+
+    def add(self, sums: Sums, parameters: Sequence[nn.Parameter]) -> Sums:
+        return self._team.add(sums, parameters)
+
+    def agree(self, find: Callable[[], float]) -> float:
+        return self._team.agree(find)
+
+    def join(self, carry: Carry) -> Carry:
+        return self._team.join(carry)
+
+    def part(self, carry: Carry) -> Carry:
+        return self._team.part(carry)
+
+
 class Alone:
     """One process."""
 

@@ -7,7 +7,7 @@ from typing import Literal, cast
 from torch import Tensor, nn
 
 from dlcli.core.errors import UsageError
-from dlcli.core.learner import Objective
+from dlcli.core.learner import Objective, pace
 from dlcli.core.task import Batch, Carry, Loss, Task
 from dlcli.nn.stochastic.dropout import check_rate
 from dlcli.nn.stochastic.select_modules import HasModules, batch_first_axes, check_kinds, select_modules
@@ -49,6 +49,9 @@ class DropConnect(nn.Module):
         self.rate, self.per = check_rate(rate), per
         self.base = base(task)
         self.needs = getattr(self.base, "needs", None) or HasModules
+
+    def pace(self, update: int, turn: int) -> None:
+        pace(self.base, update, turn)
 
     def forward(self, model: nn.Module, batch: Batch, carry: Carry = None) -> Loss:
         found = select_modules(model, self.kinds)

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from dlcli.core.errors import UsageError
-from dlcli.core.learner import Objective
+from dlcli.core.learner import Objective, pace
 from dlcli.core.task import Batch, Carry, Loss, Task
 from dlcli.nn.stochastic.dropout import DropPath
 from dlcli.nn.stochastic.select_modules import HasModules, batch_first_axes, check_kinds, select_modules
@@ -48,6 +48,9 @@ class Dropped(nn.Module):
         self.kinds = check_kinds(modules)
         self.base, self.form, self.inputs = base(task), form, inputs
         self.needs = getattr(self.base, "needs", None) or HasModules
+
+    def pace(self, update: int, turn: int) -> None:
+        pace(self.base, update, turn)
 
     def forward(self, model: nn.Module, batch: Batch, carry: Carry = None) -> Loss:
         with ExitStack() as hooks:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from dlcli.core.errors import Mismatch, UsageError
-from dlcli.core.learner import Objective
+from dlcli.core.learner import Objective, pace
 from dlcli.core.task import Batch, Carry, Loss, Task, call
 from dlcli.nn.stochastic.select_modules import HasModules
 from dlcli.objectives.answered import Answered
@@ -50,6 +50,9 @@ class Mixup(nn.Module):
                 "What acts on model or inputs goes outside: objective=dropout objective@objective.base=mixup"
             )
         self.beta = torch.distributions.Beta(alpha, alpha)
+
+    def pace(self, update: int, turn: int) -> None:
+        pace(self.base, update, turn)
 
     def forward(self, model: nn.Module, batch: Batch, carry: Carry = None) -> Loss:
         share = self.beta.sample((len(batch),) if self.per == "sample" else ()).to(batch.index.device)

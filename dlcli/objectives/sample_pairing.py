@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from dlcli.core.errors import UsageError
-from dlcli.core.learner import Objective
+from dlcli.core.learner import Objective, pace
 from dlcli.core.task import Batch, Carry, Loss, Task
 from dlcli.nn.stochastic.select_modules import HasModules
 from dlcli.objectives.mixing import check_mixable, mixed, shuffled
@@ -53,6 +53,9 @@ class SamplePairing(nn.Module):
         if epoch < self.begin or (self.end is not None and epoch >= self.end):
             return False
         return (epoch - self.begin) % (self.paired + self.unpaired) < self.paired
+
+    def pace(self, update: int, turn: int) -> None:
+        pace(self.base, update, turn)
 
     def forward(self, model: nn.Module, batch: Batch, carry: Carry = None) -> Loss:
         paired = self.pairs(batch.epoch)

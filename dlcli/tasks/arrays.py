@@ -113,6 +113,9 @@ class ArrayTask:
     def size(self, split: str) -> int:
         return -(-len(self._split(split)) // self._batch_rows(split))
 
+    def rows(self, split: str) -> int:
+        return len(self._split(split))
+
     def _batch_rows(self, split: str) -> int:
         return self._rows if split == "train" else self._rows * _SCORING
 

@@ -120,6 +120,9 @@ class CsvSeries:
     def size(self, split: str) -> int:
         return self._rows.size(split)
 
+    def rows(self, split: str) -> int:
+        return self._rows.rows(split)
+
     def batch(self, split: str, index: int) -> Batch:
         rows = self._rows.batch(split, index)
         ends = rows.target

@@ -70,8 +70,8 @@ class DigitGrid(SceneTask):
         if not 0 <= empty < 1:
             raise UsageError(f"task.empty is a probability from 0 to below 1, not {empty:g}")
         found = glyphs(source)
-        self.side, self.rows, self.columns = found["train"].side, rows, columns
-        layout = Layout(InCells(rows, columns, empty), rows * self.side, columns * self.side)
+        self.side = side = found["train"].side
+        layout = Layout(InCells(rows, columns, empty), rows * side, columns * side)
         scored = {"valid": repeats, "test": repeats}
         super().__init__(
             found, dict.fromkeys(found, layout), repeats=scored, batch=batch, data_seed=data_seed, order=order

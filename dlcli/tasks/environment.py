@@ -64,6 +64,10 @@ class Environment(ABC):
             return 1
         return -(-self._episodes[_known(split)] // self._lanes)
 
+    def rows(self, split: str) -> int:
+        """Episodes."""
+        return self._episodes[_known(split)]
+
     def batch(self, split: str, index: int) -> Batch:
         begin = _SPLITS.index(_known(split)) * _RANGE
         step = self._episodes["train"] if split == "train" else self._lanes

@@ -93,6 +93,11 @@ class Language:
     def size(self, split: str) -> int:
         return self._split(split).size
 
+    def rows(self, split: str) -> int:
+        """Windows of the split; those that fill up the last batches count."""
+        streams = self._split(split)
+        return streams.size * streams.streams
+
     def batch(self, split: str, index: int) -> Batch:
         epoch, place = divmod(index, self.size(split))
         number, x, target = self._split(split).window(place)

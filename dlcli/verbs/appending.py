@@ -30,7 +30,7 @@ class Before:
         for part in self.store.about["parts"]:
             rows = self.store.row[begin : begin + part["scenes"]].tolist()
             begin += part["scenes"]
-            twice = [row for row in rows if row in window.rows]
+            twice = [row for row in rows if row in window.numbers]
             if twice and place_of(part["data"]) == place_of(about["data"]):
                 told = f"skip={max(rows) + 1} begins after its scenes"
                 raise Mismatch(f"scene {min(twice)} of these data is in {self.name} already: {told}")

@@ -54,6 +54,7 @@ def conduct(
             shared(built.learner, run, options),
         ):
             ending = fit(built.learner, built.task, run, planned, shown, signals)
+            run.info["parameters"] = built.parameters  # an estimator has them after its fit
             if ending.status == "completed":
                 with signals.at_once():
                     ending = _answered(built.learner, ending)

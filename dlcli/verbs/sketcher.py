@@ -42,7 +42,7 @@ class Window:
         skip: scenes of the split that are passed over.
         most: scenes after these; None is all.
 
-    `rows` are numbers of the split's scenes, beyond its end too.
+    `numbers` are numbers of the split's scenes, beyond its end too.
 
     Raises:
         UsageError: there is none.
@@ -56,12 +56,16 @@ class Window:
         self._begin, self._end = skip, skip + most if most is not None else batches * length
         self._first = skip // length
         self._batches = min(batches, -(-self._end // length)) - self._first
-        self.rows = range(self._begin, self._end)
+        self.numbers = range(self._begin, self._end)
         if self._batches < 1 or not len(self.batch(split, self._batches - 1)):
             raise UsageError(f"split {split} of the scenes has not more than {skip:,} of them: skip={skip} leaves none")
 
     def size(self, split: str) -> int:
         return self._batches
+
+    def rows(self, split: str) -> int:
+        """Scenes in the window."""
+        return sum(len(self.batch(split, index)) for index in range(self._batches))
 
     def batch(self, split: str, index: int) -> Batch:
         whole = self._task.batch(split, self._first + index)

@@ -108,7 +108,12 @@ def _check_population(learner: Learner, config: Mapping[str, Any], options: Opti
     """
     check_shared(learner, options)
     if isinstance(learner, Populous) and config["precision"] != "float32":
-        raise UsageError(f"precision: genomes are decoded and rated in float32, not {config['precision']}")
+        raise UsageError(
+            "unsupported",
+            subject=type(learner).__name__,
+            feature=f"precision={config['precision']}",
+            hint="Populations are decoded and rated in float32: use precision=float32.",
+        )
 
 
 def choose_threads(config: Mapping[str, Any], core: str, device: torch.device, share: int | None = None) -> int:

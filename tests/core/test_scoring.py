@@ -28,6 +28,9 @@ class Uneven:
     def size(self, split):
         return len(SIZES)
 
+    def rows(self, split):
+        return sum(len(self.batch(split, index)) for index in range(self.size(split)))
+
     def batch(self, split, index):
         begin = sum(SIZES[:index])
         x = self.values[begin : begin + SIZES[index]]

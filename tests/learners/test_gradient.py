@@ -413,7 +413,7 @@ class Critical:
         (lambda: gradient(linear(), model=player(parts=["head"])), Mismatch, "Linear has no trainable part 'head'"),
         (lambda: gradient(linear(), model=player(parts=[])), Mismatch, "no parameters to train"),
         (lambda: gradient(nn.Identity(), model=player()), Mismatch, "Identity has no parameters"),
-        (lambda: gradient(linear(), precision="int8", model=player()), UsageError, "precision is one of"),
+        (lambda: gradient(linear(), precision="int8", model=player()), UsageError, "precision must be one of"),
         (
             lambda: gradient(linear(), model=player(objective=Critical)),
             Mismatch,

@@ -65,6 +65,9 @@ class Right:
     def size(self, split):
         return 2
 
+    def rows(self, split):
+        return sum(len(self.batch(split, index)) for index in range(self.size(split)))
+
     def batch(self, split, index):
         self.asked.append((split, index))
         rows = torch.ones(2, 1)

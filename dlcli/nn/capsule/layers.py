@@ -74,7 +74,7 @@ class CapsuleLayer(nn.Module):
         return self.routing.couplings(self._predict(u), self.bias)
 
     def _predict(self, u: Tensor) -> PairwisePredictionVectors:
-        return PairwisePredictionVectors(u.float().transpose(1, 2).contiguous(), self.weight)
+        return PairwisePredictionVectors(u.to(self.weight.dtype).transpose(1, 2).contiguous(), self.weight)
 
 
 class SharedCapsuleLayer(nn.Module):
@@ -104,7 +104,7 @@ class SharedCapsuleLayer(nn.Module):
         return self.routing.couplings(self._predict(u))
 
     def _predict(self, u: Tensor) -> SharedPredictionVectors:
-        return SharedPredictionVectors(u.float().transpose(1, 2).contiguous(), self.weight)
+        return SharedPredictionVectors(u.to(self.weight.dtype).transpose(1, 2).contiguous(), self.weight)
 
 
 class CapsuleDecoder(nn.Module):

@@ -1,0 +1,1 @@
+"""Classical estimators as models."""

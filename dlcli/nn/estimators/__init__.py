@@ -1,0 +1,1 @@
+"""Predictions of fitted scikit-learn estimators, computed from tensors."""
