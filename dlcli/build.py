@@ -163,6 +163,8 @@ def core(config: Mapping[str, Any]) -> str:
     """
     more = [name for name in (*_OF_SEARCH, *catalogue.OF_SKETCH) if name in config]
     hashed = {name: _by_content(config[name]) for name in ("task", "model", "learner", "precision", *more)}
+    if isinstance(hashed["task"], dict):
+        hashed["task"].pop("metrics", None)  # which metrics are reported changes no number
     if isinstance(hashed["learner"], dict):
         for division in ("devices", "chunk"):
             hashed["learner"].pop(division, None)

@@ -15,6 +15,7 @@ from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.leaf import encode, more
 from dlcli.core.learner import Growing, Learner, Leaves
 from dlcli.core.limits import finished, limits
+from dlcli.core.scoring import check_reported
 from dlcli.core.scoring import score as evaluate
 from dlcli.core.task import Task
 from dlcli.run import Run
@@ -218,8 +219,7 @@ class _Fit:
         means = evaluate(model, self.task, "valid")
         self.run.log(state.step, "valid", means)
         state.scored = state.step
-        if goal.metric not in means:
-            raise Mismatch(f"{type(self.task).__name__} reports no {goal.metric}, which is to be its main metric")
+        check_reported(self.task, means)
         better = goal.better(means[goal.metric], state.best)
         if better:
             state.best, state.best_step, state.stale = means[goal.metric], state.step, 0

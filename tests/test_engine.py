@@ -15,6 +15,7 @@ from torch import nn
 from dlcli.checkpoint import read_checkpoint
 from dlcli.core.errors import Mismatch, Missing, UsageError
 from dlcli.core.learner import Row, Rows, Text
+from dlcli.core.metric import Metric, PerSplit
 from dlcli.core.scoring import score
 from dlcli.core.task import Loss
 from dlcli.engine import Plan, fit, limits
@@ -222,14 +223,12 @@ def test_collected_metrics_are_asked_for_once_a_scoring(tmp_path):
     class Collecting(Adding):
         sizes: ClassVar = []
 
-        def output(self, model, batch):
-            return model(*batch.inputs)
-
-        def collect(self, outputs, targets):
+        def spread(self, outputs, targets):
             self.sizes.append((len(outputs), len(targets)))
-            return {"spread": float(outputs.std())}
+            return float(outputs.std())
 
-    task = Collecting(**SIZES, order=0)
+    task = Collecting(**SIZES, order=0, metrics=["mae", "r2"])
+    task.reported = (*task.reported, Metric("spread", "max", compute=PerSplit(task.spread)))
     run, _, _ = go(tmp_path, task=task, learner=gradient(task), until={"steps": 8}, eval_every=4)
     assert task.sizes == [(24, 24)] * 2
     assert [step for step, _, name, _ in run.metrics() if name == "spread"] == [4, 8]
@@ -238,8 +237,23 @@ def test_collected_metrics_are_asked_for_once_a_scoring(tmp_path):
 def test_a_task_without_its_main_metric_is_said(tmp_path):
     task = adding()
     task.main = type(task.main)("accuracy", "max")
-    with pytest.raises(Mismatch, match="Adding reports no accuracy"):
+    with pytest.raises(Mismatch) as error:
         go(tmp_path, task=task)
+    assert error.value.code == "unreported_metric"
+    assert error.value.fields["name"] == "accuracy"
+
+
+def test_fit_rejects_metric_without_direction(tmp_path):
+    class Undeclared(Adding):
+        def metrics(self, model, batch, carry=None):
+            found = super().metrics(model, batch, carry)
+            return type(found)({**found.values, "median": found.values["mae"]})
+
+    task = Undeclared(**SIZES, order=0)
+    with pytest.raises(Mismatch) as error:
+        go(tmp_path, task=task)
+    assert error.value.code == "undeclared_metric"
+    assert error.value.fields["name"] == "median"
 
 
 # When it stops
@@ -431,8 +445,10 @@ def test_a_parameter_that_is_not_a_number_is_never_saved(eval_every, tmp_path):
 
 def test_the_first_scoring_keeps_no_best_of_broken_weights(tmp_path):
     class Blind(Adding):
-        def summary(self, means):
-            return {"mse": 0.0}
+        def metrics(self, model, batch, carry=None):
+            found = super().metrics(model, batch, carry)
+            scores = {name: type(one)(torch.zeros_like(one.total), one.weight) for name, one in found.values.items()}
+            return type(found)(scores)
 
     task = Blind(**SIZES, order=0)
     learner = Tapped(gradient(task), {0: spoil})

@@ -10,8 +10,9 @@ import torch
 from dlcli import environment, probe
 from dlcli.core.executor import Executor, Job, Report
 from dlcli.core.learner import Row
+from dlcli.core.metric import Goal
 from dlcli.core.spec import Real, Spec
-from dlcli.core.task import Batch, Goal, Metrics, Score
+from dlcli.core.task import Batch, Metrics, Score
 from dlcli.launch import InProcess
 
 

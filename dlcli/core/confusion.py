@@ -1,4 +1,4 @@
-"""Which classes are taken for which."""
+"""Confusion matrix, and precision, recall and F1 of each class."""
 
 from collections.abc import Sequence
 
@@ -43,6 +43,22 @@ class Confusion:
     @property
     def counts(self) -> Int64[Tensor, "true predicted"]:
         return self._counts.view(len(self.names), -1).cpu()
+
+    def per_class(self) -> Rows:
+        """Precision, recall, F1 and number of samples of each class; 0 where a denominator is 0, as in scikit-learn."""
+        counts = self.counts.double()
+        right, predicted, support = counts.diagonal(), counts.sum(0), counts.sum(1)
+        precision, recall = right / predicted.clamp(min=1), right / support.clamp(min=1)
+        f1 = 2 * right / (predicted + support).clamp(min=1)
+        columns = (part.tolist() for part in (precision, recall, f1, support.long()))
+        return Rows(
+            ["class", "precision", "recall", "f1", "support"],
+            [list(row) for row in zip(self.names, *columns, strict=True)],
+        )
+
+    def tables(self) -> dict[str, Rows]:
+        """Both tables by file name without ending."""
+        return {"confusion": self.rows(), "per_class": self.per_class()}
 
     def rows(self) -> Rows:
         """A row for every true class, a column for every predicted one."""

@@ -22,6 +22,8 @@ MESSAGES = {
     "not_found": "{kind} not found: {name}",
     "ambiguous": "{name} matches {count} {kind}: {matches}",
     "not_resumable": "{path} cannot be resumed: {reason}",
+    "unreported_metric": "{subject} does not report the metric {name}",
+    "undeclared_metric": "{subject} reports the metric {name} without declaring its direction",
     "code_changed": "the source code of {target} has changed since {path} was created",
 }
 """The statement of each error code. Every error can also have a `hint` (what to do) and `known` names."""

@@ -9,8 +9,11 @@ from torch import nn
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """With the model in evaluation mode and without gradients; each of its modules gets its mode back."""
-    with _scoring(model), torch.inference_mode():
+    """Put the model into evaluation mode under `no_grad`, then restore the mode of each module.
+
+    The model may enable gradients inside.
+    """
+    with _scoring(model), torch.no_grad():
         yield
 
 

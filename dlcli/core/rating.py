@@ -60,7 +60,7 @@ class Graded:
             total, weight = total + value.double().cpu() * units.double().cpu(), weight + units.double().cpu()
         outputs = self._each(_Answer(model), parameters, self._seen(model))[0]
         rows = torch.full((count,), sum(len(batch) for batch in batches))
-        return Rating(-total / weight, _behaviour(outputs.flatten(1).cpu().float()), rows)
+        return Rating(-total / weight.where(weight > 0, 1.0), _behaviour(outputs.flatten(1).cpu().float()), rows)
 
     def _seen(self, model: nn.Module) -> tuple[Tensor, ...]:
         """As many rows of the validation split as make up a behaviour."""

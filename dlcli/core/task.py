@@ -1,12 +1,13 @@
-"""A task: data and yardstick. The contract between data, models, objectives, learners and the engine."""
+"""Task protocol: data, loss and metrics. The contract between data, models, objectives, learners and the engine."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
+from dlcli.core.metric import Goal, Metric
 from dlcli.core.spec import Spec
 
 Carry = Any
@@ -51,7 +52,7 @@ class Loss:
     """A value to descend.
 
     Args:
-        value: 0-d, the mean over `weight` units, attached to the graph.
+        value: 0-d, the mean over `weight` units, attached to the graph; 0 with a gradient of 0 if no unit is labeled.
         terms: its parts and companions, 0-d and detached, logged by name.
         weight: how many units (samples, frames, tokens) the mean is over: what averages over unequal batches
             and processes are weighted with.
@@ -79,47 +80,40 @@ class Score:
 
 @dataclass(frozen=True)
 class Metrics:
-    """Scores of one batch by name, and the carry for the next.
+    """Scores of one batch by name, and the carry for the next batch.
 
     Args:
-        output: what the model answered, where the task hands it on: for what is no mean (a confusion matrix).
+        values: by metric name.
+        carry: recurrent state for the next batch, detached; None without memory.
+        output: the model's output, for statistics that are no means (a confusion matrix); None if the task keeps it.
+        collected: outputs and targets of the batch's labeled units, unit axis first, for metrics of the whole split;
+            None if no such metric is reported.
     """
 
     values: Mapping[str, Score]
     carry: Carry = None
     output: Tensor | None = None
+    collected: tuple[Tensor, Tensor] | None = None
 
 
 @dataclass(frozen=True)
-class Goal:
-    """The metric that decides, and where it should go.
+class Baseline:
+    """The trivial predictor of a task.
 
     Args:
-        ties: of equal values the "first" is the best, or the "last" (for one that stays at 0 until it is 1).
+        name: what it predicts: "majority class", "mean", "last value".
+        predictor: scored in place of a model.
+        rows: samples of the split that are scored; None for all.
     """
 
-    metric: str
-    direction: Literal["min", "max"]
-    ties: Literal["first", "last"] = "first"
-
-    def better(self, new: float, old: float | None) -> bool:
-        """Whether `new` takes the place of `old` (None: nothing yet; NaN is never better)."""
-        if new != new:
-            return False
-        if old is None or old != old:
-            return True
-        if new == old:
-            return self.ties == "last"
-        return new < old if self.direction == "min" else new > old
-
-    def rank(self, value: float) -> tuple[bool, float]:
-        """What values are sorted by, the best first and NaN last."""
-        return value != value, value if self.direction == "min" else -value
+    name: str
+    predictor: nn.Module
+    rows: int | None = None
 
 
 @runtime_checkable
 class Task(Protocol):
-    """Data and yardstick, in splits "train", "valid", "test" (and "all" where a user's own data are scored)."""
+    """Data, loss and metrics, in splits "train", "valid", "test" (and "all" where a user's own data are scored)."""
 
     spec: Spec
     main: Goal
@@ -135,10 +129,7 @@ class Task(Protocol):
         """Batch `index`, a pure function of its arguments; training batches go on after one pass (the next epoch)."""
 
     def metrics(self, model: nn.Module, batch: Batch, carry: Carry = None) -> Metrics:
-        """Scores of the model on the batch; called in evaluation mode without gradients."""
-
-    def summary(self, means: Mapping[str, float]) -> dict[str, float]:
-        """What follows from the means and is not a mean itself (perplexity, bits); without the means."""
+        """Scores of the model on the batch, for metrics that are means; called in evaluation mode under `no_grad`."""
 
     def to(self, device: torch.device) -> "Task":
         """Move the data to the device; returns itself."""
@@ -153,11 +144,19 @@ class Supervised(Task, Protocol):
 
 
 @runtime_checkable
-class Collect(Protocol):
-    """A task with metrics of a whole distribution (AUC): the outputs of its `metrics` are kept and scored once."""
+class Reports(Protocol):
+    """A task that declares its metrics. One that does not can be ranked by its main metric only."""
 
-    def collect(self, outputs: Tensor, targets: Tensor) -> dict[str, float]:
-        """Metrics of the whole split."""
+    reported: Sequence[Metric]
+    """Every metric that a scoring reports."""
+
+
+@runtime_checkable
+class HasBaseline(Protocol):
+    """A task with a trivial predictor, whose scores are the baselines of the metrics."""
+
+    def baseline(self) -> Baseline | None:
+        """The trivial predictor; None if the data to fit it to are missing."""
 
 
 @runtime_checkable
@@ -193,6 +192,13 @@ class Recurrent(Protocol):
 
     def start(self, batch: int) -> Carry:
         """The carry of `batch` sequences that have seen nothing."""
+
+
+def declared(task: Task) -> dict[str, Metric]:
+    """The metrics of a task by name, its main metric among them."""
+    main = task.main
+    own = {metric.name: metric for metric in (task.reported if isinstance(task, Reports) else ())}
+    return own if main.metric in own else {main.metric: Metric(main.metric, main.direction, ties=main.ties), **own}
 
 
 def call(model: nn.Module, batch: Batch, carry: Carry = None) -> tuple[Tensor, Carry]:

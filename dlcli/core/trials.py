@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
+from dlcli.core.metric import Goal
 from dlcli.core.space import Architecture, Space
-from dlcli.core.task import Goal
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,11 @@ from typing import cast
 import torch
 from torch import nn
 
+from dlcli.core.metric import Goal
 from dlcli.core.random import reseed
 from dlcli.core.scoring import score
 from dlcli.core.space import Architecture, SharesWeights
-from dlcli.core.task import Goal, Task
+from dlcli.core.task import Task
 
 _DERIVING = 0xDE41  # sets these draws apart from those of the search
 

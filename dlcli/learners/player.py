@@ -148,11 +148,14 @@ class Seat:
             total = total + _zero_unless(last, loss.value.detach() * last)
         terms = {name: _zero_unless(last, value * last) for name, value in loss.terms.items()}
         added = self.team.add(Sums(sums, weight, total, terms, last), self.parameters)
+        units, last_units = (
+            part.where(part > 0, 1.0) for part in (added.weight, added.last)
+        )  # sums over 0 units are 0
         for parameter, gradient in zip(self.parameters, added.gradients, strict=True):
-            parameter.grad = None if gradient is None else gradient / added.weight
+            parameter.grad = None if gradient is None else gradient / units
         return {
-            **{name: value / added.last for name, value in added.terms.items()},
-            "loss": added.loss / added.weight,
+            **{name: value / last_units for name, value in added.terms.items()},
+            "loss": added.loss / units,
         }, samples
 
     def _loss(self) -> tuple[Loss, int]:

@@ -1,6 +1,7 @@
 """Cross-entropy against targets that are not quite certain."""
 
 from dataclasses import replace
+from functools import partial
 
 import torch.nn.functional as F
 from torch import nn
@@ -44,6 +45,8 @@ class LabelSmoothing(nn.Module):
             return self.task.loss(model, replace(batch, target=target), carry)
         output, after = call(model, batch, carry)
         rows, target = output.movedim(1, -1).flatten(0, -2), batch.target.flatten()
-        value = F.cross_entropy(rows, target, ignore_index=_IGNORED, label_smoothing=self.smoothing)
-        nll = F.cross_entropy(rows.detach(), target, ignore_index=_IGNORED)
-        return Loss(value, {"nll": nll}, (target != _IGNORED).sum(), after)
+        labeled = (target != _IGNORED).sum()
+        units = labeled.clamp(min=1)
+        total = partial(F.cross_entropy, target=target, ignore_index=_IGNORED, reduction="sum")
+        value = total(rows, label_smoothing=self.smoothing) / units
+        return Loss(value, {"nll": total(rows.detach()) / units}, labeled, after)

@@ -86,4 +86,4 @@ class Mixup(nn.Module):
         weights = share * weight, (1 - share) * other_weight
         sums = [torch.where(part > 0, value * part, 0.0) for value, part in zip((own, others), weights, strict=True)]
         total = weights[0].sum() + weights[1].sum()
-        return Loss((sums[0] + sums[1]).sum() / total, {"share": share.mean()}, total)
+        return Loss((sums[0] + sums[1]).sum() / total.where(total > 0, 1.0), {"share": share.mean()}, total)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from torch import Tensor
 
 from dlcli.core.errors import Mismatch, UsageError, nearest
-from dlcli.core.task import Goal
+from dlcli.core.metric import Goal
 
 Reward = Callable[[Goal, Mapping[str, Tensor]], Tensor]
 """From the task's goal and the means of a batch, 0-d by name, to a 0-d reward."""

@@ -165,9 +165,15 @@ def _maybe(value: float | None) -> str:
 
 
 def print_scores(
-    metrics: Mapping[str, Mapping[str, float]], intervals: Mapping[str, Mapping[str, Mapping[str, float]]] | None = None
+    metrics: Mapping[str, Mapping[str, float]],
+    intervals: Mapping[str, Mapping[str, Mapping[str, float]]] | None = None,
+    info: Mapping[str, Any] | None = None,
 ) -> None:
-    """Splits as rows, metrics as columns; the 95 % intervals below where there are any."""
+    """Splits as rows, metrics as columns; the 95 % intervals and the baseline below where there are any.
+
+    Args:
+        info: run.json, for `metric_info` and the name of the baseline.
+    """
     names = list(dict.fromkeys(name for row in metrics.values() for name in row))
     rows = []
     for split, row in metrics.items():
@@ -176,6 +182,11 @@ def print_scores(
         if around:
             count = max(round(one["rows"]) for one in around.values())
             rows.append([f"95 % over {count:,}", *(_around(around.get(name)) for name in names)])
+    baselines = {name: one.get("baseline") for name, one in ((info or {}).get("metric_info") or {}).items()}
+    if any(baselines.get(name) is not None for name in names):
+        rows.append(
+            [f"baseline: {(info or {}).get('baseline') or 'known'}", *(_maybe(baselines.get(n)) for n in names)]
+        )
     print_table(["split", *names], rows, numeric=names)
 
 
@@ -195,7 +206,7 @@ def print_summary(run: Run) -> None:
     if reach := reach_words(info):
         console.print(reach)
     if info["metrics"]:
-        print_scores(info["metrics"])
+        print_scores(info["metrics"], info=info)
     best = info.get("best") or {}
     if best.get("value") is not None:
         metric = info["goal"]["metric"]
@@ -242,7 +253,7 @@ def print_run(run: Run, configuration: str) -> None:
     console.print(head)
     console.print(Text(configuration.rstrip(), style="dim"))
     if info["metrics"]:
-        print_scores(info["metrics"])
+        print_scores(info["metrics"], info=info)
 
 
 def print_estimates(rows: Sequence[Mapping[str, Any]]) -> None:

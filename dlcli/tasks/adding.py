@@ -1,5 +1,7 @@
 """The adding problem: two marked values among many, far apart."""
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -8,7 +10,7 @@ from dlcli.core.random import generator
 from dlcli.core.spec import Real, Spec
 from dlcli.tasks.arrays import Arrays, ArrayTask
 from dlcli.tasks.options import at_least
-from dlcli.tasks.yardstick import Regression
+from dlcli.tasks.targets.regression import Regression
 
 
 class Adding(ArrayTask):
@@ -28,13 +30,23 @@ class Adding(ArrayTask):
         batch: rows of a training batch.
         data_seed: what the sequences are drawn from.
         order: seed of the shuffling.
+        metrics: names of the reported metrics; None: the defaults of the target type.
 
     Raises:
         UsageError: a number is too small.
     """
 
     def __init__(
-        self, *, length: int, train: int, valid: int, test: int, batch: int, data_seed: int, order: int
+        self,
+        *,
+        length: int,
+        train: int,
+        valid: int,
+        test: int,
+        batch: int,
+        data_seed: int,
+        order: int,
+        metrics: Sequence[str] | None = None,
     ) -> None:
         at_least(2, length=length)
         at_least(1, train=train, valid=valid, test=test)
@@ -43,7 +55,7 @@ class Adding(ArrayTask):
             for number, (name, count) in enumerate({"train": train, "valid": valid, "test": test}.items())
         }
         spec = Spec((Real((2, length)),), Real((1,)))
-        super().__init__(splits, spec, Regression(), batch=batch, order=order)
+        super().__init__(splits, spec, Regression(), batch=batch, order=order, metrics=metrics)
 
 
 def _draw(count: int, length: int, random: torch.Generator) -> Arrays:

@@ -9,9 +9,9 @@ from jaxtyping import Bool, Shaped
 from torch import Tensor
 
 from dlcli.core.spec import Classes, Real
-from dlcli.core.task import Batch, Fitted, Score
+from dlcli.core.task import Baseline, Fitted
+from dlcli.tasks.targets.protocol import OutputRule, Targets
 from dlcli.tasks.windows import Rows
-from dlcli.tasks.yardstick import Yardstick
 
 
 @dataclass(frozen=True)
@@ -20,12 +20,12 @@ class Wanted:
 
     Args:
         part: the target in the spec.
-        yardstick: loss and scores.
+        targets: loss and metrics.
         values: by the row a window ends at.
     """
 
     part: Real | Classes
-    yardstick: Yardstick
+    targets: Targets | OutputRule
     values: Shaped[Tensor, "step *unit"]
 
 
@@ -59,8 +59,8 @@ class Aim(Protocol):
 
     def wanted(self, fitted: Fitted) -> Wanted: ...
 
-    def baseline(self, batch: Batch, fitted: Fitted) -> dict[str, Score]:
-        """What a guess without learning scores on the batch."""
+    def baseline(self, fitted: Fitted) -> Baseline:
+        """The trivial predictor."""
 
     def columns(self, output: Tensor, target: Tensor, fitted: Fitted) -> dict[str, list[Any]]:
         """Predictions and targets in the data's own units and names."""

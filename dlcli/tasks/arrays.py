@@ -1,6 +1,6 @@
 """Data that fit in memory: batches are gathered from tensors, on the device that holds them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol, runtime_checkable
@@ -9,15 +9,17 @@ import torch
 from torch import Tensor, nn
 
 from dlcli.core.errors import UsageError
+from dlcli.core.metric import Goal, PerSplit, choose, per_sample
 from dlcli.core.random import generator
 from dlcli.core.spec import Spec
-from dlcli.core.task import Batch, Carry, Fitted, Goal, Loss, Metrics, Score
-from dlcli.tasks.yardstick import Yardstick
+from dlcli.core.task import Baseline, Batch, Carry, Fitted, Loss, Metrics
+from dlcli.tasks.targets.adapter import OutputTargets
+from dlcli.tasks.targets.baselines import Constant
+from dlcli.tasks.targets.protocol import Collects, OutputRule, Targets, Trivial
 
 _SCORING = 4  # scoring keeps no activations for a backward pass, so its batches can be larger
-
-Probe = Callable[[nn.Module, Batch, Tensor], dict[str, Score]]
-"""Scores that take more of a model than its output on the batch, which comes last."""
+_CHUNK = 512  # rows of a split whose targets are generated at a time
+_MOST = 4096  # rows of a generated training split to which the baseline is fitted
 
 
 @runtime_checkable
@@ -38,6 +40,15 @@ class Varied(Samples, Protocol):
 
     def vary(self, rows: Tensor, *words: int) -> tuple[tuple[Tensor, ...], Tensor]:
         """As `take`, for training: what is drawn for a row is a function of the words and its number alone."""
+
+
+@runtime_checkable
+class Stored(Protocol):
+    """A split whose targets lie in memory."""
+
+    @property
+    def target(self) -> Tensor:
+        """Of all samples, sample axis first."""
 
 
 @dataclass(frozen=True)
@@ -65,35 +76,37 @@ class ArrayTask:
     Args:
         splits: "train", "valid", "test", and "all" where there is one.
         spec: what a model may know.
-        yardstick: loss, scores and the main metric.
+        targets: loss and metrics, queried with (model, batch); rules on (output, target) are adapted.
         batch: rows of a training batch; scoring takes four times as many.
         order: seed of the shuffling, and of how a `Varied` split varies.
-        fitted: what was learned from the training data.
-        probe: scores beside the yardstick's.
+        fitted: quantities learned from the training data; "trivial" is the constant prediction of the baseline.
+        metrics: names of the reported metrics; None: the defaults of the target type.
 
     Raises:
-        UsageError: `batch` is below 1, or an empty split is asked for.
+        UsageError: `batch` is below 1, an empty split is requested, or a metric is unknown.
     """
 
     def __init__(
         self,
         splits: Mapping[str, Samples],
         spec: Spec,
-        yardstick: Yardstick,
+        targets: Targets | OutputRule,
         *,
         batch: int,
         order: int,
         fitted: Fitted | None = None,
-        probe: Probe | None = None,
+        metrics: Sequence[str] | None = None,
     ) -> None:
         if batch < 1:
             raise UsageError(f"task.batch is at least 1, not {batch}")
         self.spec = spec
-        self.main: Goal = yardstick.goal
+        self.targets: Targets = targets if isinstance(targets, Targets) else OutputTargets(targets)
+        self.reported = choose(self.targets.available, self.targets.default, self.targets.main, metrics)
+        self.main: Goal = next(metric.goal for metric in self.reported if metric.name == self.targets.main)
         self.fitted: Fitted = fitted or {}
-        self.yardstick = yardstick
-        self._probe = probe
-        if (names := getattr(yardstick, "names", None)) is not None:
+        self._collects = any(isinstance(metric.compute, PerSplit) for metric in self.reported)
+        rule = self.targets.rule if isinstance(self.targets, OutputTargets) else self.targets
+        if (names := getattr(rule, "names", None)) is not None:
             self.classes: Sequence[str] = names
         self._splits = dict(splits)
         self._rows, self._order = batch, order
@@ -134,23 +147,45 @@ class ArrayTask:
         return Batch(inputs, target, first, index, epoch, chosen, split)
 
     def loss(self, model: nn.Module, batch: Batch, carry: Carry = None) -> Loss:
-        value, weight = self.yardstick.loss(model(*batch.inputs), batch.target)
-        return Loss(value, {}, weight)
+        return self.targets.loss(model, batch)
 
     def metrics(self, model: nn.Module, batch: Batch, carry: Carry = None) -> Metrics:
-        output = model(*batch.inputs)
-        probed = {} if self._probe is None else self._probe(model, batch, output)
-        return Metrics(self.yardstick.scores(output, batch.target) | probed, output=output)
+        output = self.targets.output(model, batch)
+        collected = None
+        if self._collects:
+            assert isinstance(self.targets, Collects)
+            collected = self.targets.collected(output, batch)
+        plain = output if isinstance(output, Tensor) else None
+        return Metrics(per_sample(self.reported, model, batch, output), output=plain, collected=collected)
 
-    def summary(self, means: Mapping[str, float]) -> dict[str, float]:
-        return self.yardstick.summary(means)
+    def baseline(self) -> Baseline | None:
+        """The constant prediction that fits the training targets; None without training data."""
+        if not isinstance(self.targets, Trivial):
+            return None
+        constant = self.fitted.get("trivial")
+        if constant is None:
+            train = self._splits.get("train")
+            if train is None or not len(train):
+                return None
+            constant = self.targets.constant(_targets(train))
+        return Baseline(self.targets.baseline_name, Constant(constant, self.spec.target.positions))
 
     def predictions(self, model: nn.Module, batch: Batch, carry: Carry = None) -> tuple[dict[str, list[Any]], Carry]:
         columns = {"sample": batch.index.tolist()}
-        return columns | self.yardstick.columns(model(*batch.inputs), batch.target), None
+        return columns | self.targets.columns(model, batch), None
 
     def to(self, device: torch.device) -> "ArrayTask":
         self._splits = {name: samples.to(device) for name, samples in self._splits.items()}
         self._device = device
         self._shuffled.cache_clear()
         return self
+
+
+def _targets(samples: Samples) -> Iterator[Tensor]:
+    """The targets of a split; of a split that is generated, those of its first rows."""
+    if isinstance(samples, Stored):
+        yield samples.target
+        return
+    end = min(len(samples), _MOST)
+    for begin in range(0, end, _CHUNK):
+        yield samples.take(slice(begin, min(begin + _CHUNK, end)))[1]

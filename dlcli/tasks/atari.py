@@ -8,10 +8,9 @@ from torch import Tensor, nn
 from dlcli.core.errors import UsageError
 from dlcli.core.population import Policies
 from dlcli.core.spec import Classes, Real, Spec
-from dlcli.core.task import Goal
 from dlcli.tasks.atari_console import Console, cartridge
 from dlcli.tasks.atari_games import Games, Memories, Screens
-from dlcli.tasks.environment import Environment
+from dlcli.tasks.environment import RETURN, Environment
 from dlcli.tasks.options import at_least, one_of
 from dlcli.tasks.screens import SIDE, STACKED
 
@@ -77,7 +76,7 @@ class Atari(Environment):
         self._pixels = observation == "pixels"
         super().__init__(
             Spec((_PIXELS if self._pixels else _MEMORY,), Classes(self._idle[0].actions)),
-            Goal("return", "max"),
+            RETURN.goal,
             episodes=episodes,
             valid_episodes=valid_episodes,
             test_episodes=test_episodes,

@@ -1,5 +1,7 @@
 """CIFAR-10."""
 
+from collections.abc import Sequence
+
 from dlcli.core.task import Fitted
 from dlcli.tasks.augment import Augment
 from dlcli.tasks.cifar import Form, cifar_splits
@@ -36,12 +38,24 @@ class CIFAR10(ImageTask):
         batch: rows of a training batch.
         order: seed of the shuffling and the augmentation.
         fitted: the mean and standard deviation of a run; None takes those of train.
+        metrics: names of the reported metrics; None: the defaults of the target type.
 
     Raises:
         Missing: the data are not there.
         UsageError: they are damaged.
     """
 
-    def __init__(self, *, scaling: str, augment: Augment, batch: int, order: int, fitted: Fitted | None) -> None:
+    def __init__(
+        self,
+        *,
+        scaling: str,
+        augment: Augment,
+        batch: int,
+        order: int,
+        fitted: Fitted | None,
+        metrics: Sequence[str] | None = None,
+    ) -> None:
         splits, names = cifar_splits("cifar-10", (_PYTHON, _BINARY), 10)
-        super().__init__(splits, names, scaling=scaling, augment=augment, batch=batch, order=order, fitted=fitted)
+        super().__init__(
+            splits, names, scaling=scaling, augment=augment, batch=batch, order=order, fitted=fitted, metrics=metrics
+        )

@@ -1,5 +1,7 @@
 """CIFAR-100."""
 
+from collections.abc import Sequence
+
 from dlcli.core.task import Fitted
 from dlcli.tasks.augment import Augment
 from dlcli.tasks.cifar import Form, cifar_splits
@@ -41,6 +43,7 @@ class CIFAR100(ImageTask):
         batch: rows of a training batch.
         order: seed of the shuffling and the augmentation.
         fitted: the mean and standard deviation of a run; None takes those of train.
+        metrics: names of the reported metrics; None: the defaults of the target type.
 
     Raises:
         Missing: the data are not there.
@@ -48,8 +51,18 @@ class CIFAR100(ImageTask):
     """
 
     def __init__(
-        self, *, labels: str, scaling: str, augment: Augment, batch: int, order: int, fitted: Fitted | None
+        self,
+        *,
+        labels: str,
+        scaling: str,
+        augment: Augment,
+        batch: int,
+        order: int,
+        fitted: Fitted | None,
+        metrics: Sequence[str] | None = None,
     ) -> None:
         one_of(tuple(_CLASSES), labels=labels)
         splits, names = cifar_splits("cifar-100", _forms(labels), _CLASSES[labels])
-        super().__init__(splits, names, scaling=scaling, augment=augment, batch=batch, order=order, fitted=fitted)
+        super().__init__(
+            splits, names, scaling=scaling, augment=augment, batch=batch, order=order, fitted=fitted, metrics=metrics
+        )

@@ -1,18 +1,20 @@
 """The copy memory problem: ten digits, a long silence, and then the ten digits again."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from dlcli.core.metric import Metric
 from dlcli.core.random import generator
 from dlcli.core.spec import Classes, Real, Spec
-from dlcli.core.task import Goal, Score
+from dlcli.core.task import Score
 from dlcli.tasks.arrays import Arrays, ArrayTask
 from dlcli.tasks.options import at_least
-from dlcli.tasks.yardstick import Classification
+from dlcli.tasks.targets import classification
+from dlcli.tasks.targets.adapter import of_output
 
 _DIGITS = 10  # how many are to be remembered
 _DELIMITER = 9.0
@@ -33,13 +35,23 @@ class CopyMemory(ArrayTask):
         batch: rows of a training batch.
         data_seed: what the digits are drawn from.
         order: seed of the shuffling.
+        metrics: names of the reported metrics; None: the defaults of the target type.
 
     Raises:
         UsageError: a number is too small.
     """
 
     def __init__(
-        self, *, length: int, train: int, valid: int, test: int, batch: int, data_seed: int, order: int
+        self,
+        *,
+        length: int,
+        train: int,
+        valid: int,
+        test: int,
+        batch: int,
+        data_seed: int,
+        order: int,
+        metrics: Sequence[str] | None = None,
     ) -> None:
         at_least(1, length=length, train=train, valid=valid, test=test)
         splits = {
@@ -48,7 +60,7 @@ class CopyMemory(ArrayTask):
         }
         steps = length + 2 * _DIGITS
         spec = Spec((Real((1, steps)),), Classes(10, (steps,)))
-        super().__init__(splits, spec, Recall(), batch=batch, order=order)
+        super().__init__(splits, spec, Recall(), batch=batch, order=order, metrics=metrics)
 
 
 def _draw(count: int, length: int, random: torch.Generator) -> Arrays:
@@ -61,25 +73,35 @@ def _draw(count: int, length: int, random: torch.Generator) -> Arrays:
     return Arrays((x,), target)
 
 
-class Recall:
-    """Cross-entropy over all steps in nats, and how many of the last ten digits are right."""
+def recall(output: Float[Tensor, "batch unit time"], target: Int[Tensor, "batch time"]) -> Score:
+    """Share of the last ten digits that are right."""
+    return classification.accuracy(output[..., -_DIGITS:], target[:, -_DIGITS:])
 
-    goal = Goal("nll", "min")
+
+class Recall:
+    """Cross-entropy over all steps in nats, and the share of the last ten digits that are right."""
+
+    main = "nll"
+    default: Sequence[str] = ("nll", "recall")
+    available: Sequence[Metric] = (
+        Metric("nll", "min", "nats", of_output(classification.nll)),
+        Metric("recall", "max", "", of_output(recall)),
+    )
+    baseline_name = "class frequencies"
 
     def __init__(self) -> None:
-        self.steps = Classification([str(digit) for digit in range(10)])
+        self.steps = classification.Classification([str(digit) for digit in range(10)])
 
     def loss(
         self, output: Float[Tensor, "batch unit time"], target: Int[Tensor, "batch time"]
     ) -> tuple[Tensor, float | Tensor]:
         return self.steps.loss(output, target)
 
-    def scores(self, output: Float[Tensor, "batch unit time"], target: Int[Tensor, "batch time"]) -> dict[str, Score]:
-        asked = self.steps.scores(output[..., -_DIGITS:], target[:, -_DIGITS:])
-        return {"nll": self.steps.scores(output, target)["nll"], "recall": asked["accuracy"]}
+    def collected(self, output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        return self.steps.collected(output, target)
 
-    def summary(self, means: Mapping[str, float]) -> dict[str, float]:
-        return {}
+    def constant(self, targets: Iterable[Tensor]) -> list[float]:
+        return self.steps.constant(targets)
 
     def columns(self, output: Tensor, target: Tensor) -> dict[str, list[Any]]:
         return self.steps.columns(output[..., -_DIGITS:], target[:, -_DIGITS:])

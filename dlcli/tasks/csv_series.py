@@ -9,7 +9,7 @@ from torch import nn
 
 from dlcli.core.errors import UsageError
 from dlcli.core.spec import Real, Spec
-from dlcli.core.task import Batch, Carry, Fitted, Loss, Metrics
+from dlcli.core.task import Baseline, Batch, Carry, Fitted, Loss, Metrics
 from dlcli.tasks.aim import Aim
 from dlcli.tasks.arrays import Arrays, ArrayTask
 from dlcli.tasks.channels import Channels, check_columns, fill_missing
@@ -57,6 +57,7 @@ class CsvSeries:
         batch: rows of a training batch.
         order: seed of the shuffling.
         fitted: what a run learned from its training data; None learns it here.
+        metrics: names of the reported metrics; None: the defaults of the target type.
 
     Raises:
         UsageError: an option, the file or its columns are wrong, or the series is too short.
@@ -80,6 +81,7 @@ class CsvSeries:
         batch: int,
         order: int,
         fitted: Fitted | None,
+        metrics: Sequence[str] | None = None,
     ) -> None:
         at_least(1, window=window, horizon=horizon, max_gap=max_gap, max_categories=max_categories)
         one_of(_KINDS, kind=kind)
@@ -110,12 +112,13 @@ class CsvSeries:
         self._rows = ArrayTask(
             _arrays(splits | {"all": known, _FUTURE: aim.future(ends)}),
             self.spec,
-            wanted.yardstick,
+            wanted.targets,
             batch=batch,
             order=order,
             fitted=fitted,
+            metrics=metrics,
         )
-        self.main, self.fitted = self._rows.main, self._rows.fitted
+        self.main, self.fitted, self.reported = self._rows.main, self._rows.fitted, self._rows.reported
 
     def size(self, split: str) -> int:
         return self._rows.size(split)
@@ -137,12 +140,11 @@ class CsvSeries:
         return self._rows.loss(model, batch, carry)
 
     def metrics(self, model: nn.Module, batch: Batch, carry: Carry = None) -> Metrics:
-        """The scores of the task's yardstick, and beside them those of a guess without learning."""
-        scores = self._rows.metrics(model, batch, carry)
-        return replace(scores, values={**scores.values, **self._aim.baseline(batch, self.fitted)})
+        return self._rows.metrics(model, batch, carry)
 
-    def summary(self, means: Mapping[str, float]) -> dict[str, float]:
-        return self._rows.summary(means)
+    def baseline(self) -> Baseline:
+        """The last value of a forecast, the label frequencies of a classification."""
+        return self._aim.baseline(self.fitted)
 
     def predictions(self, model: nn.Module, batch: Batch, carry: Carry = None) -> tuple[dict[str, list[Any]], Carry]:
         """Time (or row) and group of the window's last row, then prediction and target, None where blank."""

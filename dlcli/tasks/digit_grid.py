@@ -1,5 +1,6 @@
 """Digits on a grid of cells, with the truth about them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -48,6 +49,7 @@ class DigitGrid(SceneTask):
         batch: rows of a training batch.
         data_seed: what valid and test are drawn from.
         order: seed of the shuffling and of training images.
+        metrics: names of the reported metrics; None: the defaults of the target type.
 
     Raises:
         UsageError: a number is too small, `empty` is no such probability, or there is no such source.
@@ -65,6 +67,7 @@ class DigitGrid(SceneTask):
         batch: int,
         data_seed: int,
         order: int,
+        metrics: Sequence[str] | None = None,
     ) -> None:
         at_least(1, rows=rows, columns=columns)
         if not 0 <= empty < 1:
@@ -74,5 +77,11 @@ class DigitGrid(SceneTask):
         layout = Layout(InCells(rows, columns, empty), rows * side, columns * side)
         scored = {"valid": repeats, "test": repeats}
         super().__init__(
-            found, dict.fromkeys(found, layout), repeats=scored, batch=batch, data_seed=data_seed, order=order
+            found,
+            dict.fromkeys(found, layout),
+            repeats=scored,
+            batch=batch,
+            data_seed=data_seed,
+            order=order,
+            metrics=metrics,
         )

@@ -1,5 +1,6 @@
 """Several digits on a canvas, with the truth about them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -63,6 +64,7 @@ class DigitScenes(SceneTask):
         batch: rows of a training batch.
         data_seed: what valid and test are drawn from.
         order: seed of the shuffling and of training images.
+        metrics: names of the reported metrics; None: the defaults of the target type.
 
     Raises:
         UsageError: a number is too small, the canvas is, or there is no such source.
@@ -70,7 +72,16 @@ class DigitScenes(SceneTask):
     """
 
     def __init__(
-        self, *, source: str, canvas: int, most: int, repeats: int, batch: int, data_seed: int, order: int
+        self,
+        *,
+        source: str,
+        canvas: int,
+        most: int,
+        repeats: int,
+        batch: int,
+        data_seed: int,
+        order: int,
+        metrics: Sequence[str] | None = None,
     ) -> None:
         at_least(1, most=most)
         found = glyphs(source)
@@ -79,7 +90,7 @@ class DigitScenes(SceneTask):
             raise UsageError(f"task.canvas is at least {needed} for {most} digits of {source}, not {canvas}")
         layouts = dict.fromkeys(found, Layout(Apart(most, canvas), canvas, canvas))
         scored = {"valid": repeats, "test": repeats}
-        super().__init__(found, layouts, repeats=scored, batch=batch, data_seed=data_seed, order=order)
+        super().__init__(found, layouts, repeats=scored, batch=batch, data_seed=data_seed, order=order, metrics=metrics)
 
 
 def _smallest(side: int, most: int) -> int:

@@ -1,5 +1,7 @@
 """Handwritten digits as images: the embedded task, there as soon as dlcli is installed."""
 
+from collections.abc import Sequence
+
 import torch.nn.functional as F
 
 from dlcli.core.errors import UsageError
@@ -8,8 +10,9 @@ from dlcli.tasks.arrays import Arrays, ArrayTask
 from dlcli.tasks.augment import Augment, Unchanged
 from dlcli.tasks.embedded_digits import NAMES, splits
 from dlcli.tasks.images import Images
-from dlcli.tasks.linearity import linearity_gap
-from dlcli.tasks.yardstick import Classification
+from dlcli.tasks.linearity import LINEARITY_GAP
+from dlcli.tasks.targets.adapter import OutputTargets
+from dlcli.tasks.targets.classification import Classification
 
 
 class Digits(ArrayTask):
@@ -23,13 +26,21 @@ class Digits(ArrayTask):
         augment: what training makes of the images.
         gap: whether `linearity_gap` is scored too, which takes one more pass.
         order: seed of the shuffling and the augmentation.
+        metrics: names of the reported metrics; None: the defaults of the target type.
 
     Raises:
         UsageError: there are not so many training images, or `labels` is below 1.
     """
 
     def __init__(
-        self, *, batch: int, order: int, labels: int | None = None, augment: Augment | None = None, gap: bool = False
+        self,
+        *,
+        batch: int,
+        order: int,
+        labels: int | None = None,
+        augment: Augment | None = None,
+        gap: bool = False,
+        metrics: Sequence[str] | None = None,
     ) -> None:
         spec = Spec((Real((1, 8, 8)),), Classes(10))
         arrays = splits(1, 8, 8)
@@ -39,8 +50,8 @@ class Digits(ArrayTask):
             name: Images(split.inputs[0], split.target, white=1.0, augment=(name == "train" and augment) or Unchanged())
             for name, split in arrays.items()
         }
-        probe = linearity_gap if gap else None
-        super().__init__(found, spec, Classification(NAMES), batch=batch, order=order, probe=probe)
+        targets = OutputTargets(Classification(NAMES), extra=(LINEARITY_GAP,) if gap else ())
+        super().__init__(found, spec, targets, batch=batch, order=order, metrics=metrics)
 
 
 def _few(train: Arrays, labels: int) -> Arrays:

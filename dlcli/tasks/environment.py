@@ -1,21 +1,42 @@
 """An environment as a task: a batch is a vector of episode seeds, and its metrics play them."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
 from dlcli.core.errors import UsageError
+from dlcli.core.metric import Goal, Metric
 from dlcli.core.modes import evaluating
 from dlcli.core.population import Policies, Rating, Stacked
 from dlcli.core.spec import Spec
-from dlcli.core.task import Batch, Carry, Fitted, Goal, Metrics, Score
+from dlcli.core.task import Baseline, Batch, Carry, Fitted, Metrics, Score
 from dlcli.tasks.play import Played, Simulator, play
 
 _RANGE = 1 << 40  # seeds of a split
 _SPLITS = ("test", "valid", "train")
+_BASELINE = 10  # episodes of the random policy
+
+RETURN = Metric("return", "max", "reward")
+_LENGTH = Metric("length", "max", "steps")  # the direction only matters to a comparison by length
+
+
+class RandomPolicy(nn.Module):
+    """Random actions: each of several equally likely, or values uniform in [low, high].
+
+    Args:
+        low: smallest value per unit.
+        high: largest value per unit.
+    """
+
+    def __init__(self, low: Tensor, high: Tensor) -> None:
+        super().__init__()
+        self._low, self._high = low, high
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self._low + torch.rand(len(x), len(self._low)) * (self._high - self._low)
 
 
 class Environment(ABC):
@@ -31,6 +52,8 @@ class Environment(ABC):
         valid_episodes: of the validation split.
         test_episodes: of the test split.
         lanes: episodes side by side while a policy is scored.
+        scores: metrics that episodes report beside return and length.
+        actions: smallest and largest action [unit] of the random policy, the baseline; None: -1 and 1.
 
     Raises:
         UsageError: a number is below 1.
@@ -41,7 +64,16 @@ class Environment(ABC):
     """How many different episodes there are for a policy, at most; None where nobody knows."""
 
     def __init__(
-        self, spec: Spec, main: Goal, *, episodes: int, valid_episodes: int, test_episodes: int, lanes: int
+        self,
+        spec: Spec,
+        main: Goal,
+        *,
+        episodes: int,
+        valid_episodes: int,
+        test_episodes: int,
+        lanes: int,
+        scores: Sequence[Metric] = (),
+        actions: tuple[Tensor, Tensor] | None = None,
     ) -> None:
         numbers = {
             "episodes": episodes, "valid_episodes": valid_episodes, "test_episodes": test_episodes, "lanes": lanes,
@@ -51,6 +83,9 @@ class Environment(ABC):
                 raise UsageError(f"task.{name} is at least 1, not {number}")
         self.spec = spec
         self.main = main
+        self.reported = (RETURN, _LENGTH, *scores)
+        width = spec.target.width
+        self._actions = actions or (-torch.ones(width), torch.ones(width))
         self.fitted: Fitted = {}
         self._episodes = {"train": episodes, "valid": valid_episodes, "test": test_episodes}
         self._lanes = lanes
@@ -99,8 +134,9 @@ class Environment(ABC):
             played = play(self.simulate(seeds.repeat(individuals)), policy, individuals, len(seeds))
         return replace(played, total=torch.where(played.total.isfinite(), played.total, torch.nan))
 
-    def summary(self, means: Mapping[str, float]) -> dict[str, float]:
-        return {}
+    def baseline(self) -> Baseline:
+        """The random policy, on the first episodes of a split."""
+        return Baseline("random policy", RandomPolicy(*self._actions), rows=_BASELINE)
 
     def to(self, device: torch.device) -> "Environment":
         """Environments run on the processor, and so do their policies.

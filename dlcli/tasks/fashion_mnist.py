@@ -1,5 +1,7 @@
 """Fashion-MNIST."""
 
+from collections.abc import Sequence
+
 from dlcli.core.task import Fitted
 from dlcli.tasks.augment import Augment
 from dlcli.tasks.idx_images import idx_splits
@@ -21,12 +23,24 @@ class FashionMNIST(ImageTask):
         batch: rows of a training batch.
         order: seed of the shuffling and the augmentation.
         fitted: the mean and standard deviation of a run; None takes those of train.
+        metrics: names of the reported metrics; None: the defaults of the target type.
 
     Raises:
         Missing: a file is not there.
         UsageError: a file is damaged.
     """
 
-    def __init__(self, *, scaling: str, augment: Augment, batch: int, order: int, fitted: Fitted | None) -> None:
+    def __init__(
+        self,
+        *,
+        scaling: str,
+        augment: Augment,
+        batch: int,
+        order: int,
+        fitted: Fitted | None,
+        metrics: Sequence[str] | None = None,
+    ) -> None:
         splits = idx_splits("fashion-mnist")
-        super().__init__(splits, _NAMES, scaling=scaling, augment=augment, batch=batch, order=order, fitted=fitted)
+        super().__init__(
+            splits, _NAMES, scaling=scaling, augment=augment, batch=batch, order=order, fitted=fitted, metrics=metrics
+        )

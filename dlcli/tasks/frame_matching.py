@@ -1,5 +1,6 @@
 """Films in which only the first and the last frame count."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,7 +14,7 @@ from dlcli.tasks.arrays import ArrayTask
 from dlcli.tasks.drawn import drawn
 from dlcli.tasks.glyphs import Glyphs, glyphs
 from dlcli.tasks.options import at_least, one_of
-from dlcli.tasks.yardstick import Classification
+from dlcli.tasks.targets.classification import Classification
 
 Noise = Literal["uniform", "normal"]
 
@@ -61,6 +62,7 @@ class FrameMatching(ArrayTask):
         batch: rows of a training batch.
         data_seed: what valid and test are drawn from.
         order: seed of the shuffling and of training films.
+        metrics: names of the reported metrics; None: the defaults of the target type.
 
     Raises:
         UsageError: a number is too small, or there is no such source or noise.
@@ -68,7 +70,16 @@ class FrameMatching(ArrayTask):
     """
 
     def __init__(
-        self, *, source: str, frames: int, noise: Noise, repeats: int, batch: int, data_seed: int, order: int
+        self,
+        *,
+        source: str,
+        frames: int,
+        noise: Noise,
+        repeats: int,
+        batch: int,
+        data_seed: int,
+        order: int,
+        metrics: Sequence[str] | None = None,
     ) -> None:
         at_least(2, frames=frames)
         at_least(1, repeats=repeats)
@@ -78,4 +89,4 @@ class FrameMatching(ArrayTask):
         make = dict.fromkeys(found, Matching(frames, noise))
         splits = drawn(found, make, repeats={"valid": repeats, "test": repeats}, data_seed=data_seed)
         spec = Spec((Real((1, frames, side, side)),), Classes(2))
-        super().__init__(splits, spec, Classification(["different", "same"]), batch=batch, order=order)
+        super().__init__(splits, spec, Classification(["different", "same"]), batch=batch, order=order, metrics=metrics)

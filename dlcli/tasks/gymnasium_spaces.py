@@ -32,6 +32,9 @@ class Hand(Protocol):
     def __call__(self, output: Tensor) -> np.ndarray:
         """[row, unit] to an action a row."""
 
+    def range(self) -> tuple[Tensor, Tensor]:
+        """Smallest and largest output [unit] of a random policy."""
+
 
 class Values:
     """An array as it is; a single number is an array of one."""
@@ -81,6 +84,10 @@ class Choice:
         chosen = output.argmax(1).numpy()
         return chosen + self._start if self._start else chosen
 
+    def range(self) -> tuple[Tensor, Tensor]:
+        """Scores of random choices: any interval makes all choices equally likely."""
+        return -torch.ones(self.part.width), torch.ones(self.part.width)
+
 
 class Bounded:
     """The values of the action, kept within the bounds of the space."""
@@ -92,6 +99,13 @@ class Bounded:
     def __call__(self, output: Tensor) -> np.ndarray:
         wanted = output.numpy().astype(self._space.dtype).reshape(len(output), *self._space.shape)
         return np.clip(wanted, self._space.low, self._space.high)
+
+    def range(self) -> tuple[Tensor, Tensor]:
+        """The bounds of the space; -1 and 1 where it has none."""
+        ends = (self._space.low, self._space.high)
+        low, high = (torch.from_numpy(end.astype(np.float32).reshape(-1)) for end in ends)
+        bounded = low.isfinite() & high.isfinite()
+        return low.where(bounded, -1.0), high.where(bounded, 1.0)
 
 
 def sight(space: spaces.Space[Any], name: str) -> Sight:

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from dlcli.core.errors import Missing, UsageError, nearest
+from dlcli.core.metric import Metric
 from dlcli.core.population import Policies
 from dlcli.core.spec import Spec
-from dlcli.core.task import Goal
-from dlcli.tasks.environment import Environment
+from dlcli.tasks.environment import RETURN, Environment
 from dlcli.tasks.play import Simulator
 
 try:
@@ -69,11 +69,13 @@ class Gymnasium(Environment):
         self._hand = hand(single.action_space, id)
         super().__init__(
             Spec((self._sight.part,), self._hand.part),
-            Goal("return", "max"),
+            RETURN.goal,
             episodes=episodes,
             valid_episodes=valid_episodes,
             test_episodes=test_episodes,
             lanes=lanes,
+            scores=(Metric("failed", "min"),),
+            actions=self._hand.range(),
         )
         self._pool.give(single)
         self._single = single

@@ -35,6 +35,7 @@ class ImageFolder(ImageTask):
         order: seed of the shuffling and the augmentation.
         data_seed: seed of splits that the folder lacks.
         fitted: what a run learned from its training data; None learns it here.
+        metrics: names of the reported metrics; None: the defaults of the target type.
 
     Raises:
         UsageError: the folder is laid out otherwise, files cannot be read, sizes or modes differ, there is one class
@@ -54,6 +55,7 @@ class ImageFolder(ImageTask):
         order: int,
         data_seed: int,
         fitted: Fitted | None,
+        metrics: Sequence[str] | None = None,
     ) -> None:
         found = find_pictures(path)
         known: Fitted = fitted or {}
@@ -70,7 +72,9 @@ class ImageFolder(ImageTask):
             _check_classes(splits["train"], names)
             fitted = {"classes": names, "size": list(side), "mode": colours} | normalisation(splits["train"], scaling)
         splits["all"] = everything
-        super().__init__(splits, names, scaling=scaling, augment=augment, batch=batch, order=order, fitted=fitted)
+        super().__init__(
+            splits, names, scaling=scaling, augment=augment, batch=batch, order=order, fitted=fitted, metrics=metrics
+        )
 
 
 def _classes(found: Mapping[str, Found]) -> list[str]:

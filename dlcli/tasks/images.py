@@ -16,7 +16,7 @@ from dlcli.tasks.arrays import ArrayTask
 from dlcli.tasks.augment import Augment, Unchanged
 from dlcli.tasks.labelled import Labelled
 from dlcli.tasks.options import one_of
-from dlcli.tasks.yardstick import Classification
+from dlcli.tasks.targets.classification import Classification
 
 _WHITE = 255.0
 
@@ -87,6 +87,7 @@ class ImageTask(ArrayTask):
         batch: rows of a training batch.
         order: seed of the shuffling and the augmentation.
         fitted: the mean and standard deviation of a run; None takes those of train.
+        metrics: names of the reported metrics; None: the defaults of the target type.
 
     Raises:
         UsageError: `fitted` is of images with other channels.
@@ -102,6 +103,7 @@ class ImageTask(ArrayTask):
         batch: int,
         order: int,
         fitted: Fitted | None,
+        metrics: Sequence[str] | None = None,
     ) -> None:
         first = next(iter(splits.values()))
         channels = first.images.shape[1]
@@ -120,8 +122,11 @@ class ImageTask(ArrayTask):
             )
             for name, split in splits.items()
         }
+        targets = Classification(names)
+        if len(splits["train"]) and "trivial" not in fitted:
+            fitted = {**fitted, "trivial": targets.constant([splits["train"].labels])}
         spec = Spec((Real(tuple(first.images.shape[1:])),), Classes(len(names)))
-        super().__init__(found, spec, Classification(names), batch=batch, order=order, fitted=fitted)
+        super().__init__(found, spec, targets, batch=batch, order=order, fitted=fitted, metrics=metrics)
 
 
 def normalisation(train: Labelled, scaling: str) -> dict[str, Any]:

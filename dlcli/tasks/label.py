@@ -6,20 +6,23 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Bool
-from torch import Tensor
+from torch import Tensor, nn
 
 from dlcli.core.errors import UsageError
+from dlcli.core.metric import Metric, PerSample
 from dlcli.core.spec import Classes
-from dlcli.core.task import Batch, Fitted, Score
+from dlcli.core.task import Baseline, Batch, Fitted, Score
 from dlcli.tasks.aim import Wanted
 from dlcli.tasks.channels import codes_of
+from dlcli.tasks.targets.adapter import OutputTargets
+from dlcli.tasks.targets.baselines import Constant
+from dlcli.tasks.targets.classification import IGNORED, Classification
 from dlcli.tasks.timeline import Timeline
 from dlcli.tasks.windows import Rows
-from dlcli.tasks.yardstick import IGNORED, Classification
 
 
 class Label:
-    """The label of the window's last row. The guess without learning is the commonest label of train.
+    """The label of the window's last row. The baseline predicts the label frequencies of the training windows.
 
     Args:
         line: the rows, nothing filled in.
@@ -63,8 +66,9 @@ class Label:
             raise UsageError(
                 f"column {self.target!r} has {len(names)} different labels, more than task.max_categories={self.limit}"
             )
-        majority = np.bincount(codes_of(self.text.iloc[train], names)).argmax()
-        return {"kind": "label", "classes": names, "majority": int(majority)}
+        codes = codes_of(self.text.iloc[train], names)
+        constant = Classification(names).constant([torch.from_numpy(codes).long()])
+        return {"kind": "label", "classes": names, "majority": int(np.bincount(codes).argmax()), "trivial": constant}
 
     def wanted(self, fitted: Fitted) -> Wanted:
         """Class numbers.
@@ -81,15 +85,27 @@ class Label:
             )
         names = fitted["classes"]
         values = torch.from_numpy(np.where(codes < 0, IGNORED, codes))
-        return Wanted(Classes(len(names)), Classification(names), values)
+        targets = OutputTargets(Classification(names), extra=(_majority_accuracy(int(fitted["majority"])),))
+        return Wanted(Classes(len(names)), targets, values)
 
-    def baseline(self, batch: Batch, fitted: Fitted) -> dict[str, Score]:
-        right, counted = batch.target == fitted["majority"], batch.target != IGNORED
-        return {"accuracy_majority": Score(right.float(), counted.float())}
+    def baseline(self, fitted: Fitted) -> Baseline:
+        """The label frequencies; runs of dlcli 0.1.0 know the most frequent label only."""
+        names = fitted["classes"]
+        certain = Classification(names).constant([torch.full((1_000_000,), fitted["majority"])])
+        return Baseline("majority class", Constant(fitted.get("trivial", certain)))
 
     def columns(self, output: Tensor, target: Tensor, fitted: Fitted) -> dict[str, list[Any]]:
         named = Classification(fitted["classes"]).columns(output, target)
         return {f"{self.target}_{name}": values for name, values in named.items()}
+
+
+def _majority_accuracy(majority: int) -> Metric:
+    """Accuracy of the most frequent label of the training windows."""
+
+    def compute(model: nn.Module, batch: Batch, output: Tensor) -> Score:
+        return Score((batch.target == majority).float(), (batch.target != IGNORED).float())
+
+    return Metric("baseline_accuracy", "max", "", PerSample(compute))
 
 
 def _ordered(names: Sequence[str]) -> list[str]:

@@ -9,16 +9,25 @@ import torch
 from torch import Tensor, nn
 
 from dlcli.core.errors import UsageError
+from dlcli.core.metric import Derived, Metric, choose, per_sample
 from dlcli.core.spec import Classes, Spec
-from dlcli.core.task import Batch, Carry, Fitted, Loss, Metrics, call
+from dlcli.core.task import Baseline, Batch, Carry, Fitted, Loss, Metrics, call
 from dlcli.tasks.options import at_least
 from dlcli.tasks.streams import Streams
+from dlcli.tasks.targets import classification
+from dlcli.tasks.targets.adapter import of_output
+from dlcli.tasks.targets.baselines import Constant
+from dlcli.tasks.targets.classification import IGNORED, Classification
 from dlcli.tasks.vocabulary import Unit, Vocabulary
-from dlcli.tasks.yardstick import IGNORED, Classification
 
 _log = logging.getLogger("dlcli")
 
 _STREAMS = 10  # of a split that is scored, as in the TCN authors' word script; scores do not depend on `batch`
+_METRICS = (
+    Metric("nll", "min", "nats", of_output(classification.nll)),
+    Metric("accuracy", "max", "", of_output(classification.accuracy)),
+    Metric("perplexity", "min", "", Derived(lambda means: math.exp(min(means["nll"], 700.0)), ("nll",))),
+)
 _RUN = 20  # windows of a scored stream at least, so that beginning without memory costs next to nothing
 
 
@@ -42,6 +51,7 @@ class Language:
         min_count: rarer tokens of the training text become UNKNOWN.
         reserved: symbols the vocabulary has even if the training text has not.
         fitted: the vocabulary of an earlier run; None takes it from the training text.
+        metrics: names of the reported metrics; None: all of them.
 
     Raises:
         UsageError: a number is too small, or the training text too short for one window.
@@ -58,6 +68,7 @@ class Language:
         min_count: int = 1,
         reserved: Sequence[str] = (),
         fitted: Fitted | None = None,
+        metrics: Sequence[str] | None = None,
     ) -> None:
         at_least(1, batch=batch, length=length, min_count=min_count)
         at_least(0, context=context)
@@ -69,13 +80,20 @@ class Language:
         self.fitted: Fitted = {"vocabulary": self.vocabulary.symbols}
         tokens = Classes(len(self.vocabulary), (None,))
         self.spec = Spec((tokens,), tokens, causal=True)
-        self.main = unit.goal
+        available = (*_METRICS, unit.bits)
+        self.reported = choose(available, [metric.name for metric in available], unit.main, metrics)
+        self.main = next(metric.goal for metric in self.reported if metric.name == unit.main)
         self.unit = unit
-        self.yardstick = Classification(self.vocabulary.symbols)
+        self.targets = Classification(self.vocabulary.symbols)
         self._carries = context == 0
         self._splits = {
             name: self._streams(name, text, batch, context, length) for name, text in corpora.items() if len(text) > 1
         }
+        trivial = None if fitted is None else fitted.get("trivial")
+        if trivial is None and "train" in self._splits:
+            trivial = self.targets.constant([self._splits["train"].tokens])
+        if trivial is not None:
+            self.fitted = {**self.fitted, "trivial": trivial}
 
     def _streams(self, split: str, text: Sequence[str], batch: int, context: int, length: int) -> Streams:
         tokens, unknown = self.vocabulary.encode(text)
@@ -107,21 +125,24 @@ class Language:
     def loss(self, model: nn.Module, batch: Batch, carry: Carry = None) -> Loss:
         output, after = call(model, batch, carry)
         # As rows of scores: over ten thousand words twice as fast as over the middle axis.
-        value, weight = self.yardstick.loss(output.transpose(1, 2).flatten(0, 1), batch.target.flatten())
+        value, weight = self.targets.loss(output.transpose(1, 2).flatten(0, 1), batch.target.flatten())
         return Loss(value, {}, weight, after)
 
     def metrics(self, model: nn.Module, batch: Batch, carry: Carry = None) -> Metrics:
         output, after = call(model, batch, carry)
-        return Metrics(self.yardstick.scores(output, batch.target), after)
+        return Metrics(per_sample(self.reported, model, batch, output), after)
 
-    def summary(self, means: Mapping[str, float]) -> dict[str, float]:
-        nll = means["nll"]
-        return {"perplexity": math.exp(min(nll, 700.0)), self.unit.bits: nll / math.log(2)}
+    def baseline(self) -> Baseline | None:
+        """The unigram model: frequencies of the tokens of the training text; None without a training text."""
+        constant = self.fitted.get("trivial")
+        if constant is None:
+            return None
+        return Baseline("unigram", Constant(constant, (None,)))
 
     def predictions(self, model: nn.Module, batch: Batch, carry: Carry = None) -> tuple[dict[str, list[Any]], Carry]:
         """One row a window that has anything to score: its number, tokens, mean nats a token, and text."""
         output, after = call(model, batch, carry)
-        score = self.yardstick.scores(output, batch.target)["nll"]
+        score = classification.nll(output, batch.target)
         rows = score.weight.nonzero()[:, 0]
         weight = score.weight[rows]
         columns = {

@@ -4,10 +4,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from dlcli.core.metric import Metric, PerSample
 from dlcli.core.task import Batch, Score
 
 
-def linearity_gap(model: nn.Module, batch: Batch, output: Float[Tensor, "batch class"]) -> dict[str, Score]:
+def linearity_gap(model: nn.Module, batch: Batch, output: Float[Tensor, "batch class"]) -> Score:
     """|f((a + b) / 2) - (f(a) + f(b)) / 2| summed over classes, f the probabilities: 0 to 2, and 0 for a linear f.
 
     a and b are neighbours in the batch, the last one's is the first. It takes one more pass through the model.
@@ -19,4 +20,7 @@ def linearity_gap(model: nn.Module, batch: Batch, output: Float[Tensor, "batch c
     probability = output.softmax(1)
     between = torch.lerp(probability, probability.roll(-1, 0), 0.5)
     gap = (model(*halves).softmax(1) - between).abs().sum(1)
-    return {"linearity_gap": Score(gap, torch.ones_like(gap))}
+    return Score(gap, torch.ones_like(gap))
+
+
+LINEARITY_GAP = Metric("linearity_gap", "min", "", PerSample(linearity_gap))

@@ -4,9 +4,9 @@ import torch
 from torch import Tensor, nn
 
 from dlcli.core.learner import Image
+from dlcli.core.metric import Metric
 from dlcli.core.population import Policies
 from dlcli.core.spec import Real, Spec
-from dlcli.core.task import Goal
 from dlcli.tasks.environment import Environment
 from dlcli.tasks.maze_geometry import EASY, HARD, Plan, Walls
 from dlcli.tasks.maze_picture import film, scatter
@@ -14,6 +14,10 @@ from dlcli.tasks.maze_robots import Robots
 
 _EVERY = 4  # steps from one frame of a film to the next
 _RATE = 25.0  # frames a second
+
+
+SUCCESS = Metric("success_rate", "max", ties="last")
+"""Share of episodes that reach the goal: 0 until it is 1, so that the latest of equal checkpoints is kept."""
 
 
 class _Maze(Environment):
@@ -34,11 +38,13 @@ class _Maze(Environment):
     def __init__(self, plan: Plan, *, episodes: int, valid_episodes: int, test_episodes: int, lanes: int) -> None:
         super().__init__(
             Spec((Real((11,)),), Real((2,))),
-            Goal("solved", "max", ties="last"),
+            SUCCESS.goal,
             episodes=episodes,
             valid_episodes=valid_episodes,
             test_episodes=test_episodes,
             lanes=lanes,
+            scores=(SUCCESS, Metric("distance", "min", "units")),
+            actions=(torch.full((2,), -0.5), torch.full((2,), 0.5)),
         )
         self._plan, self._walls = plan, Walls(plan.walls)
 

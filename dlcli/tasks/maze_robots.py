@@ -58,8 +58,8 @@ class Robots:
 
     def end(self, rows: Tensor) -> End:
         distance = self.distance[rows]
-        solved = (distance < ARRIVAL).double()
-        return End(self.place[:, rows].t().float(), {"solved": solved, "distance": distance})
+        arrived = (distance < ARRIVAL).double()
+        return End(self.place[:, rows].t().float(), {"success_rate": arrived, "distance": distance})
 
     def keep(self, rows: Tensor) -> None:
         self.place, self._velocity = self.place[:, rows], self._velocity[:, rows]

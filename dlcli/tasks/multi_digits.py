@@ -1,5 +1,6 @@
 """Two digits on top of one another."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -41,16 +42,27 @@ class MultiDigits(SceneTask):
         batch: rows of a training batch.
         data_seed: what valid and test are drawn from.
         order: seed of the shuffling and of training images.
+        metrics: names of the reported metrics; None: the defaults of the target type.
 
     Raises:
         UsageError: a number is too small, or there is no such source.
         Missing: a file is not there.
     """
 
-    def __init__(self, *, source: str, shift: int, repeats: int, batch: int, data_seed: int, order: int) -> None:
+    def __init__(
+        self,
+        *,
+        source: str,
+        shift: int,
+        repeats: int,
+        batch: int,
+        data_seed: int,
+        order: int,
+        metrics: Sequence[str] | None = None,
+    ) -> None:
         at_least(0, shift=shift)
         found = glyphs(source)
         side = found["train"].side + 2 * shift
         layouts = dict.fromkeys(found, Layout(Overlapping(shift), side, side))
         scored = {"valid": repeats, "test": repeats}
-        super().__init__(found, layouts, repeats=scored, batch=batch, data_seed=data_seed, order=order)
+        super().__init__(found, layouts, repeats=scored, batch=batch, data_seed=data_seed, order=order, metrics=metrics)

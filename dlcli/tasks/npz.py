@@ -1,6 +1,6 @@
 """A user's own arrays in an .npz file."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,9 @@ from dlcli.tasks.images import Images
 from dlcli.tasks.npz_file import pairs, read_arrays
 from dlcli.tasks.options import one_of
 from dlcli.tasks.scaling import Scaling
-from dlcli.tasks.yardstick import IGNORED, Classification, Regression
+from dlcli.tasks.targets.classification import IGNORED, Classification
+from dlcli.tasks.targets.protocol import OutputRule
+from dlcli.tasks.targets.regression import Regression
 
 
 class Npz(ArrayTask):
@@ -39,13 +41,22 @@ class Npz(ArrayTask):
         scaling: "standard" standardises inputs by channel, and values to be predicted, with train's mean and
             standard deviation; scores stay in the data's units. "none" leaves all as it is.
         fitted: what a run learned from its training data; None learns it here.
+        metrics: names of the reported metrics; None: the defaults of the target type.
 
     Raises:
         UsageError: the file cannot be read, or its arrays do not belong together or to `fitted`.
     """
 
     def __init__(
-        self, *, path: str | None, batch: int, order: int, data_seed: int, scaling: str, fitted: Fitted | None
+        self,
+        *,
+        path: str | None,
+        batch: int,
+        order: int,
+        data_seed: int,
+        scaling: str,
+        fitted: Fitted | None,
+        metrics: Sequence[str] | None = None,
     ) -> None:
         one_of(("standard", "none"), scaling=scaling)
         arrays = read_arrays(path)
@@ -59,13 +70,17 @@ class Npz(ArrayTask):
         target, wanted = _targets(y, fitted)
         samples, given = _samples(x, target, fitted)
         splits = {name: samples(index) for name, index in rows.items()}
-        yardstick = (
+        targets: OutputRule = (
             Classification(fitted["classes"])
             if fitted["classes"]
             else Regression(fitted["target_std"], fitted["target_mean"])
         )
+        if "train" in rows and "trivial" not in fitted:
+            fitted = {**fitted, "trivial": targets.constant([target[rows["train"]]])}
         splits["all"] = samples(slice(None))
-        super().__init__(splits, Spec((given,), wanted), yardstick, batch=batch, order=order, fitted=fitted)
+        super().__init__(
+            splits, Spec((given,), wanted), targets, batch=batch, order=order, fitted=fitted, metrics=metrics
+        )
 
 
 def _check_learned(y: Mapping[str, np.ndarray], *, named: bool) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from dlcli.core.errors import UsageError
-from dlcli.tasks.yardstick import IGNORED
+from dlcli.tasks.targets.classification import IGNORED
 
 Pair = tuple[np.ndarray, np.ndarray]
 

@@ -1,5 +1,7 @@
 """Trained on single digits, tested on two side by side."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -37,14 +39,19 @@ class PairedDigits(SceneTask):
         batch: rows of a training batch.
         data_seed: what the pairs are drawn from.
         order: seed of the shuffling.
+        metrics: names of the reported metrics; None: the defaults of the target type.
 
     Raises:
         UsageError: a number is too small, or there is no such source.
         Missing: a file is not there.
     """
 
-    def __init__(self, *, source: str, repeats: int, batch: int, data_seed: int, order: int) -> None:
+    def __init__(
+        self, *, source: str, repeats: int, batch: int, data_seed: int, order: int, metrics: Sequence[str] | None = None
+    ) -> None:
         found = glyphs(source)
         side = found["train"].side
         layouts = dict.fromkeys(found, Layout(Alone(), side, side)) | {"test": Layout(Stacked(), 2 * side, side)}
-        super().__init__(found, layouts, repeats={"test": repeats}, batch=batch, data_seed=data_seed, order=order)
+        super().__init__(
+            found, layouts, repeats={"test": repeats}, batch=batch, data_seed=data_seed, order=order, metrics=metrics
+        )

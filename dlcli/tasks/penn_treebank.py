@@ -1,5 +1,7 @@
 """The Penn Treebank, by word or by character."""
 
+from collections.abc import Sequence
+
 from dlcli.core.files import data_file
 from dlcli.core.task import Fitted
 from dlcli.tasks.language import Language
@@ -28,6 +30,7 @@ class PennTreebank(Language):
             memory.
         length: tokens a window is scored on.
         fitted: the vocabulary of an earlier run; null takes it from the training text, frequent tokens first.
+        metrics: names of the reported metrics; null: all of them.
 
     Raises:
         Missing: a file is not there.
@@ -35,11 +38,19 @@ class PennTreebank(Language):
     """
 
     def __init__(
-        self, *, unit: str, newline: str, batch: int, context: int, length: int, fitted: Fitted | None
+        self,
+        *,
+        unit: str,
+        newline: str,
+        batch: int,
+        context: int,
+        length: int,
+        fitted: Fitted | None,
+        metrics: Sequence[str] | None = None,
     ) -> None:
         cut = unit_named(unit)
         corpora = {
             split: cut.split(read_text(data_file("ptb", f"ptb.{split}.txt")), newline)
             for split in ("train", "valid", "test")
         }
-        super().__init__(corpora, cut, batch=batch, context=context, length=length, fitted=fitted)
+        super().__init__(corpora, cut, batch=batch, context=context, length=length, fitted=fitted, metrics=metrics)

@@ -17,7 +17,7 @@ from dlcli.tasks.embedded_digits import NAMES
 from dlcli.tasks.glyphs import CLASSES, Glyphs, glyphs
 from dlcli.tasks.options import at_least
 from dlcli.tasks.placing import place, warp
-from dlcli.tasks.yardstick import Classification
+from dlcli.tasks.targets.classification import Classification
 
 _SHAPE, _CORNER, _PATCH, _CUT, _PUT = 0x91, 0x92, 0x93, 0x94, 0x95  # what a draw is for
 
@@ -102,6 +102,7 @@ class PlacedDigits(ArrayTask):
         batch: rows of a training batch.
         data_seed: what valid and test are drawn from.
         order: seed of the shuffling and of training images.
+        metrics: names of the reported metrics; None: the defaults of the target type.
 
     Raises:
         UsageError: a number is out of range, or there is no such source.
@@ -124,6 +125,7 @@ class PlacedDigits(ArrayTask):
         batch: int,
         data_seed: int,
         order: int,
+        metrics: Sequence[str] | None = None,
     ) -> None:
         at_least(1, repeats=repeats)
         found = glyphs(source)
@@ -134,7 +136,7 @@ class PlacedDigits(ArrayTask):
         make = {"train": usual, "valid": usual, "test": other}
         splits = drawn(found, make, repeats={"valid": repeats, "test": repeats}, data_seed=data_seed)
         spec = Spec((Real((1, canvas, canvas)),), Classes(CLASSES))
-        super().__init__(splits, spec, Classification(NAMES), batch=batch, order=order)
+        super().__init__(splits, spec, Classification(NAMES), batch=batch, order=order, metrics=metrics)
 
 
 def _changed(usual: Placed, changes: Mapping[str, Any]) -> Placed:

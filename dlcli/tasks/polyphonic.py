@@ -1,5 +1,6 @@
 """Polyphonic music: which of 88 keys sound in the next frame."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from dlcli.core.errors import UsageError
 from dlcli.core.files import data_file
 from dlcli.core.spec import Real, Spec
 from dlcli.tasks.arrays import ArrayTask
-from dlcli.tasks.piano_roll import PianoRoll
+from dlcli.tasks.targets.piano_roll import PianoRoll
 
 _KEYS = 88
 _CELLS = {"train": "traindata", "valid": "validdata", "test": "testdata"}
@@ -62,16 +63,17 @@ class Polyphonic(ArrayTask):
             folder poly-music.
         batch: pieces of a training batch, padded to the longest; the authors take one.
         order: seed of the shuffling.
+        metrics: names of the reported metrics; None: the defaults of the target type.
 
     Raises:
         Missing: the file is not there.
         UsageError: it is not a .mat file of piano rolls, or `batch` is below 1.
     """
 
-    def __init__(self, *, corpus: str, batch: int, order: int) -> None:
+    def __init__(self, *, corpus: str, batch: int, order: int, metrics: Sequence[str] | None = None) -> None:
         splits = _read(data_file("poly-music", f"{corpus}.mat"))
         spec = Spec((Real((_KEYS, None)),), Real((_KEYS, None)), causal=True)
-        super().__init__(splits, spec, PianoRoll(), batch=batch, order=order)
+        super().__init__(splits, spec, PianoRoll(), batch=batch, order=order, metrics=metrics)
 
 
 def _read(path: Path) -> dict[str, Pieces]:

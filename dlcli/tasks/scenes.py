@@ -1,6 +1,6 @@
 """Scenes: single digits that lie at known places of one image."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -13,10 +13,10 @@ from dlcli.tasks.arrays import ArrayTask
 from dlcli.tasks.drawn import Drawn, drawn
 from dlcli.tasks.embedded_digits import NAMES
 from dlcli.tasks.glyphs import CLASSES, Glyphs
-from dlcli.tasks.multi_label import MultiLabel
 from dlcli.tasks.options import at_least
 from dlcli.tasks.placing import place
-from dlcli.tasks.yardstick import IGNORED
+from dlcli.tasks.targets.classification import IGNORED
+from dlcli.tasks.targets.multi_label import MultiLabel
 
 NOTHING = -1
 """The number of a glyph that is not there."""
@@ -93,6 +93,7 @@ class SceneTask(ArrayTask):
         batch: rows of a training batch.
         data_seed: what valid and test are drawn from.
         order: seed of the shuffling and of training images.
+        metrics: names of the reported metrics; None: the defaults of the target type.
 
     Raises:
         UsageError: a number is too small.
@@ -107,6 +108,7 @@ class SceneTask(ArrayTask):
         batch: int,
         data_seed: int,
         order: int,
+        metrics: Sequence[str] | None = None,
     ) -> None:
         at_least(1, repeats=min(repeats.values()))
         self._layouts = dict(layouts)
@@ -114,7 +116,7 @@ class SceneTask(ArrayTask):
         shape = (1, *(sizes.pop() if len(sizes) == 1 else None for sizes in (heights, widths)))
         spec = Spec((Real(shape),), Labels(CLASSES))
         made = drawn(splits, self._layouts, repeats=repeats, data_seed=data_seed)
-        super().__init__(made, spec, MultiLabel(NAMES), batch=batch, order=order)
+        super().__init__(made, spec, MultiLabel(NAMES), batch=batch, order=order, metrics=metrics)
 
     def sources(self, batch: Batch) -> tuple[Tensor, Tensor]:
         glyphs, layout, words = self._origin(batch)

@@ -1,9 +1,11 @@
 """Handwritten digits read pixel by pixel: the embedded task, there as soon as dlcli is installed."""
 
+from collections.abc import Sequence
+
 from dlcli.core.spec import Classes, Real, Spec
 from dlcli.tasks.arrays import ArrayTask
 from dlcli.tasks.embedded_digits import NAMES, splits
-from dlcli.tasks.yardstick import Classification
+from dlcli.tasks.targets.classification import Classification
 
 
 class SequentialDigits(ArrayTask):
@@ -14,8 +16,9 @@ class SequentialDigits(ArrayTask):
     Args:
         batch: rows of a training batch.
         order: seed of the shuffling.
+        metrics: names of the reported metrics; None: the defaults of the target type.
     """
 
-    def __init__(self, *, batch: int, order: int) -> None:
+    def __init__(self, *, batch: int, order: int, metrics: Sequence[str] | None = None) -> None:
         spec = Spec((Real((1, 64)),), Classes(10))
-        super().__init__(splits(1, 64), spec, Classification(NAMES), batch=batch, order=order)
+        super().__init__(splits(1, 64), spec, Classification(NAMES), batch=batch, order=order, metrics=metrics)

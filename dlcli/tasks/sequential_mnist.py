@@ -1,5 +1,6 @@
 """MNIST read pixel by pixel, in rows or in a permuted order."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +11,7 @@ from dlcli.core.random import generator
 from dlcli.core.spec import Classes, Real, Spec
 from dlcli.tasks.arrays import ArrayTask
 from dlcli.tasks.idx_images import idx_splits
-from dlcli.tasks.yardstick import Classification
+from dlcli.tasks.targets.classification import Classification
 
 
 @dataclass(frozen=True)
@@ -46,13 +47,16 @@ class SequentialMNIST(ArrayTask):
             reads row by row.
         batch: rows of a training batch.
         order: seed of the shuffling.
+        metrics: names of the reported metrics; None: the defaults of the target type.
 
     Raises:
         Missing: a file is not there.
         UsageError: a file is damaged, or images and labels do not belong together.
     """
 
-    def __init__(self, *, permutation: int | None, batch: int, order: int) -> None:
+    def __init__(
+        self, *, permutation: int | None, batch: int, order: int, metrics: Sequence[str] | None = None
+    ) -> None:
         splits = idx_splits("mnist")
         found = {name: split.images.flatten(1) for name, split in splits.items()}
         time = found["train"].shape[1]
@@ -62,4 +66,4 @@ class SequentialMNIST(ArrayTask):
         kept = {name: Pixels(pixels, splits[name].labels) for name, pixels in found.items()}
         names = [str(digit) for digit in range(10)]
         spec = Spec((Real((1, time)),), Classes(10))
-        super().__init__(kept, spec, Classification(names), batch=batch, order=order)
+        super().__init__(kept, spec, Classification(names), batch=batch, order=order, metrics=metrics)

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from dlcli.tasks.yardstick import IGNORED
+from dlcli.tasks.targets.classification import IGNORED
 
 
 class Streams:

@@ -1,5 +1,6 @@
 """SVHN: street view house numbers."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,7 @@ class SVHN(ImageTask):
         batch: rows of a training batch.
         order: seed of the shuffling and the augmentation.
         fitted: the mean and standard deviation of a run; None takes those of train.
+        metrics: names of the reported metrics; None: the defaults of the target type.
 
     Raises:
         Missing: a file is not there.
@@ -38,7 +40,15 @@ class SVHN(ImageTask):
     """
 
     def __init__(
-        self, *, extra: bool, scaling: str, augment: Augment, batch: int, order: int, fitted: Fitted | None
+        self,
+        *,
+        extra: bool,
+        scaling: str,
+        augment: Augment,
+        batch: int,
+        order: int,
+        fitted: Fitted | None,
+        metrics: Sequence[str] | None = None,
     ) -> None:
         more = data_file("svhn-extra", "extra_32x32.mat") if extra else None
         train, test = (data_file("svhn", f"{part}_32x32.mat") for part in ("train", "test"))
@@ -46,7 +56,9 @@ class SVHN(ImageTask):
         if more is not None:
             splits["train"] = splits["train"].followed_by(_read(more))
         names = [str(digit) for digit in range(_CLASSES)]
-        super().__init__(splits, names, scaling=scaling, augment=augment, batch=batch, order=order, fitted=fitted)
+        super().__init__(
+            splits, names, scaling=scaling, augment=augment, batch=batch, order=order, fitted=fitted, metrics=metrics
+        )
 
 
 def _read(path: Path) -> Labelled:

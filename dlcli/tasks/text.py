@@ -27,6 +27,7 @@ class TextFile(Language):
             memory.
         length: tokens a window is scored on.
         fitted: the vocabulary of an earlier run; null takes it from the training part, frequent tokens first.
+        metrics: names of the reported metrics; null: all of them.
 
     Raises:
         UsageError: no path; a file that is missing, empty or not UTF-8; a training part too short for one
@@ -45,6 +46,7 @@ class TextFile(Language):
         context: int,
         length: int,
         fitted: Fitted | None,
+        metrics: Sequence[str] | None = None,
     ) -> None:
         if path is None:
             raise UsageError("task.path is the text to learn: task=text task.path=FILE")
@@ -59,6 +61,7 @@ class TextFile(Language):
             min_count=min_count,
             reserved=(UNKNOWN,),
             fitted=fitted,
+            metrics=metrics,
         )
 
 

@@ -1,5 +1,6 @@
 """Characters or words, and their numbers."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from dlcli.core.errors import UsageError
-from dlcli.core.task import Goal
+from dlcli.core.metric import Derived, Metric
 from dlcli.tasks.options import one_of
 
 UNKNOWN = "<unk>"
@@ -25,14 +26,14 @@ class Unit:
     Args:
         split: the tokens of a text, given what a line's end becomes.
         glue: what stands between two tokens when they become a text again.
-        bits: name of the metric in bits.
-        goal: the metric that is customary.
+        bits: the nats per token in bits.
+        main: name of the customary metric.
     """
 
     split: Callable[[str, str], Sequence[str]]
     glue: str
-    bits: str
-    goal: Goal
+    bits: Metric
+    main: str
 
 
 def unit_named(name: str) -> Unit:
@@ -53,9 +54,11 @@ def _words(text: str, newline: str) -> Sequence[str]:
     return text.replace("\n", f" {newline} ").split()
 
 
+BITS = Derived(lambda means: means["nll"] / math.log(2), ("nll",))
+
 _UNITS = {
-    "char": Unit(_characters, "", "bits_per_character", Goal("bits_per_character", "min")),
-    "word": Unit(_words, " ", "bits_per_word", Goal("perplexity", "min")),
+    "char": Unit(_characters, "", Metric("bits_per_character", "min", "bits", BITS), "bits_per_character"),
+    "word": Unit(_words, " ", Metric("bits_per_word", "min", "bits", BITS), "perplexity"),
 }
 
 

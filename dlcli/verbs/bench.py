@@ -11,6 +11,7 @@ from dlcli import build, compose
 from dlcli.budget import settle_budget
 from dlcli.core.errors import UsageError, nearest
 from dlcli.core.learner import Curves, Leaf, Rows
+from dlcli.core.metric import Direction, Metric
 from dlcli.engine import Ending
 from dlcli.machine import computing
 from dlcli.report import tables
@@ -54,7 +55,10 @@ def run(point: compose.Point, config: Mapping[str, Any], options: Options) -> Ru
             rows = list(measured(trees, lambda done: display.tick(round(100 * done), done, {})))
         found = slopes(rows)
         made.info["slopes"] = found
-        made.info["metrics"] = {"test": metrics(rows) | erasure(rows) | recovery(config["seed"])}
+        errors, shares = metrics(rows) | erasure(rows), recovery(config["seed"])
+        made.info["metrics"] = {"test": errors | shares}
+        directions: dict[str, Direction] = {**dict.fromkeys(errors, "min"), **dict.fromkeys(shares, "max")}
+        made.info["metric_info"] = {name: Metric(name, to).info() for name, to in directions.items()}
         made.info["seconds"], made.info["steps"] = round(time.monotonic() - begun, 3), len(rows)
         made.log(len(rows), "test", made.info["metrics"]["test"])
         keep(made, leaves(rows))

@@ -14,6 +14,7 @@ from dlcli.core.leaf import encode
 from dlcli.core.learner import Depicts, Leaf, Learner
 from dlcli.core.modes import evaluating
 from dlcli.core.population import Populous
+from dlcli.core.scoring import describe_metrics
 from dlcli.core.task import Task, few
 from dlcli.engine import Ending, Plan, evaluate, fit
 from dlcli.machine import computing
@@ -59,6 +60,8 @@ def conduct(
                 with signals.at_once():
                     ending = _answered(built.learner, ending)
                     run.info["metrics"] = score_best(run, built.task, built.learner.model)
+                    if run.info["metrics"]:
+                        run.info |= describe_metrics(built.task, "test")
                     _depict(run, built.task, built.learner.model)
                     if afterwards is not None:
                         afterwards(shown.say)
@@ -89,7 +92,8 @@ def display_of(run: Run, metric: str, options: Options) -> progress.Shown:
 def score_best(run: Run, task: Task, model: nn.Module | None) -> dict[str, dict[str, float]]:
     """Valid and test scores of best.pt, the one time that test data are touched by training.
 
-    Of a task that sorts into classes artifacts/confusion.csv says which were taken for which on test.
+    For a task with classes, artifacts/confusion.csv and artifacts/per_class.csv hold the confusion matrix of the test
+    split, and precision, recall and F1 of each class.
     """
     if model is None:
         return {}
@@ -102,7 +106,7 @@ def score_best(run: Run, task: Task, model: nn.Module | None) -> dict[str, dict[
         "test": evaluate(model, task, "test", table.see if table else None),
     }
     if table is not None:
-        keep(run, {"confusion": table.rows()})
+        keep(run, table.tables())
     return found
 
 

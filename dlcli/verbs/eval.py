@@ -16,7 +16,7 @@ from dlcli import build, compose, runs
 from dlcli.checkpoint import read_checkpoint
 from dlcli.core.confusion import Confusion
 from dlcli.core.errors import Mismatch, UsageError
-from dlcli.core.scoring import Estimate, estimates, predict
+from dlcli.core.scoring import Estimate, describe_metrics, estimates, predict
 from dlcli.core.task import Predicts, Task
 from dlcli.machine import choose_device, computing
 from dlcli.report import named, tables
@@ -66,6 +66,7 @@ def score(
             model, task = restored(source, config, device)
         table = Confusion.of(task)
         found = estimates(model, task, split, table.see if table else None)
+        described = describe_metrics(task, split)
         if predictions is not None:
             _write(predictions, model, task, split)
         if render is not None:
@@ -78,10 +79,10 @@ def score(
     )  # fmt: skip
     run.log(source.info.get("best", {}).get("step", 0), split, metrics)
     if table is not None:
-        keep(run, {"confusion": table.rows()})
-    facts = {"intervals": {split: _intervals(found)}, "training_maximum": _training_maximum(source)}
+        keep(run, table.tables())
+    facts: dict[str, Any] = {"intervals": {split: _intervals(found)}, "training_maximum": _training_maximum(source)}
     facts["distinct"] = getattr(task, "distinct", None)
-    run.finish("completed", 0, metrics={split: metrics}, source=str(source.path), **facts)
+    run.finish("completed", 0, metrics={split: metrics}, source=str(source.path), **facts, **described)
     return run
 
 
@@ -197,7 +198,7 @@ def main(
     if as_json:
         print(json.dumps({"path": str(run.path), **run.info}, indent=1))  # noqa: T201
         return 0
-    tables.print_scores(run.info["metrics"], run.info["intervals"])
+    tables.print_scores(run.info["metrics"], run.info["intervals"], run.info)
     if run.info["training_maximum"] is not None:
         print(f"training maximum: {run.info['training_maximum']:.6g} (the luckiest of all, not a score)")  # noqa: T201
     if (distinct := run.info.get("distinct")) is not None:

@@ -1,12 +1,13 @@
 """How faithful new sketches are: counts, likeness and attributes beside what the network saw."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from dlcli.core.learner import Leaf
-from dlcli.core.task import Goal
+from dlcli.core.metric import Goal, Metric
 from dlcli.sketching import flat
 from dlcli.sketching.benching import DECODERS
 from dlcli.sketching.counting import Counter, summed
@@ -20,6 +21,18 @@ from dlcli.sketching.wiring import Wiring
 from dlcli.verbs.recovered import recovered
 
 GOAL = Goal("attribute_error", "min")
+
+
+def fidelity_info(names: Iterable[str], network: Mapping[str, Metric]) -> dict[str, dict[str, Any]]:
+    """Direction and unit of each metric of a sketch.
+
+    Args:
+        network: metrics of the task; their values are reported as `network_<name>`.
+    """
+    of_network = {f"network_{name}": metric.info() for name, metric in network.items()}
+    return {name: of_network.get(name) or Metric(name, "max" if name == "auc" else "min").info() for name in names}
+
+
 _LOOKED = 32  # scenes whose attributes are decoded
 
 

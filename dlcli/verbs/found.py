@@ -8,9 +8,9 @@ from typing import Any, Protocol, runtime_checkable
 from dlcli.build import Built
 from dlcli.core.leaf import encode
 from dlcli.core.learner import Rows
+from dlcli.core.metric import Goal
 from dlcli.core.scoring import score
 from dlcli.core.space import Architecture, OneShotModel, SharesWeights, word
-from dlcli.core.task import Goal
 from dlcli.core.trials import Outcome, Trial
 from dlcli.learners import derive
 from dlcli.learners.strategies.random import Random

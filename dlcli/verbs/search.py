@@ -7,16 +7,15 @@ from typing import Any
 from dlcli import build, compose, launch, loggers, runs
 from dlcli.budget import settle_budget
 from dlcli.checkpoint import read_last
-from dlcli.core.errors import UsageError, nearest
+from dlcli.core.errors import UsageError
 from dlcli.core.executor import deaf
-from dlcli.core.scoring import score
+from dlcli.core.metric import Goal
 from dlcli.core.space import OneShotModel, Searchable
-from dlcli.core.task import Goal
+from dlcli.core.task import declared
 from dlcli.engine import Plan, limits
 from dlcli.learners.strategies.over import distributions
 from dlcli.learners.strategies.strategy import Strategy
 from dlcli.machine import choose_device
-from dlcli.report.groups import direction
 from dlcli.run import Run
 from dlcli.verbs.conduct import conduct
 from dlcli.verbs.found import Shared, Tried
@@ -156,7 +155,7 @@ def _check_words(point: compose.Point, config: Mapping[str, Any], options: Optio
 
 
 def goal(config: Mapping[str, Any], built: build.Built) -> Goal:
-    """What the search is for: the task's main metric, or another that it reports.
+    """The metric that ranks candidates, with the direction that the task declares: its main metric, or `metric=NAME`.
 
     Raises:
         UsageError: the task does not report it.
@@ -164,10 +163,12 @@ def goal(config: Mapping[str, Any], built: build.Built) -> Goal:
     metric, main = config["metric"], built.task.main
     if metric is None or metric == main.metric:
         return main
-    known = score(built.model, built.task, "valid")
+    known = declared(built.task)
     if metric not in known:
-        raise UsageError(f"metric={metric}: {type(built.task).__name__} does not report it{nearest(metric, known)}")
-    return Goal(metric, direction(metric, {}))
+        hint = "metric=NAME takes one of the metrics that task.metrics selects"
+        subject = type(built.task).__name__
+        raise UsageError("unreported_metric", subject=subject, name=metric, known=list(known), hint=hint)
+    return known[metric].goal
 
 
 def space_of(built: build.Built) -> Any:

@@ -13,6 +13,7 @@ from dlcli.budget import settle_budget
 from dlcli.core.errors import UsageError, nearest
 from dlcli.core.modes import evaluating
 from dlcli.core.scoring import score
+from dlcli.core.task import declared
 from dlcli.core.trials import Interrupted
 from dlcli.engine import Ending
 from dlcli.machine import choose_device, computing
@@ -25,7 +26,7 @@ from dlcli.sketching.store import fingerprint, merged
 from dlcli.verbs import appending, bench, train
 from dlcli.verbs.conduct import display_of, finish, keep
 from dlcli.verbs.eval import restored, thread_count
-from dlcli.verbs.fidelity import GOAL, fidelity
+from dlcli.verbs.fidelity import GOAL, fidelity, fidelity_info
 from dlcli.verbs.options import Options, listening
 from dlcli.verbs.sketched import data_of, network_of, open_store, scenes_of, write_store
 from dlcli.verbs.sketcher import KINDS, Reading, Sketcher, Window
@@ -212,6 +213,7 @@ def _sketched(run: Run, work: _Work, source: Run, display: progress.Shown) -> No
     assert sketcher.images is not None
     found, leaves = fidelity(fresh, sketcher.first, sketcher.images, network)
     run.info["metrics"] = {config["split"]: {**found, **{f"network_{name}": value for name, value in metrics.items()}}}
+    run.info["metric_info"] = fidelity_info(run.info["metrics"][config["split"]], declared(task))
     run.log(len(whole), config["split"], run.info["metrics"][config["split"]])
     keep(run, leaves)
 

@@ -9,7 +9,7 @@ from jaxtyping import Int
 from torch import Tensor, nn
 
 from dlcli.core.errors import UsageError
-from dlcli.core.task import Batch, Carry, Metrics, Task
+from dlcli.core.task import Batch, Carry, Metrics, Task, declared
 from dlcli.sketching import flat, recursive
 from dlcli.sketching.graphs import side_by_side
 from dlcli.sketching.matrices import Matrices
@@ -50,6 +50,7 @@ class Window:
 
     def __init__(self, task: Task, split: str, skip: int, most: int | None) -> None:
         self._task, self.spec, self.main, self.fitted = task, task.spec, task.main, task.fitted
+        self.reported = tuple(declared(task).values())
         if skip < 0 or (most is not None and most < 1):
             raise UsageError(f"skip is at least 0 and most at least 1, not {skip} and {most}")
         batches, length = task.size(split), len(task.batch(split, 0))  # all but the last one are as long
@@ -74,9 +75,6 @@ class Window:
 
     def metrics(self, model: nn.Module, batch: Batch, carry: Carry = None) -> Metrics:
         return self._task.metrics(model, batch, carry)
-
-    def summary(self, means: Mapping[str, float]) -> dict[str, float]:
-        return self._task.summary(means)
 
     def to(self, device: torch.device) -> "Window":
         self._task.to(device)

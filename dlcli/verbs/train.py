@@ -12,7 +12,7 @@ from dlcli.budget import settle_budget
 from dlcli.core.errors import UsageError
 from dlcli.core.learner import Learner
 from dlcli.core.population import Populous, Renders
-from dlcli.core.task import Task
+from dlcli.core.task import Task, declared
 from dlcli.engine import Plan, limits
 from dlcli.machine import choose_device
 from dlcli.run import Run
@@ -80,6 +80,7 @@ def create(
         "parameters": built.parameters,
         "init_from": began,
         "goal": {"metric": built.task.main.metric, "direction": built.task.main.direction},
+        "metric_info": {name: metric.info() for name, metric in declared(built.task).items()},
         "spec": describe_spec(built.task),
         "remark": config.get("remark"),
         "renders": isinstance(built.task, Renders),

@@ -13,8 +13,8 @@ from dlcli import build, compose, runs
 from dlcli.budget import settle_budget
 from dlcli.core.errors import Unresumable
 from dlcli.core.executor import Executor, Job, Report, Tell
+from dlcli.core.metric import Goal
 from dlcli.core.space import Space, word
-from dlcli.core.task import Goal
 from dlcli.core.trials import Interrupted, Outcome, Trial
 from dlcli.engine import limits
 from dlcli.run import Run

@@ -1,6 +1,6 @@
 """The end of a search: what was found, from scratch, beside random search at its price and a hand-made network."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from statistics import fmean
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 from dlcli import compose
 from dlcli.core.leaf import encode
 from dlcli.core.learner import Rows
+from dlcli.core.metric import Metric
 from dlcli.core.trials import Outcome, Trial
 from dlcli.learners.strategies.random import Random
 from dlcli.report import tables
@@ -22,6 +23,12 @@ from dlcli.verbs.trials import Runs
 
 _BESIDE = ("trial", "words", "value", "status", "steps", "seconds", "run")
 _AGREED = 3  # members that a rank correlation needs
+
+_METRICS = (
+    Metric("search_steps", "min", "steps"),
+    Metric("search_seconds", "min", "s"),
+    Metric("kendall_tau", "max"),
+)
 
 Say = Callable[[str], None]
 
@@ -83,7 +90,16 @@ class Verdict:
             if (name := f"{_plain(other)}_{metric}") in scores:
                 scores[f"{_plain(arm)}_{metric}"] = scores[name]
         if (tau := told.get("agreement", {}).get("tau")) is not None:
-            scores["tau"] = tau
+            scores["kendall_tau"] = tau
+        self._declare(scores)
+
+    def _declare(self, names: Iterable[str]) -> None:
+        """Direction and unit of the metrics of a search; those of an arm are the task's metric."""
+        known, goal = self._run.info.setdefault("metric_info", {}), self._trials.goal
+        of_goal = {**Metric(goal.metric, goal.direction).info(), **known.get(goal.metric, {})}
+        own = {metric.name: metric.info() for metric in _METRICS}
+        for name in names:
+            known.setdefault(name, own.get(name) or of_goal)
 
     def _chosen(self, candidates: Sequence[Candidate], say: Say) -> Candidate:
         """The first, or of the first few, trained alone, the one that is best on valid."""

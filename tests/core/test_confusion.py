@@ -8,7 +8,8 @@ from dlcli.core.confusion import Confusion
 from dlcli.core.scoring import score
 from dlcli.core.spec import Classes, Real, Spec
 from dlcli.tasks.arrays import Arrays, ArrayTask
-from dlcli.tasks.yardstick import IGNORED, Classification, Regression
+from dlcli.tasks.targets.classification import IGNORED, Classification
+from dlcli.tasks.targets.regression import Regression
 
 NAMES = ["cat", "dog", "eel", "fox"]
 

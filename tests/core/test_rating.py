@@ -8,11 +8,12 @@ import torch.nn.functional as F
 from torch import nn
 
 from dlcli.core.errors import Mismatch
+from dlcli.core.metric import Goal
 from dlcli.core.noise import normal
 from dlcli.core.population import Layout, Rated
 from dlcli.core.rating import Graded, rated
 from dlcli.core.spec import Real, Spec
-from dlcli.core.task import Batch, Goal, Loss, Metrics
+from dlcli.core.task import Batch, Loss, Metrics
 
 
 class Sums:

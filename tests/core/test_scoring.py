@@ -8,9 +8,10 @@ import pytest
 import torch
 from torch import nn
 
+from dlcli.core.metric import Derived, Goal, Metric, PerSplit
 from dlcli.core.scoring import predict, score
 from dlcli.core.spec import Real, Spec
-from dlcli.core.task import Batch, Goal, Metrics, Score
+from dlcli.core.task import Batch, Metrics, Score
 
 SIZES = (3, 5, 1, 4)
 
@@ -19,6 +20,10 @@ class Uneven:
     """Batches of 3, 5, 1 and 4 rows; a row has as many units as its value says."""
 
     main = Goal("error", "min")
+    reported = (
+        Metric("error", "min"),
+        Metric("twice", "min", compute=Derived(lambda means: np.float64(2 * means["error"]), ("error",))),
+    )
     spec = Spec((Real((1,)),), Real((1,)))
     fitted: ClassVar = {}
 
@@ -43,9 +48,6 @@ class Uneven:
     def loss(self, model, batch, carry=None):
         raise NotImplementedError
 
-    def summary(self, means):
-        return {"twice": np.float64(2 * means["error"])}
-
     def to(self, device):
         return self
 
@@ -54,13 +56,14 @@ class Collecting(Uneven):
     def __init__(self):
         super().__init__()
         self.calls = []
+        self.reported = (*Uneven.reported, Metric("rows", "max", compute=PerSplit(self.count)))
 
     def metrics(self, model, batch, carry=None):
-        return replace(super().metrics(model, batch, carry), output=model(*batch.inputs))
+        return replace(super().metrics(model, batch, carry), collected=(model(*batch.inputs), batch.target))
 
-    def collect(self, outputs, targets):
+    def count(self, outputs, targets):
         self.calls.append((outputs, targets))
-        return {"rows": np.float64(len(outputs))}
+        return np.float64(len(outputs))
 
 
 class Modes(nn.Module):

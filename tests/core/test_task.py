@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from dlcli.core.task import Batch, Goal, call, detach, merge, move
+from dlcli.core.metric import Goal
+from dlcli.core.task import Batch, call, detach, merge, move
 
 NAN = float("nan")
 

@@ -9,8 +9,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from dlcli.core.errors import Mismatch, UsageError
+from dlcli.core.metric import Goal
 from dlcli.core.spec import Real, Spec
-from dlcli.core.task import Batch, Goal, Loss, Metrics, Score, call
+from dlcli.core.task import Batch, Loss, Metrics, Score, call
 from dlcli.learners.gradient import Gradient
 from dlcli.learners.player import Player
 from dlcli.learners.schedule import Constant, Plateau, Step

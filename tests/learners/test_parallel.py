@@ -21,8 +21,9 @@ from typer.testing import CliRunner
 from dlcli import runs
 from dlcli.cli import app
 from dlcli.core.errors import Mismatch, UsageError
+from dlcli.core.metric import Goal
 from dlcli.core.spec import Real, Spec
-from dlcli.core.task import Batch, Goal, Loss, Metrics, Score, call
+from dlcli.core.task import Batch, Loss, Metrics, Score, call
 from dlcli.learners.gradient import Gradient
 from dlcli.learners.parallel import Ranks, follow
 from dlcli.learners.player import Player

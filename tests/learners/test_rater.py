@@ -7,9 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from dlcli.core.metric import Goal
 from dlcli.core.population import Genome, Layout, Policies
 from dlcli.core.spec import Classes, Real, Spec
-from dlcli.core.task import Batch, Goal, Loss, Metrics, Score
+from dlcli.core.task import Batch, Loss, Metrics, Score
 from dlcli.learners.decoder import Decoder, initial
 from dlcli.learners.rater import Here
 

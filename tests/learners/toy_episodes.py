@@ -3,8 +3,8 @@
 import torch
 
 from dlcli.core.episode import End, Outcome
+from dlcli.core.metric import Goal, Metric
 from dlcli.core.spec import Classes, Real, Spec
-from dlcli.core.task import Goal
 from dlcli.tasks.environment import Environment
 
 
@@ -51,7 +51,13 @@ class Guess(Environment):
     def __init__(self, length=8, real=False, made=Signs):
         target = Real((1,)) if real else Classes(2)
         super().__init__(
-            Spec((Real((1,)),), target), Goal("return", "max"), episodes=3, valid_episodes=6, test_episodes=6, lanes=6
+            Spec((Real((1,)),), target),
+            Goal("return", "max"),
+            episodes=3,
+            valid_episodes=6,
+            test_episodes=6,
+            lanes=6,
+            scores=(Metric("hits", "max"),),
         )
         self.length, self.real, self.made, self.begun = length, real, made, []
 

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from dlcli.core.metric import Goal
 from dlcli.core.space import Decision, Graph, Node
-from dlcli.core.task import Goal
 from dlcli.core.trials import Outcome
 
 

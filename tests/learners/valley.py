@@ -4,9 +4,10 @@ import torch
 from torch import nn
 
 from dlcli.core.learner import Image
+from dlcli.core.metric import Goal
 from dlcli.core.population import Rating
 from dlcli.core.spec import Real, Spec
-from dlcli.core.task import Batch, Goal, Metrics, Score
+from dlcli.core.task import Batch, Metrics, Score
 from dlcli.learners.cma import CMA
 from dlcli.learners.evolution_strategy import EvolutionStrategy
 from dlcli.learners.genetic import Genetic

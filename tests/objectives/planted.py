@@ -5,9 +5,10 @@ from typing import ClassVar
 import torch
 from torch import nn
 
+from dlcli.core.metric import Goal
 from dlcli.core.space import Decision, Graph
 from dlcli.core.spec import Real, Spec
-from dlcli.core.task import Batch, Goal, Loss, Metrics, Score
+from dlcli.core.task import Batch, Loss, Metrics, Score
 
 OPERATIONS = ("a", "b", "c", "d", "e", "f")
 

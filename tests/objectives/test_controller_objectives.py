@@ -9,7 +9,7 @@ from planted import Planted, Right, Shares
 from torch import nn
 
 from dlcli.core.errors import Mismatch, UsageError
-from dlcli.core.task import Goal
+from dlcli.core.metric import Goal
 from dlcli.learners.gradient import Gradient
 from dlcli.learners.player import Player
 from dlcli.learners.schedule import Constant

@@ -19,15 +19,16 @@ from dlcli.objectives.mixup import Mixup
 from dlcli.objectives.sample_pairing import SamplePairing
 from dlcli.objectives.supervised import Supervised
 from dlcli.tasks.arrays import Arrays, ArrayTask
-from dlcli.tasks.yardstick import IGNORED, Classification, Regression
+from dlcli.tasks.targets.classification import IGNORED, Classification
+from dlcli.tasks.targets.regression import Regression
 
 IMAGE = Real((1, 2, 2))
 
 
-def task(target, yardstick, part, inputs=(IMAGE,), rows=None):
+def task(target, targets, part, inputs=(IMAGE,), rows=None):
     rows = torch.rand(len(target), 1, 2, 2, generator=torch.Generator().manual_seed(0)) if rows is None else rows
     arrays = Arrays((rows,), target)
-    return ArrayTask({"train": arrays, "valid": arrays}, Spec(inputs, part), yardstick, batch=4, order=0)
+    return ArrayTask({"train": arrays, "valid": arrays}, Spec(inputs, part), targets, batch=4, order=0)
 
 
 def classes(rows=6):

@@ -8,7 +8,7 @@ from dlcli.core.errors import UsageError
 from dlcli.core.scoring import predict, score
 from dlcli.core.spec import Real, Spec
 from dlcli.tasks.arrays import Arrays, ArrayTask
-from dlcli.tasks.yardstick import Regression
+from dlcli.tasks.targets.regression import Regression
 
 SAMPLES = 23
 

@@ -121,7 +121,7 @@ def test_planes_rows_and_labels_are_where_they_belong(root, form):
     task = made()
     assert task.spec.inputs == (Real((3, 32, 32)),)
     assert task.spec.target == Classes(10)
-    assert task.yardstick.names == NAMES
+    assert task.classes == NAMES
     batch = task.batch("test", 0)
     assert batch.target.tolist() == list(range(10))[::-1]
     for number in range(10):
@@ -146,7 +146,7 @@ def test_training_files_follow_one_another_and_one_in_ten_is_valid(root, form):
 def test_a_hundred_classes_are_twenty_kinds(root, form, labels, names):
     lay(root, form)
     task = made(labels)
-    assert task.yardstick.names == names
+    assert task.classes == names
     numbers = torch.cat([task.batch("test", index).target for index in range(task.size("test"))])
     assert numbers.tolist() == [number if labels == "fine" else number // 5 for number in range(100)]
 

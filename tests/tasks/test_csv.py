@@ -142,7 +142,7 @@ def test_a_perfect_forecast_scores_zero_and_persistence_what_a_hand_computes(ser
     task = series(shop(), horizon=horizon)
     scores = score(Last(task, horizon), task, "test")
     assert scores["mse"] == pytest.approx(0, abs=1e-4)
-    assert scores["mse_persistence"] == pytest.approx(np.mean([(10 * k) ** 2 for k in range(1, horizon + 1)]), rel=1e-4)
+    assert scores["mse_last_value"] == pytest.approx(np.mean([(10 * k) ** 2 for k in range(1, horizon + 1)]), rel=1e-4)
 
 
 def test_predictions_name_the_time_in_the_units_of_the_data(series):
@@ -296,8 +296,8 @@ def test_a_label_is_that_of_the_last_row_and_no_input(series):
     _, y, ends = whole(task, "all")
     assert y.tolist() == [int(end % 3 == 0) for end in ends.tolist()]
     scores = score(Fixed(2), task, "all")
-    assert scores["accuracy"] == pytest.approx(scores["accuracy_majority"])
-    assert scores["accuracy_majority"] == pytest.approx(np.mean([end % 3 != 0 for end in range(3, 60)]))
+    assert scores["accuracy"] == pytest.approx(scores["baseline_accuracy"])
+    assert scores["baseline_accuracy"] == pytest.approx(np.mean([end % 3 != 0 for end in range(3, 60)]))
 
 
 def test_numbers_are_labels_when_kind_says_so(series):
@@ -337,8 +337,8 @@ def test_hares_and_lynxes_are_read(real_data):
     assert units(task, whole(task, "all")[0][0, 0]) == [30.0, 47.2, 70.2, 77.4]
     hares = [77.4, 36.3, 20.6, 18.1, 21.4, 22, 25.4, 27.1, 40.3, 57, 76.6, 52.3, 19.5, 11.2, 7.6, 14.6, 16.2, 24.7]
     scores = score(Last(task, slope=0), task, "all")
-    assert scores["mse_persistence"] == pytest.approx(np.square(np.diff(hares)).mean(), rel=1e-4)
-    assert scores["mse"] == pytest.approx(scores["mse_persistence"], rel=1e-4)
+    assert scores["mse_last_value"] == pytest.approx(np.square(np.diff(hares)).mean(), rel=1e-4)
+    assert scores["mse"] == pytest.approx(scores["mse_last_value"], rel=1e-4)
     assert predict(Last(task), task, [task.batch("future", 0)])["time"] == ["1920"]
 
 

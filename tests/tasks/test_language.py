@@ -14,9 +14,9 @@ from dlcli.core.scoring import predict, score
 from dlcli.tasks.language import Language
 from dlcli.tasks.penn_treebank import PennTreebank
 from dlcli.tasks.streams import Streams
+from dlcli.tasks.targets.classification import IGNORED
 from dlcli.tasks.text import TextFile
 from dlcli.tasks.vocabulary import UNKNOWN, Vocabulary, unit_named
-from dlcli.tasks.yardstick import IGNORED
 
 CORPUS = "the quick brown fox jumps over the lazy dog\nand runs away from the five boxing wizards\n" * 4
 

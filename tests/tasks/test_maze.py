@@ -139,7 +139,7 @@ def test_the_corridor_is_closed_in_the_hard_maze_and_open_in_the_easy_one():
             if outcome.over.all():
                 break
         scores = robots.end(torch.tensor([0])).scores
-        ends[kind] = (step, float(scores["solved"]), float(scores["distance"]), float(outcome.reward))
+        ends[kind] = (step, float(scores["success_rate"]), float(scores["distance"]), float(outcome.reward))
     steps, solved, distance, reward = ends[HardMaze]
     assert (steps, solved) == (400, 0)
     assert 38 < distance < 45
@@ -163,8 +163,8 @@ def test_a_policy_that_answers_nothing_fails_alone():
 def test_its_scores_are_those_of_a_task():
     task = HardMaze(**SIZES)
     metrics = task.metrics(Ahead(), task.batch("test", 0)).values
-    assert set(metrics) == {"return", "length", "solved", "distance"}
-    assert len(metrics["solved"].total) == 200
+    assert set(metrics) == {"return", "length", "success_rate", "distance"}
+    assert len(metrics["success_rate"].total) == 200
     assert metrics["distance"].total.unique().numel() == 1
 
 

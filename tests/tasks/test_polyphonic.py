@@ -94,7 +94,7 @@ def test_both_averages_by_hand_however_pieces_are_batched(content, batch):
     found = score(Constant(-1.5), music(batch), "valid")
     assert found["nll"] == pytest.approx(sum(nats) / sum(frames), rel=1e-5)
     by_piece = np.mean([a / b for a, b in zip(nats, frames, strict=True)])
-    assert found["nll_by_piece"] == pytest.approx(by_piece, rel=1e-5)
+    assert found["nll_per_piece"] == pytest.approx(by_piece, rel=1e-5)
     assert found["nll"] != pytest.approx(by_piece, rel=1e-4)
 
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from dlcli.core.episode import End, Outcome
+from dlcli.core.metric import Goal
 from dlcli.core.population import Layout
 from dlcli.core.spec import Real, Spec
-from dlcli.core.task import Goal
 from dlcli.models.policy.mlp import MLP
 from dlcli.tasks.environment import Environment
 from dlcli.tasks.maze import HardMaze

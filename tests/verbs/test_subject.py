@@ -7,17 +7,16 @@ from torch import nn
 from dlcli.core.errors import Mismatch
 from dlcli.core.spec import Classes, Labels, Real, Spec
 from dlcli.tasks.arrays import Arrays, ArrayTask
-from dlcli.tasks.yardstick import Classification, Regression
+from dlcli.tasks.targets.classification import Classification
+from dlcli.tasks.targets.regression import Regression
 from dlcli.verbs.subject import check, subject
 
 
-def task(spec, target, yardstick=None):
+def task(spec, target, targets=None):
     x = torch.zeros(len(target), *(part or 3 for part in spec.inputs[0].shape))
     x.flatten(1)[:, 0] = torch.arange(len(target))
     arrays = Arrays((x,), target)
-    return ArrayTask(
-        {"train": arrays, "test": arrays}, spec, yardstick or Classification(list("abc")), batch=2, order=0
-    )
+    return ArrayTask({"train": arrays, "test": arrays}, spec, targets or Classification(list("abc")), batch=2, order=0)
 
 
 class Thirds(nn.Module):

@@ -6,7 +6,7 @@ import pytest
 from toy_trials import Made, run
 
 from dlcli.core.errors import Mismatch, UsageError
-from dlcli.core.task import Goal
+from dlcli.core.metric import Goal
 from dlcli.learners.strategies.over import Numbers, distributions
 from dlcli.learners.strategies.random import Random
 from dlcli.learners.strategies.tpe import TPE

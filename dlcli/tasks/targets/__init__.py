@@ -1,0 +1,1 @@
+"""Targets: loss and metrics by target type."""

@@ -1,0 +1,45 @@
+"""Trivial predictors: what every model has to beat."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class Constant(nn.Module):
+    """The same output for every sample.
+
+    Args:
+        values: output per unit.
+        positions: lengths of the axes after the unit axis; None takes the length of the input's axis.
+    """
+
+    values: Tensor
+
+    def __init__(self, values: Sequence[float], positions: Sequence[int | None] = ()) -> None:
+        super().__init__()
+        self.register_buffer("values", torch.tensor(list(values), dtype=torch.float32))
+        self._positions = tuple(positions)
+
+    def forward(self, *inputs: Tensor) -> Float[Tensor, "batch unit *position"]:
+        x, axes = inputs[0], len(self._positions)
+        own = tuple(x.shape[x.dim() - axes :])
+        shape = tuple(given if wanted is None else wanted for wanted, given in zip(self._positions, own, strict=True))
+        values = self.values.to(x.device).view(1, -1, *[1] * axes)
+        return values.expand(len(x), -1, *shape)
+
+
+class LastValue(nn.Module):
+    """Repeat the last value of the first input channel (persistence, the naive forecast).
+
+    Args:
+        horizon: number of steps.
+    """
+
+    def __init__(self, horizon: int) -> None:
+        super().__init__()
+        self._horizon = horizon
+
+    def forward(self, x: Float[Tensor, "batch channel time"]) -> Float[Tensor, "batch step"]:
+        return x[:, 0, -1:].expand(-1, self._horizon)
