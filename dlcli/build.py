@@ -1,28 +1,24 @@
 """Configurations in, objects out: task, model, learner, on a device."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from dlcli import catalogue
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.fitting import Fits
 from dlcli.core.learner import Learner
 from dlcli.core.precision import model_in, task_in
-from dlcli.core.random import mix
+from dlcli.core.random import seeded
 from dlcli.core.task import Batch, Fitted, Supervised, Task, few
 from dlcli.core.trials import Trials
 from dlcli.targets import WRONG, check_memory, factory
 
 _FEW = 4  # rows that a pairing is tried with
-_OF_SEARCH = ("strategy", "candidates")
-_INITIAL = 0x1417  # sets the draw of initial weights apart from the players'
+_TASK, _INITIAL, _TRIAL, _LEARNER, _STRATEGY = 0x7A5C, 0x1417, 0x7214, 0x1EA2, 0x57A7
+"""The parts of a configuration have independent random streams, so that a draw of one does not change another."""
 
 
 @dataclass(frozen=True)
@@ -49,15 +45,19 @@ def count(model: nn.Module) -> int:
 def build_task(config: Mapping[str, Any], device: torch.device, fitted: Fitted | None = None) -> Task:
     """The task of a resolved configuration; one that fits something takes over `fitted` when it is given.
 
+    Its draws are a function of `task.data_seed` (0 for a task without one) and never of the seed of the run, so that
+    all seeds, and a later evaluation, have the same data.
+
     Raises:
         UsageError: the data or a value are wrong.
     """
     node = dict(config["task"])
+    given: dict[str, Any] = {}
     if fitted and "fitted" in node:
-        node["fitted"] = None
-        task = _checked(factory(node, config, "task")(fitted=dict(fitted)), Task, "task")
-    else:
-        task = _checked(factory(node, config, "task")(), Task, "task")
+        node["fitted"], given = None, {"fitted": dict(fitted)}
+    data_seed = node.get("data_seed")
+    with seeded(device, data_seed if isinstance(data_seed, int) else 0, _TASK):
+        task = _checked(factory(node, config, "task")(**given), Task, "task")
     return task_in(task.to(device), config.get("precision", "float32"))
 
 
@@ -70,25 +70,26 @@ def _checked(made: Any, kind: Any, place: str) -> Any:
 
 def build_model(config: Mapping[str, Any], task: Task, device: torch.device) -> nn.Module:
     """The untrained model, its weights a function of the seed."""
-    generator_state = torch.get_rng_state()
-    torch.manual_seed(mix(config["seed"], _INITIAL))
-    try:
+    with seeded(device, config["seed"], _INITIAL):
         model = _checked(factory(config["model"], config, "model")(task.spec), nn.Module, "model").to(device)
-        return model_in(model, config.get("precision", "float32"))
-    finally:
-        torch.set_rng_state(generator_state)
+    return model_in(model, config.get("precision", "float32"))
 
 
 def build(config: Mapping[str, Any], device: torch.device) -> Built:
     """Everything a run of the resolved configuration needs.
+
+    What model, objectives and learner draw during construction is a function of the seed; the states of the global
+    generators are as before afterwards.
 
     Raises:
         UsageError: something does not exist, does not fit, or has an impossible value.
     """
     task = build_task(config, device)
     model = build_model(config, task, device)
-    _try(model, task)
-    learner = _checked(factory(config["learner"], config, "learner")(model, task), Learner, "learner")
+    with seeded(device, config["seed"], _TRIAL):
+        _try(model, task)
+    with seeded(device, config["seed"], _LEARNER):
+        learner = _checked(factory(config["learner"], config, "learner")(model, task), Learner, "learner")
     return Built(task, model, learner)
 
 
@@ -98,7 +99,8 @@ def build_strategy(config: Mapping[str, Any], trials: Trials) -> Learner:
     Raises:
         UsageError: it does not exist, does not fit, or has an impossible value.
     """
-    return _checked(factory(config["strategy"], config, "strategy")(trials), Learner, "strategy")
+    with seeded(torch.device("cpu"), config["seed"], _STRATEGY):
+        return _checked(factory(config["strategy"], config, "strategy")(trials), Learner, "strategy")
 
 
 def _try(model: nn.Module, task: Task) -> None:
@@ -154,49 +156,3 @@ def _sees_ahead(model: nn.Module, batch: Batch) -> bool:
         changed.append(other)
     before, after = model(*batch.inputs)[..., :-1], model(*changed)[..., :-1]
     return not torch.allclose(before, after, rtol=1e-3, atol=1e-4)
-
-
-def core(config: Mapping[str, Any]) -> str:
-    """A hash of task, model, learner and precision, and of what else searches and sketches are of: of a configuration
-    resolved with seed 0, so that runs that differ in the seed or in how the work is divided (devices,
-    chunk) alone share it. Data files count by their content.
-    """
-    more = [name for name in (*_OF_SEARCH, *catalogue.OF_SKETCH) if name in config]
-    hashed = {name: _by_content(config[name]) for name in ("task", "model", "learner", "precision", *more)}
-    if isinstance(hashed["task"], dict):
-        hashed["task"].pop("metrics", None)  # which metrics are reported changes no number
-    if isinstance(hashed["learner"], dict):
-        for division in ("devices", "chunk"):
-            hashed["learner"].pop(division, None)
-    return _hash(hashed)
-
-
-def signature(core: str, until: Mapping[str, int | float]) -> str:
-    """What makes two runs the same experiment: the core, and when it stops."""
-    return _hash({"core": core, "until": dict(until)})
-
-
-def _hash(plain: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _of_folder(value: Any) -> Any:
-    """As `_by_content`, for a value that may also name a folder of data: names and contents of all that is in it."""
-    if not isinstance(value, str) or not Path(value).expanduser().is_dir():
-        return _by_content(value)
-    root, all_of_it = Path(value).expanduser(), hashlib.sha256()
-    for path in sorted(path for path in root.rglob("*") if path.is_file() and not path.name.startswith(".")):
-        all_of_it.update(f"{path.relative_to(root)}\0".encode())
-        all_of_it.update(hashlib.sha256(path.read_bytes()).digest())
-    return all_of_it.hexdigest()
-
-
-def _by_content(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _of_folder(part) if key == "path" else _by_content(part) for key, part in value.items()}
-    if isinstance(value, list):
-        return [_by_content(part) for part in value]
-    if isinstance(value, str) and Path(value).is_file():
-        with Path(value).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    return value

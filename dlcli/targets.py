@@ -1,6 +1,5 @@
 """What a `_target_` may name, and whether its values are of the types its constructor wants."""
 
-import importlib
 import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,6 +13,7 @@ from beartype.roar import BeartypeDecorHintException
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 
+from dlcli.config import source
 from dlcli.core.errors import Missing, UsageError, nearest
 
 _OURS = ("dlcli.", "torch.")
@@ -29,7 +29,7 @@ def factory(node: Any, config: Mapping[str, Any], place: str) -> Callable[..., A
     if not isinstance(node, dict) or "_target_" not in node:
         raise UsageError(f"{place} names no class: it has no _target_")
     node = without_scales(node)
-    for where, part in _targets(node, place):
+    for where, part in class_nodes(node, place):
         _check(part, where, config.get("plugins") or ())
     try:
         made = instantiate(node, _partial_=True, _convert_="all")
@@ -80,21 +80,21 @@ def _unwrapped(error: InstantiationException) -> UsageError:
     return UsageError(lines[0][:300])
 
 
-def _targets(node: Any, place: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def class_nodes(node: Any, place: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every node with a `_target_`, and where it stands."""
     if isinstance(node, dict):
         if "_target_" in node:
             yield place, node
         for key, value in node.items():
-            yield from _targets(value, f"{place}.{key}")
+            yield from class_nodes(value, f"{place}.{key}")
     elif isinstance(node, list):
         for number, value in enumerate(node):
-            yield from _targets(value, f"{place}.{number}")
+            yield from class_nodes(value, f"{place}.{number}")
 
 
 def _check(node: Mapping[str, Any], place: str, plugins: Sequence[str]) -> None:
     """The class is an allowed one, and the values are of the types its constructor names."""
-    cls = _class(node["_target_"], place, plugins)
+    cls = class_of(node["_target_"], place, plugins)
     try:
         known = inspect.signature(cls).parameters
         hints = get_type_hints(getattr(cls, "__init__"))  # noqa: B009 - mypy takes cls.__init__ for an instance's
@@ -110,7 +110,7 @@ def _check(node: Mapping[str, Any], place: str, plugins: Sequence[str]) -> None:
             raise UsageError(f"{place}.{key} is {_words(hints[key])}, not {value!r}")
 
 
-def _class(target: Any, place: str, plugins: Sequence[str]) -> type:
+def class_of(target: Any, place: str, plugins: Sequence[str]) -> type:
     """The class of a `_target_`.
 
     Raises:
@@ -120,10 +120,8 @@ def _class(target: Any, place: str, plugins: Sequence[str]) -> type:
     if not isinstance(target, str) or not target.startswith(allowed):
         raise UsageError(f"{place}._target_ may point into dlcli, torch and plugins=[...], not {target!r}")
     module, _, name = target.rpartition(".")
-    if plugins and "" not in sys.path:
-        sys.path.insert(0, "")
     try:
-        found = getattr(importlib.import_module(module), name)
+        found = getattr(source.load(module, plugins), name)
     except ImportError as error:
         if isinstance(error, ModuleNotFoundError) and error.name and not module.startswith(error.name):
             raise Missing(f"{target} needs the package {error.name}: pip install {error.name}") from None

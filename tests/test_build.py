@@ -9,6 +9,7 @@ from torch import nn
 
 from dlcli import build, compose
 from dlcli.budget import settle_budget
+from dlcli.config import identity
 from dlcli.core.errors import Mismatch, Missing, UsageError
 from dlcli.machine import choose_device
 
@@ -23,7 +24,7 @@ def config(*words):
 def signature(*words):
     (point,) = compose.expand("train", ["tcn", "model.channels=[4,4]", *words])
     plain = settle_budget(point.resolved(seed=0))
-    return build.signature(build.core(plain), plain["until"])
+    return identity.signature(identity.core(plain), plain["until"])
 
 
 @pytest.mark.parametrize(
@@ -47,7 +48,7 @@ def test_a_data_file_counts_by_its_content_not_by_its_name(tmp_path):
     files = [tmp_path / name for name in ("one.npz", "copy.npz", "other.npz")]
     for file, shift in zip(files, (0, 0, 1), strict=True):
         np.savez(file, x=np.arange(40.0).reshape(20, 2) + shift, y=np.arange(20) % 2)
-    one, copy, other = (build.core(config("task=npz", f"task.path={file}")) for file in files)
+    one, copy, other = (identity.core(config("task=npz", f"task.path={file}")) for file in files)
     assert one == copy
     assert one != other
 
@@ -56,7 +57,7 @@ def test_a_budget_is_the_same_experiment_as_the_width_it_means():
     given = config("model.channels=[25,25,25]", "budget=20000")
     assert abs(build.build(given, CPU).parameters - 20_000) <= 400
     width = ",".join(map(str, given["model"]["channels"]))
-    assert build.core(given) == build.core(config(f"model.channels=[{width}]"))
+    assert identity.core(given) == identity.core(config(f"model.channels=[{width}]"))
 
 
 def test_a_model_without_a_width_to_scale_takes_no_budget():

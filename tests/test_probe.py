@@ -189,11 +189,11 @@ def test_jobs_are_done_in_the_order_they_were_submitted():
 
 
 def test_the_environment_is_plain_values():
-    facts, patch = environment.describe("cpu", 1)
+    facts, patches = environment.describe("cpu", 1)
     assert json.loads(json.dumps(facts)) == facts
     assert facts["packages"]["torch"] == torch.__version__
     assert facts["cores"] == len(os.sched_getaffinity(0))
-    assert facts["dirty"] is bool(patch)
+    assert facts["dirty"] is bool(patches)
 
 
 def test_another_projects_commit_is_not_ours(tmp_path, monkeypatch):
@@ -209,12 +209,12 @@ def test_another_projects_commit_is_not_ours(tmp_path, monkeypatch):
         except (OSError, subprocess.CalledProcessError) as error:
             pytest.skip(f"no git here: {error}")
     monkeypatch.setattr(environment, "__file__", str(code))
-    facts, patch = environment.describe("cpu", 1)
-    assert (facts["commit"], facts["dirty"], patch) == (None, False, "")
+    facts, patches = environment.describe("cpu", 1)
+    assert (facts["commit"], facts["dirty"], patches) == (None, False, {})
     subprocess.run([*git, "add", "-f", str(code)], check=True)
     subprocess.run([*git, "commit", "-qm", "ours"], check=True)
     code.write_text("changed = True\n")
-    facts, patch = environment.describe("cpu", 1)
+    facts, patches = environment.describe("cpu", 1)
     assert len(facts["commit"]) == 40
     assert facts["dirty"]
-    assert "+changed = True" in patch
+    assert "+changed = True" in patches["git.patch"]

@@ -1,5 +1,10 @@
 """Randomness as a function of where one is: (seed, player, update), (seed, epoch) ..."""
 
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
 import torch
 
 _MASK = (1 << 64) - 1
@@ -28,3 +33,23 @@ def reseed(device: torch.device, *words: int) -> None:
     if device.type == "cuda":
         with torch.cuda.device(device):
             torch.cuda.manual_seed(seed)
+
+
+@contextmanager
+def seeded(device: torch.device, *words: int) -> Iterator[None]:
+    """Seed the global generators of PyTorch, NumPy and Python by the words; restore their states on exit.
+
+    Args:
+        device: if it is a CUDA device, its generator is seeded as well.
+        words: integers, see `mix`.
+    """
+    python_state, numpy_state = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        reseed(device, *words)
+        random.seed(mix(*words))
+        np.random.seed(mix(*words) & 0xFFFFFFFF)
+        try:
+            yield
+        finally:
+            random.setstate(python_state)
+            np.random.set_state(numpy_state)

@@ -7,8 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from dlcli import build, compose
+from dlcli import compose
 from dlcli.budget import settle_budget
+from dlcli.config import identity
 from dlcli.core.errors import UsageError, nearest
 from dlcli.core.learner import Curves, Leaf, Rows
 from dlcli.core.metric import Direction, Metric
@@ -39,18 +40,19 @@ def run(point: compose.Point, config: Mapping[str, Any], options: Options) -> Ru
         UsageError: a value is wrong; there is no run directory then.
     """
     trees = asked(config)
-    core = build.core(settle_budget(point.resolved(seed=0)))
+    core = identity.core(settle_budget(point.resolved(seed=0)))
     made = Run.create(
         options.out, point.verb, point.label, compose.dump(config),
         **options.facts, name=options.name, tags=list(options.tags), parent=options.parent, argv=list(options.argv),
         words=list(point.words), recipe=point.recipe, task="trees", model="none", seed=config["seed"], core=core,
-        signature=build.signature(core, config["until"]), parameters=0, steps=0, seconds=0.0,
+        signature=identity.signature(core, config["until"]), code=identity.code_record(config), parameters=0, steps=0,
+        seconds=0.0,
         goal={"metric": "slope_identity", "direction": "min"}, remark=config.get("remark"),
     )  # fmt: skip
     display, error, begun = display_of(made, "slope_identity", options), None, time.monotonic()
     signals, threads = Signals(), thread_count(config["threads"])
     try:
-        keep_environment(made, "cpu", threads)
+        keep_environment(made, "cpu", threads, config)
         with signals.caught(), signals.at_once(), display, computing(threads):
             rows = list(measured(trees, lambda done: display.tick(round(100 * done), done, {})))
         found = slopes(rows)

@@ -15,6 +15,8 @@ from dlcli.run import Run
 
 _ABSENT = "-"
 _MOST_LINES = 12  # of a difference between two patches
+_MOST_SOURCE_LINES = 40  # of a difference between two plug-ins
+_LISTS = ("between", "sources")  # lines of the section "code" that are printed below the table
 
 
 def main(a: str, b: str, out: Path, as_json: bool) -> int:
@@ -36,7 +38,9 @@ def differences(a: Run, b: Run) -> dict[str, Any]:
         "same_experiment": bool(a.info.get("signature")) and experiment(a) == experiment(b),
         "configuration": _unequal(*map(_configuration, (a, b))),
         "environment": _unequal(*({k: v for k, v in one.items() if k not in code} for one in environments)),
-        "code": _unequal(*({k: v for k, v in one.items() if k in code} for one in environments)) | _patches(a, b),
+        "code": _unequal(*({k: v for k, v in one.items() if k in code} for one in environments))
+        | _classes(a, b)
+        | _patches(a, b),
         "data": _data(a, b),
         "scores": _unequal(*(dict(flatten(run.info["metrics"])) for run in (a, b))),
     }
@@ -64,6 +68,39 @@ def _equal(a: Mapping[str, Any], b: Mapping[str, Any], key: str) -> bool:
     return (key in a) == (key in b) and repr(a.get(key)) == repr(b.get(key))
 
 
+def _classes(a: Run, b: Run) -> dict[str, list[Any]]:
+    """Classes whose source or version differs, and the unified diff of the plug-in files that the runs keep."""
+    hashes, versions = zip(*map(_recorded, (a, b)), strict=True)
+    named = dict.fromkeys([*versions[0], *versions[1]], 1)
+    found = _unequal(*hashes) | _unequal(named | versions[0], named | versions[1])
+    lines = _source_difference(a, b) if _unequal(*hashes) else []
+    return found | ({"sources": lines} if lines else {})
+
+
+def _recorded(run: Run) -> tuple[dict[str, str], dict[str, int]]:
+    """Beginning of the source hash by plug-in class, and version by `CLASS version`, from run.json."""
+    code = run.info.get("code")
+    classes = {
+        str(target): facts
+        for target, facts in (code if isinstance(code, Mapping) else {}).items()
+        if isinstance(facts, Mapping)
+    }
+    hashes = {name: f"sha256 {str(facts['sha256'])[:12]}" for name, facts in classes.items() if "sha256" in facts}
+    return hashes, {f"{name} version": facts.get("version", 1) for name, facts in classes.items()}
+
+
+def _source_difference(a: Run, b: Run) -> list[str]:
+    files = [
+        {path.relative_to(run.path / "code").as_posix(): path for path in (run.path / "code").rglob("*.py")}
+        for run in (a, b)
+    ]
+    lines: list[str] = []
+    for name in sorted({*files[0], *files[1]}):
+        texts = [_text(run, f"code/{name}").splitlines() for run in (a, b)]
+        lines += difflib.unified_diff(*texts, f"{a.id}/{name}", f"{b.id}/{name}", lineterm="")
+    return lines
+
+
 def _patches(a: Run, b: Run) -> dict[str, list[Any]]:
     """What was changed and not committed, compared line by line."""
     one, other = (_text(run, "git.patch") for run in (a, b))
@@ -89,7 +126,7 @@ def _data(a: Run, b: Run) -> dict[str, list[Any]]:
     files = [{key: _digest(value) for key, value in one.items() if _is_file(key, value)} for one in configs]
     found = _unequal(*files)
     cores = [run.info.get("core") for run in (a, b)]
-    if all(cores) and cores[0] != cores[1] and not _compared(configs):
+    if all(cores) and cores[0] != cores[1] and not _compared(configs) and not _classes(a, b):
         found["contents then"] = ["other data files under the same configuration", ""]
     return found
 
@@ -117,21 +154,25 @@ def _digest(path: str) -> str:
 
 def _print(pair: Sequence[Run], found: Mapping[str, Any]) -> None:
     names = [f"{run.id} {run.info.get('name') or run.info['label']}" for run in pair]
-    lines = found["code"].get("between", [])
     rows = []
     for section in ("configuration", "environment", "code", "data", "scores"):
-        entries = {key: values for key, values in found[section].items() if key != "between"}
+        entries = {key: values for key, values in found[section].items() if key not in _LISTS}
         rows += [
             [section if not at else "", key, *map(_shown, values)] for at, (key, values) in enumerate(entries.items())
         ]
         rows += [[section, "equal", "", ""]] if not entries else []
     tables.print_table(["", "key", *names], rows)
-    for line in lines[:_MOST_LINES]:
-        print(f"  {line}")  # noqa: T201
-    if len(lines) > _MOST_LINES:
-        print(f"  ... {len(lines) - _MOST_LINES} more lines between the two git.patch")  # noqa: T201
+    _print_lines(found["code"].get("between", []), _MOST_LINES, "between the two git.patch")
+    _print_lines(found["code"].get("sources", []), _MOST_SOURCE_LINES, "of the code difference: see --json")
     same = "the same experiment: compare runs averages them" if found["same_experiment"] else "different experiments"
     print(same)  # noqa: T201
+
+
+def _print_lines(lines: Sequence[str], most: int, what: str) -> None:
+    for line in lines[:most]:
+        print(f"  {line}")  # noqa: T201
+    if len(lines) > most:
+        print(f"  ... {len(lines) - most} more lines {what}")  # noqa: T201
 
 
 def _shown(value: Any) -> str:

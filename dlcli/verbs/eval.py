@@ -14,6 +14,7 @@ from torch import nn
 
 from dlcli import build, compose, runs
 from dlcli.checkpoint import read_checkpoint
+from dlcli.config.identity import check_code
 from dlcli.core.confusion import Confusion
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.scoring import Estimate, describe_metrics, estimates, predict
@@ -127,7 +128,9 @@ def restored(source: Run, config: Mapping[str, Any], device: torch.device) -> tu
 
     Raises:
         Mismatch: the task is for another model, or the checkpoint is another model's.
+        UsageError: the source of a plug-in has changed since the run was made.
     """
+    check_code(config, source.info.get("code"), source.path)
     path = source.checkpoint_path("best")
     state = read_checkpoint(path)
     try:

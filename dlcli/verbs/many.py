@@ -11,6 +11,7 @@ from typing import Any
 
 from dlcli import build, compose
 from dlcli.budget import settle_budget
+from dlcli.config import identity
 from dlcli.core.errors import UsageError, nearest
 from dlcli.core.executor import NOT_BEGUN, Report
 from dlcli.engine import limits
@@ -167,7 +168,7 @@ def dry_run(words: Sequence[str], options: Options, as_json: bool, ways: Ways = 
 
 def _estimate(point: compose.Point) -> Mapping[str, Any]:
     config = settle_budget(point.resolved())
-    core = build.core(settle_budget(point.resolved(seed=0)))
+    core = identity.core(settle_budget(point.resolved(seed=0)))
     device = choose_device(config["device"])
     built = build.build(config, device)
     stops = limits(config["until"], built.learner, built.task)

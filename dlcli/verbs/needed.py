@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from dlcli import build, compose, runs
+from dlcli import compose, runs
 from dlcli.budget import settle_budget
+from dlcli.config.identity import core, signature
 from dlcli.core.errors import UsageError
 from dlcli.report.experiment import experiment, identity, origin
 from dlcli.run import Run
@@ -42,7 +43,7 @@ def _key(point: compose.Point) -> tuple[str, int] | None:
     """Experiment and seed; None of a configuration that cannot be built, which its run will say."""
     try:
         config = settle_budget(point.resolved())
-        core = build.core(settle_budget(point.resolved(seed=0)))
+        hashed = core(settle_budget(point.resolved(seed=0)))
     except UsageError:
         return None
-    return identity(build.signature(core, config["until"]), patience=config["patience"]), config["seed"]
+    return identity(signature(hashed, config["until"]), patience=config["patience"]), config["seed"]

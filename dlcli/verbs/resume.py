@@ -6,6 +6,7 @@ from typing import Any
 
 from dlcli import build, catalogue, compose, loggers, runs
 from dlcli.checkpoint import read_last
+from dlcli.config import identity
 from dlcli.core.errors import Unresumable, UsageError
 from dlcli.core.learner import Learner
 from dlcli.engine import limits
@@ -38,6 +39,8 @@ def resume(selector: str, words: Sequence[str], options: Options) -> Run:
         planned = plan(config)
         loggers.chosen(config)
         device = choose_device(config["device"])
+        identity.check_code(config, run.info.get("code"), run.path)
+        identity.check_versions(config, run.info.get("code"), run.path)
         with listening(options.quiet):
             built = build.build(config, device)
         _check_resumable(run, built.learner)
@@ -45,7 +48,7 @@ def resume(selector: str, words: Sequence[str], options: Options) -> Run:
         _check_ahead(limits(config["until"], built.learner, built.task), saved)
         if config != old:
             run.describe("config.yaml", compose.dump(config))
-        run.info["signature"] = build.signature(run.info["core"], config["until"])
+        run.info["signature"] = identity.signature(run.info["core"], config["until"])
         run.resume()
         loggers.attach(run, config, saved["step"] if saved else 0)
     return conduct(run, built, planned, options, int(config["threads"]))

@@ -7,6 +7,7 @@ from typing import Any
 from dlcli import build, compose, launch, loggers, runs
 from dlcli.budget import settle_budget
 from dlcli.checkpoint import read_last
+from dlcli.config import identity
 from dlcli.core.errors import UsageError
 from dlcli.core.executor import deaf
 from dlcli.core.metric import Goal
@@ -57,6 +58,8 @@ def go_on(selector: str, words: Sequence[str], options: Options) -> Run:
             raise UsageError(f"run {run.id} is of dlcli {run.info['verb']}: dlcli {run.info['verb']} --resume {run.id}")
         old = compose.read(run.path / "config.yaml")
         config = extended(old, words)
+        identity.check_code(old, run.info.get("code"), run.path)
+        identity.check_versions(old, run.info.get("code"), run.path)
         with listening(options.quiet):
             built = build.build(old, choose_device(config["device"]))
         _check_words_of_resume(words, built)

@@ -9,6 +9,7 @@ from torch import nn
 
 from dlcli import build, compose, environment, loggers, probe, runs
 from dlcli.budget import settle_budget
+from dlcli.config import identity
 from dlcli.core.errors import UsageError
 from dlcli.core.learner import Learner
 from dlcli.core.population import Populous, Renders
@@ -61,7 +62,7 @@ def create(
         UsageError: a logger or the number of threads is wrong; there is no directory then.
     """
     loggers.chosen(config)
-    core = build.core(settle_budget(point.resolved(seed=0)))
+    core = identity.core(settle_budget(point.resolved(seed=0)))
     device = choose_device(config["device"])
     config["threads"] = choose_threads(config, core, device, options.threads)
     facts = {
@@ -76,7 +77,8 @@ def create(
         "model": point.choices["model"],
         "seed": config["seed"],
         "core": core,
-        "signature": build.signature(core, config["until"]),
+        "signature": identity.signature(core, config["until"]),
+        "code": identity.code_record(config),
         "parameters": built.parameters,
         "init_from": began,
         "goal": {"metric": built.task.main.metric, "direction": built.task.main.direction},
@@ -91,7 +93,7 @@ def create(
         options.out, point.verb, point.label, compose.dump(config), **facts, **reach(built.model, built.task)
     )
     try:
-        keep_environment(run, str(device), config["threads"])
+        keep_environment(run, str(device), config["threads"], config)
         for line in heard:
             run.note(line)
         loggers.attach(run, config)
@@ -174,9 +176,15 @@ def reach(model: nn.Module, task: Task) -> dict[str, int]:
     return {"receptive_field": field, "length": int(task.batch("valid", 0).inputs[0].shape[-1])}
 
 
-def keep_environment(run: Run, device: str, threads: int) -> None:
-    """Versions, commit and machine of a run, and what was changed since the commit."""
-    facts, patch = environment.describe(device, threads)
+def keep_environment(run: Run, device: str, threads: int, config: Mapping[str, Any]) -> None:
+    """Write versions, commits and machine of a run, uncommitted changes, and the source of its plug-ins."""
+    sources = identity.sources(config)
+    folders = {target.partition(".")[0]: source.folder for target, source in sources.items()}
+    facts, patches = environment.describe(device, threads, folders)
     run.describe("environment.json", json.dumps(facts, indent=1) + "\n")
-    if patch:
-        run.describe("git.patch", patch)
+    for name, patch in patches.items():
+        run.describe(name, patch)
+    for name, content in identity.stored_files(sources).items():
+        path = run.path / "code" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)

@@ -11,6 +11,7 @@ import torch
 
 from dlcli import build, compose, runs
 from dlcli.budget import settle_budget
+from dlcli.config import identity
 from dlcli.core.errors import Unresumable
 from dlcli.core.executor import Executor, Job, Report, Tell
 from dlcli.core.metric import Goal
@@ -103,7 +104,7 @@ class Runs:
 
     def core(self, trial: Trial) -> str:
         """What trials share that are the same but for the seed."""
-        return build.core(self._config(trial))
+        return identity.core(self._config(trial))
 
     def _config(self, trial: Trial) -> dict[str, Any]:
         (point,) = compose.trials(self.base.verb, self._words(trial), self.arm, self.options.extra)

@@ -1,0 +1,1 @@
+"""Configuration: from words on the command line to objects, and the identity of an experiment."""

@@ -1,0 +1,190 @@
+"""Identity of an experiment: one hash of configuration, data files, source code and class versions."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dlcli import catalogue
+from dlcli.config.source import Source, is_library, sha256, source_of
+from dlcli.core.errors import UsageError
+from dlcli.targets import class_nodes, class_of
+
+_OF_SEARCH = ("strategy", "candidates")
+_DIVISION = ("devices", "chunk")  # how the learner divides its work
+_STORED = 1_000_000  # bytes of source that a run keeps
+
+
+def core(config: Mapping[str, Any]) -> str:
+    """Hash of what makes an experiment, except when it stops.
+
+    These are task, model, learner, precision and the keys of searches and sketches, with data files replaced by their
+    content; the source of plug-in classes; the `version` of classes, if it is not 1.
+
+    Args:
+        config: resolved with seed 0, so that runs that differ only in the seed, or in how the work is divided (devices,
+            chunk), share the hash.
+
+    Raises:
+        UsageError: a class does not exist or its source is not available.
+    """
+    hashed = {name: _by_content(config[name]) for name in (*_parts(config), "precision")}
+    if isinstance(hashed["task"], dict):
+        hashed["task"].pop("metrics", None)  # which metrics are reported changes no number
+    if isinstance(hashed["learner"], dict):
+        for division in _DIVISION:
+            hashed["learner"].pop(division, None)
+    code = {
+        "versions": versions(config),
+        "sources": {target: source.digest for target, source in sources(config).items()},
+    }
+    return _hash(hashed | {name: entries for name, entries in code.items() if entries})
+
+
+def signature(core: str, until: Mapping[str, int | float]) -> str:
+    """Hash of a core and the limits of the run: runs of equal signature differ only in the seed."""
+    return _hash({"core": core, "until": dict(until)})
+
+
+def _parts(config: Mapping[str, Any]) -> list[str]:
+    more = (*_OF_SEARCH, *catalogue.OF_SKETCH)
+    return ["task", "model", "learner", *(name for name in more if name in config)]
+
+
+def targets(config: Mapping[str, Any]) -> dict[str, str]:
+    """Places in the configuration by class, `{"dlcli.models.mlp.MLP": "model"}`, sorted by class."""
+    found = {
+        node["_target_"]: place
+        for name in _parts(config)
+        for place, node in class_nodes(config[name], name)
+        if isinstance(node["_target_"], str)
+    }
+    return dict(sorted(found.items()))
+
+
+def versions(config: Mapping[str, Any]) -> dict[str, int]:
+    """Versions of the classes of a configuration that have one other than 1. The classes are imported.
+
+    A class states `version = 2` when its numbers change: data, scores, initial weights or updates.
+
+    Raises:
+        UsageError: a version is not an integer, or a class does not exist.
+    """
+    found: dict[str, int] = {}
+    for target, place in targets(config).items():
+        version = getattr(class_of(target, place, config.get("plugins") or ()), "version", 1)
+        if isinstance(version, bool) or not isinstance(version, int) or version < 1:
+            raise UsageError("invalid_value", key=f"{target}.version", must="an integer of at least 1", got=version)
+        if version != 1:
+            found[target] = version
+    return found
+
+
+def sources(config: Mapping[str, Any]) -> dict[str, Source]:
+    """Sources of the plug-in classes of a configuration. Nothing is imported; missing modules are left out.
+
+    Raises:
+        UsageError: the source of a class is not available.
+    """
+    plugins = config.get("plugins") or ()
+    found = {target: source_of(target, plugins) for target in targets(config) if not is_library(target)}
+    return {target: source for target, source in found.items() if source is not None}
+
+
+def code_record(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What run.json states about code: by class `sha256`, `files` (SHA-256 by path) and, unless it is 1, `version`.
+
+    Files of installed packages are not listed: environment.json states the version of the package.
+    """
+    record: dict[str, dict[str, Any]] = {}
+    for target, source in sources(config).items():
+        files = {} if source.installed else {path: sha256(content) for path, content in sorted(source.files.items())}
+        record[target] = {"sha256": source.digest, "files": files}
+    for target, version in versions(config).items():
+        record.setdefault(target, {})["version"] = version
+    return record
+
+
+def stored_files(found: Mapping[str, Source]) -> dict[str, bytes]:
+    """Python files of plug-ins to keep in a run directory: not those of installed packages, 1 MB at most."""
+    kept: dict[str, bytes] = {}
+    free = _STORED
+    for source in found.values():
+        for path, content in sorted(source.files.items()):
+            if not source.installed and path.endswith(".py") and path not in kept and len(content) <= free:
+                kept[path] = content
+                free -= len(content)
+    return kept
+
+
+def check_code(config: Mapping[str, Any], recorded: Any, path: Path) -> None:
+    """Check that the plug-ins of a run have the source with which the run was made, before they are imported.
+
+    Args:
+        config: of the run, possibly changed.
+        recorded: `code` of its run.json; runs of older versions have none.
+        path: of the run, for the message.
+
+    Raises:
+        UsageError: `code_changed`.
+    """
+    known = recorded if isinstance(recorded, Mapping) else {}
+    present = {target: source for target, source in sources(config).items() if target in known}
+    for target in (target for target in targets(config) if isinstance(known.get(target), Mapping)):
+        then, now = known[target], present.get(target)
+        if "sha256" in then and (now is None or now.digest != then["sha256"]):
+            raise UsageError("code_changed", target=target, path=path, hint=_hint(then, now, path))
+
+
+def _hint(then: Mapping[str, Any], now: Source | None, path: Path) -> str:
+    """What to do about changed code."""
+    files = then.get("files")
+    if not isinstance(files, Mapping) or not files:
+        return f"Install the package version that {path / 'environment.json'} states, or start a new run"
+    present = {name: sha256(content) for name, content in now.files.items()} if now else {}
+    names = sorted(name for name in {*files, *present} if files.get(name) != present.get(name))
+    shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+    return f"Changed: {shown}\nRestore the files from {path / 'code'}, or start a new run with the changed code"
+
+
+def check_versions(config: Mapping[str, Any], recorded: Any, path: Path) -> None:
+    """Check that the classes of a run to be resumed have the versions with which the run was started.
+
+    Raises:
+        UsageError: `code_changed`.
+    """
+    known = recorded if isinstance(recorded, Mapping) else {}
+    now = versions(config)
+    for target in targets(config):
+        then = known[target].get("version", 1) if isinstance(known.get(target), Mapping) else 1
+        if then != now.get(target, 1):
+            hint = f"Its version was {then} and is now {now.get(target, 1)}: start a new run"
+            raise UsageError("code_changed", target=target, path=path, hint=hint)
+
+
+def _hash(plain: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _by_content(value: Any) -> Any:
+    """The value with the names of data files replaced by SHA-256 of their content."""
+    if isinstance(value, dict):
+        return {key: _of_folder(part) if key == "path" else _by_content(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_by_content(part) for part in value]
+    if isinstance(value, str) and Path(value).is_file():
+        with Path(value).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    return value
+
+
+def _of_folder(value: Any) -> Any:
+    """As `_by_content`; a folder of data is replaced by a hash of the names and contents of its files."""
+    if not isinstance(value, str) or not Path(value).expanduser().is_dir():
+        return _by_content(value)
+    root, whole = Path(value).expanduser(), hashlib.sha256()
+    for path in sorted(path for path in root.rglob("*") if path.is_file() and not path.name.startswith(".")):
+        whole.update(f"{path.relative_to(root)}\0".encode())
+        whole.update(hashlib.sha256(path.read_bytes()).digest())
+    return whole.hexdigest()
