@@ -9,7 +9,7 @@ from dlcli import runs
 
 if TYPE_CHECKING:
     import pandas
-    from torch import nn
+    from torch import Tensor, nn
 
 _OUT = Path("outputs")
 
@@ -39,6 +39,19 @@ class Run(directory.Run):
         from dlcli.verbs.eval import restore
 
         return restore(self)
+
+    def sample(self, n: int, seed: int | None = None) -> "Tensor":
+        """Draw `n` samples [n, *shape] of a generative model with the weights of the best checkpoint, on the CPU.
+
+        Args:
+            seed: of the random numbers; None is the seed of the run, with which `dlcli eval RUN --draw N` draws.
+
+        Raises:
+            Mismatch: the model is not generative.
+        """
+        from dlcli.core.sampling import draw
+
+        return draw(self.load(), n, self.info["seed"] if seed is None else seed)
 
 
 def train(
@@ -154,7 +167,7 @@ def evaluate(
     out: str | Path = _OUT,
     **settings: Any,
 ) -> dict[str, dict[str, float]]:
-    """Score a run as `dlcli eval RUN WORDS` does: {split: {metric: value}}."""
+    """Score a run as `dlcli eval RUN WORDS` does: {split: {metric: value}}; test-time keys too: `samples=50`."""
     from dlcli.verbs.eval import score
     from dlcli.verbs.options import Options
 

@@ -7,7 +7,7 @@ import torch
 
 from dlcli.build import build_task, count
 from dlcli.core.errors import UsageError
-from dlcli.targets import factory, without_scales
+from dlcli.targets import factory, without_metadata
 
 _NEAR = 0.02  # of the budget
 
@@ -22,7 +22,7 @@ def settle_budget(config: dict[str, Any]) -> dict[str, Any]:
         UsageError: the model has no width to scale, or none comes near enough.
     """
     budget = config.get("budget")
-    model = without_scales(config["model"])
+    model = without_metadata(config["model"], ("scales",))
     if budget is None:
         return config | {"model": model}
     keys = _widths(config["model"])

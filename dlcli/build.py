@@ -7,11 +7,14 @@ from typing import Any
 import torch
 from torch import nn
 
+from dlcli.core.episode import Plays
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.fitting import Fits
 from dlcli.core.learner import Learner
+from dlcli.core.needs import check_needs
 from dlcli.core.precision import model_in, task_in
 from dlcli.core.random import seeded
+from dlcli.core.spec import Real
 from dlcli.core.task import Batch, Fitted, Supervised, Task, few
 from dlcli.core.trials import Trials
 from dlcli.targets import WRONG, check_memory, factory
@@ -104,49 +107,72 @@ def build_strategy(config: Mapping[str, Any], trials: Trials) -> Learner:
 
 
 def _try(model: nn.Module, task: Task) -> None:
-    """A few rows through the model, so that a pairing that cannot work is told before there is a run."""
+    """Run a few rows through the model, so that an impossible pairing is reported before a run exists.
+
+    Raises:
+        Mismatch: the task cannot be trained or scored with the model.
+    """
+    check_needs(task, model)
     training = model.training
     try:
         with torch.no_grad():
-            _learn_from(model.eval(), task) if isinstance(task, Supervised) else _act(model.eval(), task)
+            _try_task(model.eval(), task)
     except UsageError:
         raise
     except WRONG as error:
         check_memory(error)
         lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise Mismatch(
-            f"{type(model).__name__} does not fit {type(task).__name__} ({task.spec.describe()}): {lines[0][:200]}"
-        ) from error
+        raise _unfit(model, task, f"{type(model).__name__} fails on a batch: {lines[0][:200]}") from error
     finally:
         model.train(training)
 
 
-def _learn_from(model: nn.Module, task: Supervised) -> None:
-    """Whether the model can be graded, and answers without having seen the answers."""
+def _unfit(model: nn.Module, task: Task, hint: str) -> Mismatch:
+    requirement = f"a model for {task.spec.describe()}"
+    return Mismatch(
+        "mismatch", subject=type(task).__name__, requirement=requirement, got=type(model).__name__, hint=hint
+    )
+
+
+def _try_task(model: nn.Module, task: Task) -> None:
+    """An environment is a task that can be played; a task without a loss leaves it to the objectives."""
+    if isinstance(task, Plays):
+        return _try_policy(model, task)
     batch = few(task.batch("valid", 0), _FEW)
-    if task.loss(model, batch).value.dim():
-        raise Mismatch(f"the loss of {type(task).__name__} is not one number")
+    if not isinstance(task, Supervised):
+        task.metrics(model, batch)
+        return None
+    shape = task.loss(model, batch).value.shape
+    if shape:
+        raise Mismatch(
+            "mismatch", subject=f"the loss of {type(task).__name__}", requirement="a scalar", got=tuple(shape)
+        )
     if task.spec.causal and _sees_ahead(model, batch):
         raise Mismatch(
-            f"{type(model).__name__} sees later inputs, and in {type(task).__name__} those are the answers\n"
-            "Causal models: tcn, lstm, gru, transformer ..."
+            "mismatch",
+            subject=type(task).__name__,
+            requirement="a causal model",
+            got=type(model).__name__,
+            hint="Its output depends on later inputs, which are the targets. Causal: tcn, lstm, gru, transformer.",
         )
+    return None
 
 
-def _act(model: nn.Module, task: Task) -> None:
-    """Whether the model answers an observation with what an environment wants."""
-    seen = [torch.zeros(1, *(axis or 1 for axis in part.shape)) for part in task.spec.inputs]
-    answer = model(*seen)
-    wanted = (1, task.spec.target.width)
-    if not isinstance(answer, torch.Tensor) or answer.shape != wanted:
-        raise Mismatch(
-            f"{type(model).__name__} does not answer {type(task).__name__} ({task.spec.describe()}) with one value "
-            f"for each of {wanted[1]} units"
-        )
+def _try_policy(model: nn.Module, task: Task) -> None:
+    """Check the shape of the output for one observation."""
+    observation = [
+        torch.zeros(1, *(axis or 1 for axis in part.shape), dtype=None if isinstance(part, Real) else torch.int64)
+        for part in task.spec.inputs
+    ]
+    output = model(*observation)
+    width = task.spec.target.width
+    if not isinstance(output, torch.Tensor) or output.shape != (1, width):
+        got = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
+        raise _unfit(model, task, f"A policy outputs (batch, {width}); {type(model).__name__} outputs {got}.")
 
 
 def _sees_ahead(model: nn.Module, batch: Batch) -> bool:
-    """Whether answers to earlier steps depend on the last input."""
+    """True if the output at earlier steps depends on the last input."""
     changed = []
     for part in batch.inputs:
         other = part.clone()

@@ -284,17 +284,26 @@ def evaluate(
     split: Annotated[str | None, typer.Option(help="train, valid, test or all.")] = None,
     predictions: Annotated[Path | None, typer.Option(help="A CSV file to write, one row a sample.")] = None,
     render: Annotated[Path | None, typer.Option(metavar="FILE", help="An episode as a .gif or .mp4.")] = None,
+    draw: Annotated[int | None, typer.Option(metavar="N", help="Draw N samples of a generative model.")] = None,
+    to: Annotated[Path | None, typer.Option(metavar="FILE", help="A .png or .npz file for the samples.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the samples; the run's seed by default.")] = None,
     name: Annotated[str | None, typer.Option(help="A name for people.")] = None,
     tag: Annotated[list[str] | None, typer.Option(help="A word to find the run by, as @TAG.")] = None,
     out: Out = _OUT,
     as_json: Json = False,
 ) -> int:
     """Score the best checkpoint of a run, on its test data or on others (task.path=new.csv)."""
+    if draw is None and (to is not None or seed is not None):
+        raise UsageError("requires", key="--to" if to is not None else "--seed", requirement="--draw N")
+    if draw is not None and to is None:
+        raise UsageError("requires", key="--draw", requirement="--to FILE.png or --to FILE.npz")
     from dlcli.verbs import eval as verb
+    from dlcli.verbs.draw import Drawing
     from dlcli.verbs.options import Options
 
     options = Options(out, name, tuple(tag or ()), argv=tuple(sys.argv[1:]))
-    return verb.main(run, words or [], options, split, predictions, as_json, render)
+    drawing = None if draw is None or to is None else Drawing(draw, to, seed)
+    return verb.main(run, words or [], options, split, predictions, as_json, render, drawing)
 
 
 @app.command()

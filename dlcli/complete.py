@@ -15,7 +15,7 @@ _AFTER_SKETCH = ("query", "stream")
 """Words that stand where a recipe of `dlcli sketch` does."""
 QUESTIONS = ("count", "mean", "attribute", "similar", "erase", "recover-network", "bench")
 """What `dlcli sketch query` answers."""
-_HIDDEN = ("defaults", "scales", "smoke", "_target_", "_partial_")
+_HIDDEN = ("defaults", "scales", "eval_keys", "smoke", "_target_", "_partial_")
 
 
 def words(ctx: Any, incomplete: str) -> list[str]:

@@ -18,7 +18,6 @@ from dlcli.core.errors import Missing, UsageError, nearest
 
 _OURS = ("dlcli.", "torch.")
 _ESTIMATORS = "sklearn."  # subclasses of BaseEstimator alone
-_METADATA = ("scales", "finishes")  # keys of a node that its constructor does not take
 _LOOSE = BeartypeConf(is_pep484_tower=True)  # a whole number is a number
 WRONG = (ValueError, TypeError, RuntimeError, LookupError, AttributeError, ArithmeticError, AssertionError)
 _PLAIN = {int: "a whole number", float: "a number", str: "a word", bool: "true or false", type(None): "null"}
@@ -28,7 +27,7 @@ def factory(node: Any, config: Mapping[str, Any], place: str) -> Callable[..., A
     """The factory that a configuration node describes, its values checked."""
     if not isinstance(node, dict) or "_target_" not in node:
         raise UsageError(f"{place} names no class: it has no _target_")
-    node = without_scales(node)
+    node = without_metadata(node)
     for where, part in class_nodes(node, place):
         _check(part, where, config.get("plugins") or ())
     try:
@@ -38,10 +37,16 @@ def factory(node: Any, config: Mapping[str, Any], place: str) -> Callable[..., A
     return _guarded(made, place)
 
 
-def without_scales(node: Any) -> Any:
-    """The node, and those nested in it, without the keys that are not keywords of a constructor."""
+METADATA = ("scales", "eval_keys", "finishes")
+"""Keys of a YAML that describe its class and are no keywords of the constructor: `scales` names the keywords that
+`budget=` scales, `eval_keys` those that `dlcli eval` may change (number of samples, beam width, temperature),
+`finishes` states that a learner ends by itself."""
+
+
+def without_metadata(node: Any, keys: Sequence[str] = METADATA) -> Any:
+    """The configuration node without the metadata of its models, nested ones included."""
     if isinstance(node, dict):
-        return {key: without_scales(value) for key, value in node.items() if key not in _METADATA}
+        return {key: without_metadata(value, keys) for key, value in node.items() if key not in keys}
     return node
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from dlcli import catalogue
 from dlcli.config.source import Source, is_library, sha256, source_of
 from dlcli.core.errors import UsageError
-from dlcli.targets import class_nodes, class_of
+from dlcli.targets import class_nodes, class_of, without_metadata
 
 _OF_SEARCH = ("strategy", "candidates")
 _DIVISION = ("devices", "chunk")  # how the learner divides its work
@@ -29,7 +29,7 @@ def core(config: Mapping[str, Any]) -> str:
     Raises:
         UsageError: a class does not exist or its source is not available.
     """
-    hashed = {name: _by_content(config[name]) for name in (*_parts(config), "precision")}
+    hashed = {name: _by_content(without_metadata(config[name])) for name in (*_parts(config), "precision")}
     if isinstance(hashed["task"], dict):
         hashed["task"].pop("metrics", None)  # which metrics are reported changes no number
     if isinstance(hashed["learner"], dict):

@@ -1,4 +1,4 @@
-"""Evaluation mode, for a while."""
+"""Temporary evaluation mode."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,9 +9,10 @@ from torch import nn
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Put the model into evaluation mode under `no_grad`, then restore the mode of each module.
+    """Put the model in evaluation mode under `no_grad`; each of its modules gets its mode back.
 
-    The model may enable gradients inside.
+    Not `inference_mode`: a model that samples by its own gradient (an energy-based model) enables gradients inside,
+    which tensors created in inference mode do not allow.
     """
     with _scoring(model), torch.no_grad():
         yield

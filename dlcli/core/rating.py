@@ -30,7 +30,8 @@ def rated(task: Task) -> Rated:
         return task
     if isinstance(task, Supervised):
         return Graded(task)
-    raise Mismatch(f"{type(task).__name__} can neither rate a population nor has a loss: nothing to evolve by")
+    requirement = "a task that rates populations or has a loss"
+    raise Mismatch("mismatch", subject="evolution", requirement=requirement, got=type(task).__name__)
 
 
 class Graded:

@@ -1,9 +1,12 @@
-"""All that a model may know of the data."""
+"""Data specification: everything that a model may know about the data."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from torch import Tensor
+
+from dlcli.core.errors import Mismatch
 
 Shape = tuple[int | None, ...]
 
@@ -12,32 +15,35 @@ Shape = tuple[int | None, ...]
 class Real:
     """Real values of a shape without the batch axis: (channel, time), (channel, height, width), (value,).
 
-    An axis that may have any length is None.
+    An axis of any length is None.
     """
 
     shape: Shape
 
     @property
     def width(self) -> int:
-        """Values at one position: the length of the first axis, 1 for a scalar."""
+        """Values per position: the length of the first axis, 1 for a scalar."""
         return (self.shape[0] or 1) if self.shape else 1
 
     @property
     def positions(self) -> Shape:
-        """The axes after the channels: (time,), (height, width), or () for one position."""
+        """The axes after the channels: (time,), (height, width), or () for a single position."""
         return self.shape[1:]
 
 
 @dataclass(frozen=True)
 class Classes:
-    """One of `count` classes at every position of `shape`: () for one a sample, (time,) for one a step."""
+    """A class out of `count` at every position of `shape`: () for one per sample, (time,) for one per step.
+
+    Data are int64 [batch, *shape] in [0, count).
+    """
 
     count: int
     shape: Shape = ()
 
     @property
     def width(self) -> int:
-        """Scores at one position: the number of classes."""
+        """Logits per position: the number of classes."""
         return self.count
 
     @property
@@ -47,9 +53,9 @@ class Classes:
 
 @dataclass(frozen=True)
 class Labels:
-    """Any number of `count` classes at once (multi-label): a target is float [batch, count], 1 for what is there.
+    """A subset of `count` classes (multi-label): a target is float32 [batch, count], 1 for each class that applies.
 
-    Models answer with a score a class, whose sigmoid is the probability that the class is there.
+    Models output one logit per class; its sigmoid is the probability of the class.
     """
 
     count: int
@@ -64,37 +70,133 @@ class Labels:
 
 
 @dataclass(frozen=True)
-class Spec:
-    """What goes in and what is wanted; `given` holds tensors that belong to the problem (a dictionary, word vectors).
+class Places:
+    """An index into the positions of an input, as a pointer network predicts (Vinyals et al. 2015, arXiv:1506.03134).
 
-    Models answer with (batch, target.width) when the target has one position,
-    with (batch, target.width, time) when it has one a step.
+    Data are int64 [batch, *shape] in [0, length of the input). Models output one logit per position of the input,
+    [batch, position, *shape], so that the softmax runs over axis 1 as it does for `Classes`.
 
-    `causal` says that the answer to a step is a later input: a model that sees the future would read it.
+    Args:
+        count: number of positions of the input; None if its length varies.
+        shape: () for one index per sample, (step,) for a sequence of indices; None for any length.
+        source: number of the input that is indexed.
     """
 
-    inputs: tuple[Real | Classes, ...]
-    target: Real | Classes | Labels
+    count: int | None
+    shape: Shape = ()
+    source: int = 0
+
+    @property
+    def width(self) -> int:
+        """Logits per index: the number of positions of the input.
+
+        Raises:
+            Mismatch: the number varies, so that a layer of fixed width cannot produce the logits.
+        """
+        if self.count is None:
+            raise Mismatch(
+                "mismatch",
+                subject="a model with a fixed number of outputs",
+                requirement="a target of known width",
+                got=_describe(self),
+                hint="Use a pointer model: one logit per position of the input.",
+            )
+        return self.count
+
+    @property
+    def positions(self) -> Shape:
+        return self.shape
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """No target (density estimation, generative models). `Batch.target` is float32 [batch, 0]."""
+
+    @property
+    def width(self) -> int:
+        """Outputs per position: 0."""
+        return 0
+
+    @property
+    def positions(self) -> Shape:
+        return ()
+
+
+Input = Real | Classes | Places
+Target = Real | Classes | Labels | Places | Nothing
+
+
+@dataclass(frozen=True)
+class Spec:
+    """Inputs and target of a task, and the tensors that belong to the problem.
+
+    Models output [batch, target.width] if the target has one position, [batch, target.width, time] if it has one per
+    step. `Places` of variable length have one logit per position of the input instead of `target.width`.
+
+    Args:
+        inputs: one part per argument of the model.
+        target: what is predicted.
+        given: constant tensors by name (a dictionary, word vectors, an operator).
+        causal: the target of a step is a later input, so that a model must not depend on later inputs.
+    """
+
+    inputs: tuple[Input, ...]
+    target: Target
     given: Mapping[str, Tensor] = field(default_factory=dict)
     causal: bool = False
 
     @property
     def per_step(self) -> bool:
-        """Whether the target has a value at every step of a sequence."""
+        """True if the target has a value at every step of a sequence."""
         return len(self.target.positions) == 1
 
     def describe(self) -> str:
         """`Real(1, 64) -> Classes(10)`, for messages."""
-        return f"{', '.join(map(_words, self.inputs))} -> {_words(self.target)}"
+        return f"{', '.join(map(_describe, self.inputs))} -> {_describe(self.target)}"
+
+    def fields(self) -> dict[str, Any]:
+        """What a trained model depends on, as plain values by field: kinds, widths and numbers of axes, no lengths.
+
+        `mismatches` compares two of these.
+        """
+        parts = {f"input {number}": part for number, part in enumerate(self.inputs)} | {"target": self.target}
+        return {name: _fields(part) for name, part in parts.items()} | {"given": sorted(self.given)}
 
     def __str__(self) -> str:
         return self.describe()
 
 
-def _words(part: Real | Classes | Labels) -> str:
+def mismatches(expected: Mapping[str, Any], got: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """The fields of `Spec.fields` that differ, by name: their descriptions before and now. Lengths may differ."""
+    names = sorted({*expected, *got})
+    return {
+        name: (_shown(expected.get(name)), _shown(got.get(name)))
+        for name in names
+        if expected.get(name) != got.get(name)
+    }
+
+
+def _fields(part: Input | Target) -> dict[str, Any]:
+    """Kind, width and number of further axes. The width of Places is a length, so it is left out."""
+    width = None if isinstance(part, Places) else part.width
+    fields: dict[str, Any] = {"kind": type(part).__name__, "width": width, "axes": len(part.positions)}
+    return fields | {"source": part.source} if isinstance(part, Places) else fields
+
+
+def _shown(value: Any) -> str:
+    if not isinstance(value, Mapping):
+        return "missing" if value is None else str(value)
+    width = "" if value.get("width") is None else f" of width {value['width']}"
+    return f"{value['kind']}{width} with {value['axes']} further axes"
+
+
+def _describe(part: Input | Target) -> str:
+    if isinstance(part, Nothing):
+        return "Nothing"
     if isinstance(part, Labels):
         return f"Labels({part.count})"
     axes = ", ".join("any" if axis is None else str(axis) for axis in part.shape)
     if isinstance(part, Real):
         return f"Real({axes})"
-    return f"Classes({part.count}{f', shape ({axes})' if axes else ''})"
+    count = "any" if part.count is None else part.count
+    return f"{type(part).__name__}({count}{f', shape ({axes})' if axes else ''})"

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from inspect import get_annotations
 from typing import Any
 
 import torch
@@ -10,6 +9,7 @@ from torch import Tensor, nn
 
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.learner import Objective, Schedule, pace
+from dlcli.core.needs import check_needs
 from dlcli.core.precision import DOUBLE
 from dlcli.core.random import reseed
 from dlcli.core.scoring import score
@@ -79,7 +79,7 @@ class Seat:
         self.device = self.parameters[0].device
         self.exact = torch.float64 if precision == DOUBLE else torch.float32  # of weights and sums of losses
         self.objective = player.objective(task)
-        _check_needs(self.objective, model)
+        check_needs(self.objective, model)
         if isinstance(self.objective, nn.Module):
             self.objective.to(self.device)
         self.optimiser = player.optimiser(self.parameters)
@@ -266,17 +266,3 @@ def _check_double(parameters: Sequence[nn.Parameter], precision: str) -> None:
 
 def _within(name: str, part: str) -> bool:
     return name == part or name.startswith(f"{part}.")
-
-
-def _check_needs(objective: Objective, model: nn.Module) -> None:
-    needs = getattr(objective, "needs", None)
-    if needs is None:
-        return
-    members = {name for part in needs.__mro__ for name in (*vars(part), *get_annotations(part))}
-    wanted = sorted(name for name in members if not name.startswith("_"))
-    # isinstance does not see parts of a module (Python 3.12)
-    if not all(hasattr(model, name) for name in wanted):
-        raise Mismatch(
-            f"{type(objective).__name__} needs a model with {', '.join(wanted)}; "
-            f"{type(model).__name__} has not all of these"
-        )

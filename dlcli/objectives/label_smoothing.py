@@ -7,8 +7,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from dlcli.core.errors import Mismatch, UsageError
+from dlcli.core.needs import require_loss
 from dlcli.core.spec import Classes, Labels
-from dlcli.core.task import Batch, Carry, Loss, Supervised, Task, call
+from dlcli.core.task import Batch, Carry, Loss, Task, call
 
 _IGNORED = -100  # the class of a position that does not count
 
@@ -31,13 +32,11 @@ class LabelSmoothing(nn.Module):
 
     def __init__(self, task: Task, *, smoothing: float) -> None:
         super().__init__()
-        if not isinstance(task, Supervised):
-            raise Mismatch(f"{type(task).__name__} has no loss to descend, so no labels to smooth")
         if not isinstance(task.spec.target, Classes | Labels):
             raise Mismatch(f"label smoothing is for classes, not for {task.spec.describe()}")
         if not 0 <= smoothing < 1:
             raise UsageError(f"smoothing is in [0, 1), not {smoothing}")
-        self.task, self.smoothing = task, smoothing
+        self.task, self.smoothing = require_loss(task, "LabelSmoothing"), smoothing
 
     def forward(self, model: nn.Module, batch: Batch, carry: Carry = None) -> Loss:
         if isinstance(self.task.spec.target, Labels):

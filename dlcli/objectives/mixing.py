@@ -4,8 +4,9 @@ import torch
 from torch import Tensor
 
 from dlcli.core.errors import Mismatch
+from dlcli.core.needs import require_loss
 from dlcli.core.spec import Real
-from dlcli.core.task import Batch, Supervised, Task
+from dlcli.core.task import Batch, Task
 
 
 def check_mixable(task: Task, reader: str) -> None:
@@ -14,8 +15,7 @@ def check_mixable(task: Task, reader: str) -> None:
     Raises:
         Mismatch: they are tokens, or there is none.
     """
-    if not isinstance(task, Supervised):
-        raise Mismatch(f"{type(task).__name__} has no loss to descend, and {reader} mixes what one is taken of")
+    require_loss(task, reader)
     if not all(isinstance(part, Real) for part in task.spec.inputs):
         raise Mismatch(f"{reader} mixes real inputs; there is no half of a token: {task.spec.describe()}")
 

@@ -5,9 +5,9 @@ from typing import cast
 import torch
 from torch import nn
 
-from dlcli.core.errors import Mismatch
+from dlcli.core.needs import require_loss
 from dlcli.core.space import SharesWeights
-from dlcli.core.task import Batch, Carry, Loss, Supervised, Task
+from dlcli.core.task import Batch, Carry, Loss, Task
 
 
 class SharedWeights:
@@ -22,9 +22,7 @@ class SharedWeights:
     needs = SharesWeights
 
     def __init__(self, task: Task) -> None:
-        if not isinstance(task, Supervised):
-            raise Mismatch(f"{type(task).__name__} has no loss to descend: dlcli evolve, or another learner")
-        self.task = task
+        self.task = require_loss(task, "SharedWeights")
 
     def __call__(self, model: nn.Module, batch: Batch, carry: Carry = None) -> Loss:
         shared = cast(SharesWeights, model)

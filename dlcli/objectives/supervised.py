@@ -2,18 +2,19 @@
 
 from torch import nn
 
-from dlcli.core.errors import Mismatch
+from dlcli.core.needs import require_loss
 from dlcli.core.task import Batch, Carry, Loss, Task
-from dlcli.core.task import Supervised as Graded
 
 
 class Supervised:
-    """Descend what the task calls its loss."""
+    """Minimize the task's own loss.
+
+    Raises:
+        Mismatch: the task has no loss.
+    """
 
     def __init__(self, task: Task) -> None:
-        if not isinstance(task, Graded):
-            raise Mismatch(f"{type(task).__name__} has no loss to descend: dlcli evolve, or another learner")
-        self.task = task
+        self.task = require_loss(task, "Supervised")
 
     def __call__(self, model: nn.Module, batch: Batch, carry: Carry = None) -> Loss:
         return self.task.loss(model, batch, carry)

@@ -22,7 +22,7 @@ _COMPARED = ("task", "model", "learner", "strategy", "until", "precision")
 _SEEDED = ("seed", "order")
 """Last words of keys that follow the run's seed."""
 _CLASS = "._target_"
-_HIDDEN = ("_partial_", "scales")
+_HIDDEN = ("_partial_", "scales", "eval_keys")
 
 
 def flatten(node: Any, place: str = "") -> Iterator[tuple[str, Any]]:

@@ -92,7 +92,7 @@ class Atari(Environment):
 
     def frames(self, model: nn.Module, seed: int) -> tuple[Tensor, float]:
         """The screen at every step, for two minutes of play at most."""
-        with torch.inference_mode():
+        with torch.no_grad():
             games, policy = self.simulate(torch.tensor([seed])), Policies(model, None, 1)
             seen, over, shots = games.reset(), False, [games.colours()]
             while not over and len(shots) < _FILMED:

@@ -106,7 +106,7 @@ class Gymnasium(Environment):
         return torch.from_numpy(pictures), float(environment.metadata.get("render_fps", _RATE))
 
     def _filmed(self, environment: "gymnasium.Env[Any, Any]", model: nn.Module, seed: int) -> "np.ndarray":
-        with torch.inference_mode():
+        with torch.no_grad():
             policy, over = Policies(model, None, 1), False
             observation, _ = environment.reset(seed=seed)
             pictures: list[Any] = [environment.render()]

@@ -57,7 +57,7 @@ class _Maze(Environment):
 
     def frames(self, model: nn.Module, seed: int) -> tuple[Tensor, float]:
         """A robot's way and what it sees, every fourth step."""
-        with torch.inference_mode():
+        with torch.no_grad():
             robots, policy = self.simulate(torch.tensor([seed])), Policies(model, None, 1)
             poses, over, seen = [robots.pose()], False, robots.reset()
             while not over:

@@ -13,8 +13,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from dlcli import build, compose
 from dlcli.budget import settle_budget
-from dlcli.core.errors import Mismatch, UsageError
-from dlcli.core.task import Supervised, Task
+from dlcli.core.errors import UsageError
+from dlcli.core.needs import require_loss
+from dlcli.core.task import Task
 from dlcli.machine import choose_device
 from dlcli.probe import seconds_a_step
 from dlcli.report import tables
@@ -93,15 +94,14 @@ def multiply_adds(model: nn.Module, task: Task) -> int:
 
     PyTorch's counter counts two operations each, and looks into recurrent kernels only where oneDNN does not fuse them.
     """
-    if not isinstance(task, Supervised):
-        raise Mismatch(f"{type(task).__name__} has no loss to count the operations of")
+    supervised = require_loss(task, "compare models")
     batch = task.batch("train", 0)
     training = model.training
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of Intel GPUs that are not here
             with torch.backends.mkldnn.flags(enabled=False), torch.no_grad(), FlopCounterMode(display=False) as counter:
-                task.loss(model.eval(), batch)
+                supervised.loss(model.eval(), batch)
     finally:
         model.train(training)
     return round(counter.get_total_flops() / 2 / len(batch))

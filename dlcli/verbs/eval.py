@@ -18,17 +18,18 @@ from dlcli.config.identity import check_code
 from dlcli.core.confusion import Confusion
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.scoring import Estimate, describe_metrics, estimates, predict
+from dlcli.core.spec import mismatches
 from dlcli.core.task import Predicts, Task
 from dlcli.machine import choose_device, computing
 from dlcli.report import named, tables
 from dlcli.run import Run
 from dlcli.verbs.conduct import keep
+from dlcli.verbs.draw import Drawing
 from dlcli.verbs.options import Options, listening
 from dlcli.verbs.render import check, draw
-from dlcli.verbs.train import describe_spec
 
-_OPEN = ("task", "device", "threads")
-"""What may be changed: where the data come from and where it runs."""
+_OPEN = ("task", "device", "threads", "batch")
+"""Keys that may be changed: where the data come from and where the scoring runs."""
 
 
 def score(
@@ -39,16 +40,18 @@ def score(
     split: str | None,
     predictions: Path | None,
     render: Path | None = None,
+    drawing: Drawing | None = None,
 ) -> Run:
     """The best checkpoint of a run, scored on a split; what its task fitted on training data is used again.
 
     Args:
         selector: of the run.
-        words: changes of its configuration, `task.path=new.csv` above all.
+        words: overrides of its configuration: `task.path=new.csv`, test-time keys of the model such as `samples=50`.
         options: where the new run goes.
         split: test when not given, or everything in the file when `task.path` is another one.
         predictions: a CSV file to write, one row a sample.
         render: a GIF or MP4 file to write, an episode of the test split.
+        drawing: how many samples of a generative model to draw, and into which file.
 
     Raises:
         UsageError: there is no checkpoint, or the data do not fit the model.
@@ -59,6 +62,8 @@ def score(
     if render is not None:
         named.place(render, "--render")
         check(render)
+    if drawing is not None:
+        drawing.check()
     config = _config(source, words)
     device = choose_device(config["device"])
     split = split or ("all" if any(word.startswith("task.path=") for word in words) else "test")
@@ -72,6 +77,8 @@ def score(
             _write(predictions, model, task, split)
         if render is not None:
             draw(render, model, task)
+        if drawing is not None:
+            drawing.write(model, config["seed"])
     metrics = {name: one.mean for name, one in found.items()}
     run = Run.create(
         options.out, "eval", source.info["label"], compose.dump(config),
@@ -83,6 +90,7 @@ def score(
         keep(run, table.tables())
     facts: dict[str, Any] = {"intervals": {split: _intervals(found)}, "training_maximum": _training_maximum(source)}
     facts["distinct"] = getattr(task, "distinct", None)
+    facts["drawn"] = None if drawing is None else drawing.facts(config["seed"])
     run.finish("completed", 0, metrics={split: metrics}, source=str(source.path), **facts, **described)
     return run
 
@@ -139,37 +147,46 @@ def restored(source: Run, config: Mapping[str, Any], device: torch.device) -> tu
         model = build.build_model(config, task, device)
         model.load_state_dict(state["model"])
     except (RuntimeError, KeyError, TypeError) as error:
-        raise Mismatch(f"{path} is another model's: {_last_line(error)}") from None
+        subject, requirement = str(path), "the model that was trained, on data of the same shape"
+        name = config["model"].get("_target_") if isinstance(config.get("model"), Mapping) else None
+        raise Mismatch("mismatch", subject=subject, requirement=requirement, got=name, hint=_last_line(error)) from None
     return model, task
 
 
 def _config(source: Run, words: Sequence[str]) -> dict[str, Any]:
-    for word in words:
-        key = word.lstrip("+~").partition("=")[0]
-        if "=" in word and key.partition(".")[0] not in (*_OPEN, "batch"):
-            raise UsageError(f"eval may change {', '.join(f'{name}' for name in _OPEN)}; {key} is part of the run")
-    written = [f"task.{word}" if word.startswith("batch=") else word for word in words]
-    return compose.change(compose.read(source.path / "config.yaml"), written)
+    """The run's configuration with the overrides of this evaluation."""
+    config = compose.read(source.path / "config.yaml")
+    test_time = tuple(config["model"].get("eval_keys") or ()) if isinstance(config.get("model"), Mapping) else ()
+    return compose.change(config, [_whole(word, test_time) for word in words])
+
+
+def _whole(word: str, test_time: Sequence[str]) -> str:
+    """The override with its key written out: `batch=8` is `task.batch=8`, `samples=50` is `model.samples=50`.
+
+    Raises:
+        UsageError: the key may not be changed after training.
+    """
+    key = word.lstrip("+~").partition("=")[0]
+    if "=" not in word:
+        return word
+    if key in test_time:
+        return f"model.{word}"
+    if key.partition(".")[0] not in _OPEN and key not in {f"model.{name}" for name in test_time}:
+        raise UsageError(
+            "unsupported", subject="eval", feature=f"changing {key}", name=key, known=(*_OPEN, *test_time),
+            hint=f"{key} is part of the run. Keys that eval may change: {', '.join((*_OPEN, *test_time))}.",
+        )  # fmt: skip
+    return f"task.{word}" if key == "batch" else word
 
 
 def _compare_specs(source: Run, task: Task) -> None:
-    """Field by field; lengths of sequences may differ."""
-    made_for: Mapping[str, Any] | None = source.info.get("spec")
-    here = describe_spec(task)
-    if made_for is None:
-        return
-    for name in sorted({*made_for, *here}):
-        if made_for.get(name) != here.get(name):
-            raise Mismatch(
-                f"run {source.id} was made for another kind of data: {name} was {_shown(made_for.get(name))}, "
-                f"here it is {_shown(here.get(name))}"
-            )
+    """Compare the specifications field by field; lengths of sequences may differ.
 
-
-def _shown(part: Any) -> str:
-    if isinstance(part, Mapping):
-        return f"{part['kind']} of width {part['width']} with {part['axes']} further axes"
-    return "missing" if part is None else str(part)
+    Raises:
+        Mismatch: a field differs.
+    """
+    for name, (expected, got) in mismatches(source.info.get("spec") or task.spec.fields(), task.spec.fields()).items():
+        raise Mismatch("mismatch", subject=f"run {source.id}", requirement=f"{name}: {expected}", got=got)
 
 
 def _write(path: Path, model: torch.nn.Module, task: Task, split: str) -> None:
@@ -195,9 +212,10 @@ def main(
     predictions: Path | None,
     as_json: bool,
     render: Path | None = None,
+    drawing: Drawing | None = None,
 ) -> int:
-    """Score, print, and answer with the exit code."""
-    run = score(selector, words, options, split=split, predictions=predictions, render=render)
+    """Score a run, print the scores and the files written, and return the exit code."""
+    run = score(selector, words, options, split=split, predictions=predictions, render=render, drawing=drawing)
     if as_json:
         print(json.dumps({"path": str(run.path), **run.info}, indent=1))  # noqa: T201
         return 0
@@ -210,5 +228,7 @@ def main(
         print(f"episode: {render}")  # noqa: T201
     if predictions is not None:
         print(f"predictions: {predictions}")  # noqa: T201
+    if drawing is not None:
+        print(f"samples: {drawing.path}")  # noqa: T201
     print(run.path)  # noqa: T201
     return 0

@@ -7,9 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from dlcli.core.episode import Plays
 from dlcli.core.errors import Mismatch
 from dlcli.core.spec import Classes, Labels, Real
-from dlcli.core.task import Sorts, Supervised, Task
+from dlcli.core.task import Sorts, Task
 from dlcli.report import explained, views
 from dlcli.report.explained import Caption
 from dlcli.report.sheet import png
@@ -41,20 +42,23 @@ class Subject:
 
 
 def check(task: Task) -> None:
-    """Whether there are classes of images, films or sequences.
+    """Check that the task classifies images, videos or sequences.
 
     Raises:
-        Mismatch: there are not.
+        Mismatch: it does not, or is an environment.
     """
     spec = task.spec
     (first, *more) = spec.inputs
     shown = not more and isinstance(first, Real) and len(first.shape) in (2, 3, 4)
     sorts = isinstance(spec.target, Classes | Labels) and not spec.target.positions
-    if not (shown and sorts and isinstance(task, Supervised)):
-        kind = "" if isinstance(task, Supervised) else "an environment, "
+    if not (shown and sorts) or isinstance(task, Plays):
+        kind = "an environment, " if isinstance(task, Plays) else ""
         raise Mismatch(
-            "--explain wants classes of images (channel, height, width), films (channel, time, height, width) or "
-            f"sequences (channel, time)\n{type(task).__name__} is {kind}{spec.describe()}"
+            "mismatch",
+            subject="--explain",
+            requirement="a classification task on images, videos or sequences",
+            got=f"{type(task).__name__}: {kind}{spec.describe()}",
+            hint="Inputs: (channel, height, width), (channel, time, height, width) or (channel, time).",
         )
 
 

@@ -83,7 +83,7 @@ def create(
         "init_from": began,
         "goal": {"metric": built.task.main.metric, "direction": built.task.main.direction},
         "metric_info": {name: metric.info() for name, metric in declared(built.task).items()},
-        "spec": describe_spec(built.task),
+        "spec": built.task.spec.fields(),
         "remark": config.get("remark"),
         "renders": isinstance(built.task, Renders),
         "steps": 0,
@@ -157,15 +157,6 @@ def _begin_from(built: build.Built, options: Options) -> dict[str, Any] | None:
     if isinstance(built.learner, Populous):
         raise UsageError("--init-from: a population begins from genomes, not from a run's weights")
     return inherit(built.model, runs.one(options.init_from, options.out))
-
-
-def describe_spec(task: Task) -> dict[str, Any]:
-    """What the model was made for, as plain values."""
-    parts = {f"input {number}": part for number, part in enumerate(task.spec.inputs)} | {"target": task.spec.target}
-    return {
-        name: {"kind": type(part).__name__, "width": part.width, "axes": len(part.positions)}
-        for name, part in parts.items()
-    } | {"given": sorted(task.spec.given)}
 
 
 def reach(model: nn.Module, task: Task) -> dict[str, int]:

@@ -146,8 +146,9 @@ def test_a_loss_that_is_no_number_is_a_fitness_that_is_none():
 def test_a_task_that_rates_is_taken_as_it_is_and_others_are_refused():
     assert isinstance(Graded(Sums()), Rated)
     assert rated(Sums()).counter == "samples"
-    with pytest.raises(Mismatch, match="nothing to evolve by"):
+    with pytest.raises(Mismatch) as error:
         rated(Nothing())
+    assert error.value.fields["requirement"] == "a task that rates populations or has a loss"
 
 
 class Nothing:

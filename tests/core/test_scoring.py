@@ -162,3 +162,19 @@ def test_predictions_are_one_row_a_sample_in_order():
     found = predict(nn.Identity(), task, (task.batch("test", index) for index in range(4)))
     assert found["sample"] == list(range(sum(SIZES)))
     assert found["carry"] == [0] * 3 + [1] * 5 + [2] + [3] * 4
+
+
+def test_model_may_enable_gradients_while_it_is_scored():
+    class Descends(nn.Module):
+        """The input after one step down its own energy x**2."""
+
+        def forward(self, x):
+            assert not torch.is_inference_mode_enabled()
+            with torch.enable_grad():
+                x = x.detach().requires_grad_()
+                (slope,) = torch.autograd.grad((x * x).sum(), x)
+            return x - 0.25 * slope
+
+    task = Uneven()
+    halved = score(Descends(), task, "valid")["error"]
+    assert halved == pytest.approx(score(nn.Identity(), task, "valid")["error"] / 2, rel=1e-6)

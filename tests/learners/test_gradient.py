@@ -418,7 +418,7 @@ class Critical:
         (
             lambda: gradient(linear(), model=player(objective=Critical)),
             Mismatch,
-            "needs a model with critic, pairs; Linear",
+            "requires a model with critic, pairs, got 'Linear'",
         ),
     ],
 )

@@ -179,8 +179,10 @@ def test_rewards():
 def test_what_has_no_architectures_is_refused():
     task = Right()
     players = {"controller": player(reinforce(), None, "valid", partial(torch.optim.Adam, lr=0.1))}
-    with pytest.raises(Mismatch, match="Reinforce needs a model with child, space, standalone_overrides"):
+    with pytest.raises(Mismatch) as error:
         Gradient(nn.Linear(1, 1), task, players=players, seed=0, precision="float32", compile=False)
+    assert error.value.fields["subject"] == "Reinforce"
+    assert "a model with child, space, standalone_overrides" in error.value.fields["requirement"]
     with pytest.raises(UsageError, match="decay of the baseline"):
         reinforce(decay=1.0)(task)
 

@@ -120,8 +120,8 @@ def test_a_spec_that_changed_is_named(digits):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["model.channels=[3]"], "part of the run"),
-        (["seed=3"], "part of the run"),
+        (["model.channels=[3]"], "model.channels is part of the run"),
+        (["seed=3"], "seed is part of the run"),
         (["nonsense"], "key=value"),
         (["task.bach=3"], '"task.batch"'),
         (["task.batch=0"], "batch"),

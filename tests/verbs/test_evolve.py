@@ -82,7 +82,7 @@ def test_any_supervised_task_is_evolved(tmp_path):
         (["gaa"], "ga"),
         (["tcn"], "dlcli train tcn"),
         (["ga", "model=tcn"], "TCN"),
-        (["novelty", "learner=gradient"], "no loss"),
+        (["novelty", "learner=gradient"], "requires a task with a loss"),
     ],
 )
 def test_bad_input_is_a_sentence_and_leaves_nothing(words, said, tmp_path):
