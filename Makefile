@@ -1,6 +1,6 @@
 PYTHON ?= python
 
-.PHONY: check format lint types contracts test slow bench
+.PHONY: check format lint types contracts test slow docs bench
 
 check: lint types contracts test
 
@@ -23,6 +23,10 @@ test:
 
 slow:
 	$(PYTHON) -m pytest -m slow
+
+# The pages that are generated: docs/claims.md and docs/systems.md.
+docs:
+	$(PYTHON) -m dlcli reproduce --docs
 
 bench:
 	$(PYTHON) benchmarks/tcn.py

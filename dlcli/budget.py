@@ -1,5 +1,6 @@
 """A model's width from its number of parameters, so that arms are equal."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -30,9 +31,14 @@ def settle_budget(config: dict[str, Any]) -> dict[str, Any]:
         raise UsageError("budget: this model names no width to scale (its YAML has no `scales:`)")
     task = build_task(config, torch.device("cpu"))
 
+    sizes: dict[str, int] = {}
+
     def size(widths: Mapping[str, Any]) -> int:
-        with torch.device("meta"):
-            return count(factory(_changed(model, widths), config, "model")(task.spec))
+        key = json.dumps(widths, sort_keys=True)
+        if key not in sizes:
+            with torch.device("meta"):
+                sizes[key] = count(factory(_changed(model, widths), config, "model")(task.spec))
+        return sizes[key]
 
     return config | {"model": _changed(model, _nearest(size, {key: _at(model, key) for key in keys}, budget))}
 

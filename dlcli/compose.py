@@ -25,6 +25,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from dlcli import catalogue
+from dlcli.config.file_cache import share_files
 from dlcli.core.errors import Missing, UsageError, nearest
 
 _SHORT = {"lr": "optimiser.lr", "clip": "clip"}  # of the single player
@@ -192,6 +193,7 @@ def _hydra(extra: Sequence[Path]) -> Iterator[None]:
         path.prepend("user", f"file://{folder}")
     try:
         Hydra.create_main_hydra2("dlcli", path)
+        share_files(GlobalHydra.instance().config_loader())
         yield
     finally:
         _base.cache_clear()  # files may be others the next time

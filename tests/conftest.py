@@ -5,9 +5,9 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.pop("COLUMNS", None)  # set by pytest-xdist; pipes get whole lines
 
-from jaxtyping import install_import_hook
+from helpers import shapes
 
-install_import_hook("dlcli", "beartype.beartype")
+shapes.install()
 
 import pytest
 import torch

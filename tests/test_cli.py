@@ -127,7 +127,8 @@ def test_weights_of_another_run_are_where_a_run_begins(tmp_path):
     assert (told["run"], len(told["sha256"])) == (source, 64)
 
 
-def test_a_user_s_own_model_trains_from_three_small_files(tmp_path):
+def test_user_model_trains_from_three_small_files(tmp_path, monkeypatch):
+    monkeypatch.delitem(sys.modules, "mymodels", raising=False)
     (tmp_path / "conf/model").mkdir(parents=True)
     (tmp_path / "conf/experiment/train").mkdir(parents=True)
     (tmp_path / "mymodels.py").write_text(
@@ -144,23 +145,21 @@ def test_a_user_s_own_model_trains_from_three_small_files(tmp_path):
         "# @package _global_\n# Mine on digits\ndefaults:\n  - override /model: mean\n  - _self_\n"
         "plugins: [mymodels]\nuntil: {steps: 5}\nthreads: 1\nsmoke: [steps=2]\n"
     )
-    script = [sys.executable, "-m", "dlcli"]
-    done = subprocess.run(
-        [*script, "train", "model=mean", "budget=1000"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    trained = dlcli("train", "model=mean", "budget=1000")
+    assert trained.exit_code == 0, trained.stderr
     (run,) = runs(tmp_path / "outputs")
     assert run.parent.name == "mean"
     assert abs(json.loads((run / "run.json").read_text())["parameters"] - 1000) <= 20
     assert "hidden: 13" in (run / "config.yaml").read_text()
-    scored = subprocess.run([*script, "eval", "last"], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert scored.returncode == 0, scored.stderr
-    listed = subprocess.run([*script, "list", "models"], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert re.search(r"^mean +Mine$", listed.stdout, re.M)
+    scored = dlcli("eval", "last")
+    assert scored.exit_code == 0, scored.stderr
+    assert re.search(r"^mean +Mine$", dlcli("list", "models").stdout, re.M)
 
 
 def test_the_bar_in_a_terminal_shows_step_loss_and_time_left(tmp_path):
-    words = ["train", "threads=1", "model.channels=[4,4]", "until={seconds: 3}", "--out", str(tmp_path)]
+    words = ["train", "threads=1", "model.channels=[4,4]", "until={seconds: 1}", "log_every=1", "--out", str(tmp_path)]
     output = in_a_terminal([sys.executable, "-m", "dlcli", *words])
     plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", output)
     assert re.search(r"tcn .*step [1-9][\d,]*  loss \d\.\d+ .*left \d+:\d\d:\d\d", plain), plain[-2000:]

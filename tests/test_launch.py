@@ -191,12 +191,14 @@ def printing(job, tell):
 
 
 COORDINATOR = """
+import signal
 import sys
 sys.path.insert(0, {tests!r})
 from test_launch import toy
 from dlcli.core.executor import Job
 from dlcli.launch import Local
 if __name__ == "__main__":
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored, also in child processes
     executor = Local(toy, 2)
     for name in "ab":
         executor.submit(Job("train", ("wait", name), {{"folder": {folder!r}}}))

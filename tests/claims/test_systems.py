@@ -1,4 +1,4 @@
-"""docs/systems.md: every system is in it, with a file and a command that exist."""
+"""The page of systems: it lists every system with a file and a command that exist. `make docs` writes it."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from dlcli.sketching.streams.kinds import KINDS
 
 CONF = catalogue.packaged()
 ALL = systems.systems(CONF)
-PAGE = (CONF.parent / "docs" / "systems.md").read_text()
+PAGE = pages.pages(CONF.parent)["systems.md"]
 
 
 @pytest.mark.parametrize("group", systems.GROUPS)
