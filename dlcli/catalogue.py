@@ -1,20 +1,14 @@
-"""What there is to choose from, read from the first lines of the YAML files; imports neither torch nor hydra."""
+"""Members of the configuration groups, read from their YAML files; imports neither torch nor hydra."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from dlcli.config.schema import COMMANDS as VERBS
 from dlcli.core.errors import Missing
 
-VERBS = ("train", "evolve", "search", "sketch")
-"""Verbs that have recipes, `conf/experiment/<verb>/`."""
 RESERVED = {"sketch": ("query", "stream")}
 """Words behind a verb that are no recipes."""
-
-OF_SKETCH = (
-    "scenes", "network", "from", "append", "split", "skip", "most", "kind", "matrix", "scale", "dimension", "density",
-    "block", "sketch_seed", "bench",
-)  # fmt: skip
-"""Keys of a sketch that its network's own training does not have."""
 
 
 def folders(extra: Sequence[Path] = ()) -> list[Path]:
@@ -41,12 +35,55 @@ def packaged() -> Path:
 
 
 def members(group: str, extra: Sequence[Path] = ()) -> dict[str, Path]:
-    """The members of a group (`model`, `experiment/train`) by name; earlier folders hide later ones."""
+    """The members of a group (`model`, `experiment/train`) by name; earlier folders hide later ones.
+
+    A file whose name begins with an underscore is a base of members, not a member.
+    """
     found: dict[str, Path] = {}
     for folder in folders(extra):
-        for path in sorted((folder / group).glob("*.yaml")):
+        for path in sorted((folder / group).glob("[!_]*.yaml")):
             found.setdefault(path.stem, path)
     return dict(sorted(found.items()))
+
+
+def find(group: str, name: str, extra: Sequence[Path] = ()) -> Path | None:
+    """The file of a member or of a base of members; None if there is none."""
+    paths = (folder / group / f"{name}.yaml" for folder in folders(extra))
+    return next((path for path in paths if path.is_file()), None)
+
+
+def plain(group: str, name: str, extra: Sequence[Path], depth: int = 0) -> dict[str, Any]:
+    """A member with the members of its defaults below it, as Hydra composes them, but without Hydra."""
+    import yaml
+
+    path = find(group, name, extra)
+    if path is None or depth > 8:
+        return {}
+    try:
+        node = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (OSError, ValueError, yaml.YAMLError):
+        return {}
+    found: dict[str, Any] = {}
+    for entry in (node or {}).get("defaults") or ():
+        if entry == "_self_":
+            continue
+        if isinstance(entry, str):
+            found = _merged(found, plain(group, entry, extra, depth + 1))
+            continue
+        for key, member in entry.items():
+            inner, _, place = key.removeprefix("override ").lstrip("/").partition("@")
+            part: Any = plain(inner, str(member), extra, depth + 1)
+            for segment in reversed(place.split(".") if place else [inner]):
+                part = {segment: part}
+            found = _merged(found, part)
+    return _merged(found, {key: value for key, value in (node or {}).items() if key != "defaults"})
+
+
+def _merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    both = {
+        key: _merged(old[key], new[key]) for key in old if isinstance(old[key], dict) and isinstance(new.get(key), dict)
+    }
+    return {**old, **new, **both}
 
 
 def recipes(extra: Sequence[Path] = ()) -> Iterator[tuple[str, str, Path]]:

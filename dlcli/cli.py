@@ -406,11 +406,17 @@ def _refuse(why: str, **options: object) -> None:
 @app.command(context_settings=_WORDS_FIRST)
 def config(
     words: Words = None,
-    verb: Annotated[str, typer.Option(help="Whose configuration.")] = "train",
+    verb: Annotated[str, typer.Option(help="Command whose configuration is printed.")] = "train",
+    reference: Annotated[bool, typer.Option("--reference", help="Print the reference of all top-level keys.")] = False,
     config_dir: ConfigDirs = None,
     as_json: Json = False,
 ) -> int:
-    """Print the resolved configuration, with where each value came from."""
+    """Print the resolved configuration, with the source of each value."""
+    if reference:
+        from dlcli.config import schema
+
+        sys.stdout.write(schema.reference())
+        return 0
     from dlcli.verbs import config as module
 
     return module.main(verb, words or [], config_dir or [], as_json)

@@ -1,21 +1,21 @@
-"""What the shell offers after <TAB>; reads file names and YAML lines, imports nothing heavy."""
+"""Shell completion: recipes, keys and members of groups, from file names and YAML; imports nothing heavy."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from dlcli import catalogue
+from dlcli.config import schema
 
-_GROUPS = ("task", "model", "learner", "optimiser", "schedule", "objective", "augment", "network")
+_PARTS = ("optimiser", "schedule", "objective", "augment")
 _DEFAULTS = {"task": "sequential_digits", "model": "tcn", "learner": "gradient"}
-_PLAYER = "learner.players.model"
-_KEY = re.compile(r"^( *)([A-Za-z_]\w*):")
+_SHORT = ("lr", "batch", "clip")
 _AFTER_SKETCH = ("query", "stream")
 """Words that stand where a recipe of `dlcli sketch` does."""
 QUESTIONS = ("count", "mean", "attribute", "similar", "erase", "recover-network", "bench")
 """What `dlcli sketch query` answers."""
-_HIDDEN = ("defaults", "scales", "eval_keys", "smoke", "_target_", "_partial_")
+_HIDDEN = ("defaults", "scales", "eval_keys", "short", "smoke", "_target_", "_partial_")
 
 
 def words(ctx: Any, incomplete: str) -> list[str]:
@@ -26,7 +26,8 @@ def words(ctx: Any, incomplete: str) -> list[str]:
     given = ctx.params or {}
     extra = [Path(folder) for folder in given.get("config_dir") or ()]
     typed = list(given.get("words") or ())
-    if typed and typed[-1] in ("=", *_GROUPS):
+    groups = (*schema.groups(), *_PARTS)
+    if typed and typed[-1] in ("=", *groups):
         group = [word for word in typed if word != "="][-1]
         return [name for name in _members(group, extra) if name.startswith(incomplete)]
     if "=" in incomplete:
@@ -35,10 +36,11 @@ def words(ctx: Any, incomplete: str) -> list[str]:
     sketching = getattr(ctx, "info_name", None) == "sketch"
     recipes = [name for _, name, _ in catalogue.recipes(extra)] if not typed else []
     recipes += _AFTER_SKETCH if sketching and not typed else ()
-    own = _keys(catalogue.packaged() / "sketch.yaml") if sketching else ()
+    command = "sketch" if sketching else getattr(ctx, "info_name", None)
+    own = schema.settable(command if command in schema.COMMANDS else "train")
     offered = [*recipes, *(f"{key}=" for key in (*own, *_offered(_chosen(typed, extra), extra)))]
     found = sorted({word for word in offered if word.startswith(incomplete)})
-    if len(found) == 1 and found[0].removesuffix("=") in _GROUPS:
+    if len(found) == 1 and found[0].removesuffix("=") in groups:
         return [f"{found[0]}{name}" for name in _members(found[0].removesuffix("="), extra)]
     return found
 
@@ -59,7 +61,8 @@ def claims(incomplete: str) -> list[str]:
 
 
 def _members(group: str, extra: Sequence[Path]) -> list[str]:
-    return list(catalogue.members(group, extra)) if group in _GROUPS else []
+    known = (*schema.groups(), *_PARTS)
+    return list(catalogue.members(group, extra)) if group in known else []
 
 
 def _chosen(typed: Sequence[str], extra: Sequence[Path]) -> dict[str, str]:
@@ -68,27 +71,31 @@ def _chosen(typed: Sequence[str], extra: Sequence[Path]) -> dict[str, str]:
     home = catalogue.members("experiment/train", extra)
     recipe = home.get(typed[0] if typed else "") or home.get(pairs.get("model", "tcn"))
     text = recipe.read_text(encoding="utf-8", errors="replace") if recipe else ""
-    return _DEFAULTS | dict(re.findall(r"override /(\w+): (\w+)", text)) | pairs
+    named = re.findall(r"^(\w+): (?:\{name: )?(\w+)", text, re.MULTILINE)
+    parts = {key: value for key, value in named if key in _PARTS}
+    return _DEFAULTS | dict(re.findall(r"override /(\w+): (\w+)", text)) | parts | pairs
 
 
-def _offered(chosen: dict[str, str], extra: Sequence[Path]) -> Iterator[str]:
-    """Every key that may be set."""
-    yield from (*_GROUPS, "lr", "batch", "clip", *_keys(catalogue.packaged() / "train.yaml"))
+def _offered(chosen: Mapping[str, str], extra: Sequence[Path]) -> Iterator[str]:
+    """Every key that can be set."""
+    yield from (*_PARTS[:-1], *_SHORT)
     for group in _DEFAULTS:
-        if path := catalogue.members(group, extra).get(chosen[group]):
-            yield from (f"{group}.{key}" for key in _keys(path))
-    if path := catalogue.members("optimiser", extra).get(chosen.get("optimiser", "adam")):
-        yield from (f"{_PLAYER}.optimiser.{key}" for key in _keys(path))
-    if path := catalogue.members("objective", extra).get(chosen.get("objective", "supervised")):
-        yield from (f"objective.{key}" for key in _keys(path))
+        yield from (f"{group}.{key}" for key in _keys(catalogue.plain(group, chosen[group], extra)))
+    learner = catalogue.plain("learner", chosen["learner"], extra)
+    places = learner.get("short") or {}
+    for part in _PARTS[:-1]:
+        if part in chosen or part == "objective":
+            keys = list(_keys(catalogue.plain(part, chosen.get(part, "supervised"), extra)))
+            yield from (f"{part}.{key}" for key in keys if part == "objective")
+            yield from (f"learner.{places[part]}.{key}" for key in keys if part in places)
 
 
-def _keys(path: Path) -> Iterator[str]:
-    """The dotted keys of a YAML file that hold values, two spaces a level."""
-    above: list[str] = []
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    for match in filter(None, map(_KEY.match, lines)):
-        above[len(match.group(1)) // 2 :] = [match.group(2)]
-        holds_more = match.string.partition("#")[0].rstrip().endswith(":")
-        if not holds_more and above[0] not in _HIDDEN and above[-1] not in _HIDDEN:
-            yield ".".join(above)
+def _keys(node: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """The dotted keys of values."""
+    for name, value in node.items():
+        if str(name) in _HIDDEN:
+            continue
+        if isinstance(value, dict) and value:
+            yield from _keys(value, f"{prefix}{name}.")
+        elif not isinstance(value, dict):
+            yield f"{prefix}{name}"

@@ -27,11 +27,11 @@ def factory(node: Any, config: Mapping[str, Any], place: str) -> Callable[..., A
     """The factory that a configuration node describes, its values checked."""
     if not isinstance(node, dict) or "_target_" not in node:
         raise UsageError(f"{place} names no class: it has no _target_")
-    node = without_metadata(node)
+    node, plugins = without_metadata(node), config.get("plugins") or ()
     for where, part in class_nodes(node, place):
-        _check(part, where, config.get("plugins") or ())
+        _check(part, where, plugins)
     try:
-        made = instantiate(node, _partial_=True, _convert_="all")
+        made = instantiate(_with_partials(node, plugins), _partial_=True, _convert_="all")
     except InstantiationException as error:
         raise _unwrapped(error) from error
     return _guarded(made, place)
@@ -48,6 +48,51 @@ def without_metadata(node: Any, keys: Sequence[str] = METADATA) -> Any:
     if isinstance(node, dict):
         return {key: without_metadata(value, keys) for key, value in node.items() if key not in keys}
     return node
+
+
+def _with_partials(node: Any, plugins: Sequence[str]) -> Any:
+    """The node with `_partial_` at each keyword for which the constructor expects a factory of the class.
+
+    A keyword annotated `Callable[[Task], Objective]` takes a factory of objectives: its node must not be called with
+    the keywords of the YAML alone. A `Callable[..., Tensor]` is an object that is called itself.
+    """
+    if isinstance(node, list):
+        return [_with_partials(value, plugins) for value in node]
+    if not isinstance(node, dict):
+        return node
+    made = {key: _with_partials(value, plugins) for key, value in node.items()}
+    hints = _hints(_class(node["_target_"], "", plugins)) if "_target_" in node else {}
+    return {key: _as_factory(value, hints[key], plugins) if key in hints else value for key, value in made.items()}
+
+
+def _as_factory(value: Any, hint: Any, plugins: Sequence[str]) -> Any:
+    origin, parts = get_origin(hint), get_args(hint)
+    if origin in (UnionType, Union):
+        return next((new for part in parts if (new := _as_factory(value, part, plugins)) != value), value)
+    if isinstance(value, dict) and "_target_" in value:
+        if origin is Callable and _makes(_class(value["_target_"], "", plugins), parts[-1]):
+            return {"_partial_": True, **value}
+        return value
+    if isinstance(value, dict) and origin is Mapping:
+        return {key: _as_factory(part, parts[-1], plugins) for key, part in value.items()}
+    if isinstance(value, list) and origin is Sequence:
+        return [_as_factory(part, parts[0], plugins) for part in value]
+    return value
+
+
+def _makes(cls: type, returned: Any) -> bool:
+    """True if calling the class gives what a `Callable` is annotated to return."""
+    if returned is Any or getattr(returned, "_is_protocol", False):
+        return True
+    return isinstance(returned, type) and issubclass(cls, returned)
+
+
+def _hints(cls: type) -> dict[str, Any]:
+    """The annotations of a constructor; empty if they cannot be resolved."""
+    try:
+        return get_type_hints(getattr(cls, "__init__"))  # noqa: B009 - mypy takes cls.__init__ for an instance's
+    except (ValueError, TypeError, NameError):
+        return {}
 
 
 def _guarded(made: Callable[..., Any], place: str) -> Callable[..., Any]:

@@ -96,23 +96,37 @@ def test_a_wrong_command_is_told_with_the_nearest_right_one(words, told, out):
         (["+model.foo=1"], ["TCN", "foo"]),
         (["~model"], ["model"]),
         (["~model.channels.0"], ["list"]),
-        (["seed=null"], ["seed", "whole number"]),
+        (["seed=null"], ["seed", "integer"]),
         (["device=null"], ["device"]),
         (["=3"], ["=3"]),
         (["tcn", "gru"], ["gru", "key=value"]),
-        (["experiment/train=gru"], ["gru"]),
+        (["experiment/evolve=ga"], ["dlcli evolve ga"]),
+        (["gru", "experiment=tcn"], ["gru", "tcn"]),
+        (["+task@foo=mnist"], ["foo"]),
+        (["+data=mnist"], ["data"]),
         (["hydra.run.dir=x"], ["hydra.run.dir"]),
         (["--optim.lr=1"], ["key=value", "optim.lr=1"]),
         (["--lr", "1"], ["key=value", "lr=VALUE"]),
+        (["--gpus", "1"], ["device=cuda"]),
+        (["learning_rate=0.1"], ["lr=0.1"]),
+        (["batch_size=8"], ["batch=8"]),
+        (["max_epochs=3"], ["epochs=3"]),
+        (["gpus=2"], ["device=cuda learner.devices=2"]),
+        (["dataset=mnist"], ["task=mnist"]),
+        (["model", "tcn"], ["dlcli train model=tcn"]),
+        (["model=TCN"], ['"tcn"']),
+        (["tcn.yaml"], ["dlcli train tcn"]),
+        (["sales.csv"], ["task=csv task.path=sales.csv"]),
+        (["bf16=true"], ["precision=bfloat16"]),
         (["model.channels=[4,4"], ["model.channels=[4,4", "quoted"]),
-        (["seed=abc"], ["seed", "whole number", "abc"]),
-        (["seed=1.5"], ["seed", "whole number"]),
-        (["seed=true"], ["seed", "whole number"]),
-        (["model.kernel_size=two"], ["kernel_size", "whole number", "two"]),
+        (["seed=abc"], ["seed", "integer", "abc"]),
+        (["seed=1.5"], ["seed", "integer"]),
+        (["seed=true"], ["seed", "integer"]),
+        (["model.kernel_size=two"], ["kernel_size", "integer", "two"]),
         (["model.channels=5"], ["channels", "list"]),
         (["model.channels=[a]"], ["channels", "list", "whole number"]),
         (["model.noise=3"], ["noise"]),
-        (["steps=1.5"], ["steps", "whole number"]),
+        (["steps=1.5"], ["steps", "integer"]),
         (["lr=fast"], [".lr", "number", "fast"]),
         (["until=3"], ["until", "mapping"]),
         (["model.kernel_size=0"], ["kernel_size", "0"]),
@@ -153,7 +167,7 @@ def test_wrong_words_leave_no_run(words, told, out):
 
 def test_values_are_refused_one_by_one_in_a_sweep(out):
     result = dlcli("train", "seed=abc,def", *SMALL, "--out", out)
-    check_refused(result, "seed", "whole number")
+    check_refused(result, "seed", "integer")
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dlcli import catalogue
+from dlcli.config import schema
 from dlcli.config.source import Source, is_library, sha256, source_of
 from dlcli.core.errors import UsageError
 from dlcli.targets import class_nodes, class_of, without_metadata
 
-_OF_SEARCH = ("strategy", "candidates")
 _DIVISION = ("devices", "chunk")  # how the learner divides its work
 _STORED = 1_000_000  # bytes of source that a run keeps
 
@@ -48,8 +47,7 @@ def signature(core: str, until: Mapping[str, int | float]) -> str:
 
 
 def _parts(config: Mapping[str, Any]) -> list[str]:
-    more = (*_OF_SEARCH, *catalogue.OF_SKETCH)
-    return ["task", "model", "learner", *(name for name in more if name in config)]
+    return [name for name in schema.having("signature") if name in config and name != "precision"]
 
 
 def targets(config: Mapping[str, Any]) -> dict[str, str]:

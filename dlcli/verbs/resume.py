@@ -6,7 +6,7 @@ from typing import Any
 
 from dlcli import build, catalogue, compose, loggers, runs
 from dlcli.checkpoint import read_last
-from dlcli.config import identity
+from dlcli.config import identity, schema
 from dlcli.core.errors import Unresumable, UsageError
 from dlcli.core.learner import Learner
 from dlcli.engine import limits
@@ -16,9 +16,6 @@ from dlcli.verbs.conduct import conduct
 from dlcli.verbs.options import Options, listening
 from dlcli.verbs.rollout import check_shared
 from dlcli.verbs.train import plan
-
-_CHANGEABLE = ("steps", "epochs", "until", "device", "wall", "eval_every", "checkpoint_every", "patience", "logger")
-"""What `--resume` may change: when to stop and where, not what is trained."""
 
 
 def resume(selector: str, words: Sequence[str], options: Options) -> Run:
@@ -83,8 +80,9 @@ def _other(run: Run, verb: str) -> str:
 def _check_words(words: Sequence[str]) -> None:
     for word in words:
         key = word.lstrip("+~").partition("=")[0].partition(".")[0]
-        if key not in _CHANGEABLE:
-            raise UsageError(f"--resume may change {', '.join(_CHANGEABLE)}; {key} is part of what is trained")
+        if key not in (allowed := schema.resumable("train")):
+            hint = f"--resume can change: {', '.join(allowed)}"
+            raise UsageError("unsupported", subject="--resume", feature=f"a change of {key}", hint=hint)
 
 
 def _check_resumable(run: Run, learner: Learner) -> None:

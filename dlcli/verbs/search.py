@@ -7,7 +7,7 @@ from typing import Any
 from dlcli import build, compose, launch, loggers, runs
 from dlcli.budget import settle_budget
 from dlcli.checkpoint import read_last
-from dlcli.config import identity
+from dlcli.config import identity, schema
 from dlcli.core.errors import UsageError
 from dlcli.core.executor import deaf
 from dlcli.core.metric import Goal
@@ -25,10 +25,6 @@ from dlcli.verbs.resume import extended, held
 from dlcli.verbs.train import create, plan
 from dlcli.verbs.trials import Base, Runs, Wanted, carry
 from dlcli.verbs.verdict import Verdict
-
-_CHANGEABLE = ("candidates", "limit", "retrain", "wall", "logger", "device")
-_OF_SHARED = ("steps", "epochs", "until", "eval_every", "checkpoint_every", "patience")
-"""What --resume may change as well where shared weights are trained, which is no trial."""
 
 
 def search(point: compose.Point, options: Options) -> Run:
@@ -91,13 +87,12 @@ def found(selector: str, words: Sequence[str], options: Options) -> list[compose
 
 def _check_words_of_resume(words: Sequence[str], built: build.Built) -> None:
     """Whether they leave alone what is searched."""
-    allowed = (*_CHANGEABLE, *(_OF_SHARED if isinstance(built.model, OneShotModel) else ()))
+    allowed = schema.resumable("search", *(["supernet"] if isinstance(built.model, OneShotModel) else []))
     for word in words:
         key = word.lstrip("+~").partition("=")[0].partition(".")[0]
         if key not in allowed:
-            raise UsageError(
-                f"--resume may change {', '.join(allowed)}; {key} would make it a search of something else"
-            )
+            hint = f"--resume can change: {', '.join(allowed)}"
+            raise UsageError("unsupported", subject="--resume", feature=f"a change of {key}", hint=hint)
 
 
 def _check_longer(run: Run, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:

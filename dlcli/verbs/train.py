@@ -9,7 +9,7 @@ from torch import nn
 
 from dlcli import build, compose, environment, loggers, probe, runs
 from dlcli.budget import settle_budget
-from dlcli.config import identity
+from dlcli.config import identity, schema
 from dlcli.core.errors import UsageError
 from dlcli.core.learner import Learner
 from dlcli.core.population import Populous, Renders
@@ -142,11 +142,7 @@ def plan(config: Mapping[str, Any]) -> Plan:
         UsageError: an interval is below 1.
     """
     names = ("eval_every", "log_every", "checkpoint_every", "patience")
-    if config["log_every"] is None:
-        raise UsageError("log_every is a whole number, not null")
-    for name in names:
-        if config[name] is not None and config[name] < 1:
-            raise UsageError(f"{name} is at least 1, not {config[name]}")
+    schema.check(config, names)
     return Plan(config["until"], **{name: config[name] for name in names}, wall=config["wall"])
 
 

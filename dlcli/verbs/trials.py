@@ -11,7 +11,7 @@ import torch
 
 from dlcli import build, compose, runs
 from dlcli.budget import settle_budget
-from dlcli.config import identity
+from dlcli.config import identity, schema
 from dlcli.core.errors import Unresumable
 from dlcli.core.executor import Executor, Job, Report, Tell
 from dlcli.core.metric import Goal
@@ -27,9 +27,6 @@ from dlcli.verbs.train import train
 
 _PATIENCE = 60.0
 """Seconds to wait for runs whose search was killed: they are saving themselves."""
-_PLAIN = ("wall=null", "logger=null")
-"""A trial has no clock and no tracker of its own."""
-_KEPT = ("task", "batch", "seed", "device", "threads", "precision", "plugins")
 _STOPS = {130: "stopped", 143: "stopped", 75: "preempted"}
 _STATUS = {0: "completed", 3: "diverged", 4: "out of memory"}
 
@@ -63,7 +60,8 @@ class Base:
         if recipe is None:
             own = [info["recipe"]] if info["recipe"] else []
             return cls("search", (*own, *info["words"]))
-        kept = [word for word in info["words"] if word.lstrip("+~").partition("=")[0].partition(".")[0] in _KEPT]
+        own = {*schema.having("retrain"), "batch"}
+        kept = [word for word in info["words"] if word.lstrip("+~").partition("=")[0].partition(".")[0] in own]
         return cls("train", (recipe, f"task={info['task']}", *kept))
 
 
@@ -141,7 +139,7 @@ class Runs:
         return Job(self.base.verb, self._words(trial), packed(own), str(run.path) if run else None)
 
     def _words(self, trial: Trial) -> tuple[str, ...]:
-        return (*self.base.words, *_PLAIN, *_asked(trial), *_until(trial))
+        return (*self.base.words, *schema.trial_words(), *_asked(trial), *_until(trial))
 
     def _reports(self, count: int) -> list[Report]:
         """Of the jobs that were submitted.

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from dlcli.tasks.yardstick import Classification, Regression
 from helpers.lines import through_file
 from sklearn import cluster, ensemble, linear_model, neighbors, preprocessing, svm, tree
 
@@ -13,7 +14,6 @@ from dlcli.learners.estimator import Estimator
 from dlcli.learners.frozen import Frozen
 from dlcli.models.estimator.scikit import ScikitEstimator
 from dlcli.tasks.arrays import Arrays, ArrayTask
-from dlcli.tasks.yardstick import Classification, Regression
 
 ROWS, WIDTH = 120, 6
 

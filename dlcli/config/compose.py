@@ -1,0 +1,210 @@
+"""Compose configurations with Hydra: words of the command line in, configurations out, errors as `UsageError`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from dlcli import catalogue
+from dlcli.config import checks, schema, short, sweeps
+from dlcli.config import overrides as words_of
+from dlcli.config.overrides import Folders, key_of, parse, value_of
+from dlcli.config.primary import ERRORS, base, group_words, plain_error, session
+from dlcli.config.routing import Request, Routed, is_placed, route
+from dlcli.core.errors import UsageError
+
+_UNTIL = {"epochs": 20}  # of runs that state no limit
+
+
+@dataclass(frozen=True)
+class Point:
+    """One run to be made: its configuration, unresolved, and where it comes from.
+
+    Args:
+        verb: command whose primary configuration it is.
+        config: composed and unresolved.
+        recipe: the recipe's name, or None.
+        choices: the chosen member by group.
+        words: the overrides that make it, after the recipe.
+    """
+
+    verb: str
+    config: DictConfig
+    recipe: str | None
+    choices: Mapping[str, str]
+    words: tuple[str, ...]
+
+    @property
+    def label(self) -> str:
+        """The name of the folder of its runs."""
+        return self.recipe or f"{self.choices['task']}_{self.choices['model']}"
+
+    def resolved(self, seed: int | None = None) -> dict[str, Any]:
+        """Plain values with all references resolved, with another seed if one is given.
+
+        Raises:
+            UsageError: a reference cannot be resolved, or a top-level value is out of range.
+        """
+        config = self.config.copy()
+        if seed is not None:
+            config.seed = seed
+        try:
+            plain = OmegaConf.to_container(config, resolve=True)
+        except OmegaConfBaseException as error:
+            raise UsageError(
+                "invalid_value", key="a reference", must="resolvable", got=checks.first_line(error)
+            ) from None
+        assert isinstance(plain, dict)
+        schema.check(plain)
+        return {str(key): value for key, value in plain.items()}
+
+
+def expand(
+    verb: str, words: Sequence[str], *, extra: Sequence[Path] = (), smoke: bool = False, zips: Sequence[str] = ()
+) -> list[Point]:
+    """The runs that the words after a command stand for: one, or several if recipes or values hold commas, or values
+    hold `range()`, `choice()` or, for a group, `glob()`.
+
+    Args:
+        zips: texts such as "a=1,2 b=3,4", whose values are paired.
+
+    Raises:
+        UsageError: a word is not an override, or names something that does not exist.
+    """
+    folders = tuple(extra)
+    recipes, rest = words_of.split(verb, words, folders)
+    pairs = [sweeps.zipped(text) for text in zips]
+    sweeps.check_once([rest, *pairs])
+    words_of.check_end([*rest, *(word for pair in pairs for word in pair)])
+    with session(folders):
+        choices: list[list[tuple[str, ...]]] = [[(value,) for value in sweeps.values(word, folders)] for word in rest]
+        choices += [sweeps.in_pairs(pair, folders) for pair in pairs]
+        points = list(sweeps.product(choices))
+        sweeps.check_count(len(recipes) * len(points))
+        requests = [_request(verb, recipe, point, folders, smoke) for recipe in recipes for point in points]
+        return [_point(request) for request in requests]
+
+
+def _request(verb: str, recipe: str | None, words: tuple[str, ...], extra: Folders, smoke: bool) -> Request:
+    """One run; a model without recipe and task starts from the model's home recipe."""
+    keys = {key_of(word): value_of(word) for word in words}
+    model = keys.get("model", "tcn")
+    if recipe is None and "task" not in keys and model in catalogue.members(f"experiment/{verb}", extra):
+        recipe, words = model, tuple(word for word in words if not word.startswith("model="))
+    if not smoke:
+        return Request(verb, recipe, words, extra)
+    plain = [word for word in words if not short.is_short(key_of(word))]
+    placed = [word for word in group_words(plain, extra) if is_placed(word)]
+    config, _ = Request(verb, recipe, words, extra).composed(placed)
+    return Request(verb, recipe, words, extra, tuple(map(str, config.get("smoke") or ())))
+
+
+def _point(request: Request) -> Point:
+    routed = route(request)
+    _check_places(routed.groups, request)
+    config, choices = request.composed(routed.groups)
+    config = config.copy()
+    if request.recipe and not request.saved:
+        short.of_recipe(config, request.extra)
+        if routed.lenient:
+            _drop_foreign(config, choices, request, routed)
+    strict, chosen = not routed.lenient, {*group_words([*routed.smoke.values()], request.extra)}
+    smoke = {raw: word for raw, word in routed.smoke.items() if word in chosen or _fits(word, config, strict)}
+    values = [word for word in routed.own if _fits(word, config, strict)]
+    values += [word for word in smoke.values() if word not in chosen]
+    values += [word for word in routed.typed if _fits(word, config, True)]
+    _apply(config, [opened for word in values for opened in _open(word)])
+    if isinstance(config.get("learner"), DictConfig):
+        config.learner.pop("short", None)
+    recipe = None if request.saved else request.recipe
+    first = (str(request.recipe),) if request.saved else ()
+    return Point(request.verb, _fold_until(config), recipe, choices, (*first, *smoke, *request.words))
+
+
+def _fits(word: str, config: DictConfig, strict: bool) -> bool:
+    """True if the configuration has the key with a value of this type."""
+    try:
+        checks.check_value(word, parse(word), config)
+    except UsageError:
+        if strict:
+            raise
+        return False
+    return True
+
+
+def _check_places(groups: Sequence[str], request: Request) -> None:
+    """Check that an added member (`+task@place=...`) goes to a place that something reads."""
+    for word in groups:
+        key = key_of(word)
+        place = key.partition("@")[2] or key
+        head = place.partition(".")[0]
+        if word.startswith("+") and head not in schema.keys_of(request.verb):
+            raise UsageError("unknown_key", key=head, known=schema.settable(request.verb))
+
+
+def _drop_foreign(config: DictConfig, choices: Mapping[str, str], request: Request, routed: Routed) -> None:
+    """Remove what a recipe sets of its own task, model, learner ... where the user put another in its place."""
+    own = {name: choices[name] for name in schema.groups(request.verb) if choices.get(name)}
+    nested = [
+        word for word in routed.groups if "@" in key_of(word) and checks.has(config, key_of(word).partition("@")[2])
+    ]
+    plain, _ = base(request.verb, None, (*(f"{name}={member}" for name, member in own.items()), *nested))
+    for word in group_words([*request.words], request.extra):
+        key = key_of(word)
+        place = key.partition("@")[2] or key
+        node, known = OmegaConf.select(config, place), OmegaConf.select(plain, place)
+        if isinstance(node, DictConfig) and isinstance(known, DictConfig):
+            _reconcile(node, known)
+
+
+def _reconcile(node: DictConfig, known: DictConfig) -> None:
+    """Remove keys that the known node does not have, and reset values of another type."""
+    for name in list(node):
+        if name not in known:
+            del node[name]
+            continue
+        mine, other = node._get_node(name), known._get_node(name)
+        if OmegaConf.is_interpolation(mine) or OmegaConf.is_interpolation(other):
+            continue
+        if isinstance(mine, DictConfig) and isinstance(other, DictConfig) and not (mine._is_none() or other._is_none()):
+            if mine.get("_target_") == other.get("_target_"):
+                _reconcile(mine, other)
+            continue
+        kinds, _ = checks.kind(known[name])
+        if kinds and not isinstance(node[name], kinds) and not (list in kinds and OmegaConf.is_list(node[name])):
+            node[name] = other
+
+
+def _open(word: str) -> list[str]:
+    """Limits take any counter, so their keys can be added; a whole mapping replaces the old one."""
+    key = key_of(word)
+    if checks.takes_counters(key) and "={" in word:
+        return [f"{key}=null", f"++{word}"]
+    return [f"++{word}"] if checks.takes_counters(key.rpartition(".")[0]) and word.startswith(key) else [word]
+
+
+def _apply(config: DictConfig, words: Sequence[str]) -> None:
+    """Apply overrides of values as Hydra does."""
+    OmegaConf.set_struct(config, True)
+    try:
+        ConfigLoaderImpl._apply_overrides_to_config([parse(word) for word in words], config)
+    except ERRORS as error:
+        raise UsageError(plain_error(error)) from None
+    finally:
+        OmegaConf.set_struct(config, False)
+
+
+def _fold_until(config: DictConfig) -> DictConfig:
+    """Short `steps` and `epochs` replace both in `until`."""
+    until: Any = config.get("until") or {}
+    given = {name: config[name] for name in ("steps", "epochs") if config.get(name) is not None}
+    if given:
+        until = given | {name: until._get_node(name) for name in until if name not in ("steps", "epochs")}
+        config.steps = config.epochs = None
+    ends = OmegaConf.select(config, "learner.finishes", default=False)
+    config.until = until or ({} if ends else dict(_UNTIL))
+    return config

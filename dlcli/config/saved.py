@@ -1,0 +1,65 @@
+"""Saved configurations: read, write and change the resolved config.yaml of a run."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from dlcli.config import checks, migrate, schema
+from dlcli.config.checks import first_line
+from dlcli.config.overrides import check_word, parse, quoted, renamed
+from dlcli.core.errors import Missing, UsageError
+
+
+def read(path: Path) -> dict[str, Any]:
+    """A run's config.yaml as plain values.
+
+    Raises:
+        UsageError: it is missing or damaged.
+    """
+    try:
+        return load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise Missing("missing_file", path=path, hint="Without it the run cannot be rebuilt") from None
+    except UnicodeDecodeError:
+        raise UsageError("damaged", path=path, problem="it is not UTF-8 text") from None
+
+
+def load(text: str) -> dict[str, Any]:
+    """The text of a run's config.yaml as plain values.
+
+    Raises:
+        UsageError: it is damaged.
+    """
+    try:
+        plain = OmegaConf.to_container(OmegaConf.create(text), resolve=True)
+    except Exception as error:  # noqa: BLE001 - YAML and OmegaConf raise many kinds for a damaged file
+        raise UsageError("damaged", path="config.yaml", problem=first_line(error)) from None
+    if not isinstance(plain, dict) or not {*schema.needed()} <= {*plain}:
+        raise UsageError("damaged", path="config.yaml", problem=f"{', '.join(schema.needed())} are required")
+    return migrate.renamed_keys({str(key): value for key, value in plain.items()})
+
+
+def dump(config: Mapping[str, Any]) -> str:
+    """Plain values as YAML."""
+    return OmegaConf.to_yaml(OmegaConf.create(dict(config)))
+
+
+def change(config: Mapping[str, Any], words: Sequence[str]) -> dict[str, Any]:
+    """A resolved configuration with some of its values changed.
+
+    Raises:
+        UsageError: a word is not an override, or its key does not exist.
+    """
+    for word in words:
+        check_word(word)
+    changed = OmegaConf.create(dict(config))
+    for word in [quoted(renamed(word)) for word in words]:
+        override = parse(word)
+        if override.is_sweep_override():
+            raise UsageError("invalid_value", key=override.key_or_group, must="one value", got=word)
+        checks.check_value(word, override, changed)
+        OmegaConf.update(changed, override.key_or_group, override.value(), force_add=True)
+    return json.loads(json.dumps(OmegaConf.to_container(changed, resolve=True)))
