@@ -61,7 +61,7 @@ def _with_partials(node: Any, plugins: Sequence[str]) -> Any:
     if not isinstance(node, dict):
         return node
     made = {key: _with_partials(value, plugins) for key, value in node.items()}
-    hints = _hints(_class(node["_target_"], "", plugins)) if "_target_" in node else {}
+    hints = _hints(class_of(node["_target_"], "", plugins)) if "_target_" in node else {}
     return {key: _as_factory(value, hints[key], plugins) if key in hints else value for key, value in made.items()}
 
 
@@ -70,7 +70,7 @@ def _as_factory(value: Any, hint: Any, plugins: Sequence[str]) -> Any:
     if origin in (UnionType, Union):
         return next((new for part in parts if (new := _as_factory(value, part, plugins)) != value), value)
     if isinstance(value, dict) and "_target_" in value:
-        if origin is Callable and _makes(_class(value["_target_"], "", plugins), parts[-1]):
+        if origin is Callable and _makes(class_of(value["_target_"], "", plugins), parts[-1]):
             return {"_partial_": True, **value}
         return value
     if isinstance(value, dict) and origin is Mapping:
