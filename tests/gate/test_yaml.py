@@ -65,9 +65,15 @@ def nodes(tree):
             yield from nodes(part)
 
 
-@pytest.mark.parametrize(
-    "model", [name for name in MODELS if read_yaml(catalogue.members("model")[name]).get("scales")]
-)
+SCALED = [
+    name
+    for name, recipes in MODELS.items()
+    if recipes[0].command == "train" and read_yaml(catalogue.members("model")[name]).get("scales")
+]
+"""Trained models; the sizes of policies and shared networks are too coarse for any budget to be met."""
+
+
+@pytest.mark.parametrize("model", SCALED)
 def test_budget_is_met_to_two_percent_by(model):
     config = expand(MODELS[model][0], ["budget=1"], smoke=False).resolved()
     task = build_task(config)
