@@ -37,10 +37,10 @@ def factory(node: Any, config: Mapping[str, Any], place: str) -> Callable[..., A
     return _guarded(made, place)
 
 
-METADATA = ("scales", "eval_keys", "finishes")
+METADATA = ("scales", "eval_keys", "finishes", "short")
 """Keys of a YAML that describe its class and are no keywords of the constructor: `scales` names the keywords that
 `budget=` scales, `eval_keys` those that `dlcli eval` may change (number of samples, beam width, temperature),
-`finishes` states that a learner ends by itself."""
+`finishes` states that a learner ends by itself, `short` where its short keys go."""
 
 
 def without_metadata(node: Any, keys: Sequence[str] = METADATA) -> Any:

@@ -118,7 +118,7 @@ def test_a_wrong_command_is_told_with_the_nearest_right_one(words, told, out):
         (["tcn.yaml"], ["dlcli train tcn"]),
         (["sales.csv"], ["task=csv task.path=sales.csv"]),
         (["bf16=true"], ["precision=bfloat16"]),
-        (["model.channels=[4,4"], ["model.channels=[4,4", "quoted"]),
+        (["model.channels=[4,4"], ["model.channels=[4,4", "Quote values"]),
         (["seed=abc"], ["seed", "integer", "abc"]),
         (["seed=1.5"], ["seed", "integer"]),
         (["seed=true"], ["seed", "integer"]),
@@ -342,7 +342,7 @@ def test_whatever_a_dry_run_is_told_ends_with_0_or_2(words):
         (("--jobs", "2", "--on", "slurm"), ("--jobs, --on",)),
         (("--tier", "hours"), ('did you mean "hour"',)),
         (("nosuch", "--docs"), ("--docs writes the pages", "without nosuch")),
-        (("capsules_pairs", "--seeds", "0"), ("--seeds '0' holds no seed",)),
+        (("capsules_pairs", "--seeds", "0"), ("--seeds must be",)),
         (("capsules_pairs", "--seeds", "x"), ("a number of seeds",)),
     ],
 )

@@ -43,7 +43,7 @@ def systems(conf: Path) -> dict[str, System]:
     chosen = _chosen(conf)
     found = {
         f"{group}/{path.stem}": _member(group, path, chosen)
-        for group in GROUPS for path in sorted((conf / group).glob("*.yaml"))
+        for group in GROUPS for path in sorted((conf / group).glob("[!_]*.yaml"))
     }  # fmt: skip
     listed = load(conf / "systems.yaml") if (conf / "systems.yaml").is_file() else {}
     told = {name: replace(one, **listed.get(name, {})) for name, one in found.items()}
@@ -75,7 +75,8 @@ def _chosen(conf: Path) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for verb in catalogue.VERBS:
         for path in sorted((conf / "experiment" / verb).glob("*.yaml")):
-            for member in _overrides(load(path).get("defaults") or []):
+            recipe = load(path)
+            for member in [*_overrides(recipe.get("defaults") or []), *_short(recipe)]:
                 found.setdefault(member, []).append(f"{verb} {path.stem}")
     return found
 
@@ -84,3 +85,9 @@ def _overrides(defaults: Sequence[Any]) -> list[str]:
     """`model/tcn` of `override /model: tcn`; `objective/mixup` of `override /objective@learner...: mixup`."""
     entries = [pair for one in defaults if isinstance(one, Mapping) for pair in one.items()]
     return [f"{key.removeprefix('override ').strip('/').partition('@')[0]}/{name}" for key, name in entries]
+
+
+def _short(recipe: Mapping[str, Any]) -> list[str]:
+    """`objective/margin` of `objective: margin` and of `objective: {name: margin, down: 0.25}`."""
+    named = {key: value.get("name") if isinstance(value, Mapping) else value for key, value in recipe.items()}
+    return [f"{group}/{named[group]}" for group in GROUPS if isinstance(named.get(group), str)]

@@ -18,8 +18,8 @@ _FREE = ("retrain.until",)
 
 def takes_counters(key: str) -> bool:
     """True for a mapping of limits by counter, to which any counter may be added."""
-    stage = key.startswith("learner.") and key.endswith(".until")
-    return stage or key in _FREE or key in schema.having("counters")
+    of_stage = key.startswith("learner.") and key.endswith(".until")
+    return of_stage or key in _FREE or key in schema.having("counters")
 
 
 def check_value(word: str, override: Override, base: DictConfig) -> None:
@@ -56,8 +56,7 @@ def _unknown(key: str, value: str, known: Sequence[str]) -> UsageError:
     top = [name for name in known if "." not in name]
     names = same[:1] or (known if "." in key else [*top, *hints._SHORT])
     if same and not synonym(key, names):
-        hint = f"did you mean {same[0]}={value}?\nAll keys: dlcli config"
-        return UsageError("unknown_key", key=key, hint=hint)
+        return UsageError("unknown_key", key=key, hint=f'did you mean "{same[0]}"?\nAll keys: dlcli config')
     return UsageError("unknown_key", key=key, known=names, hint="All keys: dlcli config")
 
 

@@ -59,8 +59,9 @@ class Point:
                 "invalid_value", key="a reference", must="resolvable", got=checks.first_line(error)
             ) from None
         assert isinstance(plain, dict)
-        schema.check(plain)
-        return {str(key): value for key, value in plain.items()}
+        named = {str(key): value for key, value in plain.items()}
+        schema.check(named)
+        return named
 
 
 def expand(
@@ -119,7 +120,7 @@ def _point(request: Request) -> Point:
     values += [word for word in routed.typed if _fits(word, config, True)]
     _apply(config, [opened for word in values for opened in _open(word)])
     if isinstance(config.get("learner"), DictConfig):
-        config.learner.pop("short", None)
+        _remove_metadata(config.learner)
     recipe = None if request.saved else request.recipe
     first = (str(request.recipe),) if request.saved else ()
     return Point(request.verb, _fold_until(config), recipe, choices, (*first, *smoke, *request.words))
@@ -205,6 +206,14 @@ def _fold_until(config: DictConfig) -> DictConfig:
     if given:
         until = given | {name: until._get_node(name) for name in until if name not in ("steps", "epochs")}
         config.steps = config.epochs = None
-    ends = OmegaConf.select(config, "learner.finishes", default=False)
+    ends = OmegaConf.select(config, "learner.finishes", default=False)  # the learner stops by itself
     config.until = until or ({} if ends else dict(_UNTIL))
     return config
+
+
+def _remove_metadata(node: DictConfig) -> None:
+    """Remove `short` from a learner and from the learners that it is made of."""
+    node.pop("short", None)
+    for name in list(node):
+        if isinstance(part := node._get_node(name), DictConfig) and not part._is_none():
+            _remove_metadata(part)

@@ -122,7 +122,7 @@ def parse(word: str) -> Override:
         return OverridesParser.create().parse_override(word)
     except HydraException:
         hint = "Quote values with commas, brackets or quotes: 'key=\"a, b\"'"
-        raise UsageError("invalid_value", key="override", must="key=value", got=word[:100], hint=hint) from None
+        raise UsageError("unreadable", text=word[:100], hint=hint) from None
 
 
 def quoted(word: str) -> str:

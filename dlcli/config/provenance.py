@@ -36,13 +36,14 @@ def sources(point: Point, extra: Sequence[Path] = ()) -> dict[str, str]:
             if loaded is None or "hydra" in loaded.provider:
                 continue
             of_schema = default.config_path.startswith("schema/")
-            path = f"{loaded.path.removeprefix('file://')}/{default.config_path}.yaml"
-            source = schema.__file__ if of_schema else path
+            file = f"{loaded.path.removeprefix('file://')}/{default.config_path}.yaml"
+            source = schema.__file__ if of_schema else file
             place = default.package if default.package is not None else ""
             for key in checks.leaves(loaded.config, f"{place}." if place else ""):
                 found[key] = source
         for word in of_recipe:
-            if (expanded := short.expand(word, config.learner)) is not None and "@" not in key_of(expanded):
+            expanded = short.expand(word, config.learner)
+            if expanded is not None and "@" not in key_of(expanded):
                 found[key_of(expanded)] = found.get(short.head_of(key_of(word)), "")
     return found | _typed(point, routed.typed)
 

@@ -8,6 +8,7 @@ from typing import Any
 MESSAGES = {
     "invalid_value": "{key} must be {must}, got {got}",
     "invalid_data": "{path}: {problem}",
+    "unreadable": "cannot parse {text}",
     "unknown_key": "unknown key {key}",
     "unknown_name": "unknown {kind} {name}",
     "unknown_counter": "{key}: unknown counter",

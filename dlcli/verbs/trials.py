@@ -60,8 +60,8 @@ class Base:
         if recipe is None:
             own = [info["recipe"]] if info["recipe"] else []
             return cls("search", (*own, *info["words"]))
-        own = {*schema.having("retrain"), "batch"}
-        kept = [word for word in info["words"] if word.lstrip("+~").partition("=")[0].partition(".")[0] in own]
+        allowed = {*schema.having("retrain"), "batch"}
+        kept = [word for word in info["words"] if word.lstrip("+~").partition("=")[0].partition(".")[0] in allowed]
         return cls("train", (recipe, f"task={info['task']}", *kept))
 
 
