@@ -31,7 +31,8 @@ def seconds_a_step(learner: Learner, threads: Sequence[int]) -> dict[int, float]
     times: dict[int, list[float]] = {number: [] for number in threads}
     begun = time.perf_counter()
     learner.step()
-    if (first := time.perf_counter() - begun) > _PATIENCE:
+    first = time.perf_counter() - begun
+    if finished(learner):  # an estimator is fitted once
         return dict.fromkeys(threads, first)
     steps = max(1, min(_STEPS, int(_PATIENCE / (10 * first))))
     for _ in range(_ROUNDS):

@@ -479,7 +479,7 @@ def test_a_bad_checkpoint_is_refused_and_nothing_is_changed_or_executed(how, cop
         ("steps=many", "steps"),
         ("eval_every=0", "eval_every must be an integer of at least 1"),
         ("device=gpu", "device 'gpu' is not here"),
-        ("until.trials=3", "until.trials: Gradient does not count it"),
+        ("until.trials=3", "until.trials: unknown counter"),
     ],
 )
 def test_what_a_resume_may_not_change(word, told, copy):

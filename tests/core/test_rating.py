@@ -155,4 +155,5 @@ class Nothing:
     """Neither rates nor has a loss."""
 
     spec, main, fitted = Sums.spec, Sums.main, Sums.fitted
-    size, batch, metrics, summary, to = Sums.size, Sums.batch, Sums.metrics, Sums.summary, Sums.to
+    size, rows, batch = Sums.size, Sums.rows, Sums.batch
+    metrics, summary, to = Sums.metrics, Sums.summary, Sums.to
