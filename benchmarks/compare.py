@@ -143,7 +143,7 @@ model:
 learner:
   players:
     model:
-      optimiser:
+      optimizer:
         _target_: torch.optim.Adam
         _partial_: true
         lr: {rate}

@@ -1,4 +1,4 @@
-"""What the engine costs: a step of `fit` against a hand-written loop, same model, data and optimiser.
+"""What the engine costs: a step of `fit` against a hand-written loop, same model, data and optimizer.
 
 python benchmarks/engine.py [--json] [--repeats N] [--steps N]
 
@@ -63,7 +63,7 @@ def config(steps: int) -> dict[str, Any]:
 def by_hand(built: build.Built, steps: int) -> Callable[[], Times]:
     """Seconds a step of a loop that somebody would write for this model, in blocks of `steps`."""
     model, task = built.model.train(), built.task
-    optimiser = torch.optim.Adam(model.parameters(), lr=0.002)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.002)
     place = 0
 
     def block() -> Times:
@@ -71,9 +71,9 @@ def by_hand(built: build.Built, steps: int) -> Callable[[], Times]:
         begin = now()
         for index in range(place, place + steps):
             batch = task.batch("train", index)
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             F.cross_entropy(model(*batch.inputs), batch.target).backward()
-            optimiser.step()
+            optimizer.step()
         place += steps
         return between(begin, now(), steps)
 

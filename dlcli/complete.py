@@ -8,7 +8,7 @@ from typing import Any
 from dlcli import catalogue
 from dlcli.config import schema
 
-_PARTS = ("optimiser", "schedule", "objective", "augment")
+_PARTS = ("optimizer", "schedule", "objective", "augment")
 _DEFAULTS = {"task": "sequential_digits", "model": "tcn", "learner": "gradient"}
 _SHORT = ("lr", "batch", "clip")
 _AFTER_SKETCH = ("query", "stream")

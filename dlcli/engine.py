@@ -37,7 +37,7 @@ class Plan:
         log_every: steps whose means make one training row.
         checkpoint_every: steps between two checkpoints beside those of every scoring; None for no more.
         patience: scorings without a better main metric before it stops; None never does.
-        wall: seconds of this process after which a checkpoint is saved and the run counts as preempted.
+        wall_time_limit: seconds of this process after which a checkpoint is saved and the run counts as preempted.
     """
 
     until: Mapping[str, int | float]
@@ -45,7 +45,7 @@ class Plan:
     log_every: int = 50
     checkpoint_every: int | None = None
     patience: int | None = None
-    wall: int | float | None = None
+    wall_time_limit: int | float | None = None
 
 
 @dataclass(frozen=True)
@@ -176,8 +176,8 @@ class _Fit:
                 return Ending("completed", 0, f"{name} reached {limit:g}")
         if plan.patience is not None and state.stale >= plan.patience:
             return Ending("completed", 0, f"no better {self.task.main.metric} in {state.stale} scorings")
-        if plan.wall is not None and now - self.begun >= plan.wall:
-            return Ending("preempted", 75, f"the wall-clock budget of {plan.wall:g} s is used up")
+        if plan.wall_time_limit is not None and now - self.begun >= plan.wall_time_limit:
+            return Ending("preempted", 75, f"the wall-clock budget of {plan.wall_time_limit:g} s is used up")
         return None
 
     def _counter(self, name: str) -> int | float:

@@ -29,7 +29,7 @@ def signature(*words):
 
 @pytest.mark.parametrize(
     "word",
-    ["seed=7", "eval_every=3", "log_every=1", "checkpoint_every=9", "patience=2", "threads=2", "device=cpu", "wall=9"],
+    ["seed=7", "eval_every=3", "log_every=1", "checkpoint_every=9", "patience=2", "threads=2", "device=cpu", "wall_time_limit=9"],
 )  # fmt: skip
 def test_what_changes_nothing_about_the_experiment_keeps_the_signature(word):
     assert signature(word) == signature()
@@ -37,7 +37,7 @@ def test_what_changes_nothing_about_the_experiment_keeps_the_signature(word):
 
 @pytest.mark.parametrize(
     "word",
-    ["lr=0.5", "clip=2", "batch=7", "model.kernel_size=3", "steps=5", "precision=bfloat16", "optimiser=sgd",
+    ["lr=0.5", "clip=2", "batch=7", "model.kernel_size=3", "steps=5", "precision=bfloat16", "optimizer=sgd",
      "schedule=cosine", "learner.players.model.accumulate=2"],
 )  # fmt: skip
 def test_what_changes_the_experiment_changes_the_signature(word):

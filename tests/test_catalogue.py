@@ -54,9 +54,9 @@ def test_the_description_is_the_first_comment_that_is_not_hydra_s(mine, tmp_path
 def test_members_of_a_group_are_offered_behind_its_name():
     assert offered("model=t") == ["model=tcn", "model=transformer"]
     assert offered("task=seq") == ["task=sequential_digits", "task=sequential_mnist"]
-    assert offered("optimiser=ada") == ["optimiser=adam", "optimiser=adamw"]
+    assert offered("optimizer=ada") == ["optimizer=adam", "optimizer=adamw"]
     assert offered("seed=") == []
-    assert offered("optim") == [f"optimiser={name}" for name in catalogue.members("optimiser")]
+    assert offered("optim") == [f"optimizer={name}" for name in catalogue.members("optimizer")]
 
 
 def test_recipes_are_offered_as_the_first_word_only():
@@ -74,10 +74,10 @@ def test_the_keys_of_the_chosen_model_and_task_are_offered():
     assert not [word for word in offered("model.") if "scales" in word or "_target_" in word]
 
 
-def test_the_keys_of_the_learner_and_its_optimiser_are_offered():
+def test_the_keys_of_the_learner_and_its_optimizer_are_offered():
     found = offered("learner.")
-    assert {"learner.players.model.clip=", "learner.players.model.optimiser.lr=", "learner.compile="} <= set(found)
-    assert "learner.players.model.optimiser.alpha=" in offered("optimiser=rmsprop", "learner.")
+    assert {"learner.players.model.clip=", "learner.players.model.optimizer.lr=", "learner.compile="} <= set(found)
+    assert "learner.players.model.optimizer.alpha=" in offered("optimizer=rmsprop", "learner.")
 
 
 def test_what_is_offered_can_be_typed():

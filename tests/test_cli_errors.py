@@ -83,13 +83,13 @@ def test_a_wrong_command_is_told_with_the_nearest_right_one(words, told, out):
         (["model=tnc"], ["tnc", '"tcn"']),
         (["task=sequential_digit"], ['"sequential_digits"']),
         (["learner=gradeint"], ["gradeint", "gradient"]),
-        (["optimiser=adma"], ["adma", '"adam"']),
+        (["optimizer=adma"], ["adma", '"adam"']),
         (["schedule=cosin"], ["cosin", '"cosine"']),
         (["objective=supervisd"], ["supervisd", "supervised"]),
         (["objective=mixup", "objective.per=row"], ["per is batch or sample, not 'row'"]),
-        (["objective=dropout", "objective.form.rate=1.5"], ["dropout.rate must be in [0, 1]"]),
+        (["objective=dropout", "objective.variant.rate=1.5"], ["dropout.rate must be in [0, 1]"]),
         (["objective=mixup", "objective@objective.base=dropout"], ["objective=dropout objective@objective.base=mixup"]),
-        ([f"{PLAYER}.optimiser.lrr=1"], ["lrr", f'"{PLAYER}.optimiser.lr"']),
+        ([f"{PLAYER}.optimizer.lrr=1"], ["lrr", f'"{PLAYER}.optimizer.lr"']),
         (["model.kernel=3"], ["model.kernel", '"model.kernel_size"']),
         (["kernel_size=3"], ["kernel_size", '"model.kernel_size"']),
         (["+foo=1"], ["foo"]),
@@ -143,7 +143,7 @@ def test_a_wrong_command_is_told_with_the_nearest_right_one(words, told, out):
         (["log_every=0"], ["log_every", "at least 1"]),
         (["checkpoint_every=-3"], ["checkpoint_every", "at least 1"]),
         (["patience=0"], ["patience", "at least 1"]),
-        (["wall=-1"], ["wall", "above 0"]),
+        (["wall_time_limit=-1"], ["wall_time_limit", "above 0"]),
         (["until.updatess=3"], ["updatess", '"updates"']),
         (["until.steps=${nothing}"], ["nothing"]),
         (["seed=range(3,1)"], ["range"]),
@@ -187,7 +187,7 @@ def test_values_are_refused_one_by_one_in_a_sweep(out):
         ("model", "3", "3"),
         ("task", "torch.nn.Identity", "no task"),
         ("learner", "torch.nn.Identity", "no learner"),
-        (f"{PLAYER}.optimiser", "os.remove", "os.remove"),
+        (f"{PLAYER}.optimizer", "os.remove", "os.remove"),
         (f"{PLAYER}.objective", "shutil.rmtree", "shutil.rmtree"),
     ],
 )
@@ -197,7 +197,7 @@ def test_a_target_outside_the_packages_or_no_class_is_refused(place, target, tol
 
 def test_a_target_in_a_list_or_below_another_is_refused_too(out):
     check_train_refused(out, ["learner.players={model: {_target_: os.getcwd}}"], "os.getcwd")
-    check_train_refused(out, [f"{PLAYER}.optimiser={{eps: {{_target_: os.getcwd}}}}"], "os.getcwd")
+    check_train_refused(out, [f"{PLAYER}.optimizer={{eps: {{_target_: os.getcwd}}}}"], "os.getcwd")
     check_train_refused(out, ["+learner.more=[{_target_: os.getcwd}]"], "more")
 
 
@@ -309,7 +309,7 @@ TAMPERED = st.builds(
             "task.batch", "task.order", "task._target_", "seed", "lr", "clip", "steps", "epochs", "until.samples",
             "eval_every", "patience", "device", "precision", "plugins", "learner._target_", "learner.players",
             f"{PLAYER}.parts", f"{PLAYER}.split", f"{PLAYER}.repeats", f"{PLAYER}.accumulate", f"{PLAYER}.objective",
-            f"{PLAYER}.optimiser._target_", f"{PLAYER}.optimiser.betas", f"{PLAYER}.schedule._target_",
+            f"{PLAYER}.optimizer._target_", f"{PLAYER}.optimizer.betas", f"{PLAYER}.schedule._target_",
         )
     ),
     st.sampled_from(

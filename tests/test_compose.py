@@ -28,14 +28,14 @@ def words_of(*words):
 @pytest.mark.parametrize(
     ("word", "key", "wanted"),
     [
-        ("lr=0.5", f"{PLAYER}.optimiser.lr", 0.5),
+        ("lr=0.5", f"{PLAYER}.optimizer.lr", 0.5),
         ("clip=0.25", f"{PLAYER}.clip", 0.25),
         ("clip=null", f"{PLAYER}.clip", None),
         ("batch=7", "task.batch", 7),
-        ("optimiser=sgd", f"{PLAYER}.optimiser._target_", "torch.optim.SGD"),
+        ("optimizer=sgd", f"{PLAYER}.optimizer._target_", "torch.optim.SGD"),
         ("schedule=cosine", f"{PLAYER}.schedule._target_", "dlcli.learners.schedule.Cosine"),
         ("objective=mixup", f"{PLAYER}.objective._target_", "dlcli.objectives.mixup.Mixup"),
-        ("optimiser.eps=1.0", f"{PLAYER}.optimiser.eps", 1.0),
+        ("optimizer.eps=1.0", f"{PLAYER}.optimizer.eps", 1.0),
         ("steps=9", "until", {"steps": 9}),
         ("epochs=1.5", "until", {"epochs": 1.5}),
         ("until={updates: 4}", "until", {"updates": 4}),
@@ -49,13 +49,13 @@ def test_short_words_land_at_the_keys_they_stand_for(word, key, wanted):
 
 
 def test_a_short_word_reaches_the_member_that_another_word_chooses():
-    config = one("tcn", "lr=0.5", "optimiser=rmsprop").resolved()
-    assert value(config, f"{PLAYER}.optimiser._target_") == "torch.optim.RMSprop"
-    assert value(config, f"{PLAYER}.optimiser.lr") == 0.5
+    config = one("tcn", "lr=0.5", "optimizer=rmsprop").resolved()
+    assert value(config, f"{PLAYER}.optimizer._target_") == "torch.optim.RMSprop"
+    assert value(config, f"{PLAYER}.optimizer.lr") == 0.5
 
 
 def test_short_words_reach_into_the_single_players_parts():
-    words = ("objective.form.rate=0.3", "dropout@objective.form=channel", "objective@objective.base=mixup")
+    words = ("objective.variant.rate=0.3", "dropout@objective.variant=channel", "objective@objective.base=mixup")
     config = one("mlp", "objective=dropout", *words, "objective.base.alpha=0.4").resolved()
     objective = value(config, f"{PLAYER}.objective")
     assert objective["form"] == {"_target_": "dlcli.nn.stochastic.dropout.ChannelDropout", "rate": 0.3}
@@ -74,7 +74,7 @@ def test_a_short_word_is_refused_where_there_are_two_players(tmp_path):
     (folder / "two.yaml").write_text(
         "_target_: dlcli.learners.gradient.Gradient\nplayers: {critic: {}, generator: {}}\n"
     )
-    with pytest.raises(UsageError, match=r"learner\.players\.critic\.optimiser\.lr, .*generator"):
+    with pytest.raises(UsageError, match=r"learner\.players\.critic\.optimizer\.lr, .*generator"):
         compose.expand("train", ["task=adding", "learner=two", "lr=1"], extra=[tmp_path])
 
 
@@ -197,13 +197,13 @@ def test_the_named_folder_comes_before_here_and_here_before_ours(tmp_path, monke
 
 
 def test_provenance_names_the_file_or_the_command_line():
-    point = one("gru", "seed=3", "lr=0.1", "steps=5", "optimiser=sgd", "until.samples=9")
+    point = one("gru", "seed=3", "lr=0.1", "steps=5", "optimizer=sgd", "until.samples=9")
     found = compose.sources(point)
     assert found["model.hidden"].endswith("conf/model/gru.yaml")
     assert found[f"{PLAYER}.clip"].endswith("conf/experiment/train/gru.yaml")
-    assert found[f"{PLAYER}.optimiser.momentum"].endswith("conf/optimiser/sgd.yaml")
+    assert found[f"{PLAYER}.optimizer.momentum"].endswith("conf/optimizer/sgd.yaml")
     assert found["precision"].endswith("dlcli/config/schema.py")
-    typed = ("seed", f"{PLAYER}.optimiser.lr", "until.steps", "until.samples")
+    typed = ("seed", f"{PLAYER}.optimizer.lr", "until.steps", "until.samples")
     assert [found[key] for key in typed] == ["command line"] * 4
 
 
@@ -242,11 +242,11 @@ def test_a_damaged_yaml_of_the_user_is_told_in_words(tmp_path):
 
 
 KEYS = (
-    "model", "task", "learner", "optimiser", "schedule", "objective", "lr", "batch", "clip", "steps", "epochs",
-    "until", "until.steps", "until.x", "seed", "budget", "wall", "threads", "patience", "plugins", "smoke", "hydra",
+    "model", "task", "learner", "optimizer", "schedule", "objective", "lr", "batch", "clip", "steps", "epochs",
+    "until", "until.steps", "until.x", "seed", "budget", "wall_time_limit", "threads", "patience", "plugins", "smoke", "hydra",
     "hydra.run.dir", "hydra/launcher", "experiment", "experiment/train", "data", "defaults", "defaults.0", "",
     "model.channels", "model.channels.0", "model.channels[0]", "model._target_", "learner.players", PLAYER,
-    f"{PLAYER}.optimiser", f"optimiser@{PLAYER}.optimiser", "task@foo", "model@model",
+    f"{PLAYER}.optimizer", f"optimizer@{PLAYER}.optimizer", "task@foo", "model@model",
 )  # fmt: skip
 VALUES = (
     "", "tcn", "mnist", "csv", "null", "1", "-1", "1.5", "1e400", "nan", "inf", "true", "[]", "[1,2]", "{}", "{a:1}",
@@ -327,10 +327,10 @@ def test_a_power_of_ten_that_is_no_whole_number_is_refused():
     assert (error.value.code, error.value.fields["key"]) == ("invalid_value", "budget")
 
 
-def test_another_objective_or_optimiser_knows_nothing_of_the_recipes_own_settings():
+def test_another_objective_or_optimizer_knows_nothing_of_the_recipes_own_settings():
     player = one("capsnet_digits", "objective=mixup", "objective.alpha=0.4").resolved()["learner"]["players"]["model"]
     assert player["objective"]["alpha"] == 0.4
     assert "weight" not in player["objective"]
-    player = one("enas_cell_ptb", "optimiser=rmsprop").resolved()["learner"]["players"]["model"]
-    assert player["optimiser"]["_target_"].endswith("RMSprop")
-    assert player["optimiser"]["lr"] == 20.0
+    player = one("enas_cell_ptb", "optimizer=rmsprop").resolved()["learner"]["players"]["model"]
+    assert player["optimizer"]["_target_"].endswith("RMSprop")
+    assert player["optimizer"]["lr"] == 20.0

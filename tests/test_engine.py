@@ -64,10 +64,10 @@ def adding(seed=0):
     return Adding(**SIZES, order=seed)
 
 
-def gradient(task, seed=0, objective=Supervised, optimiser=sgd, model=None):
+def gradient(task, seed=0, objective=Supervised, optimizer=sgd, model=None):
     torch.manual_seed(seed)
     player = Player(
-        objective=objective, optimiser=optimiser, schedule=Constant(), parts=None, split="train", repeats=1,
+        objective=objective, optimizer=optimizer, schedule=Constant(), parts=None, split="train", repeats=1,
         accumulate=1, clip=None,
     )  # fmt: skip
     model = model or network()
@@ -276,7 +276,7 @@ def test_it_stops_at_the_first_limit(until, steps, tmp_path):
 def test_an_update_of_several_batches_counts_them_all(tmp_path):
     task = adding()
     player = Player(
-        objective=Supervised, optimiser=sgd, schedule=Constant(), parts=None, split="train", repeats=2, accumulate=3,
+        objective=Supervised, optimizer=sgd, schedule=Constant(), parts=None, split="train", repeats=2, accumulate=3,
         clip=None,
     )  # fmt: skip
     learner = Gradient(network(), task, players={"model": player}, seed=0, precision="float32", compile=False)
@@ -308,7 +308,7 @@ def test_limits_refuse_epochs_of_a_learner_that_counts_no_batches():
 
 def test_patience_stops_after_so_many_scorings_that_are_not_better(tmp_path):
     task = adding()
-    learner = gradient(task, optimiser=frozen)
+    learner = gradient(task, optimizer=frozen)
     run, _, ending = go(tmp_path, task=task, learner=learner, until={"steps": 99}, eval_every=2, patience=3)
     assert run.info["steps"] == 8
     assert run.info["best"]["step"] == 2
@@ -328,7 +328,7 @@ def test_a_better_score_begins_patience_anew(tmp_path):
 
 
 def test_a_wall_saves_a_checkpoint_and_counts_as_preempted(tmp_path):
-    run, _, ending = go(tmp_path, wall=1e-9)
+    run, _, ending = go(tmp_path, wall_time_limit=1e-9)
     assert (ending.status, ending.exit_code) == ("preempted", 75)
     assert read_checkpoint(run.checkpoint_path("last"))["step"] == 0
 
@@ -411,7 +411,7 @@ def test_a_loss_that_breaks_without_touching_the_weights_is_seen_at_the_very_end
             return Loss(loss.value + (math.inf if batch.step == 6 else 0.0), {}, loss.weight)
 
     task = adding()
-    learner = gradient(task, objective=Detached, optimiser=frozen)
+    learner = gradient(task, objective=Detached, optimizer=frozen)
     run, _, ending = go(tmp_path, task=task, learner=learner, log_every=100, until={"steps": 8}, eval_every=4)
     assert (ending.status, ending.exit_code, ending.reason) == ("diverged", 3, "loss is inf at step 8")
     assert (8, "train", "loss", math.inf) in run.metrics()
@@ -433,7 +433,7 @@ def test_a_parameter_that_is_not_a_number_is_never_saved(eval_every, tmp_path):
             return type(found)(scores)
 
     task = Blind(**SIZES, order=0)
-    learner = Tapped(gradient(task, optimiser=frozen), {5: spoil})
+    learner = Tapped(gradient(task, optimizer=frozen), {5: spoil})
     run, _, ending = go(
         tmp_path, task=task, learner=learner, until={"steps": 8}, eval_every=eval_every, checkpoint_every=3,
         log_every=100,

@@ -335,7 +335,7 @@ def test_a_signal_from_outside(number, code, status, tmp_path):
 
 
 def test_preempted_again_and_again_by_the_wall_clock(whole, tmp_path):
-    codes = [finish(tmp_path, ["train", *WORDS, "wall=13"], ("clock",))]
+    codes = [finish(tmp_path, ["train", *WORDS, "wall_time_limit=13"], ("clock",))]
     while codes[-1] == 75:
         assert only(tmp_path).status == "preempted"
         codes.append(finish(tmp_path, ["train", "--resume", "last"], ("clock",)))
@@ -373,7 +373,7 @@ def test_patience_counts_on(tmp_path):
 
 
 def test_a_run_that_diverges_keeps_its_last_good_checkpoint_however_often_it_is_resumed(tmp_path):
-    words = [*WORDS, "optimiser=sgd", "schedule=constant", "lr=1e25", "clip=null", "checkpoint_every=1", "log_every=50"]
+    words = [*WORDS, "optimizer=sgd", "schedule=constant", "lr=1e25", "clip=null", "checkpoint_every=1", "log_every=50"]
     words = [word for word in words if not word.startswith("learner.players.model.schedule")]
     for command in (["train", *words], ["train", "--resume", "last"]):
         assert finish(tmp_path, command) == 3

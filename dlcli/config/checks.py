@@ -8,7 +8,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from dlcli import catalogue
-from dlcli.config import hints, schema
+from dlcli.config import aliases, hints, schema
 from dlcli.config.overrides import value_of
 from dlcli.core.errors import UsageError, synonym
 
@@ -111,6 +111,16 @@ def leaves(config: Any, prefix: str = "") -> list[str]:
         if OmegaConf.is_dict(node) and not node._is_none() and not node._is_interpolation():
             found += leaves(node, f"{prefix}{name}.")
     return found
+
+
+def with_new_names(word: str, config: DictConfig) -> str:
+    """The word with old names of keys replaced where the configuration has the new one, with a note."""
+    key = word.lstrip("+~").partition("=")[0]
+    new = aliases.renamed(key)
+    if new == key or "@" in key or has(config, key) or not has(config, new):
+        return word
+    aliases.note(key, new)
+    return word.replace(key, new, 1)
 
 
 def first_line(error: Exception) -> str:

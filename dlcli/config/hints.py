@@ -6,7 +6,7 @@ from dlcli import catalogue
 from dlcli.config import schema
 from dlcli.core.errors import SYNONYMS, UsageError
 
-_SHORT = ("lr", "clip", "batch", "optimiser", "schedule", "objective")
+_SHORT = ("lr", "clip", "batch", "optimizer", "schedule", "objective")
 _FILES = {".csv": "csv", ".tsv": "csv", ".npz": "npz", ".npy": "npz", ".txt": "text"}
 _MIXED = {"bf16": "bfloat16", "fp16": "float16", "amp": "bfloat16"}
 _YES = ("true", "1", "yes", "on", "VALUE")
@@ -54,7 +54,7 @@ def check_first(words: list[str], command: str, extra: tuple[Path, ...]) -> None
     if first in recipes:
         return
     following = words[1] if len(words) > 1 and "=" not in words[1] else "NAME"
-    if first in schema.groups(command) or first in ("optimiser", "objective", "schedule"):
+    if first in schema.groups(command) or first in ("optimizer", "objective", "schedule"):
         raise UsageError("unknown_name", kind="recipe", name=first, hint=f"dlcli {command} {first}={following}")
     if path.suffix in (".yaml", ".yml"):
         if path.stem in recipes:

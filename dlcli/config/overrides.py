@@ -104,10 +104,15 @@ def check_word(word: str) -> None:
 def renamed(word: str) -> str:
     """The word with old names of groups and top-level keys replaced, with a note."""
     key = key_of(word)
-    head = re.split(r"[.@]", key)[0]
-    if head not in aliases.KEYS or head in schema.keys_of() or catalogue.members(head):
+    head = key.partition(".")[0]
+    if "@" in key or catalogue.members(aliases.renamed(key)):
+        new = aliases.renamed(key)
+    elif head in aliases.KEYS and head not in schema.keys_of():
+        new = f"{aliases.KEYS[head]}{key.removeprefix(head)}"
+    else:
         return word
-    new = aliases.renamed(key) if "@" in key or "." not in key else f"{aliases.KEYS[head]}{key.removeprefix(head)}"
+    if new == key:
+        return word
     aliases.note(key, new)
     return word.replace(key, new, 1)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from dlcli.config import aliases, checks, rerun, schema, short
+from dlcli.config import checks, rerun, schema, short
 from dlcli.config.overrides import Folders, key_of, latest, whole
 from dlcli.config.primary import base, group_words
 
@@ -82,11 +82,11 @@ def route(request: Request) -> Routed:
 
     def full(word: str, strict: bool) -> str | None:
         if not short.is_short(key_of(word)):
-            return _renamed(short.part_of(whole(word), choices, config), config)
+            return checks.with_new_names(short.part_of(whole(word), choices, config), config)
         expanded = short.expand(word, config.learner)
         if expanded is None and strict:
             raise short.no_place(word, config.learner)
-        return None if expanded is None else _renamed(expanded, config)
+        return None if expanded is None else checks.with_new_names(expanded, config)
 
     of_recipe = [] if request.saved else short.of_recipe(config.copy(), request.extra)
     own = [expanded for word in of_recipe if (expanded := full(word, False))]
@@ -106,13 +106,3 @@ def is_placed(word: str) -> bool:
     """True if the word says where its member goes: `model=tcn`, `norm@model.norm=batch`."""
     key = key_of(word)
     return "@" in key or key in schema.groups()
-
-
-def _renamed(word: str, config: DictConfig) -> str:
-    """The word with old names of keys replaced where the configuration has the new one, with a note."""
-    key = word.lstrip("+~").partition("=")[0]
-    new = aliases.renamed(key)
-    if new == key or "@" in key or checks.has(config, key) or not checks.has(config, new):
-        return word
-    aliases.note(key, new)
-    return word.replace(key, new, 1)

@@ -56,7 +56,7 @@ def change(config: Mapping[str, Any], words: Sequence[str]) -> dict[str, Any]:
     for word in words:
         check_word(word)
     changed = OmegaConf.create(dict(config))
-    for word in [quoted(renamed(word)) for word in words]:
+    for word in [checks.with_new_names(quoted(renamed(word)), changed) for word in words]:
         override = parse(word)
         if override.is_sweep_override():
             raise UsageError("invalid_value", key=override.key_or_group, must="one value", got=word)

@@ -143,7 +143,7 @@ class Keys:
     patience: int | None = key(
         None, "evaluations without a better main metric before early stopping; null: off", minimum=1, resumable=_RUNS
     )
-    wall: float | None = key(
+    wall_time_limit: float | None = key(
         None, "wall-clock seconds of this process, after which it saves a checkpoint and exits with code 75",
         above=0, resumable=_ALL, trial="null",
     )  # fmt: skip

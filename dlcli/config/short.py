@@ -1,6 +1,6 @@
-"""Short keys: `lr`, `clip`, `optimiser`, `schedule` and `objective` stand for places that the learner's YAML names.
+"""Short keys: `lr`, `clip`, `optimizer`, `schedule` and `objective` stand for places that the learner's YAML names.
 
-A learner's YAML says in `short:` where they go, relative to the learner: `short: {lr: players.model.optimiser.lr}`.
+A learner's YAML says in `short:` where they go, relative to the learner: `short: {lr: players.model.optimizer.lr}`.
 Recipes and users write `lr: 0.004`, whatever the learner is.
 """
 
@@ -14,21 +14,21 @@ from dlcli.config import schema
 from dlcli.config.overrides import Folders, key_of, written
 from dlcli.core.errors import UsageError
 
-KEYS = ("lr", "clip", "optimiser", "schedule", "objective")
-GROUPS = ("optimiser", "schedule", "objective")
+KEYS = ("lr", "clip", "optimizer", "schedule", "objective")
+GROUPS = ("optimizer", "schedule", "objective")
 FIXED = {"batch": "task.batch"}
 """Short keys that do not depend on the learner."""
 
-_IN_PLAYER = {"lr": "optimiser.lr", **{name: name for name in KEYS[1:]}}
+_IN_PLAYER = {"lr": "optimizer.lr", **{name: name for name in KEYS[1:]}}
 
 
 def head_of(key: str) -> str:
-    """The first segment of a key, behind its group: `objective` of `dropout@objective.form`."""
+    """The first segment of a key, behind its group: `objective` of `dropout@objective.variant`."""
     return key.rpartition("@")[2].partition(".")[0]
 
 
 def is_short(key: str) -> bool:
-    """True for `lr`, `objective`, `objective.alpha`, `dropout@objective.form` and the like."""
+    """True for `lr`, `objective`, `objective.alpha`, `dropout@objective.variant` and the like."""
     head, dotted = head_of(key), "." in key or "@" in key
     return head in GROUPS if dotted else head in (*KEYS, *FIXED)
 
@@ -83,7 +83,7 @@ def of_recipe(config: DictConfig, extra: Folders) -> list[str]:
     """The short keys that a recipe sets, as words; they are taken out of the configuration.
 
     A group is chosen by name (`objective: margin`), by name with settings (`objective: {name: margin, down: 0.25}`),
-    or keeps the learner's member (`optimiser: {weight_decay: 1.0e-4}`).
+    or keeps the learner's member (`optimizer: {weight_decay: 1.0e-4}`).
 
     Raises:
         UsageError: a group has no such member.

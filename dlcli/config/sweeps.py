@@ -115,7 +115,7 @@ def in_pairs(words: Sequence[str], extra: Folders) -> list[tuple[str, ...]]:
 
 def over(texts: Sequence[str], extra: Folders = ()) -> str:
     """The word `over=[...]` of `--over` texts: `lr=interval(1e-4,1e-2)`, `model.hidden=range(16,129,16)`,
-    `optimiser=choice(adam,sgd)`, `sgd,adam` or, for a group, `glob(*)`.
+    `optimizer=choice(adam,sgd)`, `sgd,adam` or, for a group, `glob(*)`.
 
     An interval whose ends differ by a factor of 10 or more is searched on a logarithmic scale, unless it says
     `tag(linear,interval(...))`; `tag(log,interval(...))` asks for that scale, and `int(interval(1,9))` for integers.

@@ -81,7 +81,7 @@ def pace(objective: object, update: int, turn: int) -> None:
 
 @runtime_checkable
 class Schedule(Protocol):
-    """The learning rate as a multiple of the optimiser's own."""
+    """The learning rate as a multiple of the optimizer's own."""
 
     def factor(self, update: int) -> float:
         """What the rate is multiplied with in this update."""

@@ -151,7 +151,7 @@ class Local:
 def prepare(module: str) -> ForkServerContext:
     """Start the server that processes are forked from, which loads a module meanwhile; it is started once."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([module, "torch._dynamo"])  # PyTorch's optimisers load it at their first step
+    context.set_forkserver_preload([module, "torch._dynamo"])  # PyTorch's optimizers load it at their first step
     forkserver.ensure_running()
     return context
 

@@ -17,11 +17,11 @@ _PAIR, _CHOICE, _ARCHIVE = 0x9A14, 0xC401, 0xA4C1
 
 
 class EvolutionStrategy(Evolution):
-    """The optimiser follows an estimate of the gradient of the ranks' mean around a centre.
+    """The optimizer follows an estimate of the gradient of the ranks' mean around a centre.
 
     Noise comes in mirrored pairs, and the centre is rated beside them: it may be the best individual. With the score
     `Novelty` this is NS-ES, with `Blend` NSR-ES: several centres, one chosen a generation in proportion to its novelty
-    after each had its turn, its behaviour remembered. The optimiser's weight decay is the
+    after each had its turn, its behaviour remembered. The optimizer's weight decay is the
     paper's; where an estimate is not divided by sigma, as in the authors' code, it is sigma times as large.
 
     Paper: Salimans et al. 2017, arXiv:1703.03864, algorithm 1; Conti et al. 2017, arXiv:1712.06560,
@@ -33,7 +33,7 @@ class EvolutionStrategy(Evolution):
         population: individuals beside the centre, two a pair.
         sigma: deviation of the noise.
         score: what is ranked.
-        optimiser: makes the optimiser from the parameters.
+        optimizer: makes the optimizer from the parameters.
         meta_population: centres.
 
     Raises:
@@ -48,7 +48,7 @@ class EvolutionStrategy(Evolution):
         population: int,
         sigma: float,
         score: Score,
-        optimiser: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer],
+        optimizer: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer],
         meta_population: int,
         chunk: int,
         seed: int,
@@ -71,7 +71,7 @@ class EvolutionStrategy(Evolution):
         above_zero(sigma=sigma, meta_population=meta_population)
         self._sigma, self._score = sigma, score
         self._centres = [nn.Parameter(self.start(number)) for number in range(meta_population)]
-        self._optimisers = [optimiser([centre]) for centre in self._centres]
+        self._optimizers = [optimizer([centre]) for centre in self._centres]
         self._behaviour: list[Tensor] = []
 
     def sizes(self) -> dict[str, int]:
@@ -102,7 +102,7 @@ class EvolutionStrategy(Evolution):
         centre = self._centres[chosen]
         if not pairs.fitness.view(-1, 2).isnan().any(1).all():
             centre.grad = -self.gradient(asked.genomes[:-1], ranks)
-            self._optimisers[chosen].step()
+            self._optimizers[chosen].step()
         return values | {"centre_norm": centre.detach().norm()}
 
     def gradient(self, genomes: Sequence[Genome], worth: Tensor) -> Tensor:
@@ -127,16 +127,16 @@ class EvolutionStrategy(Evolution):
     def memory(self) -> dict[str, Any]:
         return {
             "centres": [centre.detach() for centre in self._centres],
-            "optimisers": [optimiser.state_dict() for optimiser in self._optimisers],
+            "optimizers": [optimizer.state_dict() for optimizer in self._optimizers],
             "behaviour": list(self._behaviour),
             "score": self._score.state_dict(),
         }
 
     def recall(self, memory: Mapping[str, Any]) -> None:
-        for centre, optimiser, vector, state in zip(
-            self._centres, self._optimisers, memory["centres"], memory["optimisers"], strict=True
+        for centre, optimizer, vector, state in zip(
+            self._centres, self._optimizers, memory["centres"], memory["optimizers"], strict=True
         ):
             centre.data.copy_(vector)
-            optimiser.load_state_dict(state)
+            optimizer.load_state_dict(state)
         self._behaviour = list(memory["behaviour"])
         self._score.load_state_dict(memory["score"])

@@ -1,4 +1,4 @@
-"""A player: which parameters follow which loss, with which optimiser, on which data."""
+"""A player: which parameters follow which loss, with which optimizer, on which data."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -26,7 +26,7 @@ class Player:
 
     Args:
         objective: makes the loss from the task.
-        optimiser: makes the optimiser from the parameters.
+        optimizer: makes the optimizer from the parameters.
         schedule: learning rate over the updates.
         parts: sub-modules whose parameters this player moves, by dotted name; None is every one.
         split: whose batches it plays on.
@@ -39,7 +39,7 @@ class Player:
         self,
         *,
         objective: Callable[[Task], Objective],
-        optimiser: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer],
+        optimizer: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer],
         schedule: Schedule,
         parts: Sequence[str] | None,
         split: str,
@@ -54,13 +54,13 @@ class Player:
             raise UsageError(f"clip of a player is above 0 or null, not {clip}")
         if split not in ("train", "valid"):
             raise UsageError(f"split of a player is train or valid, not {split!r}")
-        self.objective, self.optimiser, self.schedule = objective, optimiser, schedule
+        self.objective, self.optimizer, self.schedule = objective, optimizer, schedule
         self.parts, self.split = parts, split
         self.repeats, self.accumulate, self.clip = repeats, accumulate, clip
 
 
 class Seat:
-    """A player at work: its parameters, objective, optimiser, carry and counters.
+    """A player at work: its parameters, objective, optimizer, carry and counters.
 
     Args:
         player: what it is made of.
@@ -82,8 +82,8 @@ class Seat:
         check_needs(self.objective, model)
         if isinstance(self.objective, nn.Module):
             self.objective.to(self.device)
-        self.optimiser = player.optimiser(self.parameters)
-        self.rates = [float(group["lr"]) for group in self.optimiser.param_groups]
+        self.optimizer = player.optimizer(self.parameters)
+        self.rates = [float(group["lr"]) for group in self.optimizer.param_groups]
         self.factor = 1.0
         self.rate = torch.tensor(self.rates[0])
         self.dtype = _DTYPES[precision]
@@ -105,7 +105,7 @@ class Seat:
         self.begin(turn)
         values, samples = self._descend()
         norm = self._clip()
-        self.scaler.step(self.optimiser)
+        self.scaler.step(self.optimizer)
         self.scaler.update()
         self.updates += 1
         return values | norm | rate, samples
@@ -178,7 +178,7 @@ class Seat:
     def _clip(self) -> dict[str, Tensor]:
         if self.player.clip is None:
             return {}
-        self.scaler.unscale_(self.optimiser)
+        self.scaler.unscale_(self.optimizer)
         return {"gradient_norm": nn.utils.clip_grad_norm_(self.parameters, self.player.clip)}
 
     def _set_rate(self) -> dict[str, Tensor]:
@@ -188,7 +188,7 @@ class Seat:
         factor = schedule.factor(self.updates)
         if factor != self.factor:
             self.factor, self.rate = factor, torch.tensor(self.rates[0] * factor)
-            for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
+            for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
                 group["lr"] = rate * factor
         return {"rate": self.rate}
 
@@ -199,7 +199,7 @@ class Seat:
 
     def state_dict(self) -> dict[str, Any]:
         state: dict[str, Any] = {
-            "optimiser": self.optimiser.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
             "carry": self.team.join(self.carry),
             "updates": self.updates,
@@ -212,7 +212,7 @@ class Seat:
         return state
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self.optimiser.load_state_dict(state["optimiser"])
+        self.optimizer.load_state_dict(state["optimizer"])
         self.factor = math.nan  # the loaded groups have the rate of their own last update
         self.scaler.load_state_dict(state["scaler"])
         self.carry = self.team.part(move(state["carry"], self.device))

@@ -1,4 +1,4 @@
-"""Learning rate over the updates, as a multiple of the optimiser's own rate."""
+"""Learning rate over the updates, as a multiple of the optimizer's own rate."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ class Watching(Protocol):
 
 
 class Constant:
-    """The optimiser's own rate throughout."""
+    """The optimizer's own rate throughout."""
 
     def factor(self, update: int) -> float:
         return 1.0

@@ -24,12 +24,12 @@ class Dropped(nn.Module):
     Args:
         task: what the base takes its loss from.
         base: the objective that is computed meanwhile.
-        form: of dropout, on what the network makes of the data.
+        variant: of dropout, on what the network makes of the data.
         inputs: of dropout, on the data themselves: what no trainable module has touched.
         modules: kinds of them: linear, convolution, recurrent; for drop path it is branch.
 
     Raises:
-        UsageError: a kind is unknown, or not one for this form.
+        UsageError: a kind is unknown, or not one for this variant.
         Mismatch: when it is called, the model has no such module.
     """
 
@@ -38,15 +38,15 @@ class Dropped(nn.Module):
         task: Task,
         *,
         base: Callable[[Task], Objective],
-        form: nn.Module,
+        variant: nn.Module,
         inputs: nn.Module,
         modules: Sequence[str],
     ) -> None:
         super().__init__()
-        if isinstance(form, DropPath) != ("branch" in modules) or ("branch" in modules and len(modules) > 1):
-            raise UsageError("drop path is for residual branches, and they for it: modules=[branch] with form path")
+        if isinstance(variant, DropPath) != ("branch" in modules) or ("branch" in modules and len(modules) > 1):
+            raise UsageError("drop path is for residual branches, and they for it: modules=[branch] with variant path")
         self.kinds = check_kinds(modules)
-        self.base, self.form, self.inputs = base(task), form, inputs
+        self.base, self.variant, self.inputs = base(task), variant, inputs
         self.needs = getattr(self.base, "needs", None) or HasModules
 
     def pace(self, update: int, turn: int) -> None:
@@ -69,6 +69,6 @@ class Dropped(nn.Module):
     def _drop(self, module: nn.Module, x: Tensor, rows: int) -> Tensor:
         if not module.training:
             return x
-        form = self.form if x.requires_grad else self.inputs
+        variant = self.variant if x.requires_grad else self.inputs
         order = batch_first_axes(module, x, rows)
-        return form(x.permute(order)).permute([order.index(axis) for axis in range(x.dim())])
+        return variant(x.permute(order)).permute([order.index(axis) for axis in range(x.dim())])

@@ -52,7 +52,7 @@ def _told(value: Any) -> Any:
 
 
 class Facts:
-    """One run, asked by key: `model.hidden`, or a short form such as `hidden`, `lr`, `optimiser`."""
+    """One run, asked by key: `model.hidden`, or a short form such as `hidden`, `lr`, `optimizer`."""
 
     def __init__(self, run: Run) -> None:
         self.run = run

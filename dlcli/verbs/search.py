@@ -177,7 +177,7 @@ def space_of(built: build.Built) -> Any:
 def _plan(config: Mapping[str, Any]) -> Plan:
     """A strategy saves after every batch."""
     until = {"trials": config["candidates"], **config["limit"]}
-    return Plan(until, eval_every=1, log_every=1, wall=config["wall"])
+    return Plan(until, eval_every=1, log_every=1, wall_time_limit=config["wall_time_limit"])
 
 
 def _carry_out(run: Run, built: build.Built, config: Mapping[str, Any], options: Options) -> Run:

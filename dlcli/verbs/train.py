@@ -143,7 +143,7 @@ def plan(config: Mapping[str, Any]) -> Plan:
     """
     names = ("eval_every", "log_every", "checkpoint_every", "patience")
     schema.check(config, names)
-    return Plan(config["until"], **{name: config[name] for name in names}, wall=config["wall"])
+    return Plan(config["until"], **{name: config[name] for name in names}, wall_time_limit=config["wall_time_limit"])
 
 
 def _begin_from(built: build.Built, options: Options) -> dict[str, Any] | None:

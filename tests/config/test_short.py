@@ -24,8 +24,8 @@ def value(config, key):
     [
         (("learner=dqn", "lr=0.5"), "learner.lr", 0.5),
         (("learner=a2c", "clip=0.25"), "learner.clip", 0.25),
-        (("learner=evolution_strategy", "lr=0.5"), "learner.optimiser.lr", 0.5),
-        (("learner=ns_es", "optimiser=sgd"), "learner.optimiser._target_", "torch.optim.SGD"),
+        (("learner=evolution_strategy", "lr=0.5"), "learner.optimizer.lr", 0.5),
+        (("learner=ns_es", "optimizer=sgd"), "learner.optimizer._target_", "torch.optim.SGD"),
         (("learner=snes", "lr=0.5"), "learner.learning_rate", 0.5),
     ],
 )
@@ -35,28 +35,28 @@ def test_short_key_goes_where_the_learner_says(words, key, expected):
 
 def test_short_mapping_is_not_part_of_the_configuration():
     assert "short" not in resolved("train", "tcn")["learner"]
-    assert not {"lr", "clip", "objective", "optimiser"} & resolved("train", "ptb_word_tcn_paper").keys()
+    assert not {"lr", "clip", "objective", "optimizer"} & resolved("train", "ptb_word_tcn_paper").keys()
 
 
 def test_short_keys_of_a_recipe_reach_the_player():
     config = resolved("train", "ptb_word_tcn_paper")
-    assert value(config, f"{PLAYER}.optimiser._target_") == "torch.optim.SGD"
-    assert value(config, f"{PLAYER}.optimiser.lr") == 4.0
+    assert value(config, f"{PLAYER}.optimizer._target_") == "torch.optim.SGD"
+    assert value(config, f"{PLAYER}.optimizer.lr") == 4.0
     assert value(config, f"{PLAYER}.clip") == 0.4
     assert value(config, f"{PLAYER}.schedule.after") == 7260
 
 
 def test_full_key_overrides_the_short_key_of_a_recipe():
-    config = resolved("train", "tcn", f"{PLAYER}.optimiser.lr=0.5", f"optimiser@{PLAYER}.optimiser=sgd")
-    assert value(config, f"{PLAYER}.optimiser.lr") == 0.5
-    assert value(config, f"{PLAYER}.optimiser._target_") == "torch.optim.SGD"
+    config = resolved("train", "tcn", f"{PLAYER}.optimizer.lr=0.5", f"optimizer@{PLAYER}.optimizer=sgd")
+    assert value(config, f"{PLAYER}.optimizer.lr") == 0.5
+    assert value(config, f"{PLAYER}.optimizer._target_") == "torch.optim.SGD"
 
 
 def test_short_key_of_a_recipe_is_ignored_where_the_learner_has_no_place():
     assert "players" not in resolved("train", "mlp_digits_mixup", "learner=genetic")["learner"]
 
 
-@pytest.mark.parametrize("word", ["lr=0.1", "objective=mixup", "objective.alpha=1.0", "clip=1.0", "optimiser=sgd"])
+@pytest.mark.parametrize("word", ["lr=0.1", "objective=mixup", "objective.alpha=1.0", "clip=1.0", "optimizer=sgd"])
 def test_typed_short_key_without_a_place_is_refused(word):
     with pytest.raises(UsageError) as error:
         resolved("train", "mlp_digits", "learner=genetic", word)
@@ -67,8 +67,8 @@ def test_typed_short_key_without_a_place_is_refused(word):
 def test_typed_short_key_of_a_learner_with_two_players_lists_the_full_keys():
     with pytest.raises(UsageError) as error:
         resolved("search", "enas", "lr=0.1")
-    assert f"{PLAYER[:-6]}.shared.optimiser.lr" in error.value.fields["hint"]
-    assert f"{PLAYER[:-6]}.controller.optimiser.lr" in error.value.fields["hint"]
+    assert f"{PLAYER[:-6]}.shared.optimizer.lr" in error.value.fields["hint"]
+    assert f"{PLAYER[:-6]}.controller.optimizer.lr" in error.value.fields["hint"]
 
 
 def test_recipe_with_a_wrong_setting_of_its_own_member_is_refused(tmp_path):
@@ -106,5 +106,5 @@ def test_player_costs_three_lines_of_yaml(tmp_path):
     config = resolved("train", "task=digits", "model=mlp", "learner=pair", "seed=3", extra=[tmp_path])["learner"]
     assert list(config["players"]) == ["critic", "generator"]
     assert config["players"]["critic"]["repeats"] == 5
-    assert config["players"]["generator"]["optimiser"]["lr"] == 0.001
+    assert config["players"]["generator"]["optimizer"]["lr"] == 0.001
     assert (config["seed"], config["devices"]) == (3, 1)

@@ -109,9 +109,9 @@ def run(function, size, limit, **more):
 
 def test_it_converges_on_the_sphere():
     """Ten dimensions, below 0.01 in 3,000 evaluations; it begins at about 10."""
-    assert run(sphere, 10, 3000, population=20, sigma=0.05, optimiser=fast) < 0.01
+    assert run(sphere, 10, 3000, population=20, sigma=0.05, optimizer=fast) < 0.01
 
 
 def test_noise_wider_than_the_valleys_sees_through_rastrigin():
     """Two dimensions, sigma 0.5: below 0.5, in the basin of the best minimum, in 4,000 evaluations."""
-    assert run(rastrigin, 2, 4000, population=50, sigma=0.5, optimiser=fast) < 0.5
+    assert run(rastrigin, 2, 4000, population=50, sigma=0.5, optimizer=fast) < 0.5

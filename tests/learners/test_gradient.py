@@ -78,7 +78,7 @@ def sgd(**other):
 
 def player(**other):
     usual = {
-        "objective": Supervised, "optimiser": sgd(), "schedule": Constant(), "parts": None, "split": "train",
+        "objective": Supervised, "optimizer": sgd(), "schedule": Constant(), "parts": None, "split": "train",
         "repeats": 1, "accumulate": 1, "clip": None,
     }  # fmt: skip
     return Player(**(usual | other))
@@ -156,15 +156,15 @@ def test_accumulating_uneven_batches_weights_their_units():
 def test_what_the_loss_does_not_use_stays_as_it_is(accumulate):
     model = two()
     before = weights(model.idle)
-    gradient(model, model=player(accumulate=accumulate, optimiser=sgd(weight_decay=0.5))).step()
+    gradient(model, model=player(accumulate=accumulate, optimizer=sgd(weight_decay=0.5))).step()
     assert torch.equal(weights(model.idle), before)
 
 
 def test_clipping_makes_the_gradient_as_long_as_clip():
     free, clipped = linear(), linear()
     start = weights(free)
-    norm = gradient(clipped, model=player(clip=0.01, optimiser=sgd(lr=1.0))).step().values["gradient_norm"]
-    gradient(free, model=player(optimiser=sgd(lr=1.0))).step()
+    norm = gradient(clipped, model=player(clip=0.01, optimizer=sgd(lr=1.0))).step().values["gradient_norm"]
+    gradient(free, model=player(optimizer=sgd(lr=1.0))).step()
     moved, would = weights(clipped) - start, weights(free) - start
     assert moved.norm() == pytest.approx(0.01, rel=1e-3)
     assert float(norm) == pytest.approx(float(would.norm()), rel=1e-4)
@@ -179,7 +179,7 @@ def test_a_short_gradient_is_not_made_longer():
 
 
 def test_the_schedule_sets_the_rate_and_does_not_pile_up():
-    learner = gradient(linear(), model=player(schedule=Step(every=2, gamma=0.1), optimiser=sgd(lr=0.5)))
+    learner = gradient(linear(), model=player(schedule=Step(every=2, gamma=0.1), optimizer=sgd(lr=0.5)))
     rates = [float(learner.step().values["rate"]) for _ in range(6)]
     assert rates == pytest.approx([0.5, 0.5, 0.05, 0.05, 0.005, 0.005])
 
@@ -242,7 +242,7 @@ class Summing(nn.Module):
 
 def test_the_carry_goes_on_and_is_reset_at_first():
     model, task = Summing(), Lines(stream=True)
-    learner = gradient(model, task, model=player(optimiser=sgd(lr=0.0)))
+    learner = gradient(model, task, model=player(optimizer=sgd(lr=0.0)))
     for _ in range(7):
         learner.step()
     sums = [task.batch("train", index).target for index in range(7)]
@@ -262,7 +262,7 @@ def test_going_on_from_the_state_is_never_having_stopped(cut, stream):
             model,
             Lines(stream=stream),
             seed=3,
-            model=player(clip=1.0, schedule=schedule, optimiser=adam, accumulate=2),
+            model=player(clip=1.0, schedule=schedule, optimizer=adam, accumulate=2),
         )
 
     whole = make()
@@ -279,7 +279,7 @@ def test_going_on_from_the_state_is_never_having_stopped(cut, stream):
 
 def test_draws_are_a_function_of_seed_player_and_update():
     def losses(seed, disturb=False):
-        learner = gradient(nn.Sequential(nn.Dropout(0.5), linear()), seed=seed, model=player(optimiser=sgd(lr=0.0)))
+        learner = gradient(nn.Sequential(nn.Dropout(0.5), linear()), seed=seed, model=player(optimizer=sgd(lr=0.0)))
         found = []
         for step in range(4):
             if disturb:

@@ -131,7 +131,7 @@ class Supervised:
 def player(**other):
     usual = {
         "objective": Supervised, "schedule": Constant(), "parts": None, "split": "train", "repeats": 1,
-        "optimiser": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, weight_decay=0.1), "accumulate": 1,
+        "optimizer": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, weight_decay=0.1), "accumulate": 1,
         "clip": None,
     }  # fmt: skip
     return Player(**(usual | other))

@@ -111,7 +111,7 @@ def novelty(generation):
 def learner(name, task, *, model=None, **changes):
     """A small one of each kind."""
     ga = {"parents": 5, "sigma": 0.2}
-    es = {"sigma": 0.2, "optimiser": adam, "meta_population": 1}
+    es = {"sigma": 0.2, "optimizer": adam, "meta_population": 1}
     kinds = {
         "genetic": (Genetic, lambda: ga | {"score": Reward()}),
         "novelty": (Genetic, lambda: ga | {"score": novelty(True)}),

@@ -21,11 +21,11 @@ SMALL = {
     "drop_path": 0.0,
     "dropout": 0.0,
     "nonlocal_every": [0, 0],
-    "nonlocal_form": "embedded_gaussian",
+    "nonlocal_variant": "embedded_gaussian",
     "nonlocal_scale": 1.0,
     "nonlocal_pool": 1,
     "nonlocal_gamma": 0.0,
-    "nonlocal_initial": GaussianInitializer(deviation=0.01),
+    "nonlocal_initializer": GaussianInitializer(deviation=0.01),
 }
 FIFTY = {"unit": "bottleneck", "stem": "7x7", "widths": [64, 128, 256, 512], "units": [3, 4, 6, 3]}
 NONE = {"nonlocal_every": [0, 0, 0, 0]}
@@ -170,7 +170,7 @@ def test_resnets_attention_map_images(form):
         x = images(*shape)
         rows = torch.arange(16)
         batch = Batch((x,), rows % 10, rows >= 0, 0, 0, rows)
-        leaf = make(nonlocal_every=[0, 1], nonlocal_form=form).eval().depict(batch)["attention"]
+        leaf = make(nonlocal_every=[0, 1], nonlocal_variant=form).eval().depict(batch)["attention"]
         assert isinstance(leaf, Image)
         assert leaf.pixels.dim() == 3
         assert 0 <= leaf.pixels.min() < leaf.pixels.max() <= 1

@@ -44,7 +44,7 @@ def transformer(spec=SPEC, **changed):
         "hidden": 8,
         "warp": AffineWarp,
         "size": None,
-        "start": IdentityWarpInit(),
+        "warp_init": IdentityWarpInit(),
     }
     return SpatialTransformer(spec, **{**given, **changed})
 
@@ -58,7 +58,7 @@ def test_spatial_transformer_initially_equals_body(warp):
 
 
 def test_spatial_transformer_default_warp_init_is_not_identity():
-    model = transformer(start=DefaultWarpInit())
+    model = transformer(warp_init=DefaultWarpInit())
     model(IMAGES)
     assert (model.body.seen - IMAGES).abs().max() > 0.3
 

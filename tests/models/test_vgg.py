@@ -23,7 +23,7 @@ def vgg(spec=DIGITS, configuration="A", norm=nn.Identity, dropout=0.5, initial=N
         **changed,
         "norm": norm,
         "dropout": ElementDropout(rate=dropout),
-        "initial": initial or HeInitializer(),
+        "initializer": initial or HeInitializer(),
     }
     return VGG(spec, configuration=configuration, **given)
 

@@ -20,7 +20,7 @@ CHANNELS = 6
 def block(form, *, pool=1, scale=1.0, channels=CHANNELS, trained=True):
     """A block as it may be after training: no weight is zero."""
     torch.manual_seed(0)
-    made = NonLocalBlock(channels, form=form, scale=scale, pool=pool, gamma=0.0, initial=PAPERS)
+    made = NonLocalBlock(channels, variant=form, scale=scale, pool=pool, gamma=0.0, initializer=PAPERS)
     if trained:
         for parameter in made.parameters():
             torch.nn.init.normal_(parameter, std=0.5)
@@ -167,7 +167,7 @@ def test_non_local_initial_attention_is_uniform_with_published_initializer():
     seen = {}
     for name, initial in (("published", PAPERS), ("he", HeInitializer())):
         torch.manual_seed(0)
-        made = NonLocalBlock(32, form="embedded_gaussian", scale=None, pool=1, gamma=0.0, initial=initial)
+        made = NonLocalBlock(32, variant="embedded_gaussian", scale=None, pool=1, gamma=0.0, initializer=initial)
         seen[name] = made.attention(images(8, 8, channels=32), torch.zeros(3, 1, dtype=torch.long))[:, 0].flatten(1)
     spread = {name: weights.std(1).mean() * 64 for name, weights in seen.items()}
     assert spread["published"] < 0.01 < 0.3 < spread["he"]
@@ -175,8 +175,8 @@ def test_non_local_initial_attention_is_uniform_with_published_initializer():
 
 def test_non_local_block_rejects_invalid_values():
     with pytest.raises(UsageError) as raised:
-        NonLocalBlock(4, form="gausian", scale=1.0, pool=1, gamma=0.0, initial=PAPERS)
+        NonLocalBlock(4, variant="gausian", scale=1.0, pool=1, gamma=0.0, initializer=PAPERS)
     assert (raised.value.code, raised.value.fields["name"]) == ("unknown_name", "gausian")
     with pytest.raises(UsageError) as raised:
-        NonLocalBlock(4, form="gaussian", scale=1.0, pool=0, gamma=0.0, initial=PAPERS)
+        NonLocalBlock(4, variant="gaussian", scale=1.0, pool=0, gamma=0.0, initializer=PAPERS)
     assert raised.value.fields["key"] == "model.nonlocal_pool"

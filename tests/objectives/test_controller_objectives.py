@@ -29,9 +29,9 @@ def reinforce(**other):
     return partial(Reinforce, **({"reward": Main(), "entropy": 0.0, "decay": 0.9, "start": None} | other))
 
 
-def player(objective, parts, split, optimiser, **other):
+def player(objective, parts, split, optimizer, **other):
     usual = {"schedule": Constant(), "repeats": 1, "accumulate": 1, "clip": None}
-    return Player(objective=objective, parts=parts, split=split, optimiser=optimiser, **(usual | other))
+    return Player(objective=objective, parts=parts, split=split, optimizer=optimizer, **(usual | other))
 
 
 def learner(model, task, **other):

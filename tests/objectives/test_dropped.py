@@ -65,8 +65,8 @@ def made(model):
     return network, task, task.batch("train", 0)
 
 
-def dropped(task, form, *, inputs=NONE, modules=KINDS, base=Supervised):
-    return Dropped(task, base=base, form=form, inputs=inputs, modules=modules)
+def dropped(task, variant, *, inputs=NONE, modules=KINDS, base=Supervised):
+    return Dropped(task, base=base, variant=variant, inputs=inputs, modules=modules)
 
 
 def connect(task, rate, *, modules=KINDS, per="batch", base=Supervised):
@@ -166,12 +166,12 @@ def watched(model, objective):
 
 
 def test_data_have_a_form_of_their_own():
-    objective = partial(dropped, form=ElementDropout(rate=1.0), modules=["linear"])
+    objective = partial(dropped, variant=ElementDropout(rate=1.0), modules=["linear"])
     batch, found = watched(mlp, objective)
     first, last = (value for module, _, value in found if isinstance(module, nn.Linear))
     assert torch.equal(first, batch.inputs[0].flatten(1))
     assert not last.any()
-    _, found = watched(mlp, partial(objective, form=NONE, inputs=ElementDropout(rate=1.0)))
+    _, found = watched(mlp, partial(objective, variant=NONE, inputs=ElementDropout(rate=1.0)))
     first, last = (value for module, _, value in found if isinstance(module, nn.Linear))
     assert not first.any()
     assert last.any()
@@ -188,7 +188,7 @@ LAYOUTS = {
 @pytest.mark.parametrize("form", [ChannelDropout, TimeDropout])
 @pytest.mark.parametrize("model", LAYOUTS)
 def test_a_sequence_has_one_mask_for_all_steps_and_every_row_and_channel_its_own(model, form):
-    _, found = watched(model, partial(dropped, form=form(rate=0.5), inputs=form(rate=0.5)))
+    _, found = watched(model, partial(dropped, variant=form(rate=0.5), inputs=form(rate=0.5)))
     kind, layout = LAYOUTS[model]
     read = [(old, new) for module, old, new in found if isinstance(module, kind) and old.dim() == len(layout)]
     pairs = [(old, new) for old, new in read if not torch.equal(old, new)]
@@ -204,7 +204,7 @@ def test_a_sequence_has_one_mask_for_all_steps_and_every_row_and_channel_its_own
 
 
 def test_drop_path_leaves_a_sample_its_shortcut():
-    objective = partial(dropped, form=DropPath(rate=1.0), modules=["branch"])
+    objective = partial(dropped, variant=DropPath(rate=1.0), modules=["branch"])
     network, task, batch = made(transformer)
     loss = objective(task)(network, batch).value
     for block in network.blocks:
@@ -290,7 +290,7 @@ def test_weight_normalised_weights_are_masked_as_a_whole():
 def test_what_does_not_go_together():
     network, task, batch = made(mlp)
     for form, modules in ((DropPath(rate=0.5), ["linear"]), (ElementDropout(rate=0.5), ["branch"])):
-        with pytest.raises(UsageError, match=r"modules=\[branch\] with form path"):
+        with pytest.raises(UsageError, match=r"modules=\[branch\] with variant path"):
             dropped(task, form, modules=modules)
     with pytest.raises(UsageError, match="linear layers alone"):
         connect(task, 0.5, per="sample")

@@ -149,7 +149,7 @@ def test_digits_that_overlap_are_decoded_one_by_one_and_what_is_missing_costs_no
 def test_a_model_without_capsules_is_refused_by_what_it_lacks():
     player = Player(
         objective=lambda task: reconstruction(task),
-        optimiser=lambda parameters: torch.optim.SGD(parameters, lr=0.1),
+        optimizer=lambda parameters: torch.optim.SGD(parameters, lr=0.1),
         schedule=Constant(),
         parts=None,
         split="train",

@@ -190,7 +190,7 @@ def test_a_base_that_needs_more_is_refused_in_words():
 
     def dropped(task):
         form = ElementDropout(rate=0.5)
-        return Dropped(task, base=Supervised, form=form, inputs=nn.Identity(), modules=["linear"])
+        return Dropped(task, base=Supervised, variant=form, inputs=nn.Identity(), modules=["linear"])
 
     def mixup(task, base=Supervised):
         return Mixup(task, base=base, alpha=1.0, per="batch")

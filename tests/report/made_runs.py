@@ -52,7 +52,7 @@ def _config(task, model, seed, keys):
     flat = {
         "task._target_": f"dlcli.tasks.{task}.{task.title()}", "task.batch": 32, "task.order": seed,
         "model._target_": f"dlcli.models.{model}.{model.upper()}", "learner.seed": seed,
-        "learner.players.model.optimiser._target_": "torch.optim.Adam", "learner.players.model.optimiser.lr": 0.001,
+        "learner.players.model.optimizer._target_": "torch.optim.Adam", "learner.players.model.optimizer.lr": 0.001,
         "until.steps": 100, "precision": "float32", "seed": seed, "threads": 1, "device": "cpu", "eval_every": None,
     } | keys  # fmt: skip
     nested = {}

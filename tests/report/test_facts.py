@@ -64,12 +64,12 @@ def test_a_damaged_configuration_is_an_empty_one(tmp_path, text):
 def test_only_what_a_signature_is_made_of_is_compared():
     config = {
         "seed": 1, "threads": 2, "device": "cpu", "eval_every": 3, "budget": 9, "task._target_": "a.Adding",
-        "task.length": 7, "task.order": 1, "learner.seed": 1, "model.hidden": 5, "optimiser": 1, "until.steps": 3,
-        "learner.players.model.optimiser._target_": "torch.optim.SGD", "learner.x._partial_": True,
+        "task.length": 7, "task.order": 1, "learner.seed": 1, "model.hidden": 5, "optimizer": 1, "until.steps": 3,
+        "learner.players.model.optimizer._target_": "torch.optim.SGD", "learner.x._partial_": True,
         "task.data_seed": 4, "precision": "float32",
     }  # fmt: skip
     assert compared(config) == {
-        "task.length": 7, "model.hidden": 5, "until.steps": 3, "learner.players.model.optimiser": "SGD",
+        "task.length": 7, "model.hidden": 5, "until.steps": 3, "learner.players.model.optimizer": "SGD",
         "task.data_seed": 4, "precision": "float32",
     }  # fmt: skip
 
@@ -103,7 +103,7 @@ def test_a_key_that_only_some_of_a_kind_have_sets_them_apart():
 
 def test_keys_of_parts_of_different_classes_are_told_by_the_class_alone():
     ga = {"learner": "Genetic", "learner.sigma": 0.1, "learner.parents": 25}
-    es = {"learner": "EvolutionStrategy", "learner.sigma": 0.2, "learner.optimiser": "Adam"}
+    es = {"learner": "EvolutionStrategy", "learner.sigma": 0.2, "learner.optimizer": "Adam"}
     assert differing([ga, es], absent=True) == ["learner"]
     other = ga | {"learner.sigma": 0.3}
     assert differing([ga, es, other], absent=True) == ["learner", "learner.sigma"]

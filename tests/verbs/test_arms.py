@@ -14,13 +14,13 @@ NUMBER = re.compile(r"\d*\.\d+|\d+")
 
 
 def work(arm):
-    """Optimiser, rate, clipping, batch and stop of an arm."""
+    """Optimizer, rate, clipping, batch and stop of an arm."""
     options = Options(Path("nowhere"), verb=arm.verb, show="none", quiet=True)
     config = begin.points([*arm.words, "seed=0"], options)[0].resolved()
     player = config["learner"]["players"]["model"]
-    optimiser = player["optimiser"]
+    optimizer = player["optimizer"]
     return {
-        "optimiser": optimiser["_target_"].rpartition(".")[2], "rate": optimiser["lr"], "clip": player["clip"],
+        "optimizer": optimizer["_target_"].rpartition(".")[2], "rate": optimizer["lr"], "clip": player["clip"],
         "batch": config["task"]["batch"], "until": config["until"],
     }  # fmt: skip
 
@@ -30,7 +30,7 @@ def test_arms_are_trained_alike_but_for_what_the_claim_says(name):
     claim = stating.find(name)
     arms = [work(arm) for arm in claim.arms.values()]
     said = {float(one) for one in NUMBER.findall(claim.scaled)}
-    for key in ("optimiser", "batch", "until"):
+    for key in ("optimizer", "batch", "until"):
         assert all(one[key] == arms[0][key] for one in arms), key
     for key in ("rate", "clip"):
         if any(one[key] != arms[0][key] for one in arms):

@@ -39,7 +39,7 @@ def test_every_value_has_its_source(tmp_path, monkeypatch):
     assert line(text, "updates: 4").endswith("# command line")
     assert line(text, "clip:").endswith("# dlcli: conf/experiment/train/gru.yaml")
     assert line(text, "layers:").endswith("# dlcli: conf/model/gru.yaml")
-    assert line(text, "betas:").endswith("# dlcli: conf/optimiser/adam.yaml")
+    assert line(text, "betas:").endswith("# dlcli: conf/optimizer/adam.yaml")
     assert line(config("task=adding", "model=mine"), "channels:").endswith("# conf/model/mine.yaml")
     bare = [row for row in text.splitlines() if not row.rstrip().endswith(":") and "#" not in row]
     assert bare == []

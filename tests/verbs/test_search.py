@@ -121,7 +121,7 @@ def test_a_search_that_was_stopped_goes_on_as_if_it_never_was(whole, tmp_path, n
 
 def test_a_candidate_that_cannot_be_trained_is_a_marked_row(tmp_path):
     run = search(
-        tmp_path, "over=[{key: learner.players.model.optimiser.lr, choices: ['0.01', '1e30']}]",
+        tmp_path, "over=[{key: learner.players.model.optimizer.lr, choices: ['0.01', '1e30']}]",
         "retrain.seeds=0", base=["random", *WORDS],
     )  # fmt: skip
     assert run.info["status"] == "completed"
@@ -178,12 +178,12 @@ def test_a_search_goes_on_only_as_the_same_search(whole, words, told):
 
 
 def test_over_is_hydra_grammar():
-    word = compose.over(["lr=interval(1e-4,1e-2)", "a.b=range(16,129,16)", "optimiser=choice(adam,sgd)"])
+    word = compose.over(["lr=interval(1e-4,1e-2)", "a.b=range(16,129,16)", "optimizer=choice(adam,sgd)"])
     (point,) = compose.expand("search", ["tpe", word])
     assert point.resolved()["over"] == [
         {"key": "lr", "low": 1e-4, "high": 1e-2, "log": True, "whole": False},
         {"key": "a.b", "low": 16.0, "high": 128.0, "step": 16.0, "whole": True},
-        {"key": "optimiser", "choices": ["adam", "sgd"]},
+        {"key": "optimizer", "choices": ["adam", "sgd"]},
     ]
     assert "log:false" in compose.over(["a=interval(1,9)"])
     assert "log:false" in compose.over(["a=tag(linear,interval(1,1000))"])

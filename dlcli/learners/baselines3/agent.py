@@ -25,7 +25,7 @@ _BUILDING = 0xB0  # sets the draws of an algorithm's own networks apart from tho
 class Agent:
     """Its network is the task's policy, so that it is scored, kept and compared as any other model.
 
-    Weights and optimiser are saved; running episodes and the replay memory are not, so a run cannot be resumed.
+    Weights and optimizer are saved; running episodes and the replay memory are not, so a run cannot be resumed.
     A step's draws are a function of (seed, step) alone. Rows hold means over the step: of what the algorithm reports,
     and of the episodes that ended in it.
 
@@ -91,18 +91,18 @@ class Agent:
         agent = self._algorithm
         return {
             "policy": agent.policy.state_dict(),
-            "optimiser": agent.policy.optimizer.state_dict(),
+            "optimizer": agent.policy.optimizer.state_dict(),
             "number": self._number,
             "env_steps": agent.num_timesteps,
             "updates": agent._n_updates,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Weights, optimiser and counts; episodes begin anew, and nothing is remembered of earlier ones."""
+        """Weights, optimizer and counts; episodes begin anew, and nothing is remembered of earlier ones."""
         agent = self._algorithm
         try:
             agent.policy.load_state_dict(state["policy"])
-            agent.policy.optimizer.load_state_dict(state["optimiser"])
+            agent.policy.optimizer.load_state_dict(state["optimizer"])
         except (RuntimeError, ValueError) as error:
             raise Mismatch(f"the checkpoint is another model's: {str(error).splitlines()[-1].strip()}") from None
         self._number, agent.num_timesteps, agent._n_updates = state["number"], state["env_steps"], state["updates"]

@@ -33,7 +33,7 @@ class SpatialTransformer(nn.Module):
         hidden: output width of the localization network, from which a linear layer regresses the warp parameters.
         warp: factory of the warp, called with the height and width of its output.
         size: (height, width) of the warped image; None for the size of the input.
-        start: initializer of the regression layer.
+        warp_init: initializer of the regression layer.
 
     Raises:
         UsageError: a hyper-parameter is out of range.
@@ -49,7 +49,7 @@ class SpatialTransformer(nn.Module):
         hidden: int,
         warp: Callable[[int, int], Warp],
         size: Sequence[int] | None,
-        start: WarpInit,
+        warp_init: WarpInit,
     ) -> None:
         super().__init__()
         at_least(1, hidden=hidden)
@@ -58,7 +58,7 @@ class SpatialTransformer(nn.Module):
         self.localiser = localiser(Spec(spec.inputs, Real((hidden,)), spec.given))
         self.warp = warp(height, width)
         self.regression = nn.Linear(hidden, len(self.warp.identity))
-        start(self.regression, self.warp.identity)
+        warp_init(self.regression, self.warp.identity)
         self.body = body(Spec((Real((channel, height, width)),), spec.target, spec.given))
 
     def sampling_grid(self, x: Float[Tensor, "batch channel rows columns"]) -> Float[Tensor, "batch height width 2"]:

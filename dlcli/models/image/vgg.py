@@ -41,7 +41,7 @@ class VGG(nn.Module):
         dense: units of the hidden dense layers.
         norm: factory of the normalization after each convolution, called with its channels.
         dropout: module after each hidden dense layer; it is copied.
-        initial: weight initializer.
+        initializer: weight initializer.
 
     Raises:
         UsageError: a hyper-parameter is out of range.
@@ -58,7 +58,7 @@ class VGG(nn.Module):
         dense: Sequence[int],
         norm: Norm,
         dropout: nn.Module,
-        initial: Initializer,
+        initializer: Initializer,
     ) -> None:
         super().__init__()
         at_least(0, pools=pools)
@@ -82,7 +82,7 @@ class VGG(nn.Module):
         values = width * _MULTIPLIERS[-1] * (height >> pools) * (breadth >> pools)
         self.hidden = nn.Sequential(*(layer for end in pairwise((values, *dense)) for layer in _dense(*end, dropout)))
         self.answer = nn.Linear((values, *dense)[-1], spec.target.width)
-        initial(self)
+        initializer(self)
 
     def forward(self, x: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch unit"]:
         return self.answer(self.hidden(self.stages(x).flatten(1)))

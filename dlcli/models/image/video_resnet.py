@@ -41,11 +41,11 @@ class VideoResNet(nn.Module):
         drop_path: probability in [0, 1) of dropping the last branch of a sample; smaller for earlier units.
         dropout: probability in [0, 1), before the output layer.
         nonlocal_every: per stage, number of units between two non-local blocks; 0 for none.
-        nonlocal_form: pairwise function: gaussian, embedded_gaussian, dot_product or concatenation.
+        nonlocal_variant: pairwise function: gaussian, embedded_gaussian, dot_product or concatenation.
         nonlocal_scale: factor of the pairwise function; 1.0 in the paper, null for one over the root of the channels.
         nonlocal_pool: side of the max-pooling windows over keys and values, in pixels; 1 for no pooling.
         nonlocal_gamma: initial scale of the block's batch norm; 0.0 (identity) in the paper.
-        nonlocal_initial: initializer of the block; N(0, 0.01^2) in the paper.
+        nonlocal_initializer: initializer of the block; N(0, 0.01^2) in the paper.
 
     Raises:
         UsageError: a hyper-parameter is out of range, or the lists differ in length.
@@ -65,11 +65,11 @@ class VideoResNet(nn.Module):
         drop_path: float,
         dropout: float,
         nonlocal_every: Sequence[int],
-        nonlocal_form: str,
+        nonlocal_variant: str,
         nonlocal_scale: float | None,
         nonlocal_pool: int,
         nonlocal_gamma: float,
-        nonlocal_initial: Initializer,
+        nonlocal_initializer: Initializer,
     ) -> None:
         super().__init__()
         channel, _, height, width = video_shape(spec, "VideoResNet")
@@ -81,11 +81,11 @@ class VideoResNet(nn.Module):
             channel,
             partial(
                 NonLocalBlock,
-                form=nonlocal_form,
+                variant=nonlocal_variant,
                 scale=nonlocal_scale,
                 pool=nonlocal_pool,
                 gamma=nonlocal_gamma,
-                initial=nonlocal_initial,
+                initializer=nonlocal_initializer,
             ),
         )
         self.read = READ[read]

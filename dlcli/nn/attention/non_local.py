@@ -24,34 +24,34 @@ class NonLocalBlock(nn.Module):
 
     Args:
         channels: input and output channels; embeddings have half as many.
-        form: pairwise function f: gaussian, embedded_gaussian, dot_product or concatenation.
+        variant: pairwise function f: gaussian, embedded_gaussian, dot_product or concatenation.
         scale: factor inside f; 1.0 in the paper, None for one over the square root of the embedded channels.
         pool: side of the max-pooling windows over x_j, in pixels (in steps for sequences); the time axis of a video is
             never pooled. 1 uses all positions.
         gamma: initial scale of the batch norm; 0.0 in the paper. In a network that is trained from scratch, a block
             with gamma = 0 has no output at first and may remain inactive for long.
-        initial: initializer of theta, phi, g and W_z; N(0, 0.01^2) in the paper, for a block inserted into a trained
+        initializer: initializer of theta, phi, g and W_z; N(0, 0.01^2) in the paper, for a block inserted into a trained
             network. All x_j then have almost equal weights, and training from scratch may not leave this state.
 
     Raises:
-        UsageError: unknown `form`, or `pool` is smaller than 1.
+        UsageError: unknown `variant`, or `pool` is smaller than 1.
     """
 
     def __init__(
-        self, channels: int, *, form: str, scale: float | None, pool: int, gamma: float, initial: Initializer
+        self, channels: int, *, variant: str, scale: float | None, pool: int, gamma: float, initializer: Initializer
     ) -> None:
         super().__init__()
-        if form not in FORMS:
-            raise UsageError("unknown_name", kind="non-local form", name=form, known=FORMS)
+        if variant not in FORMS:
+            raise UsageError("unknown_name", kind="non-local form", name=variant, known=FORMS)
         at_least(1, nonlocal_pool=pool)
         inner = max(channels // 2, 1)
-        self.pairs = FORMS[form](channels, inner, scale)
+        self.pairs = FORMS[variant](channels, inner, scale)
         self.g = embedding(channels, inner)
         self.w_z = embedding(inner, channels)
         self.norm = nn.BatchNorm1d(channels)
         nn.init.constant_(self.norm.weight, gamma)
         self.pool = pool
-        initial(self)
+        initializer(self)
 
     def forward(self, x: Float[Tensor, "batch channel *space"]) -> Float[Tensor, "batch channel *space"]:
         positions = _flat(x)

@@ -14,7 +14,7 @@ from dlcli.learners.strategies.tpe import TPE
 OVER = [
     {"key": "lr", "low": 1e-5, "high": 1.0, "log": True},
     {"key": "model.hidden", "low": 16, "high": 112, "step": 16, "whole": True},
-    {"key": "optimiser", "choices": ["adam", "sgd"]},
+    {"key": "optimizer", "choices": ["adam", "sgd"]},
 ]
 
 
@@ -26,7 +26,7 @@ def loss(trial):
     """Least at lr = 0.01, 64 units, adam."""
     found = settings(trial)
     away = abs(math.log10(float(found["lr"])) + 2) + abs(int(found["model.hidden"]) - 64) / 48
-    return away + (found["optimiser"] != "adam")
+    return away + (found["optimizer"] != "adam")
 
 
 def made(value=loss):
@@ -45,7 +45,7 @@ def test_words_are_of_the_distributions():
         found = settings(trial)
         assert 1e-5 <= float(found["lr"]) <= 1.0
         assert int(found["model.hidden"]) in range(16, 113, 16)
-        assert found["optimiser"] in ("adam", "sgd")
+        assert found["optimizer"] in ("adam", "sgd")
         assert not trial.until
 
 
