@@ -146,7 +146,7 @@ def test_halving_goes_on_with_the_same_runs(tmp_path):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["candidates=0"], "no candidate"),
+        (["candidates=0"], "candidates must be"),
         (["limit.trial_steps=5"], "smaller than one candidate, which takes 6 steps"),
         (["metric=blue"], "does not report it"),
         ([compose.over(["lr=interval(1e-4,1e-2)"])], "searches architectures alone"),
