@@ -59,7 +59,7 @@ class Closure:
             raise UsageError("invalid_value", key="precision", must=f"one of {', '.join(_PRECISIONS)}", got=precision)
         player = Player(
             objective=objective,
-            optimiser=optimizer,
+            optimizer=optimizer,
             schedule=Constant(),
             parts=parts,
             split="train",
@@ -101,7 +101,7 @@ class Closure:
             losses.append(values["loss"])
             return values["loss"]
 
-        seat.optimiser.step(evaluate)
+        seat.optimizer.step(evaluate)
         seat.updates += 1
         counts = {
             "updates": 1,

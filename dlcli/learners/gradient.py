@@ -55,7 +55,7 @@ class Gradient:
             for number, (name, player) in enumerate(players.items())
         }
         for seat in self._seats.values():
-            check_no_closure(seat.optimiser)
+            check_no_closure(seat.optimizer)
         first = next(iter(self._seats.values()))
         parallel.check(devices, model, task, [player.split for player in players.values()], first.device)
         for seat in self._seats.values() if devices > 1 else ():

@@ -79,7 +79,7 @@ def lbfgs(parameters):
 
 def player(**changes):
     usual = {
-        "objective": Supervised, "optimiser": sgd, "schedule": Constant(), "parts": None, "split": "train",
+        "objective": Supervised, "optimizer": sgd, "schedule": Constant(), "parts": None, "split": "train",
         "repeats": 1, "accumulate": 1, "clip": None,
     }  # fmt: skip
     return Player(**(usual | changes))

@@ -12,7 +12,7 @@ from dlcli.core.scoring import score
 
 def test_average_equals_a_direct_computation():
     model, decay = network(), 0.75
-    learner = gradient(model, Lines(), average=decay, optimiser=adam)
+    learner = gradient(model, Lines(), average=decay, optimizer=adam)
     expected = None
     for _ in range(6):
         learner.step()
@@ -84,14 +84,14 @@ def test_learner_without_a_player_on_train_has_no_epochs():
 @pytest.mark.parametrize("accumulate", [1, 3])
 def test_float64_computes_in_double_precision(accumulate):
     task, model = Lines(torch.float64), nn.Linear(4, 1).double()
-    learner = gradient(model, task, precision="float64", accumulate=accumulate, optimiser=adam, average=0.5)
+    learner = gradient(model, task, precision="float64", accumulate=accumulate, optimizer=adam, average=0.5)
     assert learner.step().values["loss"].dtype == torch.float64
     rows = slice(0, 8 * accumulate)
     assert learner.model.weight.dtype == torch.float64
     plain = nn.Linear(4, 1).double()
     plain.load_state_dict(model.state_dict())
     expected = (plain(task.x[rows]) - task.y[rows]).square().mean()
-    fresh = gradient(plain, task, precision="float64", accumulate=accumulate, optimiser=adam, average=0.5)
+    fresh = gradient(plain, task, precision="float64", accumulate=accumulate, optimizer=adam, average=0.5)
     learner.load_state_dict(through_file(fresh.state_dict()))
     assert float(learner.step().values["loss"]) == pytest.approx(float(expected), rel=1e-14)
 

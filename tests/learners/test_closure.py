@@ -91,7 +91,7 @@ def test_resume_is_bit_exact(cut, optimizer):
 
 def test_gradient_refuses_an_optimizer_that_requires_a_closure():
     with pytest.raises(UsageError) as error:
-        gradient(network(), Lines(), optimiser=lbfgs)
+        gradient(network(), Lines(), optimizer=lbfgs)
     assert error.value.code == "unsupported"
     assert "LBFGS" in error.value.fields["feature"]
     assert "learner=closure" in error.value.fields["hint"]

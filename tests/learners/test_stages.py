@@ -36,8 +36,8 @@ def by_lbfgs(model, task):
 
 def stages(model, task=None, **named):
     named = named or {
-        "first": Stage(learner=by_gradient(optimiser=adam, average=0.9), until={"steps": 3}),
-        "second": Stage(learner=by_gradient(optimiser=sgd), until={"samples": 16}),
+        "first": Stage(learner=by_gradient(optimizer=adam, average=0.9), until={"steps": 3}),
+        "second": Stage(learner=by_gradient(optimizer=sgd), until={"samples": 16}),
         "third": Stage(learner=by_lbfgs, until={"updates": 2}),
     }
     return Stages(model, task or Lines(), stages=named)
@@ -142,7 +142,7 @@ def test_greedy_layer_wise_training_moves_one_layer_per_stage():
     learner = stages(
         model,
         lower=Stage(learner=by_gradient(parts=["0"]), until={"steps": 2}),
-        upper=Stage(learner=by_gradient(parts=["1"], optimiser=adam), until={"steps": 2}),
+        upper=Stage(learner=by_gradient(parts=["1"], optimizer=adam), until={"steps": 2}),
     )
     for _ in range(2):
         learner.step()
