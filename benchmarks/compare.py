@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from dlcli.run import SCHEMA
+from dlcli.runs.run import SCHEMA
 
 METRICS = (("train", "loss"), ("train", "gradient_norm"), ("train", "rate"), ("valid", "nll"), ("valid", "accuracy"))
 LOOP = "import pathlib, sys, pandas\nfor path in pathlib.Path(sys.argv[1]).rglob('metrics.csv'): pandas.read_csv(path)"

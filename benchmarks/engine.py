@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from dlcli import build, compose
 from dlcli.engine import Signals, fit
-from dlcli.run import Run
+from dlcli.runs.run import Run
 from dlcli.verbs.train import plan
 
 CPU = torch.device("cpu")

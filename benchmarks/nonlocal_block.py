@@ -56,7 +56,9 @@ def pair(channels: int) -> tuple[nn.Module, nn.Module]:
 
 
 def block(channels: int, form: str) -> NonLocalBlock:
-    return NonLocalBlock(channels, variant=form, scale=1.0, pool=1, gamma=1.0, initializer=GaussianInitializer(deviation=0.01))
+    return NonLocalBlock(
+        channels, variant=form, scale=1.0, pool=1, gamma=1.0, initializer=GaussianInitializer(deviation=0.01)
+    )
 
 
 def film(channels: int, batch: int, frames: int = FRAMES) -> Tensor:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlcli import run as directory
-from dlcli import runs
+from dlcli.runs import run as directory
+from dlcli.runs import selectors
 
 if TYPE_CHECKING:
     import pandas
@@ -210,7 +210,7 @@ def compare(
 
 def find(selector: str = "last", out: str | Path = _OUT) -> Run:
     """The run that a selector names."""
-    found = runs.one(selector, Path(out))
+    found = selectors.one(selector, Path(out))
     return Run(found.path, found.info)
 
 

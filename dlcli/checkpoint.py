@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from dlcli.core.errors import Mismatch, Missing, UsageError
-from dlcli.run import Run
+from dlcli.runs.run import Run
 
 
 def read_last(run: Run) -> dict[str, Any] | None:

@@ -18,7 +18,7 @@ from dlcli.core.limits import finished, limits
 from dlcli.core.scoring import check_reported
 from dlcli.core.scoring import score as evaluate
 from dlcli.core.task import Task
-from dlcli.run import Run
+from dlcli.runs.run import Run
 from dlcli.signals import Signals
 
 __all__ = ["Ending", "Plan", "Watcher", "evaluate", "fit", "limits"]

@@ -17,8 +17,8 @@ from dlcli.core.learner import Learner
 from dlcli.core.limits import finished
 from dlcli.core.scoring import score
 from dlcli.core.task import Task
-from dlcli.disk import replace_file
 from dlcli.machine import computing
+from dlcli.runs.files import replace_file
 
 _log = logging.getLogger("dlcli")
 _STEPS = 5

@@ -10,8 +10,8 @@ import pytest
 import torch
 from test_resume import SERVER, WORDS, begin, files, finish, only, outcome
 
-from dlcli import runs
 from dlcli.learners.gradient import Gradient
+from dlcli.runs import selectors
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -101,7 +101,7 @@ def command(words, out, prepare=int, *given):
 def half_made(out):
     """Directories of runs that are not runs."""
     stamped = [path for path in out.glob("train/*/*") if path.is_dir()]
-    return [path for path in stamped if path not in {run.path for run in runs.scan(out)}]
+    return [path for path in stamped if path not in {run.path for run in selectors.scan(out)}]
 
 
 @pytest.mark.parametrize("step", [7, 20])
@@ -155,7 +155,7 @@ def test_however_little_room_there_is_at_the_start_nothing_is_half_made(pages, s
     assert "No space left on device" in said
     assert "Traceback" not in said
     assert half_made(out) == []
-    assert (code == 1) == (len(runs.scan(out)) == 1)
+    assert (code == 1) == (len(selectors.scan(out)) == 1)
 
 
 def test_a_disk_that_cannot_be_written(small):

@@ -23,7 +23,7 @@ from dlcli.learners.gradient import Gradient
 from dlcli.learners.player import Player
 from dlcli.learners.schedule import Constant
 from dlcli.objectives.supervised import Supervised
-from dlcli.run import Run
+from dlcli.runs.run import Run
 from dlcli.signals import Signals
 from dlcli.tasks.adding import Adding
 

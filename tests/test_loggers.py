@@ -13,7 +13,7 @@ from dlcli import loggers
 from dlcli.cli import app
 from dlcli.core.errors import UsageError
 from dlcli.loggers import mirror
-from dlcli.run import Run
+from dlcli.runs.run import Run
 
 SMALL = ("train", "model.channels=[4]", "threads=1", "steps=4", "log_every=2", "eval_every=2", "-q")
 

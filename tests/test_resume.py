@@ -21,8 +21,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from dlcli import runs
-from dlcli.run import Run
+from dlcli.runs import selectors
+from dlcli.runs.run import Run
 
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(
@@ -102,7 +102,7 @@ def in_scoring(number):
 
 def in_write(name, number, moment):
     """Death while the file is written for the `number`th time: half of it in the side file, or just put in place."""
-    from dlcli import run
+    from dlcli.runs import run
 
     replace, count = run.replace_file, [0]
 
@@ -182,7 +182,7 @@ def bits(thing):
 
 def outcome(out):
     """All of the only run in a folder that must not depend on how it came about."""
-    (run,) = runs.scan(out)
+    (run,) = selectors.scan(out)
     last = torch.load(run.checkpoint_path("last"), weights_only=True)
     best = torch.load(run.checkpoint_path("best"), weights_only=True)
     for clock in ("run", "seconds", "lengths"):
@@ -197,7 +197,7 @@ def outcome(out):
 
 
 def only(out):
-    (run,) = runs.scan(out)
+    (run,) = selectors.scan(out)
     return run
 
 
@@ -245,7 +245,7 @@ def test_killed_twelve_times_is_never_killed(whole, tmp_path):
 @pytest.mark.parametrize("plan", [KILLS[1], KILLS[3], KILLS[7], ("scoring", 8), ("write", "run.json", 2, "half")])
 def test_killed_once_is_never_killed(plan, whole, tmp_path):
     assert finish(tmp_path, ["train", *WORDS], plan) == -signal.SIGKILL
-    if not runs.scan(tmp_path):  # its first run.json was half-written: there is no run, and nothing is listed
+    if not selectors.scan(tmp_path):  # its first run.json was half-written: there is no run, and nothing is listed
         assert plan == KILLS[3]
         return
     assert resumed(tmp_path) == 0
@@ -256,14 +256,14 @@ def test_killed_at_random_moments(whole, tmp_path):
     """From outside, whatever it is doing."""
     luck = random.Random(0)
     for number in range(10):
-        if runs.scan(tmp_path) and only(tmp_path).status == "completed":
+        if selectors.scan(tmp_path) and only(tmp_path).status == "completed":
             break
-        child = begin(tmp_path, ["train", "--resume", "last"] if runs.scan(tmp_path) else ["train", *WORDS])
+        child = begin(tmp_path, ["train", "--resume", "last"] if selectors.scan(tmp_path) else ["train", *WORDS])
         child.join(luck.uniform(0, 0.6) if number % 2 else 0.05 + 0.02 * number)
         with contextlib.suppress(ProcessLookupError):
             os.kill(child.pid, signal.SIGKILL)
         child.join()
-    if not runs.scan(tmp_path):
+    if not selectors.scan(tmp_path):
         assert finish(tmp_path, ["train", *WORDS]) == 0
     elif only(tmp_path).status != "completed":
         assert resumed(tmp_path) == 0

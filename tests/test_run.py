@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from dlcli import run as module
-from dlcli.run import SCHEMA, Busy, Run, replace_file
+from dlcli.runs import run as module
+from dlcli.runs.run import SCHEMA, Busy, Run, replace_file
 
 FORK = multiprocessing.get_context("fork")
 

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from dlcli import runs
 from dlcli.core.errors import Missing, UsageError
-from dlcli.run import SCHEMA, Run
+from dlcli.runs import selectors
+from dlcli.runs.run import SCHEMA, Run
 
 
 def make(out, identity, started, label="toy", **facts):
@@ -58,22 +58,22 @@ def ids(found):
     ],
 )
 def test_what_a_selector_names(selectors, wanted, out):
-    assert ids(runs.select(selectors, out)) == wanted
+    assert ids(selectors.select(selectors, out)) == wanted
 
 
 def test_paths_of_a_run_and_of_a_folder_of_runs(out, tmp_path_factory, monkeypatch):
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     path = out / "train" / "toy" / "stamp_aabbbb"
-    assert ids(runs.select([str(path)], elsewhere)) == ["aabbbb"]
-    assert ids(runs.select([str(out / "train" / "other")], elsewhere)) == ["cccccc"]
-    assert ids(runs.select([str(out)], elsewhere)) == ["d1d1d1", "cccccc", "aabbbb", "aaaaaa"]
+    assert ids(selectors.select([str(path)], elsewhere)) == ["aabbbb"]
+    assert ids(selectors.select([str(out / "train" / "other")], elsewhere)) == ["cccccc"]
+    assert ids(selectors.select([str(out)], elsewhere)) == ["d1d1d1", "cccccc", "aabbbb", "aaaaaa"]
     monkeypatch.chdir(out / "train")
-    assert ids(runs.select(["toy"], elsewhere)) == ["d1d1d1", "aabbbb", "aaaaaa"]
+    assert ids(selectors.select(["toy"], elsewhere)) == ["d1d1d1", "aabbbb", "aaaaaa"]
 
 
 def test_folders_may_be_called_anything(tmp_path):
     make(tmp_path / "runs" / "artifacts", "aaaaaa", "2026-01-01T10:00:00+00:00", label="checkpoints")
-    assert ids(runs.scan(tmp_path)) == ["aaaaaa"]
+    assert ids(selectors.scan(tmp_path)) == ["aaaaaa"]
 
 
 @pytest.mark.parametrize(
@@ -96,22 +96,22 @@ def test_folders_may_be_called_anything(tmp_path):
 )
 def test_what_names_nothing_is_said_in_words(selector, words, out):
     with pytest.raises(UsageError, match=words):
-        runs.select([selector], out)
+        selectors.select([selector], out)
 
 
 def test_one_wants_one(out):
-    assert runs.one("last", out).id == "d1d1d1"
+    assert selectors.one("last", out).id == "d1d1d1"
     with pytest.raises(UsageError, match=r"'aa' names 2 runs \(aabbbb, aaaaaa ...\); one is wanted"):
-        runs.one("aa", out)
+        selectors.one("aa", out)
 
 
 def test_an_empty_or_missing_place_holds_no_run(tmp_path):
     for out in (tmp_path, tmp_path / "nowhere"):
-        assert runs.select([], out) == []
+        assert selectors.select([], out) == []
         with pytest.raises(Missing, match=r"there is no run last|holds 0 runs"):
-            runs.one("last", out)
+            selectors.one("last", out)
     with pytest.raises(Missing, match="holds no run"):
-        runs.one(str(tmp_path), tmp_path)
+        selectors.one(str(tmp_path), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -126,31 +126,31 @@ def test_damaged_and_newer_runs_are_left_out_of_lists_and_named_when_asked_for(t
     path = out / "train" / "toy" / "stamp_zzz"
     path.mkdir()
     (path / "run.json").write_text(text)
-    assert len(runs.scan(out)) == 4
-    assert runs.one("last", out).id == "d1d1d1"
+    assert len(selectors.scan(out)) == 4
+    assert selectors.one("last", out).id == "d1d1d1"
     with pytest.raises(UsageError, match=words):
-        runs.one(str(path), out)
+        selectors.one(str(path), out)
 
 
 def test_newest_is_newest_in_every_time_zone(tmp_path):
     make(tmp_path, "summer", "2026-10-25T02:50:00+02:00")
     make(tmp_path, "winter", "2026-10-25T02:10:00+01:00")
     make(tmp_path, "tokyo1", "2026-10-25T09:00:00+09:00")
-    assert ids(runs.scan(tmp_path)) == ["winter", "summer", "tokyo1"]
+    assert ids(selectors.scan(tmp_path)) == ["winter", "summer", "tokyo1"]
 
 
 def test_a_half_made_directory_is_no_run(out):
     (out / "train" / "toy" / "stamp_half" / "checkpoints").mkdir(parents=True)
-    assert len(runs.scan(out, children=True)) == 5
+    assert len(selectors.scan(out, children=True)) == 5
 
 
 def test_links_that_go_round_are_not_followed(out):
     (out / "train" / "round").symlink_to(out, target_is_directory=True)
-    assert len(runs.scan(out)) == 4
+    assert len(selectors.scan(out)) == 4
 
 
 def test_children_lie_in_their_parents_runs(tmp_path):
     parent = Run.create(tmp_path, "train", "toy", "")
     Run.create(parent.path / "runs", "train", "toy", "", parent=parent.id)
-    assert ids(runs.scan(tmp_path)) == [parent.id]
-    assert len(runs.scan(tmp_path, children=True)) == 2
+    assert ids(selectors.scan(tmp_path)) == [parent.id]
+    assert len(selectors.scan(tmp_path, children=True)) == 2

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 import pytest
 from made_runs import make_run
 
-from dlcli import runs
 from dlcli.core.errors import UsageError
-from dlcli.run import SCHEMA
+from dlcli.runs import selectors
+from dlcli.runs.run import SCHEMA
 
 
 def ago(**delta):
@@ -19,7 +19,7 @@ def ago(**delta):
 def found(tmp_path):
     for number, delta in enumerate(({"seconds": 5}, {"minutes": 90}, {"hours": 30}, {"days": 10})):
         make_run(tmp_path, seed=number, info={"started": ago(**delta), "status": ["completed", "failed"][number % 2]})
-    return runs.scan(tmp_path)
+    return selectors.scan(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -27,23 +27,23 @@ def found(tmp_path):
     [("30s", 1), ("2h", 2), ("90 min", 1), ("1.6h", 2), ("2d", 3), ("1w", 3), ("2w", 4), ("0s", 0), ("1999-01-01", 4)],
 )
 def test_since(found, text, count):
-    assert len(runs.since(found, text)) == count
+    assert len(selectors.since(found, text)) == count
 
 
 @pytest.mark.parametrize("text", ["", "2", "h", "2 years", "yesterday", "2026-13-01", "-2h", "9" * 30 + "d", "2h; ls"])
 def test_since_when_is_told_in_words(found, text):
     with pytest.raises(UsageError, match="--since is 30s"):
-        runs.since(found, text)
+        selectors.since(found, text)
 
 
 def test_status(found):
-    assert [run.info["seed"] for run in runs.of_status(found, "failed")] == [1, 3]
-    assert len(runs.of_status(found, "failed, completed")) == 4
-    assert runs.of_status(found, "lost") == []
+    assert [run.info["seed"] for run in selectors.of_status(found, "failed")] == [1, 3]
+    assert len(selectors.of_status(found, "failed, completed")) == 4
+    assert selectors.of_status(found, "lost") == []
     with pytest.raises(UsageError, match='"failed"'):
-        runs.of_status(found, "faild")
+        selectors.of_status(found, "faild")
     with pytest.raises(UsageError, match="--status"):
-        runs.of_status(found, ",")
+        selectors.of_status(found, ",")
 
 
 def test_what_cannot_be_read_is_told_of(tmp_path):
@@ -54,10 +54,12 @@ def test_what_cannot_be_read_is_told_of(tmp_path):
     (half / "run.json").unlink()
     told = {}
     for _ in range(2):
-        found = runs.select([], tmp_path, lambda path, reason: told.setdefault(path, reason))
+        found = selectors.select([], tmp_path, lambda path, reason: told.setdefault(path, reason))
     assert [run.path for run in found] == [sound]
     assert {path.name for path in told} == {damaged.name, newer.name, half.name}
     assert "is damaged" in told[damaged]
     assert "newer dlcli" in told[newer]
     assert "half written" in told[half]
-    assert [run.path for run in runs.select([str(tmp_path / "train")], tmp_path / "no", told.setdefault)] == [sound]
+    assert [run.path for run in selectors.select([str(tmp_path / "train")], tmp_path / "no", told.setdefault)] == [
+        sound
+    ]

@@ -5,10 +5,10 @@ import shutil
 
 import pytest
 
-from dlcli import runs
 from dlcli.core.errors import Missing, UsageError
-from dlcli.run import Run
-from dlcli.sweep import Sweep, named, sweeps
+from dlcli.runs import selectors
+from dlcli.runs.run import Run
+from dlcli.runs.sweep import Sweep, named, sweeps
 
 FACTS = {"name": None, "tags": [], "parent": None, "seed": 0}
 
@@ -100,12 +100,12 @@ def test_runs_are_selected_by_their_sweep(sweep, tmp_path):
     mine, _ = finished(tmp_path), finished(tmp_path)
     sweep.note(1, run=mine.path)
     for selector in (sweep.id, str(sweep.path)):
-        assert [run.id for run in runs.select([selector], tmp_path)] == [mine.id]
+        assert [run.id for run in selectors.select([selector], tmp_path)] == [mine.id]
 
 
 def test_a_sweep_without_runs_selects_none(sweep, tmp_path):
     with pytest.raises(Missing, match="holds no run"):
-        runs.select([sweep.id], tmp_path)
+        selectors.select([sweep.id], tmp_path)
     (sweep.path / "sweep.json").write_text("{")
     with pytest.raises(UsageError, match="damaged"):
-        runs.select([str(sweep.path)], tmp_path)
+        selectors.select([str(sweep.path)], tmp_path)

@@ -9,8 +9,8 @@ from dlcli.claims import claim as stating
 from dlcli.claims import results, systems
 from dlcli.claims.claim import TIERS, Arm, Claim, Figure
 from dlcli.claims.systems import System
-from dlcli.disk import replace_file
 from dlcli.report.words import duration, number
+from dlcli.runs.files import replace_file
 
 _MADE = "<!-- Made by `dlcli reproduce --docs` from conf/claim and docs/claims: edit those. -->"
 _KNOWN = {

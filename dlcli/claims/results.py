@@ -9,7 +9,7 @@ from typing import Any
 
 from dlcli import catalogue
 from dlcli.claims.claim import Claim
-from dlcli.disk import replace_file
+from dlcli.runs.files import replace_file
 
 SCHEMA = 1
 _HELD = {

@@ -8,7 +8,7 @@ from typing import Any
 
 from dlcli.core.errors import Missing, UsageError, nearest
 from dlcli.loggers.mirror import Facts, Mirror, Tracker
-from dlcli.run import Run
+from dlcli.runs.run import Run
 
 __all__ = ["TRACKERS", "attach", "chosen"]
 

@@ -10,7 +10,7 @@ from dlcli.report.experiment import Settings, experiment, origin, settings
 from dlcli.report.facts import compared, read_config
 from dlcli.report.intervals import finite, is_number
 from dlcli.report.left import Left
-from dlcli.run import Run
+from dlcli.runs.run import Run
 
 
 @dataclass

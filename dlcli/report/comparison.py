@@ -12,7 +12,7 @@ from dlcli.report.groups import Group, rows
 from dlcli.report.intervals import Kind
 from dlcli.report.left import Left
 from dlcli.report.statistics import Pair, compare_arms, compare_pair, sentence
-from dlcli.run import Run
+from dlcli.runs.run import Run
 
 ALPHA = 0.05
 _MOST_ARMS = 24

@@ -9,7 +9,7 @@ from dlcli.report import history
 from dlcli.report.bunches import Bunch
 from dlcli.report.groups import Group
 from dlcli.report.intervals import mean_of
-from dlcli.run import Run
+from dlcli.runs.run import Run
 
 
 def at_equal_cost(groups: Sequence[Group], bunches: Mapping[str, Bunch], x: str | None) -> list[Group]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dlcli.report.facts import read_config
-from dlcli.run import Run
+from dlcli.runs.run import Run
 
 _TOP = re.compile(r"^(patience|eval_every): (null|\d+)$", re.MULTILINE)
 """As our own config.yaml has them: several times as fast as all of it."""

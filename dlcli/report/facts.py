@@ -11,7 +11,7 @@ from dlcli.core.errors import UsageError, nearest
 from dlcli.report import plain_yaml
 from dlcli.report.holding import ABSENT, Incomparable
 from dlcli.report.where import Condition
-from dlcli.run import Run
+from dlcli.runs.run import Run
 
 _OWN = (
     "id", "verb", "label", "name", "recipe", "task", "model", "seed", "tags", "host", "parent", "parameters", "steps",

@@ -12,7 +12,7 @@ from dlcli.report.facts import setting_apart, short_names
 from dlcli.report.intervals import Kind, finite, interval, is_number, mean_of, spread_of
 from dlcli.report.left import Left
 from dlcli.report.naming import apart, told_apart
-from dlcli.run import Run
+from dlcli.runs.run import Run
 
 _TRAINING_SIDE = ("task.batch", "task.context", "task.train")
 """Keys of a task that change what is learned from, not what is scored."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dlcli.core.errors import UsageError, nearest
 from dlcli.report.intervals import is_number
-from dlcli.run import Run
+from dlcli.runs.run import Run
 
 Number = int | float
 Curve = tuple[list[Number], list[Number]]

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from dlcli.run import Run
+from dlcli.runs.run import Run
 
 
 @dataclass(frozen=True)

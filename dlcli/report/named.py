@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from dlcli.core.errors import Missing, UsageError
-from dlcli.disk import replace_file
+from dlcli.runs.files import replace_file
 
 
 def place(path: Path, option: str) -> Path:

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from dlcli.report.text import one_line
 from dlcli.report.words import duration, moment, number
-from dlcli.run import Run
+from dlcli.runs.run import Run
 
 _PIPE_WIDTH = 200
 _MANY = 60  # rows, from which on a table is written without rich

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dlcli import runs
 from dlcli.core.errors import Mismatch
+from dlcli.runs import selectors
 from dlcli.sketching.store import Store, check_alike, merged, place_of
 from dlcli.verbs.options import Options
 from dlcli.verbs.sketched import open_store
@@ -49,7 +49,7 @@ def before(config: Mapping[str, Any], options: Options) -> Before | None:
         UsageError: a run has no store.
         Mismatch: the stores are not alike, or share a scene.
     """
-    opened = [open_store(runs.one(one, options.out)) for one in selectors(config)]
+    opened = [open_store(selectors.one(one, options.out)) for one in selectors(config)]
     if not opened:
         return None
     return Before(

@@ -16,7 +16,7 @@ from dlcli.claims.metric import Metric
 from dlcli.core.errors import Missing, UsageError
 from dlcli.environment import describe
 from dlcli.machine import choose_device
-from dlcli.run import Run
+from dlcli.runs.run import Run
 from dlcli.verbs import begin, data, sweep
 from dlcli.verbs import eval as scoring
 from dlcli.verbs.options import Options, listening

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from dlcli import compose
-from dlcli.run import Run
+from dlcli.runs.run import Run
 from dlcli.verbs import resume as resumed
 from dlcli.verbs import search, sketch, train
 from dlcli.verbs.options import Options

@@ -17,7 +17,7 @@ from dlcli.engine import Ending
 from dlcli.machine import computing
 from dlcli.report import tables
 from dlcli.report.words import number
-from dlcli.run import Run
+from dlcli.runs.run import Run
 from dlcli.signals import Signals
 from dlcli.sketching.benching import Row, Trees, measured, slopes
 from dlcli.sketching.erased import erasure, recovery

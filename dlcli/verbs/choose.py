@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dlcli import runs
 from dlcli.core.errors import Missing
 from dlcli.report.facts import having
 from dlcli.report.left import Left
 from dlcli.report.where import parse
-from dlcli.run import Run
+from dlcli.runs import selectors
+from dlcli.runs.run import Run
 
 
 @dataclass(frozen=True)
@@ -41,15 +41,15 @@ def chosen(choice: Choice) -> tuple[list[Run], list[Left]]:
     """
     conditions = [parse(text) for text in choice.where]
     damaged = _Damaged()
-    found = runs.select(choice.selectors, choice.out, damaged)
+    found = selectors.select(choice.selectors, choice.out, damaged)
     trouble = list(damaged.found.values())
     if not found and not trouble:
         raise Missing(f"{choice.out} holds no run yet\nMake one: dlcli train model=tcn")
     before = len(found)
     if choice.since is not None:
-        found = runs.since(found, choice.since)
+        found = selectors.since(found, choice.since)
     if choice.status is not None:
-        found = runs.of_status(found, choice.status)
+        found = selectors.of_status(found, choice.status)
     for condition in conditions:
         found = having(found, condition)
     if not found:

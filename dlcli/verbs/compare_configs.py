@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dlcli import runs
 from dlcli.report import tables
 from dlcli.report.experiment import experiment, origin
 from dlcli.report.facts import compared, flatten, read_config
-from dlcli.run import Run
+from dlcli.runs import selectors
+from dlcli.runs.run import Run
 
 _ABSENT = "-"
 _MOST_LINES = 12  # of a difference between two patches
@@ -21,7 +21,7 @@ _LISTS = ("between", "sources")  # lines of the section "code" that are printed 
 
 def main(a: str, b: str, out: Path, as_json: bool) -> int:
     """Print what differs, or all of it as JSON."""
-    pair = runs.one(a, out), runs.one(b, out)
+    pair = selectors.one(a, out), selectors.one(b, out)
     found = differences(*pair)
     if as_json:
         print(json.dumps({"a": pair[0].id, "b": pair[1].id, **found}, indent=1))  # noqa: T201

@@ -20,7 +20,7 @@ from dlcli.engine import Ending, Plan, evaluate, fit
 from dlcli.machine import computing
 from dlcli.report import progress
 from dlcli.report.telling import Telling
-from dlcli.run import Run
+from dlcli.runs.run import Run
 from dlcli.signals import Signals
 from dlcli.verbs.ending import broken
 from dlcli.verbs.options import Options

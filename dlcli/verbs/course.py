@@ -2,7 +2,7 @@
 
 from dlcli.core.leaf import encode
 from dlcli.core.learner import Curves
-from dlcli.run import Run
+from dlcli.runs.run import Run
 
 _PICTURES = {
     "reward": {"controller_reward": "reward", "controller_baseline": "baseline"},

@@ -12,7 +12,7 @@ import torch
 from scipy.special import stdtrit
 from torch import nn
 
-from dlcli import build, compose, runs
+from dlcli import build, compose
 from dlcli.checkpoint import read_checkpoint
 from dlcli.config.identity import check_code
 from dlcli.core.confusion import Confusion
@@ -22,7 +22,8 @@ from dlcli.core.spec import mismatches
 from dlcli.core.task import Predicts, Task
 from dlcli.machine import choose_device, computing
 from dlcli.report import named, tables
-from dlcli.run import Run
+from dlcli.runs import selectors
+from dlcli.runs.run import Run
 from dlcli.verbs.conduct import keep
 from dlcli.verbs.draw import Drawing
 from dlcli.verbs.options import Options, listening
@@ -56,7 +57,7 @@ def score(
     Raises:
         UsageError: there is no checkpoint, or the data do not fit the model.
     """
-    source = runs.one(selector, options.out)
+    source = selectors.one(selector, options.out)
     if predictions is not None:
         named.place(predictions, "--predictions")
     if render is not None:

@@ -10,17 +10,18 @@ from typing import Any
 import torch
 from torch import nn
 
-from dlcli import build, compose, runs
+from dlcli import build, compose
 from dlcli.core.confusion import Confusion
 from dlcli.core.errors import UsageError
 from dlcli.core.leaf import encode
 from dlcli.core.learner import Tree
 from dlcli.core.scoring import score
 from dlcli.core.task import Batch, Metrics, Task
-from dlcli.disk import replace_folder
 from dlcli.machine import computing
 from dlcli.report.sheet import has_letters
-from dlcli.run import Run
+from dlcli.runs import selectors
+from dlcli.runs.files import replace_folder
+from dlcli.runs.run import Run
 from dlcli.verbs import looks
 from dlcli.verbs.eval import restored, thread_count
 from dlcli.verbs.subject import Subject, check, subject
@@ -51,7 +52,7 @@ def explain(selector: str, out: Path, wish: Wish) -> tuple[Path, dict[str, Any]]
     """
     if not 1 <= wish.samples <= _MOST:
         raise UsageError(f"--samples is 1 to {_MOST}, not {wish.samples}")
-    run = runs.one(selector, out)
+    run = selectors.one(selector, out)
     config = compose.read(run.path / "config.yaml")
     with computing(thread_count(config["threads"])):
         model, task = restored(run, config, torch.device("cpu"))

@@ -11,13 +11,14 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as tree
 
-from dlcli import build, compose, runs
+from dlcli import build, compose
 from dlcli.checkpoint import read_checkpoint
 from dlcli.core.errors import Mismatch, UsageError, nearest
 from dlcli.core.task import Batch
 from dlcli.report import named
 from dlcli.report.words import size
-from dlcli.run import Run
+from dlcli.runs import selectors
+from dlcli.runs.run import Run
 from dlcli.verbs.eval import restore
 from dlcli.verbs.formats import FORMATS, Facts, Subject
 
@@ -44,7 +45,7 @@ def export(selector: str, out: Path, form: str, output: Path | None) -> tuple[Pa
     if form not in FORMATS:
         raise UsageError(f"--to {form!r}{nearest(form, FORMATS)}")
     made = FORMATS[form]()
-    run = runs.one(selector, out)
+    run = selectors.one(selector, out)
     path = output or Path(f"{run.id}{made.ending}")
     named.place(path, "--output")
     config = compose.read(run.path / "config.yaml")

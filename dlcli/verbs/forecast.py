@@ -10,7 +10,7 @@ from dlcli import compose
 from dlcli.budget import settle_budget
 from dlcli.core.modes import evaluating
 from dlcli.machine import choose_device, computing
-from dlcli.run import Run
+from dlcli.runs.run import Run
 from dlcli.sketching.benching import measured
 from dlcli.verbs import appending, bench, sketch
 from dlcli.verbs.eval import thread_count

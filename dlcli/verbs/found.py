@@ -15,7 +15,7 @@ from dlcli.core.trials import Outcome, Trial
 from dlcli.learners import derive
 from dlcli.learners.strategies.random import Random
 from dlcli.learners.strategies.strategy import Strategy
-from dlcli.run import Run
+from dlcli.runs.run import Run
 
 
 @dataclass(frozen=True)

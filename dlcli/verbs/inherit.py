@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from dlcli.checkpoint import read_checkpoint
 from dlcli.core.errors import Mismatch
-from dlcli.run import Run
+from dlcli.runs.run import Run
 
 _LEAST = 0.5  # of the values must fit: with fewer it is another network
 _NAMED = 4  # parts that a message names

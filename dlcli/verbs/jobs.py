@@ -9,7 +9,7 @@ import torch
 
 from dlcli.core.errors import UsageError
 from dlcli.core.executor import Job, Report, Tell
-from dlcli.run import Run
+from dlcli.runs.run import Run
 from dlcli.verbs.ending import broken
 from dlcli.verbs.options import Options
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from dlcli import catalogue
-from dlcli import runs as shelf
-from dlcli.run import Run
+from dlcli.runs import selectors as shelf
+from dlcli.runs.run import Run
 
 
 def members(kind: str, extra: Sequence[Path], as_json: bool) -> int:

@@ -19,8 +19,8 @@ from dlcli.machine import choose_device, computing
 from dlcli.probe import estimate
 from dlcli.report import live, progress, tables
 from dlcli.report.groups import group
-from dlcli.run import Run
-from dlcli.sweep import Sweep
+from dlcli.runs.run import Run
+from dlcli.runs.sweep import Sweep
 from dlcli.verbs import begin, bench, sweep, train, verdict
 from dlcli.verbs.forecast import forecast
 from dlcli.verbs.options import Options

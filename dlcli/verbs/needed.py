@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from dlcli import compose, runs
+from dlcli import compose
 from dlcli.budget import settle_budget
 from dlcli.config.identity import core, signature
 from dlcli.core.errors import UsageError
 from dlcli.report.experiment import experiment, identity, origin
-from dlcli.run import Run
+from dlcli.runs import selectors
+from dlcli.runs.run import Run
 from dlcli.verbs.options import Options
 
 _WEIGHTS = "--init-from"
@@ -28,7 +29,7 @@ def covering(
     if options.init_from:
         raise UsageError(f"--needed cannot tell which runs began with the same weights: not with {_WEIGHTS}")
     finished: dict[tuple[str, Any], Run] = {}
-    for run in runs.scan(options.out) if among is None else among:
+    for run in selectors.scan(options.out) if among is None else among:
         if run.status == "completed" and not _began_elsewhere(run):
             finished.setdefault((experiment(run), run.info.get("seed")), run)
     keys = [_key(point) for point in points]

@@ -2,7 +2,7 @@
 
 from dlcli.core.errors import Unresumable
 from dlcli.core.executor import Job, Report, Tell
-from dlcli.run import Run
+from dlcli.runs.run import Run
 from dlcli.verbs import begin
 from dlcli.verbs.jobs import guarded
 from dlcli.verbs.options import Options

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dlcli import runs
 from dlcli.complete import QUESTIONS
 from dlcli.core.errors import UsageError, nearest
 from dlcli.machine import computing
+from dlcli.runs import selectors
 from dlcli.verbs import erasing, network, questions
 from dlcli.verbs.erasing import fraction
 from dlcli.verbs.sketched import Answer, open_store
@@ -83,7 +83,7 @@ def ask(selector: str, question: str, words: Sequence[str], out: Path) -> Answer
     given = _given(question, asked, words)
     with computing(1):
         cut = fraction(given.pop("keep")) if asked.keys.get("keep") == _WHOLE else 1.0
-        return asked.ask(open_store(runs.one(selector, out)).kept(cut), **given)
+        return asked.ask(open_store(selectors.one(selector, out)).kept(cut), **given)
 
 
 def _strict(fact: Any) -> Any:

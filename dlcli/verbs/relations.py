@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from dlcli import runs
-from dlcli.run import Run
+from dlcli.runs import selectors
+from dlcli.runs.run import Run
 
 
 class Relations:
@@ -17,7 +17,7 @@ class Relations:
     """
 
     def __init__(self, out: Path) -> None:
-        self._parents = [(run.info.get("parent"), run.path.resolve()) for run in runs.scan(out, children=True)]
+        self._parents = [(run.info.get("parent"), run.path.resolve()) for run in selectors.scan(out, children=True)]
         self._sweeps = {path.parent.name: set(_names(path)) for path in sorted(out.glob("sweeps/*/sweep.json"))}
 
     def alive(self, run: Run) -> Run | None:
@@ -26,13 +26,13 @@ class Relations:
 
     def kin_alive(self, run: Run) -> Run | None:
         """A run below or above this one that is running."""
-        kin = [*_above(run.path), *runs.scan(run.path / "runs", children=True)]
+        kin = [*_above(run.path), *selectors.scan(run.path / "runs", children=True)]
         return next((one for one in kin if one.status == "running"), None)
 
     def of(self, run: Run) -> str:
         """In words, empty for a run on its own."""
         path = run.path.resolve()
-        inside = len(runs.scan(path / "runs", children=True))
+        inside = len(selectors.scan(path / "runs", children=True))
         outside = sum(parent == run.id and path not in place.parents for parent, place in self._parents)
         words = [f"member of sweep {name}" for name, names in self._sweeps.items() if path.name in names]
         words += [f"with {inside} run{'s' * (inside != 1)} inside"] if inside else []

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from dlcli.core.errors import UsageError
 from dlcli.report import tables
 from dlcli.report.words import size as in_words
-from dlcli.run import Busy
+from dlcli.runs.run import Busy
 
 
 @dataclass(frozen=True)

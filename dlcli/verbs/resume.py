@@ -4,14 +4,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from dlcli import build, catalogue, compose, loggers, runs
+from dlcli import build, catalogue, compose, loggers
 from dlcli.checkpoint import read_last
 from dlcli.config import identity, schema
 from dlcli.core.errors import Unresumable, UsageError
 from dlcli.core.learner import Learner
 from dlcli.engine import limits
 from dlcli.machine import choose_device
-from dlcli.run import Busy, Run
+from dlcli.runs import selectors
+from dlcli.runs.run import Busy, Run
 from dlcli.verbs.conduct import conduct
 from dlcli.verbs.options import Options, listening
 from dlcli.verbs.rollout import check_shared
@@ -25,7 +26,7 @@ def resume(selector: str, words: Sequence[str], options: Options) -> Run:
         UsageError: the run is alive or done, or the words change what is trained.
         Unresumable: its learner does not save all of its state.
     """
-    with held(runs.one(selector, options.out)) as run:
+    with held(selectors.one(selector, options.out)) as run:
         if run.info["verb"] != options.verb:
             raise UsageError(_other(run, options.verb))
         _check_words(words)

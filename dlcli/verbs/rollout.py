@@ -15,7 +15,7 @@ from dlcli.core.executor import Executor, Job, Report, Tell, deaf
 from dlcli.core.learner import Learner
 from dlcli.core.population import Genome, Populous, Rater, Rating
 from dlcli.machine import computing
-from dlcli.run import Run
+from dlcli.runs.run import Run
 from dlcli.verbs.ending import broken
 from dlcli.verbs.options import Options
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from dlcli import build, compose, launch, loggers, runs
+from dlcli import build, compose, launch, loggers
 from dlcli.budget import settle_budget
 from dlcli.checkpoint import read_last
 from dlcli.config import identity, schema
@@ -17,7 +17,8 @@ from dlcli.engine import Plan, limits
 from dlcli.learners.strategies.over import distributions
 from dlcli.learners.strategies.strategy import Strategy
 from dlcli.machine import choose_device
-from dlcli.run import Run
+from dlcli.runs import selectors
+from dlcli.runs.run import Run
 from dlcli.verbs.conduct import conduct
 from dlcli.verbs.found import Shared, Tried
 from dlcli.verbs.options import Options, listening
@@ -49,7 +50,7 @@ def go_on(selector: str, words: Sequence[str], options: Options) -> Run:
     Raises:
         UsageError: it is alive or done, or the words change what is searched.
     """
-    with held(runs.one(selector, options.out)) as run:
+    with held(selectors.one(selector, options.out)) as run:
         if run.info["verb"] != "search":
             raise UsageError(f"run {run.id} is of dlcli {run.info['verb']}: dlcli {run.info['verb']} --resume {run.id}")
         old = compose.read(run.path / "config.yaml")
@@ -77,7 +78,7 @@ def found(selector: str, words: Sequence[str], options: Options) -> list[compose
     Raises:
         UsageError: the run is no search, or found nothing yet.
     """
-    source = runs.one(selector, options.out)
+    source = selectors.one(selector, options.out)
     if source.info["verb"] != "search":
         raise UsageError(f"--from-search: run {source.id} is of dlcli {source.info['verb']}, not of search")
     best = compose.found_words(source.path / "artifacts" / "best.yaml")

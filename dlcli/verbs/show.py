@@ -5,15 +5,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from dlcli import runs
 from dlcli.core.errors import UsageError, nearest
 from dlcli.report import curve, named, tables
-from dlcli.run import Run
+from dlcli.runs import selectors
+from dlcli.runs.run import Run
 
 
 def main(selector: str, out: Path, metric: str | None, as_json: bool, page: Path | None = None) -> int:
     """Print the run, or its facts as JSON, or write its page."""
-    run = runs.one(selector, out)
+    run = selectors.one(selector, out)
     rows = run.metrics()
     if metric is not None:
         known = {name for _, _, name, _ in rows}

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from dlcli import build, catalogue, compose, runs
+from dlcli import build, catalogue, compose
 from dlcli.budget import settle_budget
 from dlcli.core.errors import UsageError, nearest
 from dlcli.core.modes import evaluating
@@ -18,7 +18,8 @@ from dlcli.core.trials import Interrupted
 from dlcli.engine import Ending
 from dlcli.machine import choose_device, computing
 from dlcli.report import progress
-from dlcli.run import Run
+from dlcli.runs import selectors
+from dlcli.runs.run import Run
 from dlcli.signals import Signals
 from dlcli.sketching.matrices import Matrices
 from dlcli.sketching.networks.seen import Modular
@@ -52,7 +53,7 @@ def go_on(selector: str, words: Sequence[str], options: Options) -> Run:
     Raises:
         UsageError: always, with the command that does it.
     """
-    run = runs.one(selector, options.out)
+    run = selectors.one(selector, options.out)
     if run.info["verb"] != "sketch":
         raise UsageError(f"run {run.id} is of dlcli {run.info['verb']}: dlcli {run.info['verb']} --resume {run.id}")
     done = run.info.get("sketch", {}).get("scenes", 0)
@@ -68,12 +69,12 @@ def _home(words: Sequence[str], options: Options) -> str:
 def _of_run(point: compose.Point, options: Options) -> compose.Point:
     source = point.config["from"]
     if point.config.append is not None:
-        before = open_store(runs.one(appending.selectors(point.config)[0], options.out))
+        before = open_store(selectors.one(appending.selectors(point.config)[0], options.out))
         point = compose.settled(point, compose.read(before.run.path / "config.yaml"))
         source = source or before.source
     if source is None:
         return point
-    run = runs.one(str(source), options.out)
+    run = selectors.one(str(source), options.out)
     if run.info["verb"] == "sketch":
         raise UsageError(f"from={source} is a run of sketches; append={source} adds to them")
     return compose.of_run(point, run.info, compose.read(run.path / "config.yaml"), run.path)

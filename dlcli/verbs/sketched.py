@@ -9,12 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dlcli import build, compose, runs
+from dlcli import build, compose
 from dlcli.core.errors import Mismatch, Missing, UsageError
 from dlcli.core.learner import Leaf
 from dlcli.core.task import Task
-from dlcli.disk import replace_file
-from dlcli.run import Run
+from dlcli.runs import selectors
+from dlcli.runs.files import replace_file
+from dlcli.runs.run import Run
 from dlcli.sketching.asking import erase
 from dlcli.sketching.networks.seen import Modular, Seen
 from dlcli.sketching.store import Store, decode, fingerprint, place_of
@@ -54,7 +55,7 @@ class Sketched:
     def source(self) -> str:
         """Where the run lies whose network was read; it is found again where it was trained below this one."""
         told = Path(str(self.run.info.get("source")))
-        below = [one for one in runs.scan(self.run.path / "runs", children=True) if one.id == told.name[-6:]]
+        below = [one for one in selectors.scan(self.run.path / "runs", children=True) if one.id == told.name[-6:]]
         return str(below[0].path) if below and not told.is_dir() else str(told)
 
     def network(self) -> tuple[Modular, Task]:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from dlcli.core.errors import Mismatch, Missing, UsageError, nearest
-from dlcli.disk import replace_file
 from dlcli.machine import computing
 from dlcli.report import progress
 from dlcli.report.tables import print_table, say
+from dlcli.runs.files import replace_file
 from dlcli.sketching.streams import kinds
 from dlcli.sketching.streams.exact import Exact
 from dlcli.sketching.streams.saved import decode, encode

@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dlcli import compose, launch, runs
+from dlcli import compose, launch
 from dlcli.core.errors import Missing, UsageError, nearest
 from dlcli.core.executor import NOT_BEGUN, Executor, Job, News, Report
 from dlcli.probe import available_cores
 from dlcli.report import live
-from dlcli.run import Run
-from dlcli.sweep import Sweep, named, sweeps
+from dlcli.runs import selectors
+from dlcli.runs.run import Run
+from dlcli.runs.sweep import Sweep, named, sweeps
 from dlcli.verbs.heeding import heeding
 from dlcli.verbs.jobs import packed, report, unpacked
 from dlcli.verbs.needed import covering
@@ -105,7 +106,7 @@ def take_up(sweep: Sweep) -> Options:
 
 def _adopt(sweep: Sweep, out: Path) -> None:
     """Runs that were made, and not yet written down, when the coordinator was killed."""
-    orphans = {run.info.get("point"): run for run in runs.scan(out) if run.info.get("sweep") == sweep.id}
+    orphans = {run.info.get("point"): run for run in selectors.scan(out) if run.info.get("sweep") == sweep.id}
     for place in range(len(sweep.points)):
         if sweep.run_of(place) is None and place in orphans:
             sweep.note(place, run=orphans[place].path.absolute())

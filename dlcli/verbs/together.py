@@ -20,7 +20,7 @@ from dlcli.core.errors import UsageError
 from dlcli.core.learner import Learner
 from dlcli.learners import parallel
 from dlcli.machine import choose_device, computing
-from dlcli.run import Run
+from dlcli.runs.run import Run
 
 _DAY = timedelta(days=1)  # the others wait as long as the leader scores
 _FIRST, _LAST = 120.0, 30.0  # seconds that a process may take to begin and to end

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from dlcli import build, compose, environment, loggers, probe, runs
+from dlcli import build, compose, environment, loggers, probe
 from dlcli.budget import settle_budget
 from dlcli.config import identity, schema
 from dlcli.core.errors import UsageError
@@ -16,7 +16,8 @@ from dlcli.core.population import Populous, Renders
 from dlcli.core.task import Task, declared
 from dlcli.engine import Plan, limits
 from dlcli.machine import choose_device
-from dlcli.run import Run
+from dlcli.runs import selectors
+from dlcli.runs.run import Run
 from dlcli.verbs.conduct import conduct
 from dlcli.verbs.inherit import inherit
 from dlcli.verbs.options import Options, listening
@@ -152,7 +153,7 @@ def _begin_from(built: build.Built, options: Options) -> dict[str, Any] | None:
         return None
     if isinstance(built.learner, Populous):
         raise UsageError("--init-from: a population begins from genomes, not from a run's weights")
-    return inherit(built.model, runs.one(options.init_from, options.out))
+    return inherit(built.model, selectors.one(options.init_from, options.out))
 
 
 def reach(model: nn.Module, task: Task) -> dict[str, int]:

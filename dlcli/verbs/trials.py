@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from dlcli import build, compose, runs
+from dlcli import build, compose
 from dlcli.budget import settle_budget
 from dlcli.config import identity, schema
 from dlcli.core.errors import Unresumable
@@ -18,7 +18,8 @@ from dlcli.core.metric import Goal
 from dlcli.core.space import Space, word
 from dlcli.core.trials import Interrupted, Outcome, Trial
 from dlcli.engine import limits
-from dlcli.run import Run
+from dlcli.runs import selectors
+from dlcli.runs.run import Run
 from dlcli.verbs.heeding import heeding
 from dlcli.verbs.jobs import guarded, packed
 from dlcli.verbs.options import Options
@@ -125,7 +126,7 @@ class Runs:
     def _known(self) -> dict[tuple[int, tuple[str, ...]], Run]:
         """The runs that are there, the newest of each trial."""
         found: dict[tuple[int, tuple[str, ...]], Run] = {}
-        for run in runs.scan(self.search.path / "runs" / "train" / self.arm, children=True):
+        for run in selectors.scan(self.search.path / "runs" / "train" / self.arm, children=True):
             if isinstance(number := run.info.get("trial"), int):
                 found.setdefault((number, tuple(run.info.get("asked", ()))), run)
         return found

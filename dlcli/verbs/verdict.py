@@ -15,7 +15,7 @@ from dlcli.report import tables
 from dlcli.report.comparison import Question, compare
 from dlcli.report.drawing import svg
 from dlcli.report.words import duration, number
-from dlcli.run import Run
+from dlcli.runs.run import Run
 from dlcli.verbs.compare import print_table
 from dlcli.verbs.course import keep_curves
 from dlcli.verbs.found import Candidate, Cost, Search, mean_value

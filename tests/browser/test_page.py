@@ -6,9 +6,9 @@ import pytest
 from chromium import browser, missing, requested
 from made_runs import make_groups, make_run
 
-from dlcli import runs
 from dlcli.report.comparison import Question, compare
 from dlcli.report.page import html
+from dlcli.runs import selectors
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
 
@@ -28,7 +28,7 @@ def path(tmp_path_factory):
     make_groups(out, {"lstm": [3e-4, 2e-2, 0.5]}, task="adding", metric="mse")
     make_run(out, "gru", 7, keys={"model.words": EVIL}, info=BROKEN)
     asked = Question()
-    html.write(out / "page.html", compare(runs.scan(out), asked), asked, f"dlcli compare runs {EVIL}")
+    html.write(out / "page.html", compare(selectors.scan(out), asked), asked, f"dlcli compare runs {EVIL}")
     return out / "page.html"
 
 
@@ -272,7 +272,7 @@ def test_the_page_of_one_run_and_of_one_without_anything(driver, tmp_path):
     for name in ("metrics.csv", "config.yaml", "environment.json"):
         (bare / name).unlink()
     driver.get_log("browser")
-    for place, run in enumerate(runs.scan(tmp_path)):
+    for place, run in enumerate(selectors.scan(tmp_path)):
         html.write_run(tmp_path / f"{place}.html", run)
         driver.get((tmp_path / f"{place}.html").as_uri())
         settle(driver)
@@ -285,7 +285,7 @@ def test_words_are_axes_evenly_spaced(driver, tmp_path):
     for act, hidden, value in (("relu", 8, 0.9), ("tanh", 16, 0.8), (None, 16, 0.7), ("relu", 32, 0.6)):
         make_groups(tmp_path, {"tcn": [value, value + 0.01]}, keys={"model.act": act, "model.hidden": hidden})
     asked = Question()
-    html.write(tmp_path / "page.html", compare(runs.scan(tmp_path), asked), asked, "words")
+    html.write(tmp_path / "page.html", compare(selectors.scan(tmp_path), asked), asked, "words")
     driver.get((tmp_path / "page.html").as_uri())
     settle(driver)
     axis = [node for node in all_of(driver, "#parallel text.halo") if node.text in ("null", "relu", "tanh")]
@@ -300,7 +300,7 @@ def test_words_are_axes_evenly_spaced(driver, tmp_path):
 def test_many_groups_have_no_bands(driver, tmp_path, count, bands):
     make_groups(tmp_path, {f"m{number}": [0.1 * number, 0.1 * number + 0.05] for number in range(count)})
     asked = Question()
-    html.write(tmp_path / "page.html", compare(runs.scan(tmp_path), asked), asked, "bands")
+    html.write(tmp_path / "page.html", compare(selectors.scan(tmp_path), asked), asked, "bands")
     driver.get((tmp_path / "page.html").as_uri())
     settle(driver)
     assert len(all_of(driver, "path.mean")) == count

@@ -18,7 +18,6 @@ import torch.distributed as dist
 from torch import nn
 from typer.testing import CliRunner
 
-from dlcli import runs
 from dlcli.cli import app
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.metric import Goal
@@ -28,6 +27,7 @@ from dlcli.learners.gradient import Gradient
 from dlcli.learners.parallel import Ranks, follow
 from dlcli.learners.player import Player
 from dlcli.learners.schedule import Constant, Plateau
+from dlcli.runs import selectors
 
 STEPS = 6
 
@@ -370,7 +370,7 @@ def until(true, seconds=100):
 
 
 def running(out):
-    return any(run.metrics() for run in runs.scan(out))
+    return any(run.metrics() for run in selectors.scan(out))
 
 
 def values(run):
@@ -381,7 +381,7 @@ def test_a_run_of_two_is_the_run_of_one(tmp_path):
     for devices in (1, 2):
         result = dlcli(tmp_path, "steps=6", f"learner.devices={devices}")
         assert result.exit_code == 0, result.stderr
-    two, one = runs.scan(tmp_path)
+    two, one = selectors.scan(tmp_path)
     assert [row[:3] for row in two.metrics()] == [row[:3] for row in one.metrics()]
     assert values(two) == pytest.approx(values(one), rel=1e-4)
     assert two.info["metrics"]["test"] == pytest.approx(one.info["metrics"]["test"], rel=1e-4)
@@ -405,12 +405,12 @@ def test_a_signal_to_everybody_stops_the_run_and_it_goes_on(tmp_path, number, co
         os.kill(one, number)
     assert process.wait(100) == code, process.stderr.read()
     assert not alive(follower)
-    (run,) = runs.scan(tmp_path)
+    (run,) = selectors.scan(tmp_path)
     done = run.info["steps"]
     if number == signal.SIGTERM:
         words = ["train", "--resume", "last", f"steps={done + 4}", "-q", "--out", str(tmp_path)]
         assert CliRunner().invoke(app, words).exit_code == 0
-        (run,) = runs.scan(tmp_path)
+        (run,) = selectors.scan(tmp_path)
         assert (run.status, run.info["steps"]) == ("completed", done + 4)
 
 
@@ -420,7 +420,7 @@ def test_when_one_is_killed_the_run_fails_and_says_so(tmp_path):
     os.kill(*others(process.pid), signal.SIGKILL)
     _, said = process.communicate(timeout=100)
     assert (process.returncode, "process 1 ended" in said) == (1, True), said
-    (run,) = runs.scan(tmp_path)
+    (run,) = selectors.scan(tmp_path)
     assert run.status == "failed"
 
 
@@ -444,7 +444,7 @@ def test_processes_of_torchrun_make_one_run(tmp_path):
     ]
     said = [process.communicate(timeout=200) for process in pair]
     assert [process.returncode for process in pair] == [0, 0], said
-    (run,) = runs.scan(tmp_path)
+    (run,) = selectors.scan(tmp_path)
     assert run.status == "completed"
     assert re.search(run.id, said[0][0])
     assert not said[1][0]

@@ -14,7 +14,7 @@ from dlcli.learners.closure import Closure
 from dlcli.learners.frozen import Frozen
 from dlcli.learners.genetic import Genetic
 from dlcli.learners.stages import Stage, Stages
-from dlcli.run import Run
+from dlcli.runs.run import Run
 from dlcli.signals import Signals
 
 

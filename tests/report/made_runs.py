@@ -4,7 +4,7 @@ import itertools
 import json
 import math
 
-from dlcli.run import SCHEMA
+from dlcli.runs.run import SCHEMA
 
 _NUMBERS = itertools.count(1)
 ENVIRONMENT = {"python": "3.11.7", "packages": {"torch": "2.13.0"}, "device": "cpu", "threads": 1, "commit": "c" * 40}

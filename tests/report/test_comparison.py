@@ -6,10 +6,10 @@ import math
 import pytest
 from made_runs import make_groups, make_run
 
-from dlcli import runs
 from dlcli.core.errors import UsageError
 from dlcli.report.comparison import Question, compare
 from dlcli.report.statistics import compare_arms, sentence
+from dlcli.runs import selectors
 
 THREE = {"tcn": [0.90, 0.91, 0.93], "gru": [0.80, 0.83, 0.82], "lstm": [0.70, 0.75, 0.71]}
 EIGHT = {
@@ -19,7 +19,7 @@ EIGHT = {
 
 
 def asked(out, **question):
-    return compare(runs.scan(out), Question(**question))
+    return compare(selectors.scan(out), Question(**question))
 
 
 def names(found):
@@ -63,7 +63,7 @@ def test_eight_seeds_show_a_difference_and_three_do_not(tmp_path):
     found = asked(tmp_path)
     assert [found.verdict(pair) for _, pair in found.pairs] == ["worse"]
     assert "against a (the best mean), after the correction: b is worse" in found.sentence
-    few = compare([run for run in runs.scan(tmp_path) if run.info["seed"] < 3], Question())
+    few = compare([run for run in selectors.scan(tmp_path) if run.info["seed"] < 3], Question())
     assert [few.verdict(pair) for _, pair in few.pairs] == ["open"]
     assert "no difference from a (the best mean) is shown" in few.sentence
     assert "with 3 paired seeds p cannot fall below 0.25; 6 are needed for one comparison" in few.sentence

@@ -3,11 +3,11 @@
 import pytest
 from made_runs import make_run
 
-from dlcli import runs
 from dlcli.report.comparison import Question, compare
 from dlcli.report.experiment import Settings, experiment, settings
 from dlcli.report.groups import group
-from dlcli.run import Run
+from dlcli.runs import selectors
+from dlcli.runs.run import Run
 
 
 def begun(run, weights="a" * 64):
@@ -15,7 +15,7 @@ def begun(run, weights="a" * 64):
 
 
 def grouped(out):
-    return group(runs.scan(out), None, "test")[0]
+    return group(selectors.scan(out), None, "test")[0]
 
 
 def test_runs_that_began_with_the_weights_of_others_are_a_group_of_their_own(tmp_path):
@@ -27,7 +27,7 @@ def test_runs_that_began_with_the_weights_of_others_are_a_group_of_their_own(tmp
     ]  # fmt: skip
     assert [row.name for row in found] == ["tcn init_from=aaaaaa aaaaaaaa", "tcn init_from=null"]
     assert len({row.signature for row in found}) == 1
-    assert len(compare(runs.scan(tmp_path), Question()).pairs) == 1
+    assert len(compare(selectors.scan(tmp_path), Question()).pairs) == 1
 
 
 def test_the_weights_count_and_not_the_run_alone(tmp_path):

@@ -8,7 +8,7 @@ from made_runs import make_run
 
 from dlcli.report import plain_yaml
 from dlcli.report.facts import compared, differing, flatten, read_config, setting_apart, short_names
-from dlcli.run import Run
+from dlcli.runs.run import Run
 
 NAMES = st.from_regex(r"[a-z_]{1,6}", fullmatch=True)
 SCALARS = st.one_of(

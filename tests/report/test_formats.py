@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_runs import make_groups, make_run
 
-from dlcli import runs
 from dlcli.core.errors import UsageError
 from dlcli.report import layout
 from dlcli.report.comparison import Question, compare
 from dlcli.report.formats import Column, Table, figure, latex, marked, to_csv, to_latex, to_markdown
 from dlcli.report.text import one_line
+from dlcli.runs import selectors
 
 ODD = "a|b, \"c\" 'd'\n<script>alert(1)</script> & 50% $x_1^2$ \\cmd{} #tag ~ [y] *z* `q`\x1b[31m"
 TABLE = Table(
@@ -74,7 +74,7 @@ def test_figures_have_as_many_digits_as_asked_for(value, digits, text):
 
 
 def answer(out, **question):
-    return compare(runs.scan(out), Question(**question))
+    return compare(selectors.scan(out), Question(**question))
 
 
 def test_all_forms_have_the_same_numbers(tmp_path):

@@ -7,13 +7,13 @@ import pytest
 from made_runs import make_groups, make_run
 from scipy import stats
 
-from dlcli import runs
 from dlcli.core.errors import UsageError
 from dlcli.report.groups import group
+from dlcli.runs import selectors
 
 
 def grouped(out, metric=None, split="test", **more):
-    return group(runs.scan(out), metric, split, **more)
+    return group(selectors.scan(out), metric, split, **more)
 
 
 def reasons(left):

@@ -8,7 +8,7 @@ from made_runs import make_run
 from dlcli.core.errors import UsageError
 from dlcli.report import history
 from dlcli.report.history import Point
-from dlcli.run import Run
+from dlcli.runs.run import Run
 
 HEAD = "step,split,metric,value\n"
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_runs import make_groups, make_run
 
-from dlcli import runs
 from dlcli.report.comparison import Question, compare
 from dlcli.report.page import html, thin
+from dlcli.runs import selectors
 
 EVIL = "</script><script>alert(1)</script><!-- {{data}} \u2028 & \" ' \\"
 
@@ -20,7 +20,7 @@ EVIL = "</script><script>alert(1)</script><!-- {{data}} \u2028 & \" ' \\"
 def page(out, **question):
     asked = Question(**question)
     path = out / "page.html"
-    html.write(path, compare(runs.scan(out), asked), asked, "dlcli compare runs")
+    html.write(path, compare(selectors.scan(out), asked), asked, "dlcli compare runs")
     return path.read_text()
 
 
@@ -33,7 +33,7 @@ def test_the_page_holds_the_comparison(tmp_path):
     make_run(tmp_path, "lstm", info={"status": "failed", "reason": "no disk"}, keys={"model.hidden": 4})
     found = data(page(tmp_path))
     asked = Question()
-    answer = compare(runs.scan(tmp_path), asked).plain()
+    answer = compare(selectors.scan(tmp_path), asked).plain()
     assert [(row["name"], row["mean"], row["low"]) for row in found["groups"]] == [
         (row["name"], row["mean"], row["low"]) for row in answer["groups"]
     ]
@@ -118,7 +118,7 @@ def test_a_missing_file_is_a_hole_in_the_page(tmp_path, name):
 )
 def test_a_page_of_any_run(tmp_path, facts):
     make_run(tmp_path, info=facts)
-    html.write_run(tmp_path / "one.html", runs.one("last", tmp_path))
+    html.write_run(tmp_path / "one.html", selectors.one("last", tmp_path))
     found = data((tmp_path / "one.html").read_text())
     assert (len(found["groups"]), len(found["runs"]), found["pairs"]) == (1, 1, [])
     assert "valid accuracy" in found["curves"]

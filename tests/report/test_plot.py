@@ -3,17 +3,17 @@
 import pytest
 from made_runs import make_groups, make_run
 
-from dlcli import runs
 from dlcli.core.errors import Missing, UsageError
 from dlcli.report import plot
 from dlcli.report.comparison import Question, compare
+from dlcli.runs import selectors
 
 pytest.importorskip("matplotlib")
 
 
 def drawn(out, path, **question):
     asked = Question(**question)
-    plot.write(path, compare(runs.scan(out), asked), asked)
+    plot.write(path, compare(selectors.scan(out), asked), asked)
     return path.read_text(errors="replace")
 
 

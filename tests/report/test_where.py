@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_runs import make_run
 
-from dlcli import runs
 from dlcli.core.errors import UsageError
 from dlcli.report.facts import having
 from dlcli.report.where import parse
+from dlcli.runs import selectors
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def found(tmp_path):
     make_run(tmp_path, "tcn", 1, keys={"model.hidden": 40, "model.bias": True}, task="adding")
     make_run(tmp_path, "lstm", 2, keys={"model.hidden": 20, "model.kernel": [3, 5], "task.path": None}, task="adding")
     make_run(tmp_path, "gru", 3, info={"status": "failed"})
-    return runs.scan(tmp_path)
+    return selectors.scan(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -118,15 +118,15 @@ def test_keys_and_orders_that_are_not_there(text, told, found):
 def test_a_short_key_that_may_be_several_asks_for_the_whole_one(tmp_path):
     make_run(tmp_path, keys={"model.encoder.width": 3, "model.decoder.width": 4})
     with pytest.raises(UsageError, match=r"model.encoder.width, model.decoder.width: give the whole key"):
-        having(runs.scan(tmp_path), parse("width = 3"))
+        having(selectors.scan(tmp_path), parse("width = 3"))
 
 
 def test_a_run_without_a_readable_configuration_is_asked_what_it_knows(tmp_path):
     path = make_run(tmp_path, seed=5)
     (path / "config.yaml").write_text("task: [unclosed")
     make_run(tmp_path, seed=6, keys={"model.hidden": 1})
-    assert [run.info["seed"] for run in having(runs.scan(tmp_path), parse("seed = 5"))] == [5]
-    assert [run.info["seed"] for run in having(runs.scan(tmp_path), parse("hidden = 1"))] == [6]
+    assert [run.info["seed"] for run in having(selectors.scan(tmp_path), parse("seed = 5"))] == [5]
+    assert [run.info["seed"] for run in having(selectors.scan(tmp_path), parse("hidden = 1"))] == [6]
 
 
 @given(st.text(alphabet="abt.=!<>()[]'\" 01-andor_{}\\\n:,*", max_size=30))

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from dlcli.cli import app
-from dlcli.run import Run
+from dlcli.runs.run import Run
 
 GOAL = {"metric": "accuracy", "direction": "max"}
 

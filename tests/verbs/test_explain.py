@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from dlcli.cli import app
 from dlcli.report import sheet
-from dlcli.run import Run
+from dlcli.runs.run import Run
 
 PICTURES = {"saliency.png", "integrated_gradients.png", "grad_cam.png", "filters.png", "confusion.png"}
 ALL = PICTURES | {"confusion.csv", "explain.json"}

@@ -9,7 +9,7 @@ import torch
 from typer.testing import CliRunner
 
 from dlcli.cli import app
-from dlcli.run import Run
+from dlcli.runs.run import Run
 from dlcli.verbs import formats
 from dlcli.verbs.eval import restore
 

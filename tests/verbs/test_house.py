@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 import pytest
 from typer.testing import CliRunner
 
-from dlcli import disk, runs
 from dlcli.cli import app
-from dlcli.run import Run
+from dlcli.runs import files, selectors
+from dlcli.runs.run import Run
 from dlcli.verbs import house, removal
 
 
@@ -38,7 +38,7 @@ def lose(run):
 
 
 def ids(out):
-    return {run.id for run in runs.scan(out, children=True)}
+    return {run.id for run in selectors.scan(out, children=True)}
 
 
 def files(out):
@@ -68,7 +68,7 @@ def test_a_file_with_two_names_counts_once(tmp_path):
     (tmp_path / "a").write_bytes(b"1234567")
     os.link(tmp_path / "a", tmp_path / "b")
     (tmp_path / "c").symlink_to("a")
-    assert disk.size_of(tmp_path) == 7
+    assert files.size_of(tmp_path) == 7
 
 
 def test_without_a_terminal_it_wants_yes(tmp_path):
@@ -152,7 +152,7 @@ def test_an_interrupt_leaves_no_half_run_listed_and_prune_finishes_it(tmp_path, 
         patch.setattr(shutil, "rmtree", lambda *a, **k: (_ for _ in ()).throw(KeyboardInterrupt))
         assert dlcli(tmp_path, "rm", run.id, "--yes").exit_code == 130
     trouble = []
-    assert not runs.scan(tmp_path, children=True, trouble=lambda path, reason: trouble.append(path))
+    assert not selectors.scan(tmp_path, children=True, trouble=lambda path, reason: trouble.append(path))
     assert not trouble
     (left,) = tmp_path.rglob(f".*{disk.REMOVED}")
     assert (left / "checkpoints/best.pt").exists()
@@ -290,7 +290,7 @@ def test_what_prune_does_not_understand(tmp_path, words, told):
 def test_tags_are_put_on_and_taken_off(tmp_path):
     one, two = make(tmp_path), make(tmp_path)
     assert dlcli(tmp_path, "tag", "1:2", "--add", "good", "--add", "@fast", "--add", "good").exit_code == 0
-    assert {run.id for run in runs.select(["@fast"], tmp_path)} == {one.id, two.id}
+    assert {run.id for run in selectors.select(["@fast"], tmp_path)} == {one.id, two.id}
     assert dlcli(tmp_path, "tag", one.id, "--remove", "fast").exit_code == 0
     assert Run.open(one.path).info["tags"] == ["good"]
     facts = Run.open(two.path).info

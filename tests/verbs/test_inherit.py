@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from dlcli.cli import app
 from dlcli.core.errors import Mismatch
-from dlcli.run import Run
+from dlcli.runs.run import Run
 from dlcli.verbs.inherit import inherit
 
 SMALL = ("model=macro_cnn", "model.channels=4", "model.layers=2", "model.architecture=[0,0,1]", "steps=2", "threads=1")

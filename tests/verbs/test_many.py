@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 from dlcli.cli import app
 from dlcli.core.errors import UsageError
 from dlcli.core.executor import Report
-from dlcli.run import Run
-from dlcli.sweep import Sweep, sweeps
+from dlcli.runs.run import Run
+from dlcli.runs.sweep import Sweep, sweeps
 from dlcli.verbs import many, sweep
 from dlcli.verbs.options import Options
 

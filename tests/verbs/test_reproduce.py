@@ -11,7 +11,7 @@ from dlcli.claims import claim as stating
 from dlcli.claims import results
 from dlcli.claims.judged import judged
 from dlcli.core.errors import Missing, UsageError
-from dlcli.run import Run
+from dlcli.runs.run import Run
 from dlcli.verbs import reproduce as verb
 from dlcli.verbs.arms import Done, check_data
 from dlcli.verbs.options import Options

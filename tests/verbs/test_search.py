@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from dlcli import compose, runs
+from dlcli import compose
 from dlcli.core.errors import UsageError
-from dlcli.run import Run
+from dlcli.runs import selectors
+from dlcli.runs.run import Run
 from dlcli.verbs import begin, many
 from dlcli.verbs.options import Options
 
@@ -53,7 +54,7 @@ def test_every_candidate_is_a_run_below_the_search(whole):
     rows = table(whole, "trial", "architecture", "value", "status", "steps", "run")
     assert [row[0] for row in rows] == [str(number) for number in range(6)]
     for number, architecture, value, status, steps, path in rows:
-        child = runs.one(str(whole.path / path), whole.path)
+        child = selectors.one(str(whole.path / path), whole.path)
         assert child.info["parent"] == whole.id
         assert child.info["verb"] == "train"
         assert child.info["trial"] == int(number)
@@ -70,7 +71,7 @@ def test_what_was_found_is_retrained_beside_random_and_hand_made(whole, capsys):
     assert told["cost"]["steps"] == 36
     assert told["random"]["cost"]["steps"] == 12
     for arm in {"found", "random", "hand-made"} - set(told["same"]):
-        trained = runs.scan(whole.path / "runs" / "train" / arm, children=True)
+        trained = selectors.scan(whole.path / "runs" / "train" / arm, children=True)
         assert sorted(run.info["seed"] for run in trained) == [1, 2]
         assert {run.info["steps"] for run in trained} == {4}
     many._told(whole, False, False)
@@ -112,7 +113,7 @@ def test_a_search_that_was_stopped_goes_on_as_if_it_never_was(whole, tmp_path, n
     process.send_signal(number)
     process.communicate(timeout=60)
     assert process.returncode == (130 if number == signal.SIGINT else -9)
-    (begun,) = runs.scan(tmp_path)
+    (begun,) = selectors.scan(tmp_path)
     options = Options(tmp_path, verb="search", quiet=True)
     run = begin.go_on(str(begun.path), (), options)
     assert run.info["status"] == "completed", run.info["reason"]

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from dlcli.cli import app
-from dlcli.run import Run
+from dlcli.runs.run import Run
 
 FACTS = {
     "name": None, "tags": ["t"], "task": "digits", "model": "tcn", "seed": 3, "signature": "s", "parameters": 1234,

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from dlcli import api
 from dlcli.cli import app
-from dlcli.run import Run
+from dlcli.runs.run import Run
 from dlcli.sketching import erased
 from dlcli.sketching.graphs import counts
 from dlcli.verbs.sketched import open_store

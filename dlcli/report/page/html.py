@@ -13,7 +13,7 @@ from dlcli.report.bunches import Bunch, bunch
 from dlcli.report.comparison import Comparison, Question
 from dlcli.report.groups import rows
 from dlcli.report.page import payload
-from dlcli.run import Run
+from dlcli.runs.run import Run
 
 _HERE = Path(__file__).parent
 _SCRIPTS = ("base.js", "scale.js", "table.js", "curves.js", "forest.js", "parallel.js", "runs.js", "main.js")

@@ -13,7 +13,7 @@ from dlcli.report.formats import Table
 from dlcli.report.groups import Group
 from dlcli.report.intervals import band, is_number
 from dlcli.report.page import thin
-from dlcli.run import Run
+from dlcli.runs.run import Run
 
 _POINTS = 140_000
 """Points of a page: 12 bytes each, under 2 MB."""

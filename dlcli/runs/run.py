@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol, TextIO, runtime_checkable
 
-from dlcli.disk import Lock, replace_file
+from dlcli.runs.files import Lock, replace_file
 
 SCHEMA = 1
 _CUT_BACK = ("metrics.csv", "timing.csv")

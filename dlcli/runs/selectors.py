@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from dlcli.core.errors import Missing, UsageError, nearest
-from dlcli.run import Run
-from dlcli.sweep import Sweep, named
+from dlcli.runs.run import Run
+from dlcli.runs.sweep import Sweep, named
 
 Trouble = Callable[[Path, str], None]
 """Told of directories that look like runs and cannot be read as such."""

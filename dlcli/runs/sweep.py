@@ -8,8 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from dlcli.disk import Lock, replace_file
-from dlcli.run import reserve as reserve
+from dlcli.runs.files import Lock, replace_file
+from dlcli.runs.run import reserve as reserve
 
 SCHEMA = 1
 _FILE = "sweep.json"
