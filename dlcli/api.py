@@ -188,6 +188,7 @@ def compare(
     all_pairs: bool = False,
     interval: str = "auto",
     x: str | None = None,
+    direction: str | None = None,
     out: str | Path = _OUT,
 ) -> "pandas.DataFrame":
     """One row a group of runs that differ only in the seed, as `dlcli compare runs` prints it.
@@ -200,7 +201,7 @@ def compare(
     from dlcli.verbs.choose import Choice, chosen
     from dlcli.verbs.compare import question
 
-    asked = question(metric, split, baseline, all_pairs, interval, x)
+    asked = question(metric, split, baseline, all_pairs, interval, x, direction)
     found, damaged = chosen(Choice(selectors, Path(out), where, since, status))
     plain = answer(found, asked, damaged).plain()
     table = pandas.DataFrame(plain["groups"])

@@ -473,6 +473,9 @@ def compare_runs(
     selectors: Selectors = None,
     metric: Annotated[str | None, typer.Option(help="What is compared; the task's main metric by default.")] = None,
     split: Annotated[str, typer.Option(help="Whose score: test or valid.")] = "test",
+    direction: Annotated[
+        str | None, typer.Option(metavar="max|min", help="Direction of the metric, for runs that do not state it.")
+    ] = None,
     where: Annotated[
         list[str] | None, typer.Option(metavar="CONDITION", help="'task=adding and model.hidden>20'.")
     ] = None,
@@ -500,7 +503,7 @@ def compare_runs(
 
     form = verb.form_of({"json": as_json, "csv": as_csv, "md": as_md, "latex": as_latex})
     choice = verb.Choice(selectors or [], out, where or [], since, status)
-    question = verb.question(metric, split, baseline, all_pairs, interval, x)
+    question = verb.question(metric, split, baseline, all_pairs, interval, x, direction)
     return verb.main(choice, question, verb.Output(form, precision, sort, limit, plot, html))
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from dlcli.runs import run as module
-from dlcli.runs.run import SCHEMA, Busy, Run, replace_file
+from dlcli.runs.record import SCHEMA
+from dlcli.runs.run import Busy, Run, replace_file
 
 FORK = multiprocessing.get_context("fork")
 

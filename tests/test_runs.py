@@ -6,7 +6,8 @@ import pytest
 
 from dlcli.core.errors import Missing, UsageError
 from dlcli.runs import selectors
-from dlcli.runs.run import SCHEMA, Run
+from dlcli.runs.record import SCHEMA
+from dlcli.runs.run import Run
 
 
 def make(out, identity, started, label="toy", **facts):
@@ -37,7 +38,7 @@ def ids(found):
 
 
 @pytest.mark.parametrize(
-    ("selectors", "wanted"),
+    ("words", "wanted"),
     [
         ([], ["d1d1d1", "cccccc", "aabbbb", "aaaaaa"]),
         (["last"], ["d1d1d1"]),
@@ -57,8 +58,8 @@ def ids(found):
         (["aaaaaa", "last", "4", "@good"], ["d1d1d1", "cccccc", "aabbbb", "aaaaaa"]),
     ],
 )
-def test_what_a_selector_names(selectors, wanted, out):
-    assert ids(selectors.select(selectors, out)) == wanted
+def test_what_a_selector_names(words, wanted, out):
+    assert ids(selectors.select(words, out)) == wanted
 
 
 def test_paths_of_a_run_and_of_a_folder_of_runs(out, tmp_path_factory, monkeypatch):

@@ -8,7 +8,7 @@ from made_runs import make_run
 
 from dlcli.core.errors import UsageError
 from dlcli.runs import selectors
-from dlcli.runs.run import SCHEMA
+from dlcli.runs.record import SCHEMA
 
 
 def ago(**delta):

@@ -1,6 +1,6 @@
 """The verdict of a claim with all that it rests on, as plain values."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -9,6 +9,7 @@ from dlcli.claims.claim import Claim
 from dlcli.claims.verdicts import FEWEST, Judgement, Values, judge, level_of, overall
 from dlcli.report.intervals import interval
 from dlcli.report.words import number
+from dlcli.runs.run import Run
 
 
 def measured(claim: Claim) -> list[tuple[str, str]]:
@@ -20,6 +21,22 @@ def measured(claim: Claim) -> list[tuple[str, str]]:
     names = [*claim.metrics]
     arms = [*claim.arms]
     return sorted(dict.fromkeys(pairs), key=lambda pair: (names.index(pair[1]), arms.index(pair[0])))
+
+
+def check_directions(claim: Claim, runs: Mapping[str, Sequence[Run]]) -> None:
+    """Check the directions that the claim states against those of its runs, for relations in which they matter.
+
+    Args:
+        runs: by arm.
+
+    Raises:
+        UsageError: a direction contradicts a run.
+    """
+    for comparison in (one for relation in claim.relations for one in relation.comparisons if one.directed):
+        for arm, name in zip(comparison.arms, comparison.metrics, strict=True):
+            metric = claim.metrics[name]
+            for run in runs.get(arm, ()):
+                metric.check(run.record.direction(metric.of), claim.name, run.id)
 
 
 def judged(claim: Claim, values: Values, seeds: Sequence[int]) -> dict[str, Any]:

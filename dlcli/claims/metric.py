@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from dlcli.claims.reading import check_keys, one_of, value
+from dlcli.core.errors import UsageError
+from dlcli.runs.record import Direction
 
 _DIRECTIONS = ("lower", "higher")
 
@@ -24,6 +26,24 @@ class Metric:
     of: str
     direction: str
     gap: bool = False
+
+    def check(self, stated: Direction | None, claim: str, run: str) -> None:
+        """Check the claim's direction against the direction that a run states for the metric.
+
+        A gap has no direction of its own, and a run may state none.
+
+        Raises:
+            UsageError: they contradict each other.
+        """
+        if self.gap or stated is None or (stated == "max") == (self.direction == "higher"):
+            return
+        right = "higher" if stated == "max" else "lower"
+        raise UsageError(
+            "mismatch",
+            subject=f"claim {claim}: metrics.{self.name}",
+            requirement=f"direction: {right} (run {run} states {stated} for {self.of})",
+            got=self.direction,
+        )
 
     @property
     def sign(self) -> int:

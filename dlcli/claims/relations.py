@@ -31,6 +31,7 @@ class Comparison:
         metrics: of each arm.
         low: of the region in which the whole interval must lie.
         high: as low.
+        directed: whether the direction of the metrics matters.
     """
 
     text: str
@@ -40,6 +41,7 @@ class Comparison:
     sign: int
     low: float = -math.inf
     high: float = math.inf
+    directed: bool = True
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,7 @@ def _within(entry: Mapping[str, Any], known: Known, key: str) -> list[Comparison
     if len(bounds) != 2 or not all(map(is_number, bounds)) or not bounds[0] < bounds[1]:
         raise UsageError(f"{known.place}: within is [low, high], not {bounds}")
     text = f"{metric.name} of {arm} within [{bounds[0]:g}, {bounds[1]:g}]"
-    return [Comparison(text, "mean", (arm,), (metric.name,), 1, float(bounds[0]), float(bounds[1]))]
+    return [Comparison(text, "mean", (arm,), (metric.name,), 1, float(bounds[0]), float(bounds[1]), directed=False)]
 
 
 _READERS = {

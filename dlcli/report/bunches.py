@@ -1,6 +1,6 @@
 """Runs by experiment: which of them count, and why others do not."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -10,6 +10,7 @@ from dlcli.report.experiment import Settings, experiment, origin, settings
 from dlcli.report.facts import compared, read_config
 from dlcli.report.intervals import finite, is_number
 from dlcli.report.left import Left
+from dlcli.runs.record import present_name
 from dlcli.runs.run import Run
 
 
@@ -40,7 +41,6 @@ class Bunch:
 
 def bunch(found: Sequence[Run], metric: str | None, split: str) -> tuple[list[Bunch], list[Left]]:
     """Runs by experiment, and those that do not count."""
-    _check_known(found, metric, split)
     bunches: dict[str, Bunch] = {}
     left = []
     for run in found:
@@ -64,9 +64,9 @@ def bunch(found: Sequence[Run], metric: str | None, split: str) -> tuple[list[Bu
 
 
 def _unsigned(run: Run) -> str:
-    if run.info["verb"] == "eval":
+    if run.record.verb == "eval":
         return "a scoring by dlcli eval, no training"
-    if not isinstance(run.info.get("signature"), str):
+    if run.record.signature is None:
         return "run.json has no signature"
     seed = run.info.get("seed")
     if seed is None:
@@ -77,10 +77,10 @@ def _unsigned(run: Run) -> str:
 def _reason(run: Run, metric: str | None, split: str) -> str:
     """Why a run has no value; "" when it has one."""
     if run.status != "completed":
-        why = run.info.get("reason")
+        why = run.record.reason
         return f"{run.status}: {why}" if why else run.status
-    scores = run.info["metrics"].get(split)
-    if not isinstance(scores, Mapping):
+    scores = run.record.scores(split)
+    if scores is None:
         return f"has no score on {split}"
     name = metric_of(run, metric)
     if name is None:
@@ -98,25 +98,31 @@ def _again(run: Run, own: Bunch) -> str:
 
 def metric_of(run: Run, metric: str | None) -> str | None:
     """The metric asked for, or the task's main one."""
-    return metric or goal_of(run).get("metric")
-
-
-def goal_of(run: Run) -> Mapping[str, str]:
-    """The main metric and its direction, as far as run.json has them."""
-    goal = run.info.get("goal")
-    return goal if isinstance(goal, Mapping) else {}
+    return metric or run.record.metric
 
 
 def value_of(run: Run, metric: str | None, split: str) -> float:
-    """The score of the selected checkpoint, of a run that counts."""
-    return float(run.info["metrics"][split][metric_of(run, metric)])
+    """Score of the selected checkpoint of a run that counts."""
+    scores, name = run.record.scores(split), metric_of(run, metric)
+    assert scores is not None
+    assert name is not None
+    return float(scores[name])
 
 
-def _check_known(found: Sequence[Run], metric: str | None, split: str) -> None:
-    scored = [run.info["metrics"] for run in found if run.status == "completed" and not _unsigned(run)]
-    splits = {name for scores in scored for name in scores}
+def known_metric(found: Sequence[Run], metric: str | None, split: str) -> str | None:
+    """The metric by its present name; None is the main metric of each task.
+
+    Raises:
+        UsageError: no run has a score on the split, or none has the metric.
+    """
+    scored = [run.record for run in found if run.status == "completed" and not _unsigned(run)]
+    splits = {name for record in scored for name in record.splits}
     if splits and split not in splits:
         raise UsageError(f"no run has a score on split {split!r}{nearest(split, splits)}")
-    known = {name for scores in scored for name in scores.get(split) or ()}
-    if metric is not None and known and metric not in known:
+    known = {name for record in scored for name in record.scores(split) or ()}
+    if metric is None or not known:
+        return metric
+    name = present_name(metric, known)
+    if name not in known:
         raise UsageError(f"no run has a {split} {metric!r}{nearest(metric, known)}")
+    return name

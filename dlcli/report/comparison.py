@@ -5,13 +5,14 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from dlcli.core.errors import UsageError, nearest
-from dlcli.report.bunches import Bunch, bunch
+from dlcli.report.bunches import Bunch, bunch, known_metric
 from dlcli.report.cost import at_equal_cost, uncounted
 from dlcli.report.facts import differing
 from dlcli.report.groups import Group, rows
 from dlcli.report.intervals import Kind
 from dlcli.report.left import Left
 from dlcli.report.statistics import Pair, compare_arms, compare_pair, sentence
+from dlcli.runs.record import Direction
 from dlcli.runs.run import Run
 
 ALPHA = 0.05
@@ -30,6 +31,7 @@ class Question:
         all_pairs: every pair of groups, not only those with the baseline.
         interval: auto, t or bca.
         x: the counter that curves and costs are measured by.
+        direction: of the metric, for runs that do not state it; "max" if higher is better.
     """
 
     metric: str | None = None
@@ -38,6 +40,7 @@ class Question:
     all_pairs: bool = False
     interval: Kind = "auto"
     x: str | None = None
+    direction: Direction | None = None
 
 
 @dataclass(frozen=True)
@@ -82,13 +85,16 @@ def compare(found: Sequence[Run], question: Question, damaged: Sequence[Left] = 
     """Group, compare within each task, and say what the seeds can show.
 
     Raises:
-        UsageError: the metric, split, counter or baseline is not there, or no run counts.
+        UsageError: the metric, split, counter or baseline is not there, no run counts, or the direction of the metric
+            is unknown or contradictory.
     """
-    bunches, left = bunch(found, question.metric, question.split)
+    metric = known_metric(found, question.metric, question.split)
+    bunches, left = bunch(found, metric, question.split)
     if found and not bunches:
         raise UsageError("\n".join([f"none of {len(found)} runs can be compared", *_reasons(left)]))
-    groups = rows(bunches, question.metric, question.split, question.interval)
+    groups = rows(bunches, metric, question.split, question.interval, question.direction)
     own = {one.experiment: one for one in bunches}
+    _check_directions(groups, own)
     groups = at_equal_cost(groups, own, question.x)
     arms: dict[str, list[Group]] = {}
     for row in groups:
@@ -100,6 +106,23 @@ def compare(found: Sequence[Run], question: Question, damaged: Sequence[Left] = 
     notes = [*_mixed(bunches), *_substituted(arms, chosen, question.baseline), *_unmatched(pairs)]
     notes += uncounted(groups, question.x)
     return Comparison(groups, pairs, said, [*left, *damaged], notes, own, question.all_pairs)
+
+
+def _check_directions(groups: Sequence[Group], bunches: Mapping[str, Bunch]) -> None:
+    """Check that the direction of each compared metric is known.
+
+    Raises:
+        UsageError: a run does not state it, and --direction is missing.
+    """
+    for row in groups:
+        if row.n and row.direction is None:
+            metric, run = row.metric.partition(" ")[2], bunches[row.experiment].first
+            raise UsageError(
+                "required",
+                key="--direction",
+                reason=f"run {run.id} does not state the direction of {metric}",
+                hint="Use --direction max if higher is better, --direction min if lower is better.",
+            )
 
 
 def _reasons(left: Sequence[Left]) -> list[str]:
@@ -186,7 +209,7 @@ def _head(baseline: Group, some: Sequence[Group], wanted: str | None) -> str:
     return f"{baseline.name} (the best mean{f'; passed over: {few}{more}' if passed else ''})"
 
 
-def _result(own: Sequence[Pair], baseline: Group, direction: str, head: str) -> str:
+def _result(own: Sequence[Pair], baseline: Group, direction: Direction | None, head: str) -> str:
     against = [pair for pair in own if pair.b == baseline.name]
     shown = [pair for pair in against if pair.p_holm is not None and pair.p_holm <= ALPHA and pair.difference]
     if not shown:

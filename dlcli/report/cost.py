@@ -40,9 +40,9 @@ def uncounted(groups: Sequence[Group], x: str | None) -> list[str]:
 
 
 def _total(run: Run, x: str) -> float:
-    steps = run.info.get("steps")
+    steps = run.record.steps
     if x in ("step", "steps"):
-        return float(steps) if isinstance(steps, int) else math.nan
+        return float(steps) if steps is not None else math.nan
     known = history.counters(run)
     return known[x][1][-1] if x in known else math.nan
 

@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import plotext
 
+from dlcli.report.page import thin
+
 Curve = tuple[Sequence[int | float], Sequence[int | float]]
+_POINTS = 4  # per column of characters: the least and the greatest value of both braille columns
 
 
 def draw(curves: Mapping[str, Curve], title: str, *, width: int | None = None, height: int = 16) -> str:
@@ -17,7 +20,8 @@ def draw(curves: Mapping[str, Curve], title: str, *, width: int | None = None, h
         title: what is drawn.
         width: in characters; the terminal's, at most 100, when not given.
     """
-    kept = {name: curve for name, pair in curves.items() if (curve := _finite(pair))[0]}
+    columns = width or min(100, shutil.get_terminal_size().columns)
+    kept = {name: curve for name, pair in curves.items() if (curve := _visible(pair, _POINTS * columns))[0]}
     if not kept:
         return f"{title}: nothing to draw yet"
     values = [value for _, ys in kept.values() for value in ys]
@@ -29,10 +33,12 @@ def draw(curves: Mapping[str, Curve], title: str, *, width: int | None = None, h
         plotext.plot(list(steps), shown, label=name, marker="braille")
     plotext.title(f"log10 {title}" if logarithmic else title)
     plotext.xlabel("step")
-    plotext.plotsize(width or min(100, shutil.get_terminal_size().columns), height)
+    plotext.plotsize(columns, height)
     return plotext.uncolorize(plotext.build())
 
 
-def _finite(curve: Curve) -> tuple[list[int | float], list[int | float]]:
-    pairs = [(step, value) for step, value in zip(*curve, strict=True) if math.isfinite(value)]
-    return [step for step, _ in pairs], [value for _, value in pairs]
+def _visible(curve: Curve, most: int) -> tuple[list[int | float], list[int | float]]:
+    """The finite points, thinned to at most `most` of them without a visible difference."""
+    steps, values = curve
+    places = [place for place in thin.kept(values, most) if math.isfinite(values[place])]
+    return [steps[place] for place in places], [values[place] for place in places]

@@ -2,17 +2,11 @@
 
 import hashlib
 import json
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dlcli.report.facts import read_config
+from dlcli.report.configuration import read_settings
 from dlcli.runs.run import Run
-
-_TOP = re.compile(r"^(patience|eval_every): (null|\d+)$", re.MULTILINE)
-"""As our own config.yaml has them: several times as fast as all of it."""
-_BLOCK = re.compile(r"[A-Za-z_]\w*:(?: |\n)")
 
 
 @dataclass(frozen=True)
@@ -31,23 +25,15 @@ class Settings:
 
 
 def settings(run: Run) -> Settings:
-    """From config.yaml, read no further than needed."""
-    try:
-        with open(f"{run.path}/config.yaml", encoding="utf-8") as file:
-            text = file.read()
-    except (OSError, ValueError):
-        return Settings(False)
-    found = dict(_TOP.findall(text))
-    if _BLOCK.match(text) and all(name in found or name not in text for name in ("patience", "eval_every")):
-        return Settings(True, **{key: None if value == "null" else int(value) for key, value in found.items()})
-    config = read_config(run)
-    return Settings(bool(config), config.get("patience"), config.get("eval_every"))
+    """Read the settings from the resolved configuration."""
+    known = read_settings(run.path)
+    return Settings(bool(known), known.get("patience"), known.get("eval_every"))
 
 
 def origin(run: Run) -> str | None:
     """The run whose weights this one began with, and the beginning of their hash; None for weights of its own."""
-    told = run.info.get("init_from")
-    return f"{told.get('run')} {str(told.get('sha256'))[:8]}" if isinstance(told, Mapping) else None
+    told = run.record.init_from
+    return f"{told.get('run')} {str(told.get('sha256'))[:8]}" if told is not None else None
 
 
 def identity(signature: str, began: str | None = None, patience: Any = None) -> str:

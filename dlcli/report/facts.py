@@ -1,14 +1,11 @@
 """What is known of a run without its curves: run.json, and the configuration as flat keys, read when asked for."""
 
-import math
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-import yaml
-
 from dlcli.core.errors import UsageError, nearest
-from dlcli.report import plain_yaml
+from dlcli.report.configuration import flatten, read_settings
 from dlcli.report.holding import ABSENT, Incomparable
 from dlcli.report.where import Condition
 from dlcli.runs.run import Run
@@ -25,30 +22,9 @@ _CLASS = "._target_"
 _HIDDEN = ("_partial_", "scales", "eval_keys")
 
 
-def flatten(node: Any, place: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted keys with their values; lists are values."""
-    if not isinstance(node, Mapping):
-        yield place, node
-        return
-    for key, value in node.items():
-        yield from flatten(value, f"{place}.{key}" if place else str(key))
-
-
 def read_config(run: Run) -> dict[str, Any]:
-    """config.yaml as flat keys; nothing where it is missing or damaged."""
-    try:
-        text = (run.path / "config.yaml").read_text(encoding="utf-8")
-        found = plain_yaml.read(text, lambda node: dict(flatten(node)))
-    except (OSError, ValueError, yaml.YAMLError, RecursionError):
-        return {}
-    return {key: _told(value) for key, value in found.items()}
-
-
-def _told(value: Any) -> Any:
-    """A value that JSON can hold: infinities and NaN as words."""
-    if isinstance(value, list):
-        return [_told(part) for part in value]
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+    """Resolved configuration as flat keys; empty if it is missing or damaged."""
+    return dict(flatten(read_settings(run.path)))
 
 
 class Facts:
@@ -148,6 +124,9 @@ def differing(configs: Sequence[Mapping[str, Any]], *, absent: bool = False) -> 
 
 def _several(name: str, configs: Sequence[Mapping[str, Any]], absent: bool) -> bool:
     """Whether a key has several values among configurations that agree in the classes of the parts it belongs to."""
+    present = [repr(config[name]) for config in configs if name in config]
+    if len(set(present)) < 2 and not (absent and len(present) < len(configs)):
+        return False
     parts = name.split(".")
     above = [".".join(parts[:count]) for count in range(1, len(parts))]
     values: dict[tuple[str, ...], set[str]] = {}

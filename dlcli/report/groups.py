@@ -3,21 +3,22 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
+from dlcli.core.errors import UsageError
 from dlcli.report import history
-from dlcli.report.bunches import Bunch, bunch, goal_of, metric_of, value_of
+from dlcli.report.bunches import Bunch, bunch, known_metric, metric_of, value_of
 from dlcli.report.experiment import Settings
 from dlcli.report.facts import setting_apart, short_names
 from dlcli.report.intervals import Kind, finite, interval, is_number, mean_of, spread_of
 from dlcli.report.left import Left
 from dlcli.report.naming import apart, told_apart
+from dlcli.runs.record import Direction
 from dlcli.runs.run import Run
 
 _TRAINING_SIDE = ("task.batch", "task.context", "task.train")
 """Keys of a task that change what is learned from, not what is scored."""
 _UNREADABLE = "(config.yaml is unreadable)"
-_HIGHER = ("accuracy", "recall", "precision", "auc", "f1", "reward", "score")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,11 +29,12 @@ class Group:
         name: what people called them, or the recipe; told apart by the keys that differ.
         task: group member; `yardstick` tells tasks of one name apart.
         metric: what is compared, `test accuracy`.
-        direction: min or max.
+        direction: min or max, as run.json states it; None if no run states it.
         n: seeds with a finite value.
         mean: of the metric, over the seeds; None when no run has it.
         low: of the 95 % interval; None with fewer than two seeds.
         high: as low.
+        baseline: score of the task's trivial baseline, mean over the seeds; None without one.
         interval: t or bca.
         degenerate: equal values: the interval has no width and says nothing of the spread to expect.
         std: sample standard deviation; None with one seed.
@@ -55,11 +57,12 @@ class Group:
     task: str
     model: str
     metric: str
-    direction: str
+    direction: Direction | None
     n: int
     mean: float | None
     low: float | None
     high: float | None
+    baseline: float | None
     interval: str
     degenerate: bool
     std: float | None
@@ -94,7 +97,9 @@ class Group:
         return dict(zip(self.seeds, self.values, strict=True))
 
 
-def group(found: Sequence[Run], metric: str | None, split: str, kind: Kind = "auto") -> tuple[list[Group], list[Left]]:
+def group(
+    found: Sequence[Run], metric: str | None, split: str, kind: Kind = "auto", direction: Direction | None = None
+) -> tuple[list[Group], list[Left]]:
     """Runs in groups, the best first within a task; and the runs that do not count, with the reason.
 
     Args:
@@ -102,20 +107,28 @@ def group(found: Sequence[Run], metric: str | None, split: str, kind: Kind = "au
         metric: None is the task's main metric.
         split: whose score is compared.
         kind: of the intervals.
+        direction: of the metric, for runs that do not state it.
 
     Raises:
-        UsageError: no run has the metric.
+        UsageError: no run has the metric, or the direction contradicts what a run states.
     """
+    metric = known_metric(found, metric, split)
     bunches, left = bunch(found, metric, split)
-    return rows(bunches, metric, split, kind), left
+    return rows(bunches, metric, split, kind, direction), left
 
 
 _TAKEN = (*Group.__dataclass_fields__, "counter", "total", "equal", "value", "against", "difference", "p", "p_holm")
 
 
-def rows(bunches: Sequence[Bunch], metric: str | None, split: str, kind: Kind = "auto") -> list[Group]:
-    """A row each, named apart, with the configuration keys that differ."""
-    found = [_row(own, metric, split, kind) for own in bunches]
+def rows(
+    bunches: Sequence[Bunch], metric: str | None, split: str, kind: Kind = "auto", direction: Direction | None = None
+) -> list[Group]:
+    """One row for each experiment, with distinct names and the configuration keys that differ.
+
+    Raises:
+        UsageError: the directions that runs state contradict each other or `direction`.
+    """
+    found = [_row(own, metric, split, kind, direction) for own in bunches]
     flat = [own.keys for own in bunches] if len(bunches) > 1 else [{} for _ in bunches]
     short = short_names(setting_apart(flat, [(row.task, row.model) for row in found]), _TAKEN)
     keys = [{short[name]: config[name] for name in short if name in config} for config in flat]
@@ -130,7 +143,7 @@ def rows(bunches: Sequence[Bunch], metric: str | None, split: str, kind: Kind = 
 
 def _tasks(found: Sequence[Group]) -> list[str]:
     """The tasks; with what is measured, and which way, where that is not the same for all groups of one."""
-    measured: dict[str, set[tuple[str, str]]] = {}
+    measured: dict[str, set[tuple[str, Direction | None]]] = {}
     for row in found:
         if row.n:
             measured.setdefault(row.task, set()).add((row.metric, row.direction))
@@ -144,27 +157,30 @@ def _yardstick(config: Mapping[str, Any]) -> dict[str, Any]:
     return {key.removeprefix("task."): value for key, value in kept.items()}
 
 
-def _row(own: Bunch, metric: str | None, split: str, kind: Kind) -> Group:
-    info = own.first.info
+def _row(own: Bunch, metric: str | None, split: str, kind: Kind, given: Direction | None) -> Group:
+    record = own.first.record
     name = metric_of(own.first, metric) or "metric"
-    where = direction(name, goal_of(own.first))
+    direction = _direction(own, name, given)
     counted = sorted(own.counted, key=_seed)  # whichever ended first
     values = [value_of(run, metric, split) for run in counted]
     around = interval(values, kind=kind)
     kept = finite(values)
-    tops = [history.best(run, "valid", name, where) for run in counted]
-    ends = [history.last(run, "valid", name) for run in counted]
+    baseline = _mean(run.record.baseline(name, split) for run in counted)
+    tails = [history.tail(run) for run in counted]
+    tops = [history.best(run, "valid", name, direction) for run in counted]
+    ends = [history.last(run, "valid", name, tail) for run, tail in zip(counted, tails, strict=True)]
     without = [run for run, _ in own.others if run.info["seed"] not in [one.info["seed"] for one in counted]]
     return Group(
         name=_name(own),
-        task=str(info.get("task") or "?"),
-        model=str(info.get("model") or "?"),
+        task=record.task,
+        model=record.model,
         metric=f"{split} {name}",
-        direction=where,
+        direction=direction,
         n=around.n,
         mean=around.mean,
         low=around.low,
         high=around.high,
+        baseline=baseline,
         interval=around.kind,
         degenerate=around.degenerate,
         std=spread_of(kept),
@@ -172,18 +188,47 @@ def _row(own: Bunch, metric: str | None, split: str, kind: Kind) -> Group:
         best_step=_mean(point.step for point in tops if point),
         last=_mean(point.value for point in ends if point),
         last_step=_mean(point.step for point in ends if point),
-        parameters=info.get("parameters"),
-        seconds=_mean(run.info.get("seconds") for run in counted),
-        steps=_mean(run.info.get("steps") for run in counted),
-        signature=str(info.get("signature") or ""),
+        parameters=record.parameters,
+        seconds=_mean(run.record.seconds for run in counted),
+        steps=_mean(run.record.steps for run in counted),
+        signature=record.signature or "",
         experiment=own.experiment,
         seeds=[run.info["seed"] for run in (*counted, *_once(without))],
         values=[*(value if finite([value]) else None for value in values), *(None for _ in _once(without))],
         runs=[run.id for run in counted],
         note=_note(
-            around.degenerate, around.excluded, [run.status for run in without], _remarks(counted, own.settings)
+            around.degenerate,
+            around.excluded,
+            [run.status for run in without],
+            [*_against_baseline(around.mean, baseline, direction), *_remarks(counted, tails, own.settings)],
         ),
     )
+
+
+def _direction(own: Bunch, metric: str, given: Direction | None) -> Direction | None:
+    """Direction that the runs state; else the given one.
+
+    Raises:
+        UsageError: two runs, or a run and the given direction, contradict each other.
+    """
+    stated: dict[Direction, Run] = {}
+    for run in own.counted or own.all:
+        if (way := run.record.direction(metric)) is not None:
+            stated.setdefault(way, run)
+    ways = [f"direction {way} of {metric} (run {run.id})" for way, run in stated.items()]
+    if len(ways) > 1:
+        raise UsageError("conflict", first=ways[0], second=ways[1])
+    if given is not None and stated and given not in stated:
+        raise UsageError("conflict", first=f"--direction {given}", second=ways[0], hint="Omit --direction.")
+    return next(iter(stated), given)
+
+
+def _against_baseline(mean: float | None, baseline: float | None, direction: Direction | None) -> list[str]:
+    """A remark if the mean is not better than the trivial baseline."""
+    if mean is None or baseline is None or direction is None:
+        return []
+    better = mean > baseline if direction == "max" else mean < baseline
+    return [] if better else ["not better than the baseline"]
 
 
 def _seed(run: Run) -> tuple[bool, int]:
@@ -209,14 +254,14 @@ def _note(degenerate: bool, excluded: int, missing: Sequence[str], remarks: Sequ
     return ", ".join(words)
 
 
-def _remarks(counted: Sequence[Run], read: Mapping[str, Settings]) -> list[str]:
+def _remarks(counted: Sequence[Run], tails: Sequence[bytes], read: Mapping[str, Settings]) -> list[str]:
     """Where the runs of one experiment differ all the same, and what cannot be read of them."""
     known = [read[run.id] for run in counted]
     every = list(dict.fromkeys("null" if one.eval_every is None else str(one.eval_every) for one in known))
     said = [f"eval_every differs: {', '.join(every)}"] if len(every) > 1 else []
     blind = sum(not one.readable for one in known)
     said += [f"config.yaml unreadable: {blind} of {len(known)}"] if blind else []
-    torn = sum(not history.whole(run) for run in counted)
+    torn = sum(not history.whole(run, tail) for run, tail in zip(counted, tails, strict=True))
     return [*said, f"metrics.csv missing or cut short: {torn} of {len(known)}"] if torn else said
 
 
@@ -226,16 +271,9 @@ def _tally(words: Sequence[str]) -> list[tuple[str, int]]:
 
 def _name(own: Bunch) -> str:
     """What all the runs are called, or their recipe."""
-    names = {run.info.get("name") for run in (own.counted or own.all)}
+    names = {run.record.name for run in (own.counted or own.all)}
     given = names.pop() if len(names) == 1 else None
-    return str(given or own.first.info["label"])
-
-
-def direction(metric: str, goal: Mapping[str, str]) -> Literal["min", "max"]:
-    """Where a metric should go: the goal's, else by its name."""
-    if metric == goal.get("metric"):
-        return "max" if goal.get("direction", "min") == "max" else "min"
-    return "max" if any(word in metric for word in _HIGHER) else "min"
+    return given or own.first.record.label
 
 
 def _rank(row: Group) -> tuple[str, bool, float]:

@@ -1,19 +1,21 @@
 """metrics.csv and timing.csv, read only as far as a question needs."""
 
+import io
 import math
 import os
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from dlcli.core.errors import UsageError, nearest
-from dlcli.report.intervals import is_number
+from dlcli.runs.record import ALIASES, Direction
 from dlcli.runs.run import Run
 
 Number = int | float
 Curve = tuple[list[Number], list[Number]]
 _TAIL = 1_024
+_LARGE = 2_000_000  # bytes of metrics.csv from which parsing by pandas is faster, its import included
 
 
 @dataclass(frozen=True)
@@ -24,33 +26,56 @@ class Point:
     step: int
 
 
-def last(run: Run, split: str, metric: str) -> Point | None:
-    """The last value of a metric, from the end of metrics.csv."""
-    needle = f",{split},{metric},".encode()
-    for block in _tails(f"{run.path}/metrics.csv"):
-        at = block.rfind(needle)
-        while at >= 0:
-            begin, end = block.rfind(b"\n", 0, at), block.find(b"\n", at)
-            if begin >= 0 and end >= 0 and (point := _point(block[begin + 1 : end], len(needle))):
-                return point
-            at = block.rfind(needle, 0, at)
+def tail(run: Run) -> bytes:
+    """The last kilobyte of metrics.csv; empty without one."""
+    return next(_tails(f"{run.path}/metrics.csv"), b"")
+
+
+def last(run: Run, split: str, metric: str, end: bytes | None = None) -> Point | None:
+    """The last value of a metric, searched from the end of metrics.csv.
+
+    Args:
+        end: the file's `tail`, if it was read before.
+    """
+    needle = f",{split},{run.record.logged_name(metric)},".encode()
+    if end and (point := _last_in(end, needle)):
+        return point
+    return next((point for block in _tails(f"{run.path}/metrics.csv") if (point := _last_in(block, needle))), None)
+
+
+def _last_in(block: bytes, needle: bytes) -> Point | None:
+    at = block.rfind(needle)
+    while at >= 0:
+        begin, end = block.rfind(b"\n", 0, at), block.find(b"\n", at)
+        if begin >= 0 and end >= 0 and (point := _point(block[begin + 1 : end], len(needle))):
+            return point
+        at = block.rfind(needle, 0, at)
     return None
 
 
-def whole(run: Run) -> bool:
-    """Whether metrics.csv ends with a whole line, of the last step that run.json tells."""
-    steps, block = run.info.get("steps"), next(_tails(f"{run.path}/metrics.csv"), b"")
-    step = block.rstrip(b"\n").rpartition(b"\n")[2].partition(b",")[0]
-    reached = not isinstance(steps, int) or (step.isdigit() and int(step) >= steps)
-    return block.endswith(b"\n") and reached
+def whole(run: Run, end: bytes) -> bool:
+    """True if metrics.csv ends with a complete line of the last step in run.json.
+
+    Args:
+        end: the file's `tail`.
+    """
+    steps = run.record.steps
+    step = end.rstrip(b"\n").rpartition(b"\n")[2].partition(b",")[0]
+    reached = steps is None or (step.isdigit() and int(step) >= steps)
+    return end.endswith(b"\n") and reached
 
 
-def best(run: Run, split: str, metric: str, direction: str) -> Point | None:
-    """The best value of a metric: run.json has the main one's, the others are looked for."""
-    known, goal = (found if isinstance(found := run.info.get(name), dict) else {} for name in ("best", "goal"))
-    value, step = known.get("value"), known.get("step")
-    if split == "valid" and metric == goal.get("metric") and is_number(value) and isinstance(step, int):
-        return Point(float(value), step)
+def best(run: Run, split: str, metric: str, direction: Direction | None) -> Point | None:
+    """The best value of a metric: from run.json for the main metric, else from the curve.
+
+    Args:
+        direction: of the metric; None has no best value.
+    """
+    known = run.record.best
+    if split == "valid" and metric == run.record.metric and known is not None:
+        return Point(float(known.value), known.step)
+    if direction is None:
+        return None
     steps, values = curve(run, split, metric)
     found = [Point(value, int(step)) for step, value in zip(steps, values, strict=True) if math.isfinite(value)]
     pick = max if direction == "max" else min
@@ -83,7 +108,7 @@ def _point(line: bytes, needle: int) -> Point | None:
 
 def curve(run: Run, split: str, metric: str) -> Curve:
     """(steps, values) of one metric, without a last line that was cut short."""
-    needle = f",{split},{metric},".encode()
+    needle = f",{split},{run.record.logged_name(metric)},".encode()
     try:
         lines = (run.path / "metrics.csv").read_bytes().split(b"\n")[:-1]
     except OSError:
@@ -92,19 +117,66 @@ def curve(run: Run, split: str, metric: str) -> Curve:
     return [point.step for point in points], [point.value for point in points]
 
 
-def curves(run: Run) -> dict[str, Curve]:
-    """Every (steps, values) by `split metric`."""
-    found: dict[str, Curve] = {}
-    for line in _lines(run.path / "metrics.csv"):
+def curves(run: Run, metrics: Collection[str] | None = None) -> dict[str, Curve]:
+    """Every (steps, values) by `split metric`; a last line that was cut short is ignored.
+
+    Args:
+        metrics: the only metrics to read, by their present names; None is all of them.
+    """
+    path = run.path / "metrics.csv"
+    rename = (lambda name: name) if run.record.stated else (lambda name: ALIASES.get(name, name))
+    large = path.is_file() and path.stat().st_size > _LARGE
+
+    def wanted(metric: str) -> bool:
+        return metrics is None or rename(metric) in metrics
+
+    found = _parsed(path, wanted) if large else None
+    if found is None:
+        found = _parsed_line_by_line(path)
+    return {f"{split} {rename(name)}": curve for (split, name), curve in found.items() if wanted(name)}
+
+
+def _parsed_line_by_line(path: Path) -> dict[tuple[str, str], Curve]:
+    """Curves by (split, metric), without malformed lines."""
+    found: dict[tuple[str, str], Curve] = {}
+    for line in _lines(path):
         parts = line.split(",")
         try:
             step, value = int(parts[0]), float(parts[3])
         except (ValueError, IndexError):
             continue
-        steps, values = found.setdefault(f"{parts[1]} {parts[2]}", ([], []))
+        steps, values = found.setdefault((parts[1], parts[2]), ([], []))
         steps.append(step)
         values.append(value)
     return found
+
+
+def _parsed(path: Path, wanted: Callable[[str], bool]) -> dict[tuple[str, str], Curve] | None:
+    """Curves by (split, metric), parsed by pandas; None for a file with malformed lines."""
+    import numpy as np
+    import pandas
+
+    content = path.read_bytes()
+    try:
+        table = pandas.read_csv(
+            io.BytesIO(content[: content.rfind(b"\n") + 1]),
+            dtype={"step": "int64", "split": "category", "metric": "category", "value": "float64"},
+            keep_default_na=False,
+            na_values={"value": ["nan"]},
+        )
+        splits, metrics = table["split"].cat, table["metric"].cat
+    except (ValueError, LookupError, AttributeError):
+        return None
+    count = len(metrics.categories)
+    codes = splits.codes.to_numpy(np.int32) * count + metrics.codes.to_numpy(np.int32)
+    steps, values = table["step"].to_numpy(), table["value"].to_numpy()
+    found = {}
+    for code in np.flatnonzero(np.bincount(codes)).tolist():
+        name = str(splits.categories[code // count]), str(metrics.categories[code % count])
+        if wanted(name[1]):
+            rows = np.flatnonzero(codes == code)
+            found[int(rows[0]), name] = (steps[rows].tolist(), values[rows].tolist())
+    return {name: found[first, name] for first, name in sorted(found)}
 
 
 def _lines(path: Path) -> list[str]:
@@ -131,13 +203,12 @@ def counters(run: Run) -> dict[str, Curve]:
 
 
 def _complete(found: dict[str, Curve], run: Run) -> None:
-    steps, totals = run.info.get("steps"), run.info.get("counters")
-    if not isinstance(steps, int):
+    steps, record = run.record.steps, run.record
+    if steps is None:
         return
-    ends = (totals if isinstance(totals, dict) else {}) | {"seconds": run.info.get("seconds")}
-    for name, total in ends.items():
-        if isinstance(total, int | float):
-            _extend(found, name, steps, float(total))
+    seconds = {} if record.seconds is None else {"seconds": record.seconds}
+    for name, total in (record.counters | seconds).items():
+        _extend(found, name, steps, float(total))
 
 
 def _extend(found: dict[str, Curve], name: str, step: int, count: float) -> None:

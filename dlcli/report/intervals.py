@@ -71,7 +71,7 @@ def interval(values: Iterable[Value], *, kind: Kind = "auto", level: float = 0.9
         return Interval(kept[0], kept[0], kept[0], n, chosen, True, excluded)
     unit = max(map(abs, kept))  # nothing overflows among values of the order of one
     low, high = (plain(float(bound) * unit) for bound in bounds(np.asarray(kept) / unit, level))
-    return Interval(statistics.mean(kept), low, high, n, chosen, False, excluded)
+    return Interval(mean_of(kept), low, high, n, chosen, False, excluded)
 
 
 def finite(values: Iterable[Value]) -> list[float]:

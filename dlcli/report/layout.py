@@ -21,7 +21,8 @@ def of_groups(groups: Sequence[Group]) -> Table:
     mean = Column("mean" if _METRIC in several or not rows else groups[0].metric, "figure", ("mean",))
     columns = [
         Column("what", "text", ("name",)), *several, *(Column(key, _kind(rows, key), (f"key {key}",)) for key in keys),
-        Column("n", "count", ("n",)), mean, *_MEASURED, *_costs(groups), *_SIZES, Column("note", "text", ("note",)),
+        Column("n", "count", ("n",)), mean, _BASELINE, *_MEASURED, *_costs(groups), *_SIZES,
+        Column("note", "text", ("note",)),
     ]  # fmt: skip
     return Table("groups", columns, rows).filled()
 
@@ -29,6 +30,8 @@ def of_groups(groups: Sequence[Group]) -> Table:
 _TASK = Column("task", "text", ("yardstick",))
 _MODEL = Column("model", "text", ("model",))
 _METRIC = Column("metric", "text", ("metric",))
+_BASELINE = Column("baseline", "figure", ("baseline",))
+"""Score of the task's trivial baseline (majority class, mean, last value, random policy ...)."""
 _MEASURED = (
     Column("std", "figure", ("std",)),
     Column("95 % interval", "interval", ("low", "high")),
@@ -151,9 +154,9 @@ def of_csv(found: Comparison) -> Table:
 
 _FIRST = ("name", "task", "yardstick", "model")
 _REST = (
-    "metric", "n", "mean", "low", "high", "interval", "std", "best", "best_step", "last", "last_step", "parameters",
-    "seconds", "steps", "counter", "total", "value", "equal", "against", "difference", "difference_low",
-    "difference_high", "p", "p_holm", "effect", "verdict", "signature", "seeds", "runs", "note",
+    "metric", "direction", "n", "mean", "low", "high", "baseline", "interval", "std", "best", "best_step", "last",
+    "last_step", "parameters", "seconds", "steps", "counter", "total", "value", "equal", "against", "difference",
+    "difference_low", "difference_high", "p", "p_holm", "effect", "verdict", "signature", "seeds", "runs", "note",
     "test", "paired", "pairs", "pair_note", "experiment",
 )  # fmt: skip
 

@@ -101,7 +101,7 @@ def _effect(d: Sequence[float]) -> float | None:
     """Mean over standard deviation, of values of the order of one."""
     unit = max(map(abs, d)) or 1.0
     z = [value / unit for value in d]
-    return _ratio(statistics.mean(z), statistics.stdev(z))
+    return _ratio(statistics.fmean(z), statistics.stdev(z))
 
 
 def _ratio(difference: float, spread: float) -> float | None:

@@ -17,7 +17,7 @@ from dlcli.runs.run import Run
 _PIPE_WIDTH = 200
 _MANY = 60  # rows, from which on a table is written without rich
 _SPARE = {
-    "groups": ("last valid", "best valid", "steps", "parameters", "std", "time"),
+    "groups": ("last valid", "best valid", "steps", "parameters", "std", "time", "baseline"),
     "pairs": ("test", "effect", "seeds", "p", "95 % interval"),
 }
 """What is left out first where the terminal is too narrow: beginnings of titles, or single-letter ones."""
@@ -74,11 +74,11 @@ def print_runs(found: Sequence[Run], damaged: Sequence[str] = ()) -> None:
 
 def _run(run: Run) -> tuple[str | Text, ...]:
     """The cells of a run; of one whose run.json is not as it was written only what is always there."""
-    info = run.info
+    info, record = run.info, run.record
     try:
         return (
-            run.id, _status(run), moment(info["started"]), info["label"], _seed(run), *_main(run),
-            duration(info.get("seconds") or 0.0), " ".join([str(info.get("name") or ""), *_tags(run)]).strip(),
+            run.id, _status(run), moment(info["started"]), record.label, _seed(run), *_main(run),
+            duration(info.get("seconds") or 0.0), " ".join([record.name or "", *_tags(run)]).strip(),
         )  # fmt: skip
     except (TypeError, ValueError, AttributeError) as error:
         broken = Text("damaged", style="red")
@@ -99,9 +99,13 @@ def _status(run: Run) -> Text:
 
 def _main(run: Run) -> tuple[str, str]:
     """Name and value of the main metric, from the last split scored."""
-    metric = (run.info.get("goal") or {}).get("metric", "")
+    if not isinstance(run.info.get("goal"), Mapping | None):
+        raise TypeError(f"goal must be a mapping, got {run.info['goal']!r}")
+    metric = run.record.metric or ""
     for split in ("test", "all", "valid"):
-        value = (run.info["metrics"].get(split) or {}).get(metric)
+        if not isinstance(run.info["metrics"].get(split), Mapping | None):
+            raise TypeError(f"metrics.{split} must be a mapping")
+        value = (run.record.scores(split) or {}).get(metric)
         if isinstance(value, bool):
             raise ValueError(f"the {split} {metric} is {value!r}, no number")
         if value is not None:

@@ -3,4 +3,4 @@
 
 def one_line(text: str) -> str:
     """Text without line breaks and control characters, which move cursors and break tables."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
+    return text if text.isprintable() else "".join(letter if letter.isprintable() else " " for letter in text)

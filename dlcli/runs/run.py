@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import os
 import random
 import re
@@ -10,15 +11,15 @@ import socket
 import string
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, TextIO, runtime_checkable
 
 from dlcli.runs.files import Lock, replace_file
+from dlcli.runs.record import SCHEMA, Record, check
 
-SCHEMA = 1
 _CUT_BACK = ("metrics.csv", "timing.csv")
 _TABLE = re.compile(r"artifacts/\w[\w-]*\.csv")
-_WORDS = ("id", "verb", "label", "status", "started", "host")
 _METRICS_HEADER = "step,split,metric,value\n"
 _TIMING_HEADER = "step,seconds,counter,value\n"
 
@@ -53,15 +54,22 @@ class Run:
         self.info = info
         self.error: BaseException | None = None
         self.observers: list[Observer] = []
+        self._record = Record(info)
         self._files: dict[str, TextIO] = {}
-        self._lock = Lock(path / ".lock")
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}, {self.status})"
 
     @classmethod
-    def create(cls, out: Path, verb: str, label: str, config: str, **facts: Any) -> "Run":
-        """A new directory `<out>/<verb>/<label>/<time>_<id>` with its config.yaml, locked by this process.
+    def create(
+        cls, out: Path, verb: str, label: str, config: str, settings: Mapping[str, Any] | None = None, **facts: Any
+    ) -> "Run":
+        """Create the directory `<out>/<verb>/<label>/<time>_<id>`, locked by this process.
+
+        Args:
+            config: the resolved configuration as YAML.
+            settings: the same as plain values; None leaves out config.json, and readers parse the YAML.
+            facts: fields of run.json.
 
         Raises:
             OSError: the place cannot be written.
@@ -79,7 +87,7 @@ class Run:
             (path / "checkpoints").mkdir()
             (path / "artifacts").mkdir()
             run.lock()
-            replace_file(path / "config.yaml", config.encode())
+            run.configure(config, settings)
             replace_file(path / "metrics.csv", _METRICS_HEADER.encode())
             replace_file(path / "timing.csv", _TIMING_HEADER.encode())
             run.save()
@@ -96,13 +104,25 @@ class Run:
             ValueError: it is not a run directory, or its run.json is damaged or of a newer dlcli.
         """
         try:
-            info = json.loads((path / "run.json").read_text())
+            with open(f"{path}/run.json", "rb") as file:
+                info = json.loads(file.read())
         except FileNotFoundError:
             raise ValueError(f"{path} is not a run directory: it has no run.json") from None
         except (ValueError, RecursionError) as error:
-            raise ValueError(f"{path / 'run.json'} is damaged: {error}") from None
-        _check(info, path)
+            raise ValueError(f"{path}/run.json is damaged: {error}") from None
+        check(info, path)
         return cls(path, info)
+
+    @cached_property
+    def _lock(self) -> Lock:
+        return Lock(self.path / ".lock")
+
+    @property
+    def record(self) -> Record:
+        """run.json as typed attributes."""
+        if self._record.info is not self.info:
+            self._record = Record(self.info)
+        return self._record
 
     @property
     def id(self) -> str:
@@ -134,6 +154,17 @@ class Run:
     def save(self) -> None:
         """Write run.json."""
         replace_file(self.path / "run.json", (json.dumps(self.info, indent=1) + "\n").encode())
+
+    def configure(self, config: str, settings: Mapping[str, Any] | None) -> None:
+        """Write the resolved configuration: config.yaml and, from plain values, config.json.
+
+        An older config.json is removed first, so that a crash between the two never leaves a stale one.
+        """
+        (self.path / "config.json").unlink(missing_ok=True)
+        replace_file(self.path / "config.yaml", config.encode())
+        if settings is not None:
+            text = json.dumps(_finite(settings), separators=(",", ":"), allow_nan=False, default=str)
+            replace_file(self.path / "config.json", (text + "\n").encode())
 
     def describe(self, name: str, text: str) -> None:
         """Write a file about the run beside run.json."""
@@ -294,26 +325,13 @@ class Run:
         return self._files[name]
 
 
-def _check(info: Any, path: Path) -> None:
-    """What run.json must hold, so that lists can rely on it.
-
-    Raises:
-        ValueError: it is damaged, or of a newer dlcli.
-    """
-    place = path / "run.json"
-    if not isinstance(info, dict):
-        raise ValueError(f"{place} is damaged: it holds no mapping")
-    schema = info.get("schema")
-    if isinstance(schema, int) and schema > SCHEMA:
-        raise ValueError(f"{path} was written by a newer dlcli (schema {schema}, this one reads {SCHEMA})")
-    wrong = [name for name in _WORDS if not isinstance(info.get(name), str)]
-    wrong += [name for name, kind in (("pid", int), ("metrics", dict)) if not isinstance(info.get(name), kind)]
-    if wrong:
-        raise ValueError(f"{place} is damaged: {', '.join(wrong)} missing or wrong")
-    try:
-        datetime.fromisoformat(info["started"])
-    except ValueError as error:
-        raise ValueError(f"{place} is damaged: started: {error}") from None
+def _finite(node: Any) -> Any:
+    """The same with infinities and NaN as text, since JSON cannot hold them."""
+    if isinstance(node, Mapping):
+        return {str(key): _finite(value) for key, value in node.items()}
+    if isinstance(node, list | tuple):
+        return [_finite(value) for value in node]
+    return str(node) if isinstance(node, float) and not math.isfinite(node) else node
 
 
 def reserve(parent: Path) -> tuple[Path, str]:

@@ -16,20 +16,20 @@ Trouble = Callable[[Path, str], None]
 
 def scan(out: Path, *, children: bool = False, trouble: Trouble = lambda path, reason: None) -> list[Run]:
     """All runs below a folder, newest first; runs that belong to another run only with `children`."""
-    found = list(_below(out, children, trouble))
+    found = list(_below(str(out), children, trouble))
     if not children:
         found = [run for run in found if not run.info.get("parent")]
     return sorted(found, key=lambda run: (run.started, run.id), reverse=True)
 
 
-def _below(folder: Path, children: bool, trouble: Trouble) -> Iterator[Run]:
+def _below(folder: str, children: bool, trouble: Trouble) -> Iterator[Run]:
     if os.path.lexists(f"{folder}/run.json"):
         try:
-            yield Run.open(folder)
+            yield Run.open(Path(folder))
         except (ValueError, OSError) as error:
-            trouble(folder, str(error))
+            trouble(Path(folder), str(error))
         if children:
-            yield from _below(folder / "runs", children, trouble)
+            yield from _below(f"{folder}/runs", children, trouble)
         return
     try:
         entries = list(os.scandir(folder))
@@ -37,11 +37,11 @@ def _below(folder: Path, children: bool, trouble: Trouble) -> Iterator[Run]:
         return
     names = {entry.name for entry in entries}
     if "config.yaml" in names and "metrics.csv" in names:
-        trouble(folder, f"{folder} is half written: it has no run.json")
+        trouble(Path(folder), f"{folder} is half written: it has no run.json")
         return
     for entry in entries:
         if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
-            yield from _below(Path(entry.path), children, trouble)
+            yield from _below(entry.path, children, trouble)
 
 
 def one(selector: str, out: Path) -> Run:

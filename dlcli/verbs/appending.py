@@ -36,7 +36,7 @@ class Before:
                 raise Mismatch(f"scene {min(twice)} of these data is in {self.name} already: {told}")
 
 
-def selectors(config: Mapping[str, Any]) -> list[str]:
+def sources_of(config: Mapping[str, Any]) -> list[str]:
     """The runs that `append=` names."""
     found = config["append"]
     return [] if found is None else [found] if isinstance(found, str) else [str(one) for one in found]
@@ -49,7 +49,7 @@ def before(config: Mapping[str, Any], options: Options) -> Before | None:
         UsageError: a run has no store.
         Mismatch: the stores are not alike, or share a scene.
     """
-    opened = [open_store(selectors.one(one, options.out)) for one in selectors(config)]
+    opened = [open_store(selectors.one(one, options.out)) for one in sources_of(config)]
     if not opened:
         return None
     return Before(

@@ -11,7 +11,7 @@ from dlcli import build, compose
 from dlcli.budget import settle_budget
 from dlcli.claims import results
 from dlcli.claims.claim import Arm, Claim
-from dlcli.claims.judged import judged, measured
+from dlcli.claims.judged import check_directions, judged, measured
 from dlcli.claims.metric import Metric
 from dlcli.core.errors import Missing, UsageError
 from dlcli.environment import describe
@@ -69,6 +69,7 @@ def reproduce(claim: Claim, options: Options, ways: Ways, made: Sequence[Run] = 
         found, failed = _carried_out(claim, points, options, ways, made)
     except _Interrupted as stopped:
         return Done(None, stopped.exit_code, sweep=stopped.sweep)
+    check_directions(claim, {arm: [run for run in several.values() if run] for arm, several in found.items()})
     scoring_began = time.monotonic()
     values = _values(claim, found, options)
     seconds = round(_seconds(found) + time.monotonic() - scoring_began, 1)
@@ -162,7 +163,7 @@ def _values(claim: Claim, found: Runs, options: Options) -> dict[tuple[str, str]
 def _value(run: Run | None, metric: Metric, split: str, options: Options) -> float | None:
     if run is None:
         return None
-    score = (run.info["metrics"].get(split) or {}).get(metric.of)
+    score = (run.record.scores(split) or {}).get(metric.of)
     if score is None or not metric.gap:
         return score
     quiet = replace(options, quiet=True, argv=())

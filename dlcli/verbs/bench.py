@@ -42,7 +42,7 @@ def run(point: compose.Point, config: Mapping[str, Any], options: Options) -> Ru
     trees = asked(config)
     core = identity.core(settle_budget(point.resolved(seed=0)))
     made = Run.create(
-        options.out, point.verb, point.label, compose.dump(config),
+        options.out, point.verb, point.label, compose.dump(config), config,
         **options.facts, name=options.name, tags=list(options.tags), parent=options.parent, argv=list(options.argv),
         words=list(point.words), recipe=point.recipe, task="trees", model="none", seed=config["seed"], core=core,
         signature=identity.signature(core, config["until"]), code=identity.code_record(config), parameters=0, steps=0,

@@ -12,8 +12,10 @@ from dlcli.report import formats, layout, named, plot, tables
 from dlcli.report.comparison import Comparison, Question, compare
 from dlcli.report.intervals import Kind
 from dlcli.report.text import one_line
+from dlcli.runs.record import Direction
 from dlcli.verbs.choose import Choice, chosen
 
+DIRECTIONS: dict[str, Direction] = {"max": "max", "min": "min"}
 INTERVALS: dict[str, Kind] = {"auto": "auto", "t": "t", "bca": "bca"}
 _SAID = 6  # runs left out that are named one by one
 
@@ -70,16 +72,26 @@ def main(choice: Choice, asked: Question, output: Output) -> int:
 
 
 def question(
-    metric: str | None, split: str, baseline: str | None, all_pairs: bool, kind: str, x: str | None
+    metric: str | None,
+    split: str,
+    baseline: str | None,
+    all_pairs: bool,
+    kind: str,
+    x: str | None,
+    direction: str | None = None,
 ) -> Question:
-    """What is asked, its words checked.
+    """The question of a command line, its values checked.
 
     Raises:
-        UsageError: there is no such interval.
+        UsageError: the interval or the direction is unknown.
     """
+    if direction is not None and direction not in DIRECTIONS:
+        raise UsageError("invalid_value", key="--direction", must="max or min", got=direction)
     if kind not in INTERVALS:
         raise UsageError(f"--interval {kind!r}{nearest(kind, INTERVALS)}")
-    return Question(metric, split, baseline, all_pairs, INTERVALS[kind], x)
+    return Question(
+        metric, split, baseline, all_pairs, INTERVALS[kind], x, DIRECTIONS[direction] if direction else None
+    )
 
 
 def _check(output: Output) -> None:

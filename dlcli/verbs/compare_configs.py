@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from dlcli.report import tables
+from dlcli.report.configuration import flatten
 from dlcli.report.experiment import experiment, origin
-from dlcli.report.facts import compared, flatten, read_config
+from dlcli.report.facts import compared, read_config
 from dlcli.runs import selectors
 from dlcli.runs.run import Run
 

@@ -82,7 +82,7 @@ def score(
             drawing.write(model, config["seed"])
     metrics = {name: one.mean for name, one in found.items()}
     run = Run.create(
-        options.out, "eval", source.info["label"], compose.dump(config),
+        options.out, "eval", source.info["label"], compose.dump(config), config,
         name=options.name, tags=list(options.tags), parent=source.id, argv=list(options.argv),
         **{key: source.info.get(key) for key in ("seed", "task", "model", "recipe", "parameters", "goal", "spec")},
     )  # fmt: skip

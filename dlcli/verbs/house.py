@@ -6,9 +6,9 @@ from datetime import datetime
 from pathlib import Path
 
 from dlcli.core.errors import UsageError
-from dlcli.runs import selectors
 from dlcli.runs.files import REMOVED, Lock, remove_folder, size_of
 from dlcli.runs.run import Busy, Run
+from dlcli.runs.selectors import moment, of_status, scan, select
 from dlcli.verbs.relations import Relations
 from dlcli.verbs.removal import Consent, Doomed, Item, carry_out, say
 
@@ -38,15 +38,13 @@ def prune(
         raise UsageError("--status running: a run that is alive is never removed")
     if checkpoints and status is not None:
         raise UsageError("--checkpoints takes those of completed runs away; --status chooses runs to remove")
-    limit = (
-        selectors.moment(older_than.strip(), "--older-than") if older_than is not None else datetime.now().astimezone()
-    )
+    limit = moment(older_than.strip(), "--older-than") if older_than is not None else datetime.now().astimezone()
     half: list[Path] = []
     found = _chosen(selectors, out, half)
     if checkpoints:
         doomed = [_checkpoints(run) for run in found if run.status == "completed" and _ended(run) <= limit]
         return carry_out([one for one in doomed if one.item.size], consent)
-    wanted = [run for run in selectors.of_status(found, status or _DEAD) if _ended(run) <= limit]
+    wanted = [run for run in of_status(found, status or _DEAD) if _ended(run) <= limit]
     relations = Relations(out)
     dead = [run for run in wanted if relations.alive(run) is None]
     doomed = [_run(run, relations) for run in _outermost({run.path.resolve(): run for run in dead})]
@@ -67,8 +65,8 @@ def _chosen(selectors: Sequence[str], out: Path, half: list[Path]) -> list[Run]:
             half.append(path)
 
     if selectors:
-        return selectors.select(selectors, out, trouble)
-    return selectors.scan(out, children=True, trouble=trouble)
+        return select(selectors, out, trouble)
+    return scan(out, children=True, trouble=trouble)
 
 
 def _named(selector: str, out: Path) -> list[Run]:
@@ -79,7 +77,7 @@ def _named(selector: str, out: Path) -> list[Run]:
     """
     if not _ours(Path(selector), out):
         raise UsageError(f"{selector} is no run, and not in {out}: to remove the runs in it, give --out {selector}")
-    found = selectors.select([selector], out)
+    found = select([selector], out)
     several = selector.startswith("@") or ":" in selector or Path(selector).is_dir()
     if len(found) > 1 and not several:
         shown = ", ".join(run.id for run in found[:5])

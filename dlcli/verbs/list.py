@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from dlcli import catalogue
-from dlcli.runs import selectors as shelf
 from dlcli.runs.run import Run
+from dlcli.runs.selectors import scan, select
 
 
 def members(kind: str, extra: Sequence[Path], as_json: bool) -> int:
@@ -70,7 +70,7 @@ def runs(selectors: Sequence[str], out: Path, children: bool, as_json: bool, as_
     def trouble(path: Path, reason: str) -> None:
         broken.setdefault(path, reason)
 
-    found = shelf.select(selectors, out, trouble) if selectors else shelf.scan(out, children=children, trouble=trouble)
+    found = select(selectors, out, trouble) if selectors else scan(out, children=children, trouble=trouble)
     rows = [_plain(run) for run in found] + [_damaged(path, reason) for path, reason in broken.items()]
     if as_json:
         print(json.dumps(rows, indent=1))  # noqa: T201

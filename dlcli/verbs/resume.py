@@ -45,7 +45,7 @@ def resume(selector: str, words: Sequence[str], options: Options) -> Run:
         check_shared(built.learner, options)
         _check_ahead(limits(config["until"], built.learner, built.task), saved)
         if config != old:
-            run.describe("config.yaml", compose.dump(config))
+            run.configure(compose.dump(config), config)
         run.info["signature"] = identity.signature(run.info["core"], config["until"])
         run.resume()
         loggers.attach(run, config, saved["step"] if saved else 0)

@@ -18,6 +18,7 @@ from dlcli.learners.strategies.over import distributions
 from dlcli.learners.strategies.strategy import Strategy
 from dlcli.machine import choose_device
 from dlcli.runs import selectors
+from dlcli.runs.record import frozen_direction
 from dlcli.runs.run import Run
 from dlcli.verbs.conduct import conduct
 from dlcli.verbs.found import Shared, Tried
@@ -65,7 +66,7 @@ def go_on(selector: str, words: Sequence[str], options: Options) -> Run:
             config["strategy"]["candidates"] = config["candidates"]
         _check(config, built)
         if config != old:
-            run.describe("config.yaml", compose.dump(config))
+            run.configure(compose.dump(config), config)
         run.resume()
         saved = read_last(run)
         loggers.attach(run, config, saved["step"] if saved else 0)

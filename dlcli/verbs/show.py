@@ -2,38 +2,44 @@
 
 import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from dlcli.core.errors import UsageError, nearest
-from dlcli.report import curve, named, tables
+from dlcli.report import curve, history, named, tables
 from dlcli.runs import selectors
+from dlcli.runs.record import present_name
 from dlcli.runs.run import Run
 
 
 def main(selector: str, out: Path, metric: str | None, as_json: bool, page: Path | None = None) -> int:
     """Print the run, or its facts as JSON, or write its page."""
     run = selectors.one(selector, out)
-    rows = run.metrics()
+    names = ["loss", "fitness_best", *filter(None, [run.record.metric])]
+    curves = history.curves(run, None if as_json or metric is not None else names)
     if metric is not None:
-        known = {name for _, _, name, _ in rows}
+        known = {_metric(key) for key in curves}
+        metric = present_name(metric, known)
         if metric not in known:
             raise UsageError(f"run {run.id} logged no {metric!r}{nearest(metric, known)}")
     if page is not None:
         _write(page, run)
     if as_json:
-        facts = {"path": str(run.path), **run.info, "status": run.status, "curves": _curves(rows)}
+        facts = {"path": str(run.path), **run.info, "status": run.status, "curves": curves}
         print(json.dumps(facts, indent=1))  # noqa: T201
         return 0
     if page is not None:
         return 0
     tables.print_run(run, _configuration(run))
-    shown = metric or (run.info.get("goal") or {}).get("metric")
-    for name in dict.fromkeys(["loss", "fitness_best", shown] if metric is None else [shown]):
-        lines = {split: curve_ for key, curve_ in _curves(rows).items() if (split := _split(key, name))}
+    for name in dict.fromkeys(names if metric is None else [metric]):
+        lines = {key.partition(" ")[0]: line for key, line in curves.items() if _metric(key) == name}
         if lines:
-            print(curve.draw(lines, str(name)))  # noqa: T201
+            print(curve.draw(lines, name))  # noqa: T201
     return 0
+
+
+def _metric(key: str) -> str:
+    """The metric of `split metric`."""
+    return key.partition(" ")[2]
 
 
 def _write(page: Path, run: Run) -> None:
@@ -49,18 +55,3 @@ def _configuration(run: Run) -> str:
         return (run.path / "config.yaml").read_text(errors="replace")
     except OSError:
         return "config.yaml is missing\n"
-
-
-def _curves(rows: Sequence[tuple[int, str, str, float]]) -> dict[str, tuple[list[int], list[float]]]:
-    """(steps, values) by `split metric`."""
-    found: dict[str, tuple[list[int], list[float]]] = {}
-    for step, split, metric, value in rows:
-        steps, values = found.setdefault(f"{split} {metric}", ([], []))
-        steps.append(step)
-        values.append(value)
-    return found
-
-
-def _split(key: str, metric: str | None) -> str | None:
-    split, _, name = key.partition(" ")
-    return split if name == metric else None

@@ -69,7 +69,7 @@ def _home(words: Sequence[str], options: Options) -> str:
 def _of_run(point: compose.Point, options: Options) -> compose.Point:
     source = point.config["from"]
     if point.config.append is not None:
-        before = open_store(selectors.one(appending.selectors(point.config)[0], options.out))
+        before = open_store(selectors.one(appending.sources_of(point.config)[0], options.out))
         point = compose.settled(point, compose.read(before.run.path / "config.yaml"))
         source = source or before.source
     if source is None:

@@ -7,8 +7,8 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from dlcli.core.errors import UsageError
-from dlcli.runs import selectors
 from dlcli.runs.run import Busy, Run
+from dlcli.runs.selectors import select
 
 
 def main(
@@ -22,7 +22,7 @@ def main(
         raise UsageError(f"{', '.join(sorted(both))}: both added and removed")
     if not selectors:
         raise UsageError("runs tag wants to be told which: ids, 1:3, @tag or a folder; see dlcli list runs")
-    found = selectors.select(selectors, out)
+    found = select(selectors, out)
     _check_ended(found)
     told = {}
     for run in found:

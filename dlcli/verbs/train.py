@@ -91,7 +91,7 @@ def create(
         "seconds": 0.0,
     }
     run = Run.create(
-        options.out, point.verb, point.label, compose.dump(config), **facts, **reach(built.model, built.task)
+        options.out, point.verb, point.label, compose.dump(config), config, **facts, **reach(built.model, built.task)
     )
     try:
         keep_environment(run, str(device), config["threads"], config)

@@ -86,3 +86,9 @@ def test_arms_may_be_read_by_metrics_of_their_own_in_one_direction():
 def test_anything_else_is_an_error_in_words(relation, said):
     with pytest.raises(UsageError, match=said):
         claim(relation)
+
+
+def test_relations_that_depend_on_the_direction_are_marked():
+    assert only({"better": "a", "than": "b"}).directed
+    assert only({"arm": "a", "reaches": 0.1}).directed
+    assert not only({"slope": "nll", "within": [-0.6, -0.4], "arm": "b"}).directed

@@ -186,8 +186,8 @@ def test_the_answer_as_json_is_what_it_was(tmp_path):
     half = 12.706204736174705 * 0.25
     assert first == {
         "name": "tcn", "task": "digits", "model": "tcn", "metric": "test accuracy", "direction": "max", "n": 2,
-        "mean": 0.5, "low": pytest.approx(0.5 - half), "high": pytest.approx(0.5 + half), "interval": "t",
-        "degenerate": False, "std": pytest.approx(0.125**0.5), "best": 0.5, "best_step": 100,
+        "mean": 0.5, "low": pytest.approx(0.5 - half), "high": pytest.approx(0.5 + half), "baseline": None,
+        "interval": "t", "degenerate": False, "std": pytest.approx(0.125**0.5), "best": 0.5, "best_step": 100,
         "last": pytest.approx(0.475), "last_step": 100, "parameters": 1000, "seconds": 10.0, "steps": 100,
         "signature": "digits tcn []", "experiment": "digits tcn []", "yardstick": "digits",
         "keys": {}, "seeds": [0, 1], "values": [0.75, 0.25],
@@ -213,8 +213,7 @@ def test_the_answer_as_json_is_what_it_was(tmp_path):
 def test_pairs_are_of_one_metric_and_direction(tmp_path):
     make_groups(tmp_path, {"tcn": [0.9, 0.8], "gru": [0.7, 0.6]})
     make_groups(tmp_path, {"lstm": [0.9, 0.8], "sru": [0.3, 0.4]}, metric="nll")
-    goal = {"metric": "accuracy", "direction": "min"}
-    make_groups(tmp_path, {"elman": [0.5, 0.4]}, info={"goal": goal})
+    make_groups(tmp_path, {"elman": [0.5, 0.4]}, direction="min")
     found = asked(tmp_path, all_pairs=True)
     assert sorted(names(found)) == [("gru", "tcn"), ("lstm", "sru")]
     assert {row.yardstick for row in found.groups} == {

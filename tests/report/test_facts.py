@@ -1,55 +1,10 @@
 """Configurations as flat keys, and which of them tell groups apart."""
 
 import pytest
-import yaml
-from hypothesis import given
-from hypothesis import strategies as st
 from made_runs import make_run
 
-from dlcli.report import plain_yaml
-from dlcli.report.facts import compared, differing, flatten, read_config, setting_apart, short_names
+from dlcli.report.facts import compared, differing, read_config, setting_apart, short_names
 from dlcli.runs.run import Run
-
-NAMES = st.from_regex(r"[a-z_]{1,6}", fullmatch=True)
-SCALARS = st.one_of(
-    st.integers(), st.floats(allow_nan=False), st.booleans(), st.none(), st.text(max_size=8),
-    st.sampled_from(["yes", "on", "1e5", "0x1f", "1_000", "012", "1:30", "2026-01-01", "~", "-", "a: b"]),
-    st.sampled_from(["# no", "x #y", "1.0e+999", ".inf", ".nan", "-.5"]),
-)  # fmt: skip
-TREES = st.dictionaries(
-    NAMES,
-    st.recursive(
-        st.one_of(SCALARS, st.lists(SCALARS, max_size=3)), lambda inner: st.dictionaries(NAMES, inner, max_size=3)
-    ),
-    max_size=4,
-)
-
-
-@given(TREES)
-def test_the_fast_reader_says_what_pyyaml_says_or_nothing(tree):
-    text = yaml.safe_dump(tree, sort_keys=False)
-    wanted = dict(flatten(yaml.safe_load(text)))
-    assert repr(plain_yaml.read(text, lambda node: dict(flatten(node)))) == repr(wanted if tree else {})
-
-
-@given(st.text(alphabet="ab:- \n0.1#'{}[]", max_size=40))
-def test_the_fast_reader_reads_nothing_that_pyyaml_reads_otherwise(text):
-    try:
-        found = plain_yaml.plain(text)
-    except plain_yaml.Odd:
-        return
-    tree = yaml.safe_load(text)
-    assert repr(found) == repr(dict(flatten(tree)) if tree is not None else {})
-
-
-def test_configurations_as_training_writes_them_take_the_fast_way(tmp_path):
-    omegaconf = pytest.importorskip("omegaconf").OmegaConf
-    tree = {
-        "task": {"_target_": "a.B", "path": None, "sizes": [1, 2]}, "lr": 1e-8, "smoke": ["steps=3", "m.c=[4,4]"],
-        "learner": {"players": {"model": {"clip": 1.0, "parts": None}}, "compile": False}, "until": {"epochs": 5},
-    }  # fmt: skip
-    text = omegaconf.to_yaml(omegaconf.create(tree))
-    assert plain_yaml.plain(text) == dict(flatten(tree))
 
 
 @pytest.mark.parametrize(

@@ -82,3 +82,27 @@ def test_values_that_are_no_numbers_stay_in_the_curve(tmp_path):
     _, values = history.curve(run_with(tmp_path, "1,valid,accuracy,nan\n2,valid,accuracy,inf\n"), "valid", "accuracy")
     assert math.isnan(values[0])
     assert values[1] == math.inf
+
+
+def test_large_files_are_parsed_as_small_ones(tmp_path, monkeypatch):
+    path = make_run(tmp_path)
+    rows = [f"{n},{split},{name},{n / 7 if n % 5 else 'nan'}" for n in range(30) for split, name in SERIES]
+    (path / "metrics.csv").write_text("\n".join(["step,split,metric,value", *rows, "31,train,lo"]))
+    run = Run.open(path)
+    small = history.curves(run)
+    monkeypatch.setattr(history, "_LARGE", 0)
+    monkeypatch.setattr(history, "_parsed_line_by_line", None)
+    large = history.curves(run)
+    assert list(large) == list(small) == [f"{split} {name}" for split, name in SERIES]
+    assert repr(large) == repr(small)
+    assert list(history.curves(run, ["loss"])) == ["train loss"]
+
+
+SERIES = (("train", "loss"), ("valid", "NA"), ("valid", "accuracy"))
+
+
+def test_large_file_with_malformed_lines_is_read_line_by_line(tmp_path, monkeypatch):
+    path = make_run(tmp_path)
+    (path / "metrics.csv").write_text("step,split,metric,value\n1,train,loss,0.5\n2,train,loss,x\n3,train,loss,0.25\n")
+    monkeypatch.setattr(history, "_LARGE", 0)
+    assert history.curves(Run.open(path)) == {"train loss": ([1, 3], [0.5, 0.25])}

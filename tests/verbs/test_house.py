@@ -10,7 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from dlcli.cli import app
-from dlcli.runs import files, selectors
+from dlcli.runs import files as run_files
+from dlcli.runs import selectors
 from dlcli.runs.run import Run
 from dlcli.verbs import house, removal
 
@@ -51,7 +52,7 @@ def test_rm_takes_what_is_named_and_nothing_else(tmp_path):
     assert result.exit_code == 0, result.stderr
     assert ids(tmp_path) == {stays.id}
     assert not gone.path.exists()
-    assert not list(tmp_path.rglob(f"*{disk.REMOVED}"))
+    assert not list(tmp_path.rglob(f"*{run_files.REMOVED}"))
 
 
 def test_a_dry_run_says_how_many_bytes_and_touches_nothing(tmp_path):
@@ -68,7 +69,7 @@ def test_a_file_with_two_names_counts_once(tmp_path):
     (tmp_path / "a").write_bytes(b"1234567")
     os.link(tmp_path / "a", tmp_path / "b")
     (tmp_path / "c").symlink_to("a")
-    assert files.size_of(tmp_path) == 7
+    assert run_files.size_of(tmp_path) == 7
 
 
 def test_without_a_terminal_it_wants_yes(tmp_path):
@@ -154,7 +155,7 @@ def test_an_interrupt_leaves_no_half_run_listed_and_prune_finishes_it(tmp_path, 
     trouble = []
     assert not selectors.scan(tmp_path, children=True, trouble=lambda path, reason: trouble.append(path))
     assert not trouble
-    (left,) = tmp_path.rglob(f".*{disk.REMOVED}")
+    (left,) = tmp_path.rglob(f".*{run_files.REMOVED}")
     assert (left / "checkpoints/best.pt").exists()
     assert dlcli(tmp_path, "prune", "--yes").exit_code == 0
     assert not left.exists()

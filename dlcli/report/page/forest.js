@@ -1,10 +1,10 @@
-/* Intervals as a forest plot: of the means, and of the differences from the baseline. */
-function forest(rows, name, zero) {
+/* Intervals as a forest plot: of the means, and of the differences. `line` is the value of a dashed line, or null. */
+function forest(rows, name, line) {
   return drawn((width) => {
     const step = 30, label = Math.min(230, width * 0.36), top = 30;
     const height = top + rows.length * step + 44, frame = { left: label + 8, right: width - 16, top, bottom: height - 40 };
     const values = rows.flatMap((row) => [row.low, row.high, row.mid, ...row.dots]);
-    const found = extent(zero ? [...values, 0] : values, false);
+    const found = extent(line === null ? values : [...values, line], false);
     const root = svg('svg', { viewBox: `0 0 ${width} ${height}`, height, role: 'img', 'aria-label': `intervals of ${name}` });
     if (!found) return root;
     const pad = (found[1] - found[0]) * 0.04;
@@ -13,7 +13,7 @@ function forest(rows, name, zero) {
       root.append(svg('line', { class: 'grid', x1: x.at(tick), x2: x.at(tick), y1: top - 8, y2: frame.bottom }),
         svg('text', { x: x.at(tick), y: frame.bottom + 16, 'text-anchor': 'middle', text: tickText(tick) }));
     }
-    if (zero) root.append(svg('line', { class: 'zero', x1: x.at(0), x2: x.at(0), y1: top - 8, y2: frame.bottom }));
+    if (line !== null) root.append(svg('line', { class: 'zero', x1: x.at(line), x2: x.at(line), y1: top - 8, y2: frame.bottom }));
     root.append(svg('text', { class: 'name', x: 0, y: 12, text: name }));
     rows.forEach((row, at) => root.append(forestRow(row, x, top + at * step + step / 2 - 4, label)));
     root.addEventListener('pointerleave', hideTip);
@@ -47,7 +47,8 @@ function forestCards() {
       name: group.name, group: group.at, mid: group.mean, low: group.low, high: group.high, dots: group.values,
       more: group.degenerate ? `${group.n} seeds, equal values` : `${group.n} seed${group.n === 1 ? '' : 's'}`,
     }));
-    const parts = [el('div', {}, title('Intervals', 'mean, 95 % interval, and every seed'), forest(means, `${own[0].metric} · ${task}`, false))];
+    const parts = [el('div', {}, title('Intervals', `mean, 95 % interval, and every seed${own[0].baseline === null ? '' : `; line: the baseline of the task, ${figure(own[0].baseline)}`}`),
+      forest(means, `${own[0].metric} · ${task}`, own[0].baseline))];
     const place = Object.fromEntries(data.groups.map((group, at) => [group.name, at]));
     const pairs = data.pairs.filter((pair) => pair.task === task && pair.difference !== null);
     if (pairs.length) {
@@ -56,7 +57,7 @@ function forestCards() {
         name: one ? pair.a : `${pair.a} − ${pair.b}`, group: place[pair.a], mid: pair.difference, low: pair.low, high: pair.high, dots: [],
         more: `${pair.n} ${pair.paired ? 'paired' : 'seeds an arm'}, p corrected ${pair.p_holm === null ? 'none' : pair.p_holm.toPrecision(2)}`,
       }));
-      parts.push(el('div', {}, title('Differences', one ? `from ${pairs[0].b}` : 'of all pairs'), forest(rows, 'difference of means, 95 % interval', true)));
+      parts.push(el('div', {}, title('Differences', one ? `from ${pairs[0].b}` : 'of all pairs'), forest(rows, 'difference of means, 95 % interval', 0)));
     }
     cards.push(el('section', { class: 'card pair forest' }, ...parts));
   }

@@ -16,7 +16,17 @@ from dlcli.report.page import payload
 from dlcli.runs.run import Run
 
 _HERE = Path(__file__).parent
-_SCRIPTS = ("base.js", "scale.js", "table.js", "curves.js", "forest.js", "parallel.js", "runs.js", "main.js")
+_SCRIPTS = (
+    "base.js",
+    "scale.js",
+    "table.js",
+    "curves.js",
+    "forest.js",
+    "classes.js",
+    "parallel.js",
+    "runs.js",
+    "main.js",
+)
 
 
 def write(path: Path, answer: Comparison, asked: Question, command: str) -> None:

@@ -33,6 +33,6 @@ document.getElementById('under').textContent =
 themeButton();
 const state = selection();
 document.getElementById('main').append(...[
-  saidCard(), resultCard(), curveCard(state), ...forestCards(), pairCard(), parallelCard(state), runCard(), leftCard(),
+  saidCard(), resultCard(), curveCard(state), ...forestCards(), pairCard(), classCard(), parallelCard(state), runCard(), leftCard(),
 ].filter((part) => part !== null));
 document.documentElement.dataset.ready = String(Math.round(performance.now()));

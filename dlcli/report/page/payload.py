@@ -9,10 +9,9 @@ from dlcli.core.errors import UsageError
 from dlcli.report import history, layout
 from dlcli.report.bunches import Bunch
 from dlcli.report.comparison import Comparison
-from dlcli.report.formats import Table
 from dlcli.report.groups import Group
 from dlcli.report.intervals import band, is_number
-from dlcli.report.page import thin
+from dlcli.report.page import cells, classes, thin
 from dlcli.runs.run import Run
 
 _POINTS = 140_000
@@ -34,17 +33,21 @@ def of(answer: Comparison, title: str, command: str, x: str | None) -> dict[str,
         "notes": answer.notes,
         "left": [one.plain() for one in answer.left_out],
         "groups": [_group(row) for row in answer.groups],
-        "table": table(layout.of_groups(answer.groups)),
+        "table": cells.table(layout.of_groups(answer.groups)),
         "pairs": [answer.plain_pair(task, pair) for task, pair in answer.pairs],
-        "pairTable": table(layout.of_pairs(answer)) if answer.pairs else None,
+        "pairTable": cells.table(layout.of_pairs(answer)) if answer.pairs else None,
         "curves": curves(own, x),
+        "classes": classes.of(own),
         "runs": [_run(run, place, row.name, texts) for place, (row, bunch) in enumerate(own) for run in bunch.all],
         "texts": texts.found,
     }
 
 
 def _group(row: Group) -> dict[str, Any]:
-    names = ("name", "yardstick", "metric", "direction", "n", "mean", "low", "high", "degenerate", "values", "seeds")
+    names = (
+        "name", "yardstick", "metric", "direction", "n", "mean", "low", "high", "baseline", "degenerate", "values",
+        "seeds",
+    )  # fmt: skip
     return {name: getattr(row, name) for name in names} | {
         "keys": {key: _setting(value) for key, value in row.keys.items()}
     }
@@ -55,19 +58,6 @@ def _setting(value: Any) -> int | float | str:
     if is_number(value) and thin.is_number(value):
         return value
     return value if isinstance(value, str) else json.dumps(value, default=str)
-
-
-def table(found: Table, digits: int = 4) -> dict[str, Any]:
-    """Heads, cells as text, and what they sort by."""
-    return {
-        "columns": [{"title": column.title, "wordy": column.wordy} for column in found.columns],
-        "cells": found.cells(digits),
-        "sort": [[_sortable(row.get(column.parts[0])) for column in found.columns] for row in found.rows],
-    }
-
-
-def _sortable(value: Any) -> Any:
-    return value if value is None or (isinstance(value, int | float) and thin.is_number(value)) else str(value)
 
 
 class Texts:
@@ -88,13 +78,13 @@ def _run(run: Run, group: int, name: str, texts: Texts) -> dict[str, Any]:
     facts = {name: run.info[name] for name in _SAID if run.info.get(name) not in (None, "", [], {})}
     return {
         "id": run.id,
-        "name": str(run.info.get("name") or name),
+        "name": run.record.name or name,
         "group": group,
-        "seed": run.info.get("seed"),
+        "seed": run.record.seed,
         "status": run.status,
         "started": run.info["started"][:16].replace("T", " "),
         "path": str(run.path),
-        "host": run.info["host"],
+        "host": run.record.host,
         "facts": texts.place(json.dumps(facts, indent=1)),
         "config": texts.place(_text(run, "config.yaml")),
         "environment": texts.place(_text(run, "environment.json")),
@@ -129,7 +119,7 @@ def _curve(members: Mapping[Run, history.Curve], x: str | None, most: int) -> di
     seeds = []
     for run, (steps, values) in members.items():
         if (places := along(run, x, steps)) is not None:
-            seeds.append({"seed": run.info.get("seed"), **_line(places, {"y": values}, most)})
+            seeds.append({"seed": run.record.seed, **_line(places, {"y": values}, most)})
     if len(members) == 1:
         return {"seeds": seeds, "mean": None}
     around = band({run.id: curve for run, curve in members.items()})

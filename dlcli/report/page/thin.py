@@ -5,23 +5,33 @@ from itertools import pairwise
 from math import isfinite
 from typing import TypeGuard
 
+import numpy as np
+
 Number = int | float
 
 
 def kept(values: Sequence[Number | None], most: int) -> list[int]:
-    """Places of the points that stay: the ends, and each stretch's least and greatest value."""
+    """Indices of the points to draw: both ends, and the least and the greatest value of each stretch.
+
+    Args:
+        values: None, NaN and infinities are gaps; the first gap of a stretch is kept.
+        most: number of points, about.
+    """
     count = len(values)
     if count <= max(most, 4):
         return list(range(count))
+    array = np.asarray(values, dtype=np.float64)  # None becomes NaN
+    finite = np.isfinite(array)
+    low, high = np.where(finite, array, np.inf), np.where(finite, array, -np.inf)
     stretches = max(1, most // 2 - 1)
     places = {0, count - 1}
     for number in range(stretches):
-        stretch = range(number * count // stretches, (number + 1) * count // stretches)
-        known = [(value, place) for place in stretch if (value := values[place]) is not None and isfinite(value)]
-        if known:
-            places |= {min(known)[1], max(known)[1]}
-        if len(known) < len(stretch):
-            places.add(next(place for place in stretch if not is_number(values[place])))
+        begin, end = number * count // stretches, (number + 1) * count // stretches
+        gap = not finite[begin:end].all()
+        if not gap or finite[begin:end].any():
+            places |= {begin + int(low[begin:end].argmin()), end - 1 - int(high[begin:end][::-1].argmax())}
+        if gap:
+            places.add(begin + int(finite[begin:end].argmin()))
     return sorted(places)
 
 
