@@ -97,8 +97,8 @@ def _source_difference(a: Run, b: Run) -> list[str]:
     ]
     lines: list[str] = []
     for name in sorted({*files[0], *files[1]}):
-        texts = [_text(run, f"code/{name}").splitlines() for run in (a, b)]
-        lines += difflib.unified_diff(*texts, f"{a.id}/{name}", f"{b.id}/{name}", lineterm="")
+        old, new = (_text(run, f"code/{name}").splitlines() for run in (a, b))
+        lines += difflib.unified_diff(old, new, f"{a.id}/{name}", f"{b.id}/{name}", lineterm="")
     return lines
 
 

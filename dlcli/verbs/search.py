@@ -18,7 +18,6 @@ from dlcli.learners.strategies.over import distributions
 from dlcli.learners.strategies.strategy import Strategy
 from dlcli.machine import choose_device
 from dlcli.runs import selectors
-from dlcli.runs.record import frozen_direction
 from dlcli.runs.run import Run
 from dlcli.verbs.conduct import conduct
 from dlcli.verbs.found import Shared, Tried
