@@ -12,7 +12,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from dlcli import compose, launch
+from dlcli import launch
+from dlcli.config import compose
 from dlcli.core.executor import deaf
 from dlcli.core.population import Genome
 from dlcli.verbs.rollout import Shared, rate

@@ -7,8 +7,8 @@ import time
 
 import torch
 
-from dlcli import build, compose
-from dlcli.budget import settle_budget
+from dlcli.config import build, compose
+from dlcli.config.budget import settle_budget
 from dlcli.core.learner import Learner
 from dlcli.machine import computing
 

@@ -25,7 +25,7 @@ from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from dlcli import build, compose
+from dlcli.config import build, compose
 from dlcli.engine import Signals, fit
 from dlcli.runs.run import Run
 from dlcli.verbs.train import plan

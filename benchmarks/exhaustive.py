@@ -24,7 +24,7 @@ from scipy.stats import kendalltau
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from dlcli import build, compose
+from dlcli.config import build, compose
 from dlcli.core.space import Architecture, members
 from dlcli.engine import evaluate
 from dlcli.nn.supernet.macro_space import MacroSpace

@@ -27,7 +27,7 @@ from scipy.stats import kendalltau
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import exhaustive
-from dlcli import build, compose
+from dlcli.config import build, compose
 from dlcli.core.space import Architecture
 from dlcli.engine import evaluate
 from dlcli.learners.derive import candidates

@@ -106,9 +106,9 @@ def search(
     **settings: Any,
 ) -> "Run | list[Run]":
     """Search as `dlcli search WORDS` does: `search("tpe", over=["lr=interval(1e-4,1e-2)"])`; the rest as in `train`."""
-    from dlcli import compose
+    from dlcli.config import sweeps
 
-    asked = [compose.over(over, (Path(config_dir),) if config_dir is not None else ())] if over else []
+    asked = [sweeps.over(over, (Path(config_dir),) if config_dir is not None else ())] if over else []
     return _runs("search", [*words, *asked, *_written(settings)], name, tags, smoke, config_dir, out, progress)
 
 

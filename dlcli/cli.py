@@ -156,6 +156,9 @@ def _running(verb: str) -> Callable[..., int]:
         words: Words = None,
         resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a run.")] = None,
         init_from: Annotated[str | None, typer.Option(metavar="RUN", help="Start from a run's weights.")] = None,
+        from_run: Annotated[
+            str | None, typer.Option("--from", metavar="RUN", help="Start from a run's configuration, with changes.")
+        ] = None,
         smoke: Annotated[bool, typer.Option("--smoke", help="The recipe's own one-second version.")] = False,
         dry_run: Annotated[bool, typer.Option("--dry-run", help="What would run, its size and time.")] = False,
         multirun: Annotated[
@@ -202,7 +205,8 @@ def _running(verb: str) -> Callable[..., int]:
             out, name, tuple(tag or ()), progress, quiet, tuple(config_dir or ()), tuple(sys.argv[1:]),
             init_from=init_from, smoke=smoke, verb=verb, from_search=from_search,
         )  # fmt: skip
-        asked = many.with_over(words or [], over or [], resume, options)
+        typed = words or [] if from_run is None else many.of_run(words or [], from_run, resume, options)
+        asked = many.with_over(typed, over or [], resume, options)
         if dry_run:
             return many.dry_run(asked, options, as_json, ways)
         return many.main(asked, options, resume, as_json, verbose, ways)

@@ -5,12 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dlcli import catalogue
-from dlcli.config import schema
+from dlcli.config import catalogue, schema
 
-_PARTS = ("optimizer", "schedule", "objective", "augment")
+_PARTS = (*schema.SHORT_GROUPS, "augment")
 _DEFAULTS = {"task": "sequential_digits", "model": "tcn", "learner": "gradient"}
-_SHORT = ("lr", "batch", "clip")
 _AFTER_SKETCH = ("query", "stream")
 """Words that stand where a recipe of `dlcli sketch` does."""
 QUESTIONS = ("count", "mean", "attribute", "similar", "erase", "recover-network", "bench")
@@ -52,12 +50,12 @@ def questions(incomplete: str) -> list[str]:
 
 def datasets(incomplete: str) -> list[str]:
     """Data sets that can be fetched."""
-    return [name for name in catalogue.members("data") if name.startswith(incomplete)]
+    return [name for name in catalogue.registry("data") if name.startswith(incomplete)]
 
 
 def claims(incomplete: str) -> list[str]:
     """Claims that can be reproduced."""
-    return [name for name in catalogue.members("claim") if name.startswith(incomplete)]
+    return [name for name in catalogue.registry("claim") if name.startswith(incomplete)]
 
 
 def _members(group: str, extra: Sequence[Path]) -> list[str]:
@@ -78,12 +76,12 @@ def _chosen(typed: Sequence[str], extra: Sequence[Path]) -> dict[str, str]:
 
 def _offered(chosen: Mapping[str, str], extra: Sequence[Path]) -> Iterator[str]:
     """Every key that can be set."""
-    yield from (*_PARTS[:-1], *_SHORT)
+    yield from (*schema.SHORT, *schema.SHORT_FIXED)
     for group in _DEFAULTS:
         yield from (f"{group}.{key}" for key in _keys(catalogue.plain(group, chosen[group], extra)))
     learner = catalogue.plain("learner", chosen["learner"], extra)
     places = learner.get("short") or {}
-    for part in _PARTS[:-1]:
+    for part in schema.SHORT_GROUPS:
         if part in chosen or part == "objective":
             keys = list(_keys(catalogue.plain(part, chosen.get(part, "supervised"), extra)))
             yield from (f"{part}.{key}" for key in keys if part == "objective")

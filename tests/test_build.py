@@ -7,9 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from dlcli import build, compose
-from dlcli.budget import settle_budget
-from dlcli.config import identity
+from dlcli.config import build, compose, identity
+from dlcli.config.budget import settle_budget
 from dlcli.core.errors import Mismatch, Missing, UsageError
 from dlcli.machine import choose_device
 
@@ -29,7 +28,10 @@ def signature(*words):
 
 @pytest.mark.parametrize(
     "word",
-    ["seed=7", "eval_every=3", "log_every=1", "checkpoint_every=9", "patience=2", "threads=2", "device=cpu", "wall_time_limit=9"],
+    [
+        "seed=7", "eval_every=3", "log_every=1", "checkpoint_every=9", "patience=2", "threads=2", "device=cpu",
+        "wall_time_limit=9",
+    ],
 )  # fmt: skip
 def test_what_changes_nothing_about_the_experiment_keeps_the_signature(word):
     assert signature(word) == signature()

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import pytest
 from omegaconf import OmegaConf
 
-from dlcli import catalogue, complete, compose
+from dlcli import complete
+from dlcli.config import catalogue, compose
 from dlcli.core.errors import Missing
 
 

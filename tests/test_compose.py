@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from dlcli import compose
+from dlcli.config import compose, provenance, run_config
 from dlcli.core.errors import UsageError
 
 PLAYER = "learner.players.model"
@@ -198,7 +198,7 @@ def test_the_named_folder_comes_before_here_and_here_before_ours(tmp_path, monke
 
 def test_provenance_names_the_file_or_the_command_line():
     point = one("gru", "seed=3", "lr=0.1", "steps=5", "optimizer=sgd", "until.samples=9")
-    found = compose.sources(point)
+    found = provenance.sources(point)
     assert found["model.hidden"].endswith("conf/model/gru.yaml")
     assert found[f"{PLAYER}.clip"].endswith("conf/experiment/train/gru.yaml")
     assert found[f"{PLAYER}.optimizer.momentum"].endswith("conf/optimizer/sgd.yaml")
@@ -223,15 +223,15 @@ def test_the_hydra_of_a_notebook_is_given_back():
 
 def test_a_run_s_configuration_comes_back_from_its_text():
     config = one("tcn").resolved()
-    assert compose.load(compose.dump(config)) == config
-    assert compose.change(config, ["task.batch=5", "task.batch=6"])["task"]["batch"] == 6
+    assert run_config.load(run_config.dump(config)) == config
+    assert run_config.change(config, ["task.batch=5", "task.batch=6"])["task"]["batch"] == 6
     assert config["task"]["batch"] == 32
     for text in ("", "[1]", "{", "a: ${b}"):
         with pytest.raises(UsageError, match="damaged"):
-            compose.load(text)
+            run_config.load(text)
     for word in ("task.bach=5", "task.batch=1,2", "task.batch=x", "nonsense"):
         with pytest.raises(UsageError):
-            compose.change(config, [word])
+            run_config.change(config, [word])
 
 
 def test_a_damaged_yaml_of_the_user_is_told_in_words(tmp_path):
@@ -243,7 +243,8 @@ def test_a_damaged_yaml_of_the_user_is_told_in_words(tmp_path):
 
 KEYS = (
     "model", "task", "learner", "optimizer", "schedule", "objective", "lr", "batch", "clip", "steps", "epochs",
-    "until", "until.steps", "until.x", "seed", "budget", "wall_time_limit", "threads", "patience", "plugins", "smoke", "hydra",
+    "until", "until.steps", "until.x", "seed", "budget", "wall_time_limit", "threads", "patience", "plugins",
+    "smoke", "hydra",
     "hydra.run.dir", "hydra/launcher", "experiment", "experiment/train", "data", "defaults", "defaults.0", "",
     "model.channels", "model.channels.0", "model.channels[0]", "model._target_", "learner.players", PLAYER,
     f"{PLAYER}.optimizer", f"optimizer@{PLAYER}.optimizer", "task@foo", "model@model",
@@ -278,7 +279,7 @@ def test_whatever_is_typed_is_a_configuration_or_a_usage_error(words):
     try:
         points = compose.expand("train", words)
         configs = [point.resolved() for point in points[:2]]
-        sources = [compose.sources(point) for point in points[:1]]
+        sources = [provenance.sources(point) for point in points[:1]]
     except UsageError as error:
         check_short(str(error))
     else:

@@ -1,4 +1,4 @@
-"""A claim of a paper, as `conf/claim/NAME.yaml` states it."""
+"""A claim of a paper, as `dlcli/claims/catalogue/NAME.yaml` states it."""
 
 import hashlib
 import json
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dlcli import catalogue
 from dlcli.claims import metric as measure
 from dlcli.claims import relations
 from dlcli.claims.metric import Metric
 from dlcli.claims.reading import check_keys, load, one_of, text, value, whole
 from dlcli.claims.relations import Known, Relation
+from dlcli.config import catalogue
 from dlcli.core.errors import UsageError, nearest
 
 TIERS = ("minutes", "hour", "gpu")
@@ -89,7 +89,7 @@ class Claim:
 
 def shelf(extra: tuple[Path, ...] = ()) -> dict[str, Path]:
     """Every claim by name."""
-    return catalogue.members("claim", extra)
+    return catalogue.registry("claim", extra)
 
 
 def find(name: str, extra: tuple[Path, ...] = ()) -> Claim:

@@ -12,7 +12,7 @@ from dlcli.claims.systems import System
 from dlcli.report.words import duration, number
 from dlcli.runs.files import replace_file
 
-_MADE = "<!-- Made by `dlcli reproduce --docs` from conf/claim and docs/claims: edit those. -->"
+_MADE = "<!-- Made by `dlcli reproduce --docs` from dlcli/claims/catalogue and docs/claims: edit those. -->"
 _KNOWN = {
     "paper": "",
     "code": " (authors' code or words)",
@@ -50,7 +50,7 @@ def write(root: Path) -> list[Path]:
 
 def pages(root: Path) -> dict[str, str]:
     """File name -> text."""
-    claims = [stating.read(path) for path in sorted((root / "conf" / "claim").glob("*.yaml"))]
+    claims = [stating.read(path) for path in sorted((root / "dlcli" / "claims" / "catalogue").glob("*.yaml"))]
     found: list[Pair] = [(claim, results.last(claim, [root / "docs" / "claims"])) for claim in claims]
     return {"claims.md": claims_page(found), "systems.md": systems_page(found, systems.systems(root / "conf"))}
 
@@ -80,7 +80,7 @@ def systems_page(found: Sequence[Pair], listed: Mapping[str, System]) -> str:
     for pair in found:
         for member in pair[0].members:
             claims.setdefault(member, []).append(pair)
-    lines = ["# Systems", "", _MADE.replace("conf/claim", "conf"), "", _SYSTEMS, ""]
+    lines = ["# Systems", "", _MADE.replace("dlcli/claims/catalogue", "conf"), "", _SYSTEMS, ""]
     for group, title in (systems.GROUPS | {systems.OTHERS: "Sketches, blocks and explanations"}).items():
         rows = [
             _system(name.partition("/")[2] if group != systems.OTHERS else "", system, claims.get(name, ()))

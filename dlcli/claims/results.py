@@ -7,8 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from dlcli import catalogue
 from dlcli.claims.claim import Claim
+from dlcli.config import catalogue
 from dlcli.runs.files import replace_file
 
 SCHEMA = 1

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dlcli import catalogue
 from dlcli.claims.reading import load
+from dlcli.config import catalogue
 
 GROUPS = {
     "model": "Models",

@@ -13,6 +13,9 @@ KEYS = {
 }
 """Old name -> new name of a key, of any segment of a dotted key, or of a group."""
 
+OPTIONS = ("norm", "warp_init")
+"""Former groups that are plain options now: `norm@model.norm=batch` is `model.norm=batch`."""
+
 _LOG = logging.getLogger("dlcli.aliases")
 _NOTED: set[str] = set()
 

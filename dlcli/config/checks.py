@@ -7,10 +7,9 @@ from typing import Any
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
-from dlcli import catalogue
-from dlcli.config import aliases, hints, schema
+from dlcli.config import aliases, catalogue, hints, schema
 from dlcli.config.overrides import value_of
-from dlcli.core.errors import UsageError, synonym
+from dlcli.core.errors import UsageError, nearest, synonym
 
 _NUMBERS = (int, float)
 _FREE = ("retrain.until",)
@@ -54,9 +53,17 @@ def _unknown(key: str, value: str, known: Sequence[str]) -> UsageError:
     last = key.rpartition(".")[2]
     same = [name for name in known if name.rpartition(".")[2] == last]
     top = [name for name in known if "." not in name]
-    names = same[:1] or (known if "." in key else [*top, *hints._SHORT])
+    names = same[:1] or (known if "." in key else [*top, *hints.SHORT])
     if same and not synonym(key, names):
         return UsageError("unknown_key", key=key, hint=f'did you mean "{same[0]}"?\nAll keys: dlcli config')
+    of_model = [
+        name
+        for name in known
+        if name.startswith("model.") and name.count(".") == 1 and name not in ("model._target_", "model.scales")
+    ]
+    if "." not in key and of_model and not nearest(key, names).startswith(" (did"):
+        hint = f"Keys of this model: {', '.join(of_model)}\nAll keys: dlcli config"
+        return UsageError("unknown_key", key=key, hint=hint)
     return UsageError("unknown_key", key=key, known=names, hint="All keys: dlcli config")
 
 

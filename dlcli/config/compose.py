@@ -9,8 +9,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from dlcli import catalogue
-from dlcli.config import checks, schema, short, sweeps
+from dlcli.config import catalogue, checks, schema, short, sweeps
 from dlcli.config import overrides as words_of
 from dlcli.config.overrides import Folders, key_of, parse, value_of
 from dlcli.config.primary import ERRORS, base, group_words, plain_error, session

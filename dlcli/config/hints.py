@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from dlcli import catalogue
-from dlcli.config import schema
+from dlcli.config import catalogue, schema
 from dlcli.core.errors import SYNONYMS, UsageError
 
-_SHORT = ("lr", "clip", "batch", "optimizer", "schedule", "objective")
+SHORT = (*schema.SHORT, *schema.SHORT_FIXED)
 _FILES = {".csv": "csv", ".tsv": "csv", ".npz": "npz", ".npy": "npz", ".txt": "text"}
 _MIXED = {"bf16": "bfloat16", "fp16": "float16", "amp": "bfloat16"}
 _YES = ("true", "1", "yes", "on", "VALUE")
@@ -24,14 +23,14 @@ def equivalent(key: str, value: str) -> str | None:
         return f"precision={_MIXED[low]}"
     own = SYNONYMS.get(low)
     head = (own or "").partition(".")[0]
-    return f"{own}={value}" if own and " " not in own and (head in schema.keys_of() or head in _SHORT) else None
+    return f"{own}={value}" if own and " " not in own and (head in schema.keys_of() or head in SHORT) else None
 
 
 def of_option(word: str) -> UsageError:
     """The error for `--lr=1`: settings have no dashes."""
     key, _, value = word.lstrip("-").partition("=")
     last = key.rpartition(".")[2]
-    shown = equivalent(key, value or "VALUE") or f"{last if last in _SHORT else key}={value or 'VALUE'}"
+    shown = equivalent(key, value or "VALUE") or f"{last if last in SHORT else key}={value or 'VALUE'}"
     return UsageError("unknown_key", key=word, hint=f"Settings are written key=value, without dashes: {shown}")
 
 
@@ -54,7 +53,7 @@ def check_first(words: list[str], command: str, extra: tuple[Path, ...]) -> None
     if first in recipes:
         return
     following = words[1] if len(words) > 1 and "=" not in words[1] else "NAME"
-    if first in schema.groups(command) or first in ("optimizer", "objective", "schedule"):
+    if first in schema.groups(command) or first in schema.SHORT_GROUPS:
         raise UsageError("unknown_name", kind="recipe", name=first, hint=f"dlcli {command} {first}={following}")
     if path.suffix in (".yaml", ".yml"):
         if path.stem in recipes:

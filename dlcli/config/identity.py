@@ -8,8 +8,8 @@ from typing import Any
 
 from dlcli.config import schema
 from dlcli.config.source import Source, is_library, sha256, source_of
+from dlcli.config.targets import class_nodes, class_of, without_metadata
 from dlcli.core.errors import UsageError
-from dlcli.targets import class_nodes, class_of, without_metadata
 
 _DIVISION = ("devices", "chunk")  # how the learner divides its work
 _STORED = 1_000_000  # bytes of source that a run keeps

@@ -8,6 +8,12 @@ from dlcli.config import aliases
 _PARTS = ("initial", "start", "form")
 """Old names that other classes use for numbers: renamed only where the value is a part with a class."""
 
+_OPTIONS = {
+    "norm": {"BatchNorm2d": "batch", "Identity": "none"},
+    "warp_init": {"Identity": "identity", "Random": "random"},
+}
+"""Options that were parts with a class."""
+
 
 def renamed_keys(node: Any) -> Any:
     """The nested values with every old key under its new name (`aliases.KEYS`)."""
@@ -15,7 +21,14 @@ def renamed_keys(node: Any) -> Any:
         return [renamed_keys(value) for value in node]
     if not isinstance(node, Mapping):
         return node
-    return {_new(str(key), value): renamed_keys(value) for key, value in node.items()}
+    return {(new := _new(str(key), value)): _option(new, renamed_keys(value)) for key, value in node.items()}
+
+
+def _option(key: str, value: Any) -> Any:
+    """The name of an option that was a part with a class; any other value as it is."""
+    if key not in _OPTIONS or not isinstance(value, Mapping):
+        return value
+    return _OPTIONS[key].get(str(value.get("_target_")).rpartition(".")[2], value)
 
 
 def _new(key: str, value: Any) -> str:

@@ -8,8 +8,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
-from dlcli import catalogue
-from dlcli.config import aliases, hints, schema
+from dlcli.config import aliases, catalogue, hints, schema
 from dlcli.core.errors import UsageError
 
 Folders = tuple[Path, ...]
@@ -111,6 +110,8 @@ def renamed(word: str) -> str:
         new = f"{aliases.KEYS[head]}{key.removeprefix(head)}"
     else:
         return word
+    group, _, place = new.partition("@")
+    new = place if place and group in aliases.OPTIONS else new
     if new == key:
         return word
     aliases.note(key, new)

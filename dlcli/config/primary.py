@@ -16,8 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from dlcli import catalogue
-from dlcli.config import hints, schema
+from dlcli.config import catalogue, hints, schema
 from dlcli.config.file_cache import share_files
 from dlcli.config.overrides import Folders, key_of, value_of
 from dlcli.core.errors import UsageError

@@ -7,10 +7,11 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from dlcli import catalogue
-from dlcli.config import checks, saved, schema
+from dlcli.config import catalogue, checks, run_config, schema
 from dlcli.config.overrides import Folders
 from dlcli.core.errors import UsageError
+
+_METADATA = ("short", "scales", "finishes")  # of a member's YAML, not saved with a run
 
 
 def opened(path: Path, command: str, extra: Folders) -> tuple[DictConfig, dict[str, str]]:
@@ -22,7 +23,7 @@ def opened(path: Path, command: str, extra: Folders) -> tuple[DictConfig, dict[s
     Raises:
         UsageError: the file is damaged, or belongs to another command.
     """
-    plain = saved.read(path)
+    plain = run_config.read(path)
     info = _facts(path.parent / "run.json")
     foreign = [name for name in plain if name in schema.keys_of() and name not in schema.keys_of(command)]
     if foreign:
@@ -35,8 +36,10 @@ def opened(path: Path, command: str, extra: Folders) -> tuple[DictConfig, dict[s
     for group in schema.groups(command):
         for member in _members(group, plain.get(group), extra):
             _link(config[group], member)
-            if group == "learner" and member.get("short"):
-                config.learner.short = member["short"]
+            for name in _METADATA:
+                if name in member:
+                    config[group][name] = member[name]
+    config.budget = None  # the widths are those that it was solved for
     return config, choices
 
 

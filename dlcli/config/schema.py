@@ -17,6 +17,13 @@ from dlcli.core.errors import UsageError
 COMMANDS = ("train", "evolve", "search", "sketch")
 """Commands that compose a configuration and have recipes, `conf/experiment/<command>/`."""
 
+SHORT_GROUPS = ("optimizer", "schedule", "objective")
+"""Groups whose place the learner's YAML names (`short:`)."""
+SHORT = ("lr", "clip", *SHORT_GROUPS)
+"""Short keys whose place the learner's YAML names."""
+SHORT_FIXED = {"batch": "task.batch"}
+"""Short keys whose place does not depend on the learner."""
+
 _NAMES = {int: "an integer", float: "a number", str: "text", bool: "true or false", list: "a list", dict: "a mapping"}
 _Kinds = tuple[type, ...]
 

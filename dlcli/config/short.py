@@ -9,17 +9,12 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from dlcli import catalogue
-from dlcli.config import schema
+from dlcli.config import catalogue, schema
 from dlcli.config.overrides import Folders, key_of, written
+from dlcli.config.schema import SHORT, SHORT_FIXED, SHORT_GROUPS
 from dlcli.core.errors import UsageError
 
-KEYS = ("lr", "clip", "optimizer", "schedule", "objective")
-GROUPS = ("optimizer", "schedule", "objective")
-FIXED = {"batch": "task.batch"}
-"""Short keys that do not depend on the learner."""
-
-_IN_PLAYER = {"lr": "optimizer.lr", **{name: name for name in KEYS[1:]}}
+_IN_PLAYER = {"lr": "optimizer.lr", **{name: name for name in SHORT[1:]}}
 
 
 def head_of(key: str) -> str:
@@ -30,7 +25,7 @@ def head_of(key: str) -> str:
 def is_short(key: str) -> bool:
     """True for `lr`, `objective`, `objective.alpha`, `dropout@objective.variant` and the like."""
     head, dotted = head_of(key), "." in key or "@" in key
-    return head in GROUPS if dotted else head in (*KEYS, *FIXED)
+    return head in SHORT_GROUPS if dotted else head in (*SHORT, *SHORT_FIXED)
 
 
 def routes(learner: Any) -> dict[str, str]:
@@ -52,15 +47,15 @@ def routes(learner: Any) -> dict[str, str]:
 def expand(word: str, learner: Any) -> str | None:
     """The word at its full key; None if the learner has no place for the short key."""
     key, equals, value = word.partition("=")
-    if key in FIXED:
-        return f"{FIXED[key]}{equals}{value}"
+    if key in SHORT_FIXED:
+        return f"{SHORT_FIXED[key]}{equals}{value}"
     sign = key[: len(key) - len(key.lstrip("+~"))]
     group, at, inner = key.lstrip("+~").rpartition("@")
     head, dot, rest = inner.partition(".")
     place = routes(learner).get(head)
     if place is None:
         return None
-    if head in GROUPS and not at and not dot:
+    if head in SHORT_GROUPS and not at and not dot:
         return f"{sign}{head}@{place}{equals}{value}"
     return f"{sign}{group}{at}{place}{dot}{rest}{equals}{value}"
 
@@ -89,10 +84,10 @@ def of_recipe(config: DictConfig, extra: Folders) -> list[str]:
         UsageError: a group has no such member.
     """
     words = []
-    for head in [name for name in KEYS if name in config]:
+    for head in [name for name in SHORT if name in config]:
         value = OmegaConf.to_container(config, resolve=False)[head]  # type: ignore[index, call-overload]
         del config[head]
-        if head not in GROUPS:
+        if head not in SHORT_GROUPS:
             words.append(f"{head}={written(value)}")
             continue
         settings = dict(value) if isinstance(value, Mapping) else {"name": value}

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from hydra.core.override_parser.types import Glob, IntervalSweep, Override, RangeSweep
 from hydra.errors import HydraException
 
-from dlcli import catalogue
+from dlcli.config import catalogue
 from dlcli.config.overrides import Folders, check_word, key_of, parse, quoted, renamed, value_of
 from dlcli.core.errors import UsageError
 

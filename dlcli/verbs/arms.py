@@ -7,12 +7,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from dlcli import build, compose
-from dlcli.budget import settle_budget
 from dlcli.claims import results
 from dlcli.claims.claim import Arm, Claim
 from dlcli.claims.judged import check_directions, judged, measured
 from dlcli.claims.metric import Metric
+from dlcli.config import build, compose, sweeps
+from dlcli.config.budget import settle_budget
 from dlcli.core.errors import Missing, UsageError
 from dlcli.environment import describe
 from dlcli.machine import choose_device
@@ -100,7 +100,7 @@ def fetching(missing: Sequence[str]) -> str:
 
 def _points(arm: Arm, claim: Claim, options: Options, ways: Ways) -> list[compose.Point]:
     """A run a seed."""
-    word = compose.seeds(ways.seeds or str(claim.seeds))
+    word = sweeps.seeds(ways.seeds or str(claim.seeds))
     threads = [_ONE_THREAD] if arm.verb in ("train", "sketch") else []
     points = begin.points([*arm.words, *threads, word], replace(options, verb=arm.verb))
     if len(points) != word.count(",") + 1:

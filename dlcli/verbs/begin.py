@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from dlcli import compose
+from dlcli.config import compose
 from dlcli.runs.run import Run
 from dlcli.verbs import resume as resumed
 from dlcli.verbs import search, sketch, train

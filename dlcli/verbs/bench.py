@@ -7,9 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from dlcli import compose
-from dlcli.budget import settle_budget
-from dlcli.config import identity
+from dlcli.config import compose, identity, run_config
+from dlcli.config.budget import settle_budget
 from dlcli.core.errors import UsageError, nearest
 from dlcli.core.learner import Curves, Leaf, Rows
 from dlcli.core.metric import Direction, Metric
@@ -42,7 +41,7 @@ def run(point: compose.Point, config: Mapping[str, Any], options: Options) -> Ru
     trees = asked(config)
     core = identity.core(settle_budget(point.resolved(seed=0)))
     made = Run.create(
-        options.out, point.verb, point.label, compose.dump(config), config,
+        options.out, point.verb, point.label, run_config.dump(config), config,
         **options.facts, name=options.name, tags=list(options.tags), parent=options.parent, argv=list(options.argv),
         words=list(point.words), recipe=point.recipe, task="trees", model="none", seed=config["seed"], core=core,
         signature=identity.signature(core, config["until"]), code=identity.code_record(config), parameters=0, steps=0,

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from dlcli import build, compose
-from dlcli.budget import settle_budget
+from dlcli.config import build, compose
+from dlcli.config.budget import settle_budget
 from dlcli.core.errors import UsageError
 from dlcli.core.needs import require_loss
 from dlcli.core.task import Task

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 
 from torch import nn
 
-from dlcli.build import Built
 from dlcli.checkpoint import read_checkpoint
+from dlcli.config.build import Built
 from dlcli.core.confusion import Confusion
 from dlcli.core.errors import UsageError
 from dlcli.core.leaf import encode

@@ -5,12 +5,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dlcli import catalogue, compose
+from dlcli.config import catalogue, compose, provenance
 from dlcli.core.errors import UsageError, nearest
 
 
 def main(verb: str, words: Sequence[str], extra: Sequence[Path], as_json: bool) -> int:
     """Print it as YAML with comments, or as JSON."""
+    if words and words[0] in catalogue.VERBS:  # `dlcli config evolve ga`
+        verb, words = words[0], words[1:]
     if verb not in catalogue.VERBS:
         raise UsageError(f"no configuration of {verb!r}{nearest(verb, catalogue.VERBS)}")
     for point in compose.expand(verb, words, extra=extra):
@@ -18,7 +20,7 @@ def main(verb: str, words: Sequence[str], extra: Sequence[Path], as_json: bool) 
         if as_json:
             print(json.dumps(config, indent=1))  # noqa: T201
             continue
-        lines = list(_lines(config, compose.sources(point, extra)))
+        lines = list(_lines(config, provenance.sources(point, extra)))
         width = min(60, max(len(line) for line, _ in lines))
         for line, source in lines:
             print(f"{line:{width}}  # {source}" if source else line)  # noqa: T201

@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from dlcli import catalogue
+from dlcli.config import catalogue
 from dlcli.core.errors import Missing, UsageError, nearest
 from dlcli.core.files import data_folder
 
@@ -38,7 +38,7 @@ class File:
 
 
 def _files(name: str) -> list[File]:
-    known = catalogue.members("data")
+    known = catalogue.registry("data")
     if name not in known:
         raise UsageError(f"no data set {name!r}{nearest(name, known)}")
     folder = data_folder() / name
@@ -61,7 +61,7 @@ def here(name: str) -> bool:
 def show(as_json: bool) -> int:
     """One line a data set: whether it is here, its size, what it is, its licence."""
     rows = {}
-    for name, path in catalogue.members("data").items():
+    for name, path in catalogue.registry("data").items():
         files = _files(name)
         count = sum(file.path.is_file() and file.path.stat().st_size == file.bytes for file in files)
         rows[name] = {
@@ -117,7 +117,7 @@ def _downloader(url: str, bar: object) -> object:
 
 def verify(name: str | None) -> int:
     """Check every file that is here; exit code 2 when one is wrong or the named set is not here."""
-    names = [name] if name else list(catalogue.members("data"))
+    names = [name] if name else list(catalogue.registry("data"))
     wrong = []
     for one in names:
         for file in _files(one):

@@ -12,8 +12,8 @@ import torch
 from scipy.special import stdtrit
 from torch import nn
 
-from dlcli import build, compose
 from dlcli.checkpoint import read_checkpoint
+from dlcli.config import build, run_config
 from dlcli.config.identity import check_code
 from dlcli.core.confusion import Confusion
 from dlcli.core.errors import Mismatch, UsageError
@@ -82,7 +82,7 @@ def score(
             drawing.write(model, config["seed"])
     metrics = {name: one.mean for name, one in found.items()}
     run = Run.create(
-        options.out, "eval", source.info["label"], compose.dump(config), config,
+        options.out, "eval", source.info["label"], run_config.dump(config), config,
         name=options.name, tags=list(options.tags), parent=source.id, argv=list(options.argv),
         **{key: source.info.get(key) for key in ("seed", "task", "model", "recipe", "parameters", "goal", "spec")},
     )  # fmt: skip
@@ -128,7 +128,7 @@ def thread_count(threads: int | str) -> int:
 
 def restore(run: Run) -> nn.Module:
     """The model of a run with the weights of its best checkpoint, on the CPU, in evaluation mode."""
-    config = compose.read(run.path / "config.yaml")
+    config = run_config.read(run.path / "config.yaml")
     return restored(run, config, torch.device("cpu"))[0].eval()
 
 
@@ -156,9 +156,9 @@ def restored(source: Run, config: Mapping[str, Any], device: torch.device) -> tu
 
 def _config(source: Run, words: Sequence[str]) -> dict[str, Any]:
     """The run's configuration with the overrides of this evaluation."""
-    config = compose.read(source.path / "config.yaml")
+    config = run_config.read(source.path / "config.yaml")
     test_time = tuple(config["model"].get("eval_keys") or ()) if isinstance(config.get("model"), Mapping) else ()
-    return compose.change(config, [_whole(word, test_time) for word in words])
+    return run_config.change(config, [_whole(word, test_time) for word in words])
 
 
 def _whole(word: str, test_time: Sequence[str]) -> str:

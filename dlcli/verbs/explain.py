@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from dlcli import build, compose
+from dlcli.config import build, run_config
 from dlcli.core.confusion import Confusion
 from dlcli.core.errors import UsageError
 from dlcli.core.leaf import encode
@@ -53,7 +53,7 @@ def explain(selector: str, out: Path, wish: Wish) -> tuple[Path, dict[str, Any]]
     if not 1 <= wish.samples <= _MOST:
         raise UsageError(f"--samples is 1 to {_MOST}, not {wish.samples}")
     run = selectors.one(selector, out)
-    config = compose.read(run.path / "config.yaml")
+    config = run_config.read(run.path / "config.yaml")
     with computing(thread_count(config["threads"])):
         model, task = restored(run, config, torch.device("cpu"))
         check(task)

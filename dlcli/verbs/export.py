@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as tree
 
-from dlcli import build, compose
 from dlcli.checkpoint import read_checkpoint
+from dlcli.config import build, run_config
 from dlcli.core.errors import Mismatch, UsageError, nearest
 from dlcli.core.task import Batch
 from dlcli.report import named
@@ -48,7 +48,7 @@ def export(selector: str, out: Path, form: str, output: Path | None) -> tuple[Pa
     run = selectors.one(selector, out)
     path = output or Path(f"{run.id}{made.ending}")
     named.place(path, "--output")
-    config = compose.read(run.path / "config.yaml")
+    config = run_config.read(run.path / "config.yaml")
     model = restore(run)
     fitted = read_checkpoint(run.checkpoint_path("best"))["fitted"]
     task = build.build_task(config, torch.device("cpu"), fitted)

@@ -6,13 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dlcli import compose
-from dlcli.budget import settle_budget
+from dlcli.config import compose
+from dlcli.config.budget import settle_budget
 from dlcli.core.modes import evaluating
 from dlcli.machine import choose_device, computing
 from dlcli.runs.run import Run
 from dlcli.sketching.benching import measured
-from dlcli.verbs import appending, bench, sketch
+from dlcli.verbs import appending, bench, sketch, sketch_points
 from dlcli.verbs.eval import thread_count
 from dlcli.verbs.options import Options
 from dlcli.verbs.sketcher import KINDS, Window
@@ -33,7 +33,7 @@ def forecast(point: compose.Point, options: Options, training: Training) -> Mapp
     sketch.check(config)
     if config["bench"] is not None:
         return _of_bench(point, config)
-    trains = {} if config["from"] else training(compose.training(point))
+    trains = {} if config["from"] else training(sketch_points.training(point))
     scenes, milliseconds = _of_scenes(config, options)
     seconds = trains.get("seconds", 0.0) + scenes * milliseconds / 1000
     said = {"what": point.label, "words": list(point.words), "scenes": scenes, "milliseconds_a_scene": milliseconds}

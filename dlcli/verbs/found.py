@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any, Protocol, runtime_checkable
 
-from dlcli.build import Built
+from dlcli.config.build import Built
 from dlcli.core.leaf import encode
 from dlcli.core.learner import Rows
 from dlcli.core.metric import Goal

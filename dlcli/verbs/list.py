@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dlcli import catalogue
+from dlcli.config import catalogue
 from dlcli.runs.run import Run
 from dlcli.runs.selectors import scan, select
 

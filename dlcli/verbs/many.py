@@ -9,9 +9,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from dlcli import build, compose
-from dlcli.budget import settle_budget
-from dlcli.config import identity
+from dlcli.config import build, compose, identity, sweeps
+from dlcli.config.budget import settle_budget
 from dlcli.core.errors import UsageError, nearest
 from dlcli.core.executor import NOT_BEGUN, Report
 from dlcli.engine import limits
@@ -19,6 +18,7 @@ from dlcli.machine import choose_device, computing
 from dlcli.probe import estimate
 from dlcli.report import live, progress, tables
 from dlcli.report.groups import group
+from dlcli.runs import selectors
 from dlcli.runs.run import Run
 from dlcli.runs.sweep import Sweep
 from dlcli.verbs import begin, bench, sweep, train, verdict
@@ -58,7 +58,21 @@ def with_over(words: Sequence[str], over: Sequence[str], resume: str | None, opt
     """
     if over and resume is not None:
         raise UsageError("--resume goes on with a search over what it is over; --over is for a new one")
-    return [*words, compose.over(over, options.extra)] if over else list(words)
+    return [*words, sweeps.over(over, options.extra)] if over else list(words)
+
+
+def of_run(words: Sequence[str], selector: str, resume: str | None, options: Options) -> list[str]:
+    """The words of `--from RUN`: the path of the run's config.yaml, then the changes.
+
+    Raises:
+        UsageError: there is no such run, or a recipe or another run is given as well.
+    """
+    if resume is not None or options.from_search is not None:
+        other = "--resume" if resume is not None else "--from-search"
+        raise UsageError("conflict", first="--from", second=other, reason="each starts from its own configuration")
+    if words and "=" not in words[0] and not words[0].startswith(("~", "-", "+")):
+        raise UsageError("conflict", first="--from", second=words[0], reason="a run's configuration has no recipe")
+    return [str((selectors.one(selector, options.out).path / "config.yaml").absolute()), *words]
 
 
 def expand(words: Sequence[str], options: Options, ways: Ways) -> list[compose.Point]:
@@ -67,7 +81,7 @@ def expand(words: Sequence[str], options: Options, ways: Ways) -> list[compose.P
     if ways.seeds is not None:
         if any(word.lstrip("+").startswith("seed=") for word in words):
             raise UsageError("--seeds and seed= say the same: give one of them")
-        words.append(compose.seeds(ways.seeds))
+        words.append(sweeps.seeds(ways.seeds))
     return begin.points(words, options, ways.zips)
 
 

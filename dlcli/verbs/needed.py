@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from dlcli import compose
-from dlcli.budget import settle_budget
+from dlcli.config import compose
+from dlcli.config.budget import settle_budget
 from dlcli.config.identity import core, signature
 from dlcli.core.errors import UsageError
 from dlcli.report.experiment import experiment, identity, origin

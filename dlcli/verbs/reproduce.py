@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dlcli import catalogue, compose
 from dlcli.claims import claim as stating
 from dlcli.claims import pages, results
 from dlcli.claims.claim import Claim
 from dlcli.claims.verdicts import FAILS, FEWEST
+from dlcli.config import catalogue, sweeps
 from dlcli.core.errors import UsageError, nearest
 from dlcli.report import progress, tables
 from dlcli.report.words import duration
@@ -42,7 +42,7 @@ def main(chosen: Chosen, options: Options, ways: Ways, as_json: bool) -> int:
         raise UsageError(f"--progress {options.show!r}{nearest(options.show, progress.MODES)}")
     ways.check()
     if ways.seeds is not None:
-        compose.seeds(ways.seeds)
+        sweeps.seeds(ways.seeds)
     claims = select(chosen, options.extra)
     done: list[Done] = []
     try:
@@ -142,7 +142,7 @@ def _write(claim: Claim, result: dict[str, Any], options: Options) -> Path:
     Its own, or more of them from 0: seeds that may be chosen when the result is known decide nothing.
     """
     root = results.repository()
-    ours = root is not None and (root / "conf" / "claim" / f"{claim.name}.yaml").is_file()
+    ours = root is not None and (root / "dlcli" / "claims" / "catalogue" / f"{claim.name}.yaml").is_file()
     seeds = result["seeds"]
     if root is None or not ours or seeds != list(range(max(FEWEST, claim.seeds, len(seeds)))):
         return results.write(options.out / "claims", result)

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from dlcli import build, catalogue, compose, loggers
+from dlcli import loggers
 from dlcli.checkpoint import read_last
-from dlcli.config import identity, schema
+from dlcli.config import build, catalogue, identity, run_config, schema
 from dlcli.core.errors import Unresumable, UsageError
 from dlcli.core.learner import Learner
 from dlcli.engine import limits
@@ -30,7 +30,7 @@ def resume(selector: str, words: Sequence[str], options: Options) -> Run:
         if run.info["verb"] != options.verb:
             raise UsageError(_other(run, options.verb))
         _check_words(words)
-        old = compose.read(run.path / "config.yaml")
+        old = run_config.read(run.path / "config.yaml")
         config = extended(old, words)
         saved = read_last(run)
         _check_longer(run, old, config, saved)
@@ -45,7 +45,7 @@ def resume(selector: str, words: Sequence[str], options: Options) -> Run:
         check_shared(built.learner, options)
         _check_ahead(limits(config["until"], built.learner, built.task), saved)
         if config != old:
-            run.configure(compose.dump(config), config)
+            run.configure(run_config.dump(config), config)
         run.info["signature"] = identity.signature(run.info["core"], config["until"])
         run.resume()
         loggers.attach(run, config, saved["step"] if saved else 0)
@@ -116,7 +116,7 @@ def _check_ahead(stops: Sequence[tuple[str, int | float]], saved: Mapping[str, A
 
 def extended(old: Mapping[str, Any], words: Sequence[str]) -> dict[str, Any]:
     """The old configuration with the words applied; a new `steps` or `epochs` takes the place of both."""
-    config = compose.change(old, words)
+    config = run_config.change(old, words)
     short = {name: config[name] for name in ("steps", "epochs") if config[name] is not None}
     if short:
         kept = {name: limit for name, limit in config["until"].items() if name not in ("steps", "epochs")}

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dlcli import build, compose, launch
+from dlcli import launch
+from dlcli.config import build, run_config
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.executor import Executor, Job, Report, Tell, deaf
 from dlcli.core.learner import Learner
@@ -40,7 +41,7 @@ def shared(learner: Learner, run: Run, options: Options) -> Iterator[None]:
         return
     before = learner.rater
     with launch.engine(options.on, rate, options.jobs, deaf, run.path) as executor:
-        learner.rater = Shared(executor, compose.read(run.path / "config.yaml"))
+        learner.rater = Shared(executor, run_config.read(run.path / "config.yaml"))
         try:
             yield
         finally:

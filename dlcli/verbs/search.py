@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from dlcli import build, compose, launch, loggers
-from dlcli.budget import settle_budget
+from dlcli import launch, loggers
 from dlcli.checkpoint import read_last
-from dlcli.config import identity, schema
+from dlcli.config import build, compose, identity, run_config, schema
+from dlcli.config.budget import settle_budget
 from dlcli.core.errors import UsageError
 from dlcli.core.executor import deaf
 from dlcli.core.metric import Goal
@@ -19,6 +19,7 @@ from dlcli.learners.strategies.strategy import Strategy
 from dlcli.machine import choose_device
 from dlcli.runs import selectors
 from dlcli.runs.run import Run
+from dlcli.verbs import search_points
 from dlcli.verbs.conduct import conduct
 from dlcli.verbs.found import Shared, Tried
 from dlcli.verbs.options import Options, listening
@@ -53,7 +54,7 @@ def go_on(selector: str, words: Sequence[str], options: Options) -> Run:
     with held(selectors.one(selector, options.out)) as run:
         if run.info["verb"] != "search":
             raise UsageError(f"run {run.id} is of dlcli {run.info['verb']}: dlcli {run.info['verb']} --resume {run.id}")
-        old = compose.read(run.path / "config.yaml")
+        old = run_config.read(run.path / "config.yaml")
         config = extended(old, words)
         identity.check_code(old, run.info.get("code"), run.path)
         identity.check_versions(old, run.info.get("code"), run.path)
@@ -65,7 +66,7 @@ def go_on(selector: str, words: Sequence[str], options: Options) -> Run:
             config["strategy"]["candidates"] = config["candidates"]
         _check(config, built)
         if config != old:
-            run.configure(compose.dump(config), config)
+            run.configure(run_config.dump(config), config)
         run.resume()
         saved = read_last(run)
         loggers.attach(run, config, saved["step"] if saved else 0)
@@ -81,9 +82,9 @@ def found(selector: str, words: Sequence[str], options: Options) -> list[compose
     source = selectors.one(selector, options.out)
     if source.info["verb"] != "search":
         raise UsageError(f"--from-search: run {source.id} is of dlcli {source.info['verb']}, not of search")
-    best = compose.found_words(source.path / "artifacts" / "best.yaml")
-    base = Base.of(source.info, compose.read(source.path / "config.yaml")["retrain"]["recipe"])
-    return compose.trials(base.verb, [*base.words, *best, *words], None, options.extra)
+    best = search_points.found_words(source.path / "artifacts" / "best.yaml")
+    base = Base.of(source.info, run_config.read(source.path / "config.yaml")["retrain"]["recipe"])
+    return search_points.trials(base.verb, [*base.words, *best, *words], None, options.extra)
 
 
 def _check_words_of_resume(words: Sequence[str], built: build.Built) -> None:
@@ -150,7 +151,7 @@ def _check_words(point: compose.Point, config: Mapping[str, Any], options: Optio
         raise UsageError(f"strategy={name} searches architectures alone; --over is for random, successive_halving, tpe")
     own = [point.recipe] if point.recipe else []
     for word in [word for one in over for word in one.samples]:
-        compose.trials("search", [*own, *point.words, word], None, options.extra)
+        search_points.trials("search", [*own, *point.words, word], None, options.extra)
 
 
 def goal(config: Mapping[str, Any], built: build.Built) -> Goal:

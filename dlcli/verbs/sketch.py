@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from dlcli import build, catalogue, compose
-from dlcli.budget import settle_budget
+from dlcli.config import build, catalogue, compose, run_config
+from dlcli.config.budget import settle_budget
 from dlcli.core.errors import UsageError, nearest
 from dlcli.core.modes import evaluating
 from dlcli.core.scoring import score
@@ -24,7 +24,7 @@ from dlcli.signals import Signals
 from dlcli.sketching.matrices import Matrices
 from dlcli.sketching.networks.seen import Modular
 from dlcli.sketching.store import fingerprint, merged
-from dlcli.verbs import appending, bench, train
+from dlcli.verbs import appending, bench, sketch_points, train
 from dlcli.verbs.conduct import display_of, finish, keep
 from dlcli.verbs.eval import restored, thread_count
 from dlcli.verbs.fidelity import GOAL, fidelity, fidelity_info
@@ -70,14 +70,14 @@ def _of_run(point: compose.Point, options: Options) -> compose.Point:
     source = point.config["from"]
     if point.config.append is not None:
         before = open_store(selectors.one(appending.sources_of(point.config)[0], options.out))
-        point = compose.settled(point, compose.read(before.run.path / "config.yaml"))
+        point = sketch_points.settled(point, run_config.read(before.run.path / "config.yaml"))
         source = source or before.source
     if source is None:
         return point
     run = selectors.one(str(source), options.out)
     if run.info["verb"] == "sketch":
         raise UsageError(f"from={source} is a run of sketches; append={source} adds to them")
-    return compose.of_run(point, run.info, compose.read(run.path / "config.yaml"), run.path)
+    return sketch_points.of_run(point, run.info, run_config.read(run.path / "config.yaml"), run.path)
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ def _trained(run: Run, point: compose.Point, options: Options, display: progress
     """The network, as a run of `train` below this one."""
     display.say("no from=RUN: training the network first, as a run of its own")
     own = replace(options, out=run.path / "runs", name=None, tags=(), parent=run.id, verb="train", tell=None)
-    found = train.train(compose.training(point), replace(own, quiet=options.quiet or options.tell is not None))
+    found = train.train(sketch_points.training(point), replace(own, quiet=options.quiet or options.tell is not None))
     if found.info["exit_code"]:
         if found.info["status"] in ("stopped", "preempted"):
             raise Interrupted(found.info["exit_code"])
@@ -184,7 +184,7 @@ def _trained(run: Run, point: compose.Point, options: Options, display: progress
 def _sketched(run: Run, work: _Work, source: Run, display: progress.Shown) -> None:
     """Score the scenes, and leave the store."""
     config, device = work.config, work.device
-    model, task = restored(source, compose.read(source.path / "config.yaml"), device)
+    model, task = restored(source, run_config.read(source.path / "config.yaml"), device)
     scenes = scenes_of(config, task, device)
     network = network_of(config, model, scenes)
     window = Window(scenes, config["split"], config["skip"], config["most"])

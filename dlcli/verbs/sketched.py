@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dlcli import build, compose
+from dlcli.config import build, run_config
+from dlcli.config.targets import factory
 from dlcli.core.errors import Mismatch, Missing, UsageError
 from dlcli.core.learner import Leaf
 from dlcli.core.task import Task
@@ -19,7 +20,6 @@ from dlcli.runs.run import Run
 from dlcli.sketching.asking import erase
 from dlcli.sketching.networks.seen import Modular, Seen
 from dlcli.sketching.store import Store, decode, fingerprint, place_of
-from dlcli.targets import factory
 from dlcli.verbs.eval import restored
 
 _FILE = "store.npz"
@@ -70,12 +70,12 @@ class Sketched:
         return self._made["network"]
 
     def _rebuilt(self) -> tuple[Modular, Task]:
-        config, cpu = compose.read(self.run.path / "config.yaml"), torch.device("cpu")
+        config, cpu = run_config.read(self.run.path / "config.yaml"), torch.device("cpu")
         try:
             source = Run.open(Path(self.source))
         except ValueError:
             raise Missing(f"run {self.name}: the run whose network it read is gone: {self.source}") from None
-        model, task = restored(source, compose.read(source.path / "config.yaml"), cpu)
+        model, task = restored(source, run_config.read(source.path / "config.yaml"), cpu)
         found = fingerprint(model, config["network"])
         if found != self.store.about["network"]:
             raise Mismatch(f"the network in {source.path} is not the one that made the sketches of run {self.name}")
@@ -102,7 +102,7 @@ class Sketched:
 
     def _check(self, places: Sequence[int]) -> None:
         """Whether scenes are of the run's own data, from which alone they can be made again."""
-        own = place_of(data_of(compose.read(self.run.path / "config.yaml")))
+        own = place_of(data_of(run_config.read(self.run.path / "config.yaml")))
         begin = 0
         for part in self.store.about["parts"]:
             end = begin + part["scenes"]
@@ -174,7 +174,7 @@ def open_store(run: Run) -> Sketched:
     except FileNotFoundError:
         why = "is a bench, which keeps no sketches" if "slopes" in run.info else f"is {run.status}"
         raise Missing(f"run {run.id} has no {_FILE}: it {why}") from None
-    wanted = compose.read(run.path / "config.yaml")
+    wanted = run_config.read(run.path / "config.yaml")
     for key, fact in (("sketch_seed", found.about["matrices"]["seed"]), ("scale", found.about["scale"])):
         if wanted[key] != fact:
             raise Mismatch(f"{path} is another run's: it was made with {key}={fact}, run {run.id} with {wanted[key]}")

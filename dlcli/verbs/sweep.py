@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dlcli import compose, launch
+from dlcli import launch
+from dlcli.config import compose
 from dlcli.core.errors import Missing, UsageError, nearest
 from dlcli.core.executor import NOT_BEGUN, Executor, Job, News, Report
 from dlcli.probe import available_cores

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from dlcli import build, compose
+from dlcli.config import build, run_config
 from dlcli.core.errors import UsageError
 from dlcli.core.learner import Learner
 from dlcli.learners import parallel
@@ -69,7 +69,7 @@ def _check_torchrun() -> None:
 
 def _device(config: str, rank: int) -> torch.device:
     """The device of a rank: on the CPU all have the same."""
-    name = str(compose.load(config)["device"])
+    name = str(run_config.load(config)["device"])
     if ":" in name:
         raise UsageError(f"device={name} is one device; several are device={name.partition(':')[0]}")
     device = choose_device(name)
@@ -141,7 +141,7 @@ def follow(rank: int, size: int, place: Path) -> None:
     _connect(rank, size, place)
     team = parallel.Ranks(rank, size, torch.device("cpu"))
     _, text = team.hear()
-    config = compose.load(text)
+    config = run_config.load(text)
     team.device = _device(text, rank)
     with computing(int(config["threads"])):
         learner = build.build(config, team.device).learner

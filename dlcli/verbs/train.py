@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from dlcli import build, compose, environment, loggers, probe
-from dlcli.budget import settle_budget
-from dlcli.config import identity, schema
+from dlcli import environment, loggers, probe
+from dlcli.config import build, compose, identity, run_config, schema
+from dlcli.config.budget import settle_budget
 from dlcli.core.errors import UsageError
 from dlcli.core.learner import Learner
 from dlcli.core.population import Populous, Renders
@@ -91,7 +91,7 @@ def create(
         "seconds": 0.0,
     }
     run = Run.create(
-        options.out, point.verb, point.label, compose.dump(config), config, **facts, **reach(built.model, built.task)
+        options.out, point.verb, point.label, run_config.dump(config), config, **facts, **reach(built.model, built.task)
     )
     try:
         keep_environment(run, str(device), config["threads"], config)

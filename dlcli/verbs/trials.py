@@ -9,9 +9,8 @@ from typing import Any
 
 import torch
 
-from dlcli import build, compose
-from dlcli.budget import settle_budget
-from dlcli.config import identity, schema
+from dlcli.config import build, identity, run_config, schema
+from dlcli.config.budget import settle_budget
 from dlcli.core.errors import Unresumable
 from dlcli.core.executor import Executor, Job, Report, Tell
 from dlcli.core.metric import Goal
@@ -20,6 +19,7 @@ from dlcli.core.trials import Interrupted, Outcome, Trial
 from dlcli.engine import limits
 from dlcli.runs import selectors
 from dlcli.runs.run import Run
+from dlcli.verbs import search_points
 from dlcli.verbs.heeding import heeding
 from dlcli.verbs.jobs import guarded, packed
 from dlcli.verbs.options import Options
@@ -106,7 +106,7 @@ class Runs:
         return identity.core(self._config(trial))
 
     def _config(self, trial: Trial) -> dict[str, Any]:
-        (point,) = compose.trials(self.base.verb, self._words(trial), self.arm, self.options.extra)
+        (point,) = search_points.trials(self.base.verb, self._words(trial), self.arm, self.options.extra)
         return settle_budget(point.resolved(seed=0))
 
     def carry_out(self, asked: Sequence[Trial]) -> list[Outcome]:
@@ -202,7 +202,7 @@ def _over(run: Run | None, trial: Trial) -> bool:
         return False
     if run.status != "completed" or not trial.until:
         return True
-    until = compose.read(run.path / "config.yaml")["until"]
+    until = run_config.read(run.path / "config.yaml")["until"]
     return all(until.get(name, 0) >= limit for name, limit in trial.until.items())
 
 
@@ -219,5 +219,5 @@ def _gone_on(job: Job, options: Options) -> Run:
 
 
 def _new(job: Job, options: Options) -> Run:
-    (point,) = compose.trials(job.verb, job.overrides, str(options.facts["arm"]), options.extra)
+    (point,) = search_points.trials(job.verb, job.overrides, str(options.facts["arm"]), options.extra)
     return train(point, options)

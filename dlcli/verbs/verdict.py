@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from statistics import fmean
 from typing import Any
 
-from dlcli import compose
+from dlcli.config import run_config
 from dlcli.core.leaf import encode
 from dlcli.core.learner import Rows
 from dlcli.core.metric import Metric
@@ -134,7 +134,7 @@ class Verdict:
         """Overrides, in a file that `dlcli train --from-search` reads."""
         metric = self._trials.goal.metric
         plain = {"search": self._run.id, f"shared_{metric}" if shared else metric: best.value}
-        self._run.keep("best.yaml", compose.dump(plain | {"words": [*best.words, *self._until()]}).encode())
+        self._run.keep("best.yaml", run_config.dump(plain | {"words": [*best.words, *self._until()]}).encode())
         if best.architecture is not None and self._trials.space is not None:
             title = f"{metric} {number(best.value)} on valid{' with shared weights' if shared else ''}"
             self._run.keep("cell.svg", svg(self._trials.space.graph(best.architecture), title).encode())

@@ -7,12 +7,12 @@ import pytest
 import yaml
 from stated import PLAIN, stated
 
-from dlcli import catalogue
 from dlcli.claims import claim as stating
 from dlcli.claims import systems
+from dlcli.config import catalogue
 from dlcli.core.errors import UsageError
 
-OURS = sorted((catalogue.packaged() / "claim").glob("*.yaml"))
+OURS = sorted((catalogue.packaged().parent / "dlcli/claims/catalogue").glob("*.yaml"))
 
 
 @pytest.mark.parametrize("path", OURS, ids=lambda path: path.stem)
@@ -24,7 +24,7 @@ def test_ours_speak_of_recipes_files_and_data_that_exist(path):
     assert all(
         arm.recipe in catalogue.members(f"experiment/{arm.verb}") or claim.waiting for arm in claim.arms.values()
     )
-    assert set(claim.needs) <= set(catalogue.members("data"))
+    assert set(claim.needs) <= set(catalogue.registry("data"))
     assert claim.members
     assert set(claim.members) <= set(systems.systems(catalogue.packaged()))
     assert claim.seeds >= 5

@@ -7,10 +7,10 @@ import pytest
 import yaml
 from stated import stated
 
-from dlcli import catalogue
 from dlcli.claims import claim as stating
 from dlcli.claims import pages, results
 from dlcli.claims.judged import judged
+from dlcli.config import catalogue
 from dlcli.report.words import number
 
 ROOT = catalogue.packaged().parent
@@ -21,10 +21,10 @@ GIVEN = {"95"}  # of the page's own words
 
 def made_up(root, values):
     """A checkout with one claim and its result."""
-    (root / "conf" / "claim").mkdir(parents=True, exist_ok=True)
+    (root / "dlcli" / "claims" / "catalogue").mkdir(parents=True, exist_ok=True)
     (root / "docs").mkdir(exist_ok=True)
-    (root / "conf" / "claim" / "made_up.yaml").write_text(yaml.safe_dump(stated(), sort_keys=False))
-    claim = stating.read(root / "conf" / "claim" / "made_up.yaml")
+    (root / "dlcli" / "claims" / "catalogue" / "made_up.yaml").write_text(yaml.safe_dump(stated(), sort_keys=False))
+    claim = stating.read(root / "dlcli" / "claims" / "catalogue" / "made_up.yaml")
     found = judged(claim, values, [*next(iter(values.values()))])
     machine = {"processor": "a processor", "cores": 2, "torch": "2.13"}
     told = {"seconds": 77.0, "commit": "0123456789abcdef", "dirty": False, "machine": machine}
@@ -44,7 +44,7 @@ def test_claims_page_is_up_to_date():
 def held(root):
     """Every number of the claims as they are written, and of their results as they are rounded."""
     words = []
-    for path in (root / "conf" / "claim").glob("*.yaml"):
+    for path in (root / "dlcli" / "claims" / "catalogue").glob("*.yaml"):
         claim = stating.read(path)
         words += [path.stem, path.read_text(), f"{claim.minutes:g}", *(one.text for one in claim.relations)]
         if result := results.last(claim, [root / "docs" / "claims"]):

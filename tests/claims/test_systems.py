@@ -2,9 +2,9 @@
 
 import pytest
 
-from dlcli import catalogue
 from dlcli.claims import pages, systems
 from dlcli.claims.reading import load
+from dlcli.config import catalogue
 from dlcli.sketching.streams.kinds import KINDS
 
 CONF = catalogue.packaged()

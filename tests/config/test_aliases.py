@@ -2,7 +2,7 @@
 
 import pytest
 
-from dlcli.config import aliases, saved
+from dlcli.config import aliases, run_config
 from dlcli.config.compose import expand
 
 PLAYER = "learner.players.model"
@@ -29,8 +29,8 @@ def value(words, key):
         (["resnet", "model.nonlocal_form=gaussian"], "model.nonlocal_variant", "gaussian"),
         (["mlp", "objective=dropout", "objective.form.rate=0.25"], f"{PLAYER}.objective.variant.rate", 0.25),
         (["lstm", "objective=dropout", "dropout@objective.form=time"], f"{PLAYER}.objective.variant.rate", 0.25),
-        (["rotated_stn", "start@model.start=random"], "model.warp_init._target_",
-         "dlcli.nn.warp.initialization.DefaultWarpInit"),
+        (["rotated_stn", "start@model.start=random"], "model.warp_init", "random"),
+        (["cnn", "norm@model.norm=none"], "model.norm", "none"),
     ],
 )  # fmt: skip
 def test_old_key_sets_the_new_one(words, key, expected):
@@ -46,13 +46,15 @@ def test_old_key_is_noted_once(caplog, monkeypatch):
 
 def test_saved_configuration_of_0_1_0_has_the_new_keys():
     (point,) = expand("train", ["vgg"])
-    new = saved.dump(point.resolved())
+    new = run_config.dump(point.resolved())
     old = new.replace("optimizer:", "optimiser:").replace("initializer:", "initial:").replace("wall_time_limit", "wall")
-    assert saved.load(old) == saved.load(new) == point.resolved()
+    old = old.replace("  norm: batch\n", "  norm: {_target_: torch.nn.BatchNorm2d, _partial_: true}\n")
+    assert "BatchNorm2d" in old
+    assert run_config.load(old) == run_config.load(new) == point.resolved()
 
 
 def test_number_named_like_a_renamed_part_keeps_its_name():
     (point,) = expand("search", ["enas"])
     config = point.resolved()
     assert config["model"]["controller"]["initial"] == 0.1
-    assert saved.load(saved.dump(config)) == config
+    assert run_config.load(run_config.dump(config)) == config

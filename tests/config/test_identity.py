@@ -5,8 +5,7 @@ import sys
 import pytest
 import torch
 
-from dlcli import build, compose
-from dlcli.config import identity
+from dlcli.config import build, compose, identity
 from dlcli.core.errors import UsageError
 from dlcli.learners.gradient import Gradient
 from dlcli.models.sequence.tcn import TCN

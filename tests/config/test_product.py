@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from dlcli import build
-from dlcli.budget import settle_budget
+from dlcli.config import build
+from dlcli.config.budget import settle_budget
 from dlcli.config.compose import expand
 from dlcli.core.errors import UsageError
 

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from dlcli import build, complete
-from dlcli.config import schema
+from dlcli import complete
+from dlcli.config import build, schema
 from dlcli.config.compose import expand
 from dlcli.core.errors import UsageError
 

@@ -5,7 +5,7 @@ import torch
 from helpers import gate
 from torch import nn
 
-from dlcli.build import Built
+from dlcli.config.build import Built
 from dlcli.core.learner import Row
 from dlcli.tasks.adding import Adding
 

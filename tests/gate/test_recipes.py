@@ -17,7 +17,7 @@ from helpers.recipes import (
 )
 from hydra.utils import get_class
 
-from dlcli import catalogue
+from dlcli.config import catalogue
 from dlcli.core.errors import Missing
 from dlcli.engine import limits
 from dlcli.learners.evolution import Evolution

@@ -6,7 +6,7 @@ import pytest
 import torch
 from helpers.recipes import CPU, RECIPES, expand
 
-from dlcli import catalogue
+from dlcli.config import catalogue
 from dlcli.core.modes import evaluating
 from dlcli.sketching.networks.seen import Decodes, Modular
 from dlcli.sketching.objects import OUTPUT

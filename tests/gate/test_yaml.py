@@ -7,8 +7,8 @@ from helpers.recipes import CPU, MODELS, build_task, cached_tasks, expand, read_
 from hydra.utils import get_class
 from omegaconf import OmegaConf
 
-from dlcli import build, catalogue, compose
-from dlcli.budget import settle_budget
+from dlcli.config import build, catalogue, compose
+from dlcli.config.budget import settle_budget
 
 BY_POSITION = {"spec", "task", "model", "scenes", "trials", "space", "height", "width"}
 """Arguments that the factory passes by position."""

@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 from typer.testing import CliRunner
 
-from dlcli import build, compose
 from dlcli.cli import app
+from dlcli.config import build, compose
 
 CONF = Path(__file__).parent / "conf"
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from dlcli.build import Built
+from dlcli.config.build import Built
 from dlcli.engine import evaluate
 
 STEPS = 2

@@ -15,7 +15,7 @@ import torch
 import yaml
 from PIL import Image
 
-from dlcli import budget, build, catalogue, compose
+from dlcli.config import budget, build, catalogue, compose
 from dlcli.core.errors import Missing
 
 CPU = torch.device("cpu")

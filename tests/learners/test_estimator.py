@@ -6,7 +6,7 @@ from dlcli.tasks.yardstick import Classification, Regression
 from helpers.lines import through_file
 from sklearn import cluster, ensemble, linear_model, neighbors, preprocessing, svm, tree
 
-from dlcli import build
+from dlcli.config import build
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.scoring import score
 from dlcli.core.spec import Classes, Real, Spec
@@ -198,7 +198,7 @@ def test_estimator_refuses_other_models():
 
 def test_target_may_name_estimators_of_scikit_learn_only():
     config = {"plugins": []}
-    from dlcli.targets import factory
+    from dlcli.config.targets import factory
 
     with pytest.raises(UsageError) as error:
         factory({"_target_": "sklearn.utils.Bunch"}, config, "model")

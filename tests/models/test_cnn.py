@@ -18,7 +18,7 @@ SIZES = {
     "pooling": "max",
     "dense": [5],
     "dropout": 0.0,
-    "norm": nn.Identity,
+    "norm": "none",
 }
 
 
@@ -44,7 +44,7 @@ def test_cnn_capsnet_baseline_parameter_count():
 
 
 def test_cnn_normalizes_after_every_convolution():
-    assert [type(part) for part in made(norm=nn.BatchNorm2d).convolutions] == [
+    assert [type(part) for part in made(norm="batch").convolutions] == [
         *(nn.Conv2d, nn.BatchNorm2d, nn.ReLU, nn.MaxPool2d),
         *(nn.Conv2d, nn.BatchNorm2d, nn.ReLU),
     ]

@@ -7,14 +7,13 @@ import pytest
 import torch
 from torch import nn
 
-from dlcli import build, compose
-from dlcli.budget import settle_budget
+from dlcli.config import build, compose
+from dlcli.config.budget import settle_budget
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.spec import Classes, Labels, Real, Spec
 from dlcli.core.task import Batch
 from dlcli.models.image.spatial_transformer import SpatialTransformer
 from dlcli.nn.warp.affine import AffineWarp
-from dlcli.nn.warp.initialization import DefaultWarpInit, IdentityWarpInit
 from dlcli.nn.warp.projective import ProjectiveWarp
 from dlcli.nn.warp.thin_plate import ThinPlateSplineWarp
 
@@ -44,7 +43,7 @@ def transformer(spec=SPEC, **changed):
         "hidden": 8,
         "warp": AffineWarp,
         "size": None,
-        "warp_init": IdentityWarpInit(),
+        "warp_init": "identity",
     }
     return SpatialTransformer(spec, **{**given, **changed})
 
@@ -58,7 +57,7 @@ def test_spatial_transformer_initially_equals_body(warp):
 
 
 def test_spatial_transformer_default_warp_init_is_not_identity():
-    model = transformer(warp_init=DefaultWarpInit())
+    model = transformer(warp_init="random")
     model(IMAGES)
     assert (model.body.seen - IMAGES).abs().max() > 0.3
 

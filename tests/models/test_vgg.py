@@ -17,7 +17,7 @@ DIGITS = Spec((Real((1, 8, 8)),), Classes(10))
 SMALL = {"pools": 2, "width": 2, "dense": [6]}
 
 
-def vgg(spec=DIGITS, configuration="A", norm=nn.Identity, dropout=0.5, initial=None, **changed):
+def vgg(spec=DIGITS, configuration="A", norm="none", dropout=0.5, initial=None, **changed):
     given = {
         **SMALL,
         **changed,
@@ -49,7 +49,7 @@ def test_vgg_parameter_count_matches_paper(configuration, parameters, layers):
 
 def test_vgg_batch_norm_parameter_count():
     with torch.device("meta"):
-        network = vgg(IMAGENET, "B", pools=5, width=64, dense=[4096, 4096], norm=nn.BatchNorm2d)
+        network = vgg(IMAGENET, "B", pools=5, width=64, dense=[4096, 4096], norm="batch")
     assert sum(one.numel() for one in network.parameters()) == 133_053_736
 
 
@@ -123,7 +123,7 @@ def test_vgg_without_hidden_layers():
     assert network(torch.rand(2, 1, 8, 8)).shape == (2, 10)
 
 
-def reach(initial, norm=nn.Identity):
+def reach(initial, norm="none"):
     """How large a signal of size 1 is after the convolutions of the deepest network."""
     torch.manual_seed(0)
     network = vgg(Spec((Real((1, 16, 16)),), Classes(10)), "E", norm=norm, pools=0, width=16, initial=initial)

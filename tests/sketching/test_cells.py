@@ -4,8 +4,8 @@ import torch
 from torch import nn
 from torch.nn.functional import normalize
 
-from dlcli import compose
-from dlcli.build import build_task
+from dlcli.config import compose
+from dlcli.config.build import build_task
 from dlcli.sketching.networks.cells import Cells
 
 

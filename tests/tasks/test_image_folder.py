@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from dlcli import build
+from dlcli.config import build
 from dlcli.core.errors import UsageError
 from dlcli.core.spec import Classes, Real
 from dlcli.tasks.augment import Unchanged

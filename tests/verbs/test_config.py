@@ -6,8 +6,8 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from dlcli import compose
 from dlcli.cli import app
+from dlcli.config import compose
 
 
 def config(*words):

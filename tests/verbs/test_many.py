@@ -212,12 +212,12 @@ def test_threads_are_divided_among_processes(tmp_path, monkeypatch):
 
 
 def test_the_share_is_what_auto_stands_for(tmp_path):
-    from dlcli import compose
+    from dlcli.config import compose, run_config
     from dlcli.verbs.train import train
 
     (point,) = compose.expand("train", [*SMALL, "threads=auto"])
     run = train(point, Options(tmp_path, quiet=True, threads=1))
-    assert compose.read(run.path / "config.yaml")["threads"] == 1
+    assert run_config.read(run.path / "config.yaml")["threads"] == 1
 
 
 def test_a_failure_is_told_and_the_others_go_on(tmp_path):

@@ -8,7 +8,8 @@ import time
 import pytest
 import torch
 
-from dlcli import build, compose, launch
+from dlcli import launch
+from dlcli.config import build, compose
 from dlcli.core.errors import UsageError
 from dlcli.core.executor import deaf
 from dlcli.core.population import Genome

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from dlcli import compose
+from dlcli.config import compose, run_config, sweeps
 from dlcli.core.errors import UsageError
 from dlcli.runs import selectors
 from dlcli.runs.run import Run
-from dlcli.verbs import begin, many
+from dlcli.verbs import begin, many, search_points
 from dlcli.verbs.options import Options
 
 WORDS = [
@@ -58,7 +58,7 @@ def test_every_candidate_is_a_run_below_the_search(whole):
         assert child.info["parent"] == whole.id
         assert child.info["verb"] == "train"
         assert child.info["trial"] == int(number)
-        config = compose.read(child.path / "config.yaml")
+        config = run_config.read(child.path / "config.yaml")
         assert config["model"]["architecture"] == [int(one) for one in architecture.split()]
         assert "strategy" not in config
         assert (status, steps) == ("completed", "6")
@@ -85,7 +85,7 @@ def test_what_was_found_is_retrained_beside_random_and_hand_made(whole, capsys):
 def test_what_was_found_trains_from_scratch(whole):
     options = Options(whole.path.parents[2], quiet=True, from_search=str(whole.path))
     points = begin.points(["seed=0,1", "steps=2"], options)
-    best = compose.found_words(whole.path / "artifacts" / "best.yaml")
+    best = search_points.found_words(whole.path / "artifacts" / "best.yaml")
     for seed, point in enumerate(points):
         config = point.resolved()
         assert f"model.architecture={config['model']['architecture']}".replace(" ", "") in best
@@ -104,7 +104,7 @@ def test_jobs_change_nothing(whole, tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_a_search_that_was_stopped_goes_on_as_if_it_never_was(whole, tmp_path, number):
     words = [*EVOLUTION, "retrain.seeds=0", "retrain.random=0", "--out", str(tmp_path)]
-    path = os.pathsep.join([str(Path(compose.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join([str(Path(compose.__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
     env = {**os.environ, "PYTHONPATH": path}
     process = subprocess.Popen([sys.executable, "-m", "dlcli", "search", *words], env=env, stderr=subprocess.PIPE)
     end = time.monotonic() + 60
@@ -150,7 +150,7 @@ def test_halving_goes_on_with_the_same_runs(tmp_path):
         (["candidates=0"], "candidates must be"),
         (["limit.trial_steps=5"], "smaller than one candidate, which takes 6 steps"),
         (["metric=blue"], "does not report it"),
-        ([compose.over(["lr=interval(1e-4,1e-2)"])], "searches architectures alone"),
+        ([sweeps.over(["lr=interval(1e-4,1e-2)"])], "searches architectures alone"),
         (["model.architecture=[0,0,7]"], "model.architecture must be from 0 to 1"),
     ],
 )
@@ -162,7 +162,7 @@ def test_bad_input_is_told_before_there_is_a_run(words, told, tmp_path):
 
 def test_a_key_that_does_not_exist_is_told_with_the_nearest(tmp_path):
     with pytest.raises(UsageError, match=r'unknown key lrr.*did you mean "lr"'):
-        search(tmp_path, compose.over(["lrr=interval(1e-4,1e-2)"]), base=["tpe", "model=mlp"])
+        search(tmp_path, sweeps.over(["lrr=interval(1e-4,1e-2)"]), base=["tpe", "model=mlp"])
 
 
 @pytest.mark.parametrize(
@@ -179,22 +179,22 @@ def test_a_search_goes_on_only_as_the_same_search(whole, words, told):
 
 
 def test_over_is_hydra_grammar():
-    word = compose.over(["lr=interval(1e-4,1e-2)", "a.b=range(16,129,16)", "optimizer=choice(adam,sgd)"])
+    word = sweeps.over(["lr=interval(1e-4,1e-2)", "a.b=range(16,129,16)", "optimizer=choice(adam,sgd)"])
     (point,) = compose.expand("search", ["tpe", word])
     assert point.resolved()["over"] == [
         {"key": "lr", "low": 1e-4, "high": 1e-2, "log": True, "whole": False},
         {"key": "a.b", "low": 16.0, "high": 128.0, "step": 16.0, "whole": True},
         {"key": "optimizer", "choices": ["adam", "sgd"]},
     ]
-    assert "log:false" in compose.over(["a=interval(1,9)"])
-    assert "log:false" in compose.over(["a=tag(linear,interval(1,1000))"])
-    assert "log:true" in compose.over(["a=tag(log,interval(1,2))"])
-    assert "whole:true" in compose.over(["a=int(interval(1,9))"])
+    assert "log:false" in sweeps.over(["a=interval(1,9)"])
+    assert "log:false" in sweeps.over(["a=tag(linear,interval(1,1000))"])
+    assert "log:true" in sweeps.over(["a=tag(log,interval(1,2))"])
+    assert "whole:true" in sweeps.over(["a=int(interval(1,9))"])
     for text in ("lr=0.1", "lr", "lr=interval(1"):
         with pytest.raises(UsageError):
-            compose.over([text])
+            sweeps.over([text])
     with pytest.raises(UsageError, match="twice"):
-        compose.over(["a=choice(1,2)", "a=choice(3,4)"])
+        sweeps.over(["a=choice(1,2)", "a=choice(3,4)"])
 
 
 SHARED = [
@@ -218,7 +218,7 @@ def test_shared_weights_end_in_the_finalist_that_is_best_alone(shared):
     assert {row[4] for row in rows} == {"completed"}
     best = max(rows[:2], key=lambda row: float(row[2]))
     assert (told["value"], told["shared"]) == (float(best[2]), False)
-    words = compose.found_words(shared.path / "artifacts" / "best.yaml")
+    words = search_points.found_words(shared.path / "artifacts" / "best.yaml")
     assert f"model.architecture=[{best[0].replace(' ', ',')}]" in words
     for picture in ("cell", "reward", "entropy"):
         assert (shared.path / "artifacts" / f"{picture}.svg").read_text().startswith("<svg")
@@ -254,7 +254,7 @@ def test_another_metric_ranks_what_shares_weights(tmp_path):
         (["candidates=0"], "candidates must be an integer of at least 1"),
         (["limit.trial_steps=3"], "limit is of strategies"),
         (["metric=blue"], "does not report it"),
-        ([compose.over(["lr=interval(1e-4,1e-2)"])], "over is of strategies"),
+        ([sweeps.over(["lr=interval(1e-4,1e-2)"])], "over is of strategies"),
     ],
 )
 def test_what_shared_weights_cannot_be_asked_for(words, told, tmp_path):
@@ -281,7 +281,7 @@ def test_a_longer_search_tells_of_its_own_networks_alone(tmp_path, capsys):
     many._told(run, False, False)
     printed = capsys.readouterr().out
     assert sum(line.startswith("found ") for line in printed.splitlines()) <= 2
-    trained = [compose.read(run.path / paths[0] / "config.yaml")["model"] for paths in told["arms"].values()]
+    trained = [run_config.read(run.path / paths[0] / "config.yaml")["model"] for paths in told["arms"].values()]
     assert all(one != other for number, one in enumerate(trained) for other in trained[:number])
 
 
@@ -289,7 +289,7 @@ def test_a_longer_search_tells_of_its_own_networks_alone(tmp_path, capsys):
 def test_a_network_that_is_trained_in_place_of_all_may_be_trained_longer(recipe, tmp_path):
     """Refused is only what is searched; how long it takes is among what may change."""
     (point,) = compose.expand("search", [recipe], smoke=True)
-    run = Run.create(tmp_path, "search", recipe, compose.dump(point.resolved()))
+    run = Run.create(tmp_path, "search", recipe, run_config.dump(point.resolved()))
     run.finish("stopped", 130)
     with pytest.raises(UsageError, match=r"does not support a change of task"):
         begin.go_on(str(run.path), ["task.batch=8"], Options(tmp_path, verb="search", quiet=True))

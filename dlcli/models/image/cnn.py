@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.spec import Spec
 from dlcli.nn.checks import at_least, each_at_least, probability
-from dlcli.nn.conv.blocks import Norm
+from dlcli.nn.conv.blocks import NORMS
 from dlcli.nn.shapes import image_shape
 
 _POOLINGS = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}
@@ -30,7 +30,7 @@ class CNN(nn.Module):
         pooling: "max" or "average".
         dense: units of each hidden dense layer.
         dropout: probability in [0, 1), before the output layer.
-        norm: factory of the normalization between convolution and ReLU.
+        norm: normalization between convolution and ReLU: "batch" or "none".
 
     Raises:
         UsageError: a hyper-parameter is out of range, or `pool` and `channels` differ in length.
@@ -47,7 +47,7 @@ class CNN(nn.Module):
         pooling: Literal["max", "average"],
         dense: Sequence[int],
         dropout: float,
-        norm: Norm,
+        norm: Literal["batch", "none"],
     ) -> None:
         super().__init__()
         at_least(1, kernel_size=kernel_size)
@@ -59,7 +59,7 @@ class CNN(nn.Module):
         inputs, height, width = image_shape(spec, "CNN")
         layers: list[nn.Module] = []
         for fan_in, width_out, side in zip((inputs, *channels), channels, pool, strict=False):
-            layers += [nn.Conv2d(fan_in, width_out, kernel_size, padding="same"), norm(width_out), nn.ReLU()]
+            layers += [nn.Conv2d(fan_in, width_out, kernel_size, padding="same"), NORMS[norm](width_out), nn.ReLU()]
             layers += [_POOLINGS[pooling](side)] if side > 1 else []
             height, width = height // side, width // side
         if not height * width:

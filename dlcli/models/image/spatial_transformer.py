@@ -1,6 +1,7 @@
 """Spatial transformer network."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +15,7 @@ from dlcli.core.task import Batch
 from dlcli.nn.checks import at_least
 from dlcli.nn.image_grid import make_grid
 from dlcli.nn.shapes import image_shape
-from dlcli.nn.warp.initialization import WarpInit
+from dlcli.nn.warp.initialization import WARP_INITS
 from dlcli.nn.warp.sampling import Warp, sample_bilinear
 
 _SHOWN = 96  # approximate side of a displayed image in pixels
@@ -33,7 +34,7 @@ class SpatialTransformer(nn.Module):
         hidden: output width of the localization network, from which a linear layer regresses the warp parameters.
         warp: factory of the warp, called with the height and width of its output.
         size: (height, width) of the warped image; None for the size of the input.
-        warp_init: initializer of the regression layer.
+        warp_init: initialization of the regression layer: "identity", or "random" (PyTorch's default).
 
     Raises:
         UsageError: a hyper-parameter is out of range.
@@ -49,7 +50,7 @@ class SpatialTransformer(nn.Module):
         hidden: int,
         warp: Callable[[int, int], Warp],
         size: Sequence[int] | None,
-        warp_init: WarpInit,
+        warp_init: Literal["identity", "random"],
     ) -> None:
         super().__init__()
         at_least(1, hidden=hidden)
@@ -58,7 +59,7 @@ class SpatialTransformer(nn.Module):
         self.localiser = localiser(Spec(spec.inputs, Real((hidden,)), spec.given))
         self.warp = warp(height, width)
         self.regression = nn.Linear(hidden, len(self.warp.identity))
-        warp_init(self.regression, self.warp.identity)
+        WARP_INITS[warp_init](self.regression, self.warp.identity)
         self.body = body(Spec((Real((channel, height, width)),), spec.target, spec.given))
 
     def sampling_grid(self, x: Float[Tensor, "batch channel rows columns"]) -> Float[Tensor, "batch height width 2"]:

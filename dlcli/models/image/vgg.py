@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from dlcli.core.errors import UsageError
 from dlcli.core.spec import Spec
 from dlcli.nn.checks import at_least, each_at_least
-from dlcli.nn.conv.blocks import Norm
+from dlcli.nn.conv.blocks import NORMS, Norm
 from dlcli.nn.initializers import Initializer
 from dlcli.nn.shapes import check_pools, image_shape
 
@@ -39,7 +39,7 @@ class VGG(nn.Module):
         pools: number of stages, from the first, with a pooling; 5 in the paper. An odd last row or column is dropped.
         width: channels of the first stage, 64 in the paper; the others have 2, 4, 8 and 8 times as many.
         dense: units of the hidden dense layers.
-        norm: factory of the normalization after each convolution, called with its channels.
+        norm: normalization after each convolution: "batch" or "none".
         dropout: module after each hidden dense layer; it is copied.
         initializer: weight initializer.
 
@@ -56,7 +56,7 @@ class VGG(nn.Module):
         pools: int,
         width: int,
         dense: Sequence[int],
-        norm: Norm,
+        norm: Literal["batch", "none"],
         dropout: nn.Module,
         initializer: Initializer,
     ) -> None:
@@ -75,7 +75,7 @@ class VGG(nn.Module):
         after = [nn.MaxPool2d(2)] * pools + [nn.Identity()] * (len(stages) - pools)
         self.stages = nn.Sequential(
             *(
-                nn.Sequential(*_convolutions(*end, kernels, norm), pool)
+                nn.Sequential(*_convolutions(*end, kernels, NORMS[norm]), pool)
                 for end, kernels, pool in zip(ends, stages, after, strict=True)
             )
         )

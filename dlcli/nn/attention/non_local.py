@@ -30,7 +30,7 @@ class NonLocalBlock(nn.Module):
             never pooled. 1 uses all positions.
         gamma: initial scale of the batch norm; 0.0 in the paper. In a network that is trained from scratch, a block
             with gamma = 0 has no output at first and may remain inactive for long.
-        initializer: initializer of theta, phi, g and W_z; N(0, 0.01^2) in the paper, for a block inserted into a trained
+        initializer: of theta, phi, g and W_z; N(0, 0.01^2) in the paper, for a block inserted into a trained
             network. All x_j then have almost equal weights, and training from scratch may not leave this state.
 
     Raises:

@@ -10,6 +10,9 @@ from torch import Tensor, nn
 Norm = Callable[[int], nn.Module]
 """Factory of a normalization layer, called with the number of channels."""
 
+NORMS: dict[str, Norm] = {"batch": nn.BatchNorm2d, "none": nn.Identity}
+"""Normalization layers by the name that models take: batch norm (Ioffe & Szegedy 2015), or none."""
+
 
 def running_batch_norm(channels: int) -> nn.Module:
     """Batch norm that evaluates with running averages, for a fixed architecture."""

@@ -7,7 +7,7 @@ import torch
 from hydra.utils import get_class
 from omegaconf import OmegaConf
 
-from dlcli import build, catalogue, compose
+from dlcli.config import build, catalogue, compose
 from dlcli.core.space import Searchable
 from dlcli.learners.strategies.strategy import Strategy
 from dlcli.verbs.trials import Wanted

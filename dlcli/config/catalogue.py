@@ -7,6 +7,9 @@ from typing import Any
 from dlcli.config.schema import COMMANDS as VERBS
 from dlcli.core.errors import Missing
 
+_PACKAGE = Path(__file__).resolve().parents[1]
+_REGISTRIES = {"claim": "claims/catalogue", "data": "data/sets"}
+"""Registries that are not configuration, by the name of their folder below `--config-dir`."""
 RESERVED = {"sketch": ("query", "stream")}
 """Words behind a verb that are no recipes."""
 
@@ -30,7 +33,7 @@ def folders(extra: Sequence[Path] = ()) -> list[Path]:
 
 def packaged() -> Path:
     """The `conf` that came with dlcli: inside the package when installed, beside it in a checkout."""
-    inside = Path(__file__).resolve().parent / "conf"
+    inside = _PACKAGE / "conf"
     return inside if inside.is_dir() else inside.parent.parent / "conf"
 
 
@@ -42,6 +45,16 @@ def members(group: str, extra: Sequence[Path] = ()) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for folder in folders(extra):
         for path in sorted((folder / group).glob("[!_]*.yaml")):
+            found.setdefault(path.stem, path)
+    return dict(sorted(found.items()))
+
+
+def registry(kind: str, extra: Sequence[Path] = ()) -> dict[str, Path]:
+    """The claims ("claim") or data sets ("data") by name: packaged ones, and a user's own below `--config-dir`."""
+    *first, _ = folders(extra)
+    found: dict[str, Path] = {}
+    for folder in (*(folder / kind for folder in first), _PACKAGE / _REGISTRIES[kind]):
+        for path in sorted(folder.glob("*.yaml")):
             found.setdefault(path.stem, path)
     return dict(sorted(found.items()))
 

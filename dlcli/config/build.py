@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from dlcli.config.targets import WRONG, check_memory, factory
 from dlcli.core.episode import Plays
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.fitting import Fits
@@ -17,7 +18,6 @@ from dlcli.core.random import seeded
 from dlcli.core.spec import Real
 from dlcli.core.task import Batch, Fitted, Supervised, Task, few
 from dlcli.core.trials import Trials
-from dlcli.targets import WRONG, check_memory, factory
 
 _FEW = 4  # rows that a pairing is tried with
 _TASK, _INITIAL, _TRIAL, _LEARNER, _STRATEGY = 0x7A5C, 0x1417, 0x7214, 0x1EA2, 0x57A7

@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 
-from dlcli.build import build_task, count
+from dlcli.config.build import build_task, count
+from dlcli.config.targets import factory, without_metadata
 from dlcli.core.errors import UsageError
-from dlcli.targets import factory, without_metadata
 
 _NEAR = 0.02  # of the budget
 
