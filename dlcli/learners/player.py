@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from dlcli.core.errors import Mismatch, UsageError
-from dlcli.core.learner import Objective, Schedule, pace
+from dlcli.core.learner import Objective, Paced, Schedule
 from dlcli.core.needs import check_needs
 from dlcli.core.precision import DOUBLE
 from dlcli.core.random import reseed
@@ -94,6 +94,7 @@ class Seat:
         self.team: Team = Alone()
         self._terms: tuple[str, ...] = ()
         self._turn = 0
+        self._pace = self.objective.pace if isinstance(self.objective, Paced) else None
 
     def update(self, turn: int = 0) -> tuple[dict[str, Tensor], int]:
         """Update the player's parameters once; the values to log, and the number of samples.
@@ -163,7 +164,8 @@ class Seat:
         whole = self.task.batch(self.player.split, self.batches)
         batch = self.team.share(whole)
         self.batches += 1
-        pace(self.objective, self.updates, self._turn)
+        if self._pace is not None:
+            self._pace(self.updates, self._turn)
         if not len(batch):
             nothing = torch.zeros((), device=self.device)
             return Loss(nothing, dict.fromkeys(self._terms, nothing), 0.0, self.carry), len(whole)
