@@ -58,7 +58,7 @@ def test_short_words_reach_into_the_single_players_parts():
     words = ("objective.variant.rate=0.3", "dropout@objective.variant=channel", "objective@objective.base=mixup")
     config = one("mlp", "objective=dropout", *words, "objective.base.alpha=0.4").resolved()
     objective = value(config, f"{PLAYER}.objective")
-    assert objective["form"] == {"_target_": "dlcli.nn.stochastic.dropout.ChannelDropout", "rate": 0.3}
+    assert objective["variant"] == {"_target_": "dlcli.nn.stochastic.dropout.ChannelDropout", "rate": 0.3}
     assert objective["base"]["alpha"] == 0.4
     assert [
         value(point.resolved(), f"{PLAYER}.objective.alpha")
@@ -128,9 +128,8 @@ def test_member_at_a_wrong_place_or_with_a_wrong_name_is_refused(words, code, ke
 
 
 def test_group_with_one_place_needs_no_place():
-    assert value(one("model=spatial_transformer", "warp=projective").resolved(), "model.warp._target_").endswith(
-        "Projective"
-    )
+    config = one("model=spatial_transformer", "warp=projective").resolved()
+    assert value(config, "model.warp._target_").endswith("ProjectiveWarp")
 
 
 def test_smoke_comes_from_the_recipe_and_the_users_words_come_after_it():

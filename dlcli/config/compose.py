@@ -116,7 +116,8 @@ def _point(request: Request) -> Point:
     smoke = {raw: word for raw, word in routed.smoke.items() if word in chosen or _fits(word, config, strict)}
     values = [word for word in routed.own if _fits(word, config, strict)]
     values += [word for word in smoke.values() if word not in chosen]
-    values += [word for word in routed.typed if _fits(word, config, True)]
+    typed = [checks.with_new_names(word, config) for word in routed.typed]
+    values += [word for word in typed if _fits(word, config, True)]
     _apply(config, [opened for word in values for opened in _open(word)])
     if isinstance(config.get("learner"), DictConfig):
         _remove_metadata(config.learner)
