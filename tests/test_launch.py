@@ -289,6 +289,7 @@ def slurm(tmp_path, monkeypatch):
     return lambda jobs=None, **more: OnSlurm(toy, jobs, folder=tmp_path / "sweep", **more)
 
 
+@pytest.mark.slow
 def test_submitit_runs_jobs_and_resumes_what_was_killed(slurm, job, tmp_path):
     heard = []
     executor = slurm(2, cluster="local", listen=lambda number, what: heard.append((number, what)))

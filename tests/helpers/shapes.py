@@ -13,16 +13,17 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from typing import Any
 
-from beartype import beartype
+from beartype import BeartypeConf, beartype
 from jaxtyping import jaxtyped
 
 _PACKAGE = "dlcli"
 _MARK = "from jaxtyping import"
+_check = beartype(conf=BeartypeConf(violation_type=TypeError))  # as jaxtyping's own errors: dlcli catches TypeError
 
 
 def check_function(function: Any) -> Any:
     """Check parameters and return value; equal axis names stand for equal lengths within one call."""
-    checked = beartype(function)
+    checked = _check(function)
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -32,7 +33,7 @@ def check_function(function: Any) -> Any:
     return call
 
 
-check_class = jaxtyped(typechecker=beartype)
+check_class = jaxtyped(typechecker=_check)
 """Check the fields of a dataclass when it is constructed."""
 
 

@@ -385,6 +385,7 @@ def test_killed_worker_and_killed_coordinator_lose_nothing(tmp_path, whole):
     assert len(list(out.glob("train/*/*/run.json"))) == 3
 
 
+@pytest.mark.slow
 def test_on_ray_a_killed_worker_loses_nothing(tmp_path, whole):
     pytest.importorskip("ray", reason="ray is not installed: pip install 'dlcli[ray]'")
     out = tmp_path / "ray"

@@ -101,7 +101,7 @@ def test_jobs_change_nothing(whole, tmp_path):
     assert table(run, *SURE) == table(whole, *SURE)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_a_search_that_was_stopped_goes_on_as_if_it_never_was(whole, tmp_path, number):
     words = [*EVOLUTION, "retrain.seeds=0", "retrain.random=0", "--out", str(tmp_path)]
     path = os.pathsep.join([str(Path(compose.__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
