@@ -203,7 +203,9 @@ def _walk(start: Sequence[str], tree: _Tree) -> dict[str, tuple[str, bytes]]:
         place = tree.locate(module)
         if place is None:
             continue
-        content = place.file.read_bytes().replace(b"\r\n", b"\n") if place.file else b""
+        content = place.file.read_bytes() if place.file else b""
+        if place.file is not None and place.file.suffix == ".py":
+            content = content.replace(b"\r\n", b"\n")
         found[module] = (_path(module, place), content)
         pending += [module.rpartition(".")[0]] if "." in module else []
         if place.file is not None and place.file.suffix == ".py":

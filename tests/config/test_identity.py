@@ -1,6 +1,8 @@
 """What the identity of an experiment covers beside the configuration: source code and versions of classes."""
 
+import copy
 import sys
+from functools import cache
 
 import pytest
 import torch
@@ -52,9 +54,14 @@ def mine(tmp_path, monkeypatch):
     sys.modules.pop("mine", None)
 
 
-def resolved(*words):
+@cache
+def _composed(words):
     (point,) = compose.expand("train", ["tcn", "model.channels=[4,4]", *words])
     return point.resolved()
+
+
+def resolved(*words):
+    return copy.deepcopy(_composed(words))
 
 
 def with_plugins():
