@@ -319,7 +319,7 @@ GOOD = {"id": "abc", "verb": "train", "label": "toy", "status": "completed", "st
         ("", "is damaged"),
         (json.dumps(GOOD)[:-9], "is damaged"),
         ("\x00\x00", "is damaged"),
-        ("[1]", "is damaged: it holds no mapping"),
+        ("[1]", "is damaged: it must hold a mapping"),
         ("{}", "is damaged: id, verb"),
         ("[" * 10**5, "is damaged"),
         (json.dumps(GOOD | {"started": 3}), "is damaged: started missing or wrong"),

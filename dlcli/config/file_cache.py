@@ -23,9 +23,9 @@ class CachedRepository(ConfigRepository):
         The result is a copy: the composed configuration shares its nodes, and overrides modify them.
         """
         source = self._find_object_source(config_path, ObjectType.CONFIG)
-        if source is None:
-            return None
-        key = (source.scheme(), source.provider, source.path, config_path, _version(source, config_path))
+        if source is None or source.scheme() != "file":
+            return super().load_config(config_path)
+        key = (source.provider, source.path, config_path, _version(source, config_path))
         if key not in _results:
             result = super().load_config(config_path)
             assert result is not None
@@ -48,8 +48,6 @@ def _with_sources(sources: list[ConfigSource]) -> CachedRepository:
 
 
 def _version(source: ConfigSource, config_path: str) -> tuple[int, ...]:
-    """Modification time, size and inode of a file; () for configurations that are no files."""
-    if source.scheme() != "file":
-        return ()
+    """Modification time, size and inode of a file."""
     stat = (Path(source.path) / source._normalize_file_name(config_path)).stat()
     return stat.st_mtime_ns, stat.st_size, stat.st_ino

@@ -20,11 +20,37 @@ def read(path: Path) -> dict[str, Any]:
         UsageError: it is missing or damaged.
     """
     try:
-        return load(path.read_text(encoding="utf-8"))
+        config = load(path.read_text(encoding="utf-8"))
+        _check_complete(config, path)
+        return config
     except FileNotFoundError:
         raise Missing("missing_file", path=path, hint="Without it the run cannot be rebuilt") from None
     except UnicodeDecodeError:
         raise UsageError("damaged", path=path, problem="it is not UTF-8 text") from None
+
+
+def _check_complete(config: Mapping[str, Any], path: Path) -> None:
+    """Compare the keys with those of config.json beside the file: a truncated YAML can still be valid.
+
+    Raises:
+        UsageError: a key is missing.
+    """
+    try:
+        stored = json.loads(path.with_name("config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return
+    missing = _keys(migrate.renamed_keys(stored)) - _keys(config)
+    if missing:
+        problem = f"{len(missing)} keys of config.json are missing, {min(missing)} among them"
+        raise UsageError("damaged", path=path, problem=problem)
+
+
+def _keys(node: Any, prefix: str = "") -> set[str]:
+    """All dotted keys of nested mappings."""
+    if not isinstance(node, Mapping):
+        return set()
+    own = {f"{prefix}{key}" for key in node}
+    return own.union(*(_keys(part, f"{prefix}{key}.") for key, part in node.items()))
 
 
 def load(text: str) -> dict[str, Any]:

@@ -123,7 +123,7 @@ class ImageTask(ArrayTask):
             for name, split in splits.items()
         }
         targets = Classification(names)
-        if len(splits["train"]) and "trivial" not in fitted:
+        if len(splits.get("train", ())) and "trivial" not in fitted:
             fitted = {**fitted, "trivial": targets.constant([splits["train"].labels])}
         spec = Spec((Real(tuple(first.images.shape[1:])),), Classes(len(names)))
         super().__init__(found, spec, targets, batch=batch, order=order, fitted=fitted, metrics=metrics)

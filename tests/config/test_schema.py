@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from dlcli import complete
-from dlcli.config import build, schema
+from dlcli.config import identity, schema
 from dlcli.config.compose import expand
 from dlcli.core.errors import UsageError
 
@@ -40,7 +40,7 @@ def test_key_stated_once_is_composed_checked_listed_completed_and_documented(ext
     assert f"`{extra_key}`" in schema.reference()
     ctx = SimpleNamespace(params={"words": []}, info_name="train")
     assert complete.words(ctx, "patience_f") == [f"{extra_key}="]
-    assert build.core(config) != build.core(config | {extra_key: 8})
+    assert identity.core(config) != identity.core(config | {extra_key: 8})
 
 
 @pytest.mark.parametrize(("value", "must"), [("x", "an integer of at least 2"), ("1", "an integer of at least 2")])

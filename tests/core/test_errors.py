@@ -48,5 +48,6 @@ def test_nearest_consults_synonyms_before_spelling(typed, known, suggestion):
 @pytest.mark.parametrize("code", MESSAGES)
 def test_every_message_names_its_fields_once_rendered(code):
     fields = dict.fromkeys(("key", "must", "path", "problem", "kind", "reason", "requirement", "first"), "x")
-    fields |= dict.fromkeys(("second", "subject", "feature", "package", "count", "matches", "target", "name"), "x")
+    fields |= dict.fromkeys(("second", "subject", "feature", "package", "count", "matches", "target"), "x")
+    fields |= {"name": "x", "text": "x"}
     assert "{" not in str(UsageError(code, got="y", **fields))

@@ -9,10 +9,11 @@ from omegaconf import OmegaConf
 
 from dlcli.config import build, catalogue, compose
 from dlcli.config.budget import settle_budget
+from dlcli.config.targets import METADATA
 
 BY_POSITION = {"spec", "task", "model", "scenes", "trials", "space", "height", "width"}
 """Arguments that the factory passes by position."""
-NOT_KEYWORDS = ("_target_", "_partial_", "scales", "defaults")
+NOT_KEYWORDS = ("_target_", "_partial_", "defaults", *METADATA)
 BUDGETS = (20_000, 300_000)
 NEAR = 0.02
 
@@ -20,7 +21,7 @@ NEAR = 0.02
 def _yamls():
     """Every YAML of a group that names a class of dlcli, as (group, name)."""
     for folder in sorted(path for path in catalogue.packaged().iterdir() if path.is_dir()):
-        for path in sorted(folder.glob("*.yaml")):
+        for path in sorted(folder.glob("[!_]*.yaml")):
             if str(read_yaml(path).get("_target_", "")).startswith("dlcli."):
                 yield folder.name, path.stem
 

@@ -1,12 +1,12 @@
 """Sparse coding: data with a known dictionary, and ISTA, which has no parameters."""
 
 import torch
-from dlcli.tasks.yardstick import Regression
 from torch import nn
 
 from dlcli.core.random import generator
 from dlcli.core.spec import Real, Spec
 from dlcli.tasks.arrays import Arrays, ArrayTask
+from dlcli.tasks.targets.regression import Regression
 
 
 class SparseCodes(ArrayTask):

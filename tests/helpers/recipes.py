@@ -35,10 +35,8 @@ class Recipe:
     def choices(self) -> dict[str, str]:
         """The group member of each group, of the command's defaults and the recipe's overrides."""
         chosen: dict[str, str] = {}
-        for path in (self.path.parents[2] / f"{self.command}.yaml", self.path):
-            for entry in read_yaml(path)["defaults"]:
-                if isinstance(entry, dict):
-                    chosen |= {key.removeprefix("override ").removeprefix("/"): name for key, name in entry.items()}
+        for entry in _defaults(self.path.parents[2] / f"{self.command}.yaml") + _defaults(self.path):
+            chosen |= {key.removeprefix("override ").removeprefix("/"): name for key, name in entry.items()}
         return chosen
 
     @property
@@ -55,6 +53,17 @@ class Recipe:
 def read_yaml(path: Path) -> dict[str, Any]:
     """The content of a YAML file without Hydra: interpolations stay text."""
     return yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
+
+
+def _defaults(path: Path) -> list[dict[str, str]]:
+    """The entries of a defaults list that choose group members, those of included files in their place."""
+    found = []
+    for entry in read_yaml(path)["defaults"]:
+        if isinstance(entry, dict):
+            found.append(entry)
+        elif (included := path.parent / f"{entry}.yaml").is_file():
+            found += _defaults(included)
+    return found
 
 
 def _every_recipe() -> list[Recipe]:

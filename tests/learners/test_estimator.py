@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from dlcli.tasks.yardstick import Classification, Regression
 from helpers.lines import through_file
 from sklearn import cluster, ensemble, linear_model, neighbors, preprocessing, svm, tree
 
@@ -14,6 +13,8 @@ from dlcli.learners.estimator import Estimator
 from dlcli.learners.frozen import Frozen
 from dlcli.models.estimator.scikit import ScikitEstimator
 from dlcli.tasks.arrays import Arrays, ArrayTask
+from dlcli.tasks.targets.classification import Classification
+from dlcli.tasks.targets.regression import Regression
 
 ROWS, WIDTH = 120, 6
 
@@ -30,10 +31,10 @@ def arrays(classes):
 
 def task_of(classes, splits=None):
     target = Classes(classes) if classes else Real((1,))
-    yardstick = Classification([str(number) for number in range(classes)]) if classes else Regression()
+    targets = Classification([str(number) for number in range(classes)]) if classes else Regression()
     data = arrays(classes)
     splits = splits or {"train": data, "valid": data, "test": data}
-    return ArrayTask(splits, Spec((Real((2, WIDTH // 2)),), target), yardstick, batch=32, order=0)
+    return ArrayTask(splits, Spec((Real((2, WIDTH // 2)),), target), targets, batch=32, order=0)
 
 
 def fitted(estimator, task, seed=0):

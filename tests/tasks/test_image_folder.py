@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from dlcli.config import build
+from dlcli.config import identity
 from dlcli.core.errors import UsageError
 from dlcli.core.spec import Classes, Real
 from dlcli.tasks.augment import Unchanged
@@ -225,10 +225,10 @@ def test_a_class_that_is_left_out_is_said(tmp_path):
 def test_a_folder_counts_by_its_content(tmp_path):
     node = {"model": {}, "learner": {}, "precision": "float32"}
     one, copy = (fill(tmp_path / name) for name in ("one", "copy"))
-    first, second = (build.core({**node, "task": {"path": str(path)}}) for path in (one, copy))
+    first, second = (identity.core({**node, "task": {"path": str(path)}}) for path in (one, copy))
     assert first == second
     picture(99).save(copy / "cat" / "00.png")
-    assert build.core({**node, "task": {"path": str(copy)}}) != first
+    assert identity.core({**node, "task": {"path": str(copy)}}) != first
 
 
 @pytest.mark.parametrize("split", ["", "train"])

@@ -175,4 +175,4 @@ def test_weights_that_cannot_be_loaded_are_told_in_words(tmp_path):
     path = run.path / "checkpoints/best.pt"
     saved = torch.load(path, weights_only=True)
     torch.save(saved | {"model": {}}, path)
-    assert "another model" in refused("show", run.path, "--explain")
+    assert "requires the model that was trained" in refused("show", run.path, "--explain")

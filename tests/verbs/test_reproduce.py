@@ -163,9 +163,9 @@ def test_what_goes_on_is_the_command_as_it_was_typed(given, capsys, monkeypatch)
     ],
 )
 def test_seeds_that_may_be_chosen_make_no_committed_verdict(tmp_path, monkeypatch, seeds, folder):
-    (tmp_path / "conf" / "claim").mkdir(parents=True)
+    (tmp_path / "dlcli" / "claims" / "catalogue").mkdir(parents=True)
     (tmp_path / "docs").mkdir()
-    path = tmp_path / "conf" / "claim" / "tiny.yaml"
+    path = tmp_path / "dlcli" / "claims" / "catalogue" / "tiny.yaml"
     path.write_text(yaml.safe_dump(stated()))
     monkeypatch.setattr(results, "repository", lambda: tmp_path)
     claim = stating.read(path)

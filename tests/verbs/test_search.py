@@ -149,7 +149,7 @@ def test_halving_goes_on_with_the_same_runs(tmp_path):
     [
         (["candidates=0"], "candidates must be"),
         (["limit.trial_steps=5"], "smaller than one candidate, which takes 6 steps"),
-        (["metric=blue"], "does not report it"),
+        (["metric=blue"], "does not report the metric"),
         ([sweeps.over(["lr=interval(1e-4,1e-2)"])], "searches architectures alone"),
         (["model.architecture=[0,0,7]"], "model.architecture must be from 0 to 1"),
     ],
@@ -253,7 +253,7 @@ def test_another_metric_ranks_what_shares_weights(tmp_path):
     [
         (["candidates=0"], "candidates must be an integer of at least 1"),
         (["limit.trial_steps=3"], "limit is of strategies"),
-        (["metric=blue"], "does not report it"),
+        (["metric=blue"], "does not report the metric"),
         ([sweeps.over(["lr=interval(1e-4,1e-2)"])], "over is of strategies"),
     ],
 )

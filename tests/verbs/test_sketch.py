@@ -178,7 +178,7 @@ def test_a_trained_run_brings_its_network_and_python_makes_sketches_with_it(run,
     assert len(open_store(made).store) == 4
     words = (*trained, "most=4", "-q", "--out", out)
     for more in (["lr=0.1"], ["--seeds", "2"]):
-        refused(dlcli("sketch", *more, *words), "from=", "trained already")
+        refused(dlcli("sketch", *more, *words), "from=", "trained network")
     refused(dlcli("sketch", f"from={run.path}", "--out", out), "append=")
     refused(dlcli("sketch", "--resume", run.path), "append=")
 
