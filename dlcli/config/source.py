@@ -4,7 +4,7 @@ import ast
 import contextlib
 import hashlib
 import importlib
-import importlib.util
+import importlib
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -170,12 +170,18 @@ def _spec(name: str) -> ModuleSpec | None:
     if "" not in sys.path:
         sys.path.insert(0, "")
     with contextlib.suppress(ValueError, ImportError):
-        spec = importlib.util.find_spec(name)
+        spec = _find(name)
         if spec is None:
             importlib.invalidate_caches()
-            spec = importlib.util.find_spec(name)
+            spec = _find(name)
         return spec
     return None
+
+
+def _find(name: str) -> ModuleSpec | None:
+    """What the import system finds now; `importlib.util.find_spec` answers with a module in memory first."""
+    specs = (finder.find_spec(name, None) for finder in sys.meta_path if hasattr(finder, "find_spec"))
+    return next((spec for spec in specs if spec is not None), None)
 
 
 def _place_in(folder: Path, name: str) -> _Place | None:
@@ -270,7 +276,7 @@ def load(module: str, plugins: Sequence[str] = ()) -> ModuleType:
     if tree is None:
         return importlib.import_module(module)
     digests = {name: sha256(content) for name, (path, content) in _walk([module], tree).items() if path}
-    if any(_is_stale(name, digest) for name, digest in digests.items()):
+    if any(_is_stale(name, digest, tree.locate(name)) for name, digest in digests.items()):
         for name in digests:
             _forget(name)
         importlib.invalidate_caches()
@@ -288,8 +294,14 @@ def load(module: str, plugins: Sequence[str] = ()) -> ModuleType:
     return made
 
 
-def _is_stale(name: str, digest: str) -> bool:
-    """True if the module in memory was made from another content of its file. `importlib.reload` makes a new spec."""
+def _is_stale(name: str, digest: str, place: _Place | None) -> bool:
+    """True if the module in memory was made from another file, or from another content of it.
+
+    `importlib.reload` makes a new specification.
+    """
+    loaded = getattr(sys.modules.get(name), "__file__", None)
+    if loaded is not None and place is not None and place.file is not None and Path(loaded).resolve() != place.file:
+        return True
     spec, known = _IMPORTED.get(name, (None, None))
     return spec is not None and getattr(sys.modules.get(name), "__spec__", None) is spec and known != digest
 

@@ -72,6 +72,16 @@ def test_compare_does_not_average_two_networks_of_one_name(project):
     assert sorted(group["n"] for group in groups) == [1, 2]
 
 
+def test_plugin_of_another_folder_in_memory_is_not_taken(project, tmp_path, monkeypatch):
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "blocks.py").write_text("def width(hidden):\n    return 7\n")
+    with monkeypatch.context() as patch:
+        patch.syspath_prepend(str(other))
+        __import__("blocks")
+    assert train("seed=0")["parameters"] == 4 * 64 + 4 + 4 * 10 + 10
+
+
 def test_needed_runs_again_after_an_edit(project):
     train("seed=0")
     reports = json.loads(dlcli("train", "mean", "seed=0", "--needed", "--json").stdout)
