@@ -280,6 +280,7 @@ def wait_for(path, older=None):
     raise AssertionError(f"{path} did not appear")
 
 
+@pytest.mark.slow
 def test_killed_twice_through_the_console_script(tmp_path):
     words = [word for word in WORDS if not word.startswith("steps=")] + ["steps=200"]
     assert finish(tmp_path / "whole", ["train", *words]) == 0
@@ -334,6 +335,7 @@ def test_a_signal_from_outside(number, code, status, tmp_path):
     assert only(tmp_path).status == status
 
 
+@pytest.mark.slow
 def test_preempted_again_and_again_by_the_wall_clock(whole, tmp_path):
     codes = [finish(tmp_path, ["train", *WORDS, "wall_time_limit=13"], ("clock",))]
     while codes[-1] == 75:

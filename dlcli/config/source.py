@@ -4,7 +4,6 @@ import ast
 import contextlib
 import hashlib
 import importlib
-import importlib
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

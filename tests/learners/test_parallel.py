@@ -396,7 +396,9 @@ def test_a_run_that_diverges_ends_everybody(tmp_path):
     assert not others(os.getpid())
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGUSR1, 75)])
+@pytest.mark.parametrize(
+    ("number", "code"), [pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow), (signal.SIGUSR1, 75)]
+)
 def test_a_signal_to_everybody_stops_the_run_and_it_goes_on(tmp_path, number, code):
     process = begin(tmp_path, "steps=100000", "learner.devices=2")
     until(lambda: running(tmp_path))
@@ -414,6 +416,7 @@ def test_a_signal_to_everybody_stops_the_run_and_it_goes_on(tmp_path, number, co
         assert (run.status, run.info["steps"]) == ("completed", done + 4)
 
 
+@pytest.mark.slow
 def test_when_one_is_killed_the_run_fails_and_says_so(tmp_path):
     process = begin(tmp_path, "steps=100000", "learner.devices=2")
     until(lambda: running(tmp_path))
@@ -433,6 +436,7 @@ def test_when_the_leader_is_killed_nobody_is_left(tmp_path):
     until(lambda: not alive(follower), 30)
 
 
+@pytest.mark.slow
 def test_processes_of_torchrun_make_one_run(tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

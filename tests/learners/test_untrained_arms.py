@@ -115,6 +115,7 @@ def test_closure_run_is_scored_in_its_precision(tmp_path, precision):
     assert again["metrics"]["test"] == run.info["metrics"]["test"]
 
 
+@pytest.mark.slow
 def test_stages_with_averages_and_closures_run_on_two_processes(tmp_path):
     words = (
         "learner=stages", "learner.stages.first.until={epochs: 1}",

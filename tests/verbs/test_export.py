@@ -85,6 +85,7 @@ def test_what_was_learned_from_the_training_data_goes_along(words, tmp_path):
     assert set("thecasonm. ") <= set(fitted["vocabulary"])
 
 
+@pytest.mark.slow
 def test_a_torch_export_needs_no_dlcli(digits, tmp_path):
     assert export(digits, "torchexport", tmp_path / "m.pt2").exit_code == 0
     x = torch.rand(3, 1, 64)

@@ -366,6 +366,7 @@ def gone(pid):
     return False
 
 
+@pytest.mark.slow
 def test_killed_worker_and_killed_coordinator_lose_nothing(tmp_path, whole):
     out = tmp_path / "killed"
     coordinator = begin(out)

@@ -83,6 +83,7 @@ def test_a_worker_killed_in_the_middle_of_a_generation_loses_nothing(config, alo
     assert same(state, alone[1])
 
 
+@pytest.mark.slow
 def test_ray_gives_the_same_generations(config, alone, tmp_path):
     pytest.importorskip("ray")
     rows, state = shared(config, "ray", 2, tmp_path)

@@ -269,6 +269,7 @@ def test_shared_weights_are_not_trained_less(shared):
         begin.go_on(str(shared.path), ["steps=1"], options)
 
 
+@pytest.mark.slow
 def test_a_longer_search_tells_of_its_own_networks_alone(tmp_path, capsys):
     """What an earlier, shorter search found is no arm of the table; nor is a network twice in it."""
     small = ["candidates=2", "retrain.random=1", "retrain.seeds=1", "model.architecture=[0,0,1]"]

@@ -253,6 +253,7 @@ def test_a_signal_while_scenes_are_read_leaves_no_half_of_a_store(trained, tmp_p
     assert not list(tmp_path.rglob("store.npz*"))
 
 
+@pytest.mark.slow
 def test_seeds_are_networks_and_finished_ones_are_covered(tmp_path):
     words = ("sketch", "--smoke", "-q", *QUICK, *TINY, "most=2", "--out", tmp_path)
     assert dlcli(*words, "seed=1").exit_code == 0
