@@ -16,7 +16,9 @@ from dlcli.tasks.maze import HardMaze
 SIZES = {"episodes": 1, "valid_episodes": 1, "test_episodes": 20}
 
 
-@pytest.mark.parametrize("lanes", [pytest.param(1, marks=pytest.mark.slow), 7, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "lanes", [pytest.param(1, marks=pytest.mark.slow), 7, pytest.param(20, marks=pytest.mark.slow)]
+)
 def test_a_maze_is_scored_as_it_was_rated_however_many_are_side_by_side(lanes):
     task = HardMaze(**SIZES, lanes=lanes)
     model = MLP(task.spec, hidden=[16], activation="tanh")
