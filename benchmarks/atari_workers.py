@@ -16,7 +16,7 @@ from dlcli import launch
 from dlcli.config import compose
 from dlcli.core.executor import deaf
 from dlcli.core.population import Genome
-from dlcli.verbs.rollout import Shared, rate
+from dlcli.launch.rollout import Shared, rate
 
 GOAL = 1.6
 

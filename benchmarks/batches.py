@@ -17,8 +17,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from dlcli.core.errors import UsageError
-from dlcli.tasks.augment import Shift
-from dlcli.tasks.mnist import MNIST
+from dlcli.tasks.image.augment import Shift
+from dlcli.tasks.image.mnist import MNIST
 
 _BATCH, _PIXELS, _ROUNDS = 128, 2, 5
 

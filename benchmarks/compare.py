@@ -148,7 +148,7 @@ def facts(number: int, seed: int, group: int, value: float, points: int) -> dict
 
 CONFIG = """\
 task:
-  _target_: dlcli.tasks.sequential_digits.SequentialDigits
+  _target_: dlcli.tasks.sequence.sequential_digits.SequentialDigits
   batch: 32
   order: {seed}
 model:
@@ -174,14 +174,14 @@ learner:
         _target_: dlcli.objectives.supervised.Supervised
         _partial_: true
       schedule:
-        _target_: dlcli.learners.schedule.Constant
-      _target_: dlcli.learners.player.Player
+        _target_: dlcli.learners.gradient.schedule.Constant
+      _target_: dlcli.learners.gradient.player.Player
       parts: null
       split: train
       repeats: 1
       accumulate: 1
       clip: 1.0
-  _target_: dlcli.learners.gradient.Gradient
+  _target_: dlcli.learners.gradient.gradient.Gradient
   seed: {seed}
   precision: float32
 seed: {seed}

@@ -13,7 +13,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from dlcli.report.statistics import compare_arms, compare_pair, interval
+from dlcli.report.statistics.hypothesis_tests import compare_arms, compare_pair, interval
 
 Draw = Callable[[np.random.Generator, int], np.ndarray]
 DRAWS: dict[str, tuple[Draw, float]] = {

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from dlcli.core.population import Genome, Layout
-from dlcli.learners.decoder import Decoder, initial
+from dlcli.learners.evolution.decoder import Decoder, initial
 
 _CHILDREN = 20
 

@@ -10,7 +10,7 @@ import torch
 from dlcli.config import build, compose
 from dlcli.config.budget import settle_budget
 from dlcli.core.learner import Learner
-from dlcli.machine import computing
+from dlcli.engine.device import computing
 
 _STEPS = 5
 _ROUNDS = 5

@@ -32,7 +32,7 @@ from evotorch.neuroevolution import GymNE, VecGymNE
 
 from dlcli.core.population import Layout
 from dlcli.models.policy.mlp import MLP
-from dlcli.tasks.gymnasium_task import Gymnasium
+from dlcli.tasks.control.gymnasium.environments import Gymnasium
 
 RIVALS = ("GymNE", "VecGymNE")
 _SPREAD = 0.05  # of the trained policies around the one that balances

@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from dlcli.config import build, compose
 from dlcli.core.space import Architecture, members
-from dlcli.engine import evaluate
+from dlcli.engine.fit import evaluate
 from dlcli.nn.supernet.macro_space import MacroSpace
 
 STEPS, LAYERS = 120, 2

@@ -18,8 +18,8 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.maze_reference import run
-from dlcli.tasks.maze_geometry import HARD, Walls
-from dlcli.tasks.maze_robots import Robots
+from dlcli.tasks.control.maze.geometry import HARD, Walls
+from dlcli.tasks.control.maze.robots import Robots
 
 STEPS, PLAIN, GOAL = 400, 2, 50.0
 

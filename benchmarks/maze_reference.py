@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from dlcli.tasks.maze_geometry import Plan, Segment
+from dlcli.tasks.control.maze.geometry import Plan, Segment
 
 RAYS = (-90, -45, 0, 45, 90, -180)
 

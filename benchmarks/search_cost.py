@@ -29,8 +29,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks import exhaustive
 from dlcli.config import build, compose
 from dlcli.core.space import Architecture
-from dlcli.engine import evaluate
-from dlcli.learners.derive import candidates
+from dlcli.engine.fit import evaluate
+from dlcli.learners.gradient.derive import candidates
 
 SEARCH_STEPS, DRAWN, TRAINED, TIMES, GOAL = 54, 40, 4, 1, 10.0
 SHARED = "learner.players.shared"

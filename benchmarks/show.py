@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas
 
 from benchmarks.compare import METRICS, make
-from dlcli.verbs import show
+from dlcli.commands import show
 
 GOAL = 2.0
 

@@ -1,5 +1,5 @@
 """`python -m dlcli`."""
 
-from dlcli.cli import main
+from dlcli.cli.app import main
 
 main()

@@ -36,7 +36,7 @@ class Run(directory.Run):
 
     def load(self) -> "nn.Module":
         """The model with the weights of the best checkpoint, on the CPU, in evaluation mode."""
-        from dlcli.verbs.eval import restore
+        from dlcli.commands.eval.eval import restore
 
         return restore(self)
 
@@ -132,7 +132,7 @@ def query(run: "str | directory.Run", question: str, *, out: str | Path = _OUT, 
     Raises:
         UsageError: there is no such question, or it is about nothing that is there.
     """
-    from dlcli.verbs.query import ask
+    from dlcli.commands.sketch.queries.query import ask
 
     selector = str(run.path) if isinstance(run, directory.Run) else run
     answer = ask(selector, question, [f"{key}={value}" for key, value in about.items()], Path(out))
@@ -149,13 +149,13 @@ def _runs(
     out: str | Path,
     progress: str,
 ) -> "Run | list[Run]":
-    from dlcli.verbs import begin
-    from dlcli.verbs.options import Options
+    from dlcli.engine import run_commands
+    from dlcli.engine.options import Options
 
     extra = (Path(config_dir),) if config_dir is not None else ()
     options = Options(Path(out), name, tuple(tags), progress, extra=extra, argv=(verb, *words), smoke=smoke, verb=verb)
-    points = begin.points(words, options)
-    found = [Run.of(begin.begin(point, options)) for point in points]
+    points = run_commands.points(words, options)
+    found = [Run.of(run_commands.begin(point, options)) for point in points]
     return found if len(points) > 1 else found[0]
 
 
@@ -168,8 +168,8 @@ def evaluate(
     **settings: Any,
 ) -> dict[str, dict[str, float]]:
     """Score a run as `dlcli eval RUN WORDS` does: {split: {metric: value}}; test-time keys too: `samples=50`."""
-    from dlcli.verbs.eval import score
-    from dlcli.verbs.options import Options
+    from dlcli.commands.eval.eval import score
+    from dlcli.engine.options import Options
 
     selector = str(run.path) if isinstance(run, directory.Run) else run
     table = Path(predictions) if predictions is not None else None
@@ -197,9 +197,9 @@ def compare(
     """
     import pandas
 
-    from dlcli.report.comparison import compare as answer
-    from dlcli.verbs.choose import Choice, chosen
-    from dlcli.verbs.compare import question
+    from dlcli.report.comparison.comparison import compare as answer
+    from dlcli.commands.compare.selection import Choice, chosen
+    from dlcli.commands.compare.runs import question
 
     asked = question(metric, split, baseline, all_pairs, interval, x, direction)
     found, damaged = chosen(Choice(selectors, Path(out), where, since, status))

@@ -12,7 +12,7 @@ shapes.install()
 import pytest
 import torch
 
-from dlcli.core.files import data_folder
+from dlcli.data.files import data_folder
 
 torch.set_num_threads(1)
 

@@ -95,7 +95,7 @@ def test_what_goes_wrong_while_training_is_raised(tmp_path, monkeypatch):
     def broken(*_):
         raise RuntimeError("broken on purpose")
 
-    monkeypatch.setattr("dlcli.verbs.conduct.fit", broken)
+    monkeypatch.setattr("dlcli.engine.lifecycle.fit", broken)
     with pytest.raises(RuntimeError, match="on purpose"):
         dlcli.train("tcn", out=tmp_path, **SMALL)
     assert dlcli.find("last", out=tmp_path).status == "failed"

@@ -10,7 +10,7 @@ from torch import nn
 from dlcli.config import build, compose, identity
 from dlcli.config.budget import settle_budget
 from dlcli.core.errors import Mismatch, Missing, UsageError
-from dlcli.machine import choose_device
+from dlcli.engine.device import choose_device
 
 CPU = torch.device("cpu")
 

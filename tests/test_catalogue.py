@@ -7,14 +7,14 @@ from types import SimpleNamespace
 import pytest
 from omegaconf import OmegaConf
 
-from dlcli import complete
+from dlcli.cli import completion
 from dlcli.config import catalogue, compose
 from dlcli.core.errors import Missing
 
 
 def offered(*words):
     """What is offered for the last word, as in zsh, where words are broken at blanks alone."""
-    return complete.words(SimpleNamespace(params={"words": words[:-1]}), words[-1])
+    return completion.words(SimpleNamespace(params={"words": words[:-1]}), words[-1])
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_a_user_s_own_models_are_offered_too(mine, tmp_path):
 
 
 def test_data_sets_are_offered():
-    assert complete.datasets("p") == ["poly-music", "ptb"]
+    assert completion.datasets("p") == ["poly-music", "ptb"]
 
 
 SHELL = """

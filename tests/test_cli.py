@@ -11,7 +11,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from dlcli.cli import app
+from dlcli.cli.app import app
 
 SMALL = ("threads=1", "model.channels=[4,4]", "steps=3")
 

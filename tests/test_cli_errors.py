@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from test_compose import WORD
 from typer.testing import CliRunner
 
-from dlcli.cli import app
+from dlcli.cli.app import app
 
 PLAYER = "learner.players.model"
 SMALL = ("threads=1", "steps=1", "model.channels=[4,4]")
@@ -176,7 +176,7 @@ def test_values_are_refused_one_by_one_in_a_sweep(out):
         ("model", "os.system", "os.system"),
         ("model", "subprocess.Popen", "subprocess.Popen"),
         ("model", "builtins.eval", "builtins.eval"),
-        ("model", "dlcli.verbs.data.Path", "pathlib"),
+        ("model", "dlcli.commands.data.Path", "pathlib"),
         ("model", "torch.multiprocessing.Process", "multiprocessing"),
         ("model", "torch.hub.load", "names a class"),
         ("model", "dlcli.core.errors.nearest", "names a class"),
@@ -317,7 +317,7 @@ TAMPERED = st.builds(
             "null", "0", "-1", "1", "2", "1.5", "nan", "1e30", "true", "[]", "[1]", "[null]", "[a]", "{}", "{a: 1}",
             "abc", "''", "cpu", "valid", "[0.9,2]", "torch.nn.Identity", "torch.nn.Module", "torch.Tensor",
             "torch.optim.Optimizer", "torch.optim.LBFGS", "dlcli.runs.run.Run", "dlcli.core.spec.Real",
-            "dlcli.models.sequence.gru.GRU", "dlcli.learners.schedule.Plateau", "dlcli.tasks.adding.Adding",
+            "dlcli.models.sequence.gru.GRU", "dlcli.learners.gradient.schedule.Plateau", "dlcli.tasks.sequence.adding.Adding",
         )
     ),
 )  # fmt: skip
@@ -328,7 +328,7 @@ TAMPERED = st.builds(
 def test_whatever_a_dry_run_is_told_ends_with_0_or_2(words):
     quick = {"steps": 1, "milliseconds_a_step": 1.0, "seconds": 1.0}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dlcli.verbs.many.estimate", lambda *_: quick)
+        patch.setattr("dlcli.commands.run.estimate", lambda *_: quick)
         result = dlcli("train", "--dry-run", "tcn", "threads=1", "model.channels=[2]", "batch=64", *words)
     assert result.exit_code in (0, 2), (words, result.exception)
     if result.exit_code:

@@ -33,7 +33,7 @@ def words_of(*words):
         ("clip=null", f"{PLAYER}.clip", None),
         ("batch=7", "task.batch", 7),
         ("optimizer=sgd", f"{PLAYER}.optimizer._target_", "torch.optim.SGD"),
-        ("schedule=cosine", f"{PLAYER}.schedule._target_", "dlcli.learners.schedule.Cosine"),
+        ("schedule=cosine", f"{PLAYER}.schedule._target_", "dlcli.learners.gradient.schedule.Cosine"),
         ("objective=mixup", f"{PLAYER}.objective._target_", "dlcli.objectives.mixup.Mixup"),
         ("optimizer.eps=1.0", f"{PLAYER}.optimizer.eps", 1.0),
         ("steps=9", "until", {"steps": 9}),
@@ -72,7 +72,7 @@ def test_a_short_word_is_refused_where_there_are_two_players(tmp_path):
     folder = tmp_path / "learner"
     folder.mkdir()
     (folder / "two.yaml").write_text(
-        "_target_: dlcli.learners.gradient.Gradient\nplayers: {critic: {}, generator: {}}\n"
+        "_target_: dlcli.learners.gradient.gradient.Gradient\nplayers: {critic: {}, generator: {}}\n"
     )
     with pytest.raises(UsageError, match=r"learner\.players\.critic\.optimizer\.lr, .*generator"):
         compose.expand("train", ["task=adding", "learner=two", "lr=1"], extra=[tmp_path])

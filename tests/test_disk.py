@@ -10,7 +10,7 @@ import pytest
 import torch
 from test_resume import SERVER, WORDS, begin, files, finish, only, outcome
 
-from dlcli.learners.gradient import Gradient
+from dlcli.learners.gradient.gradient import Gradient
 from dlcli.runs import selectors
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -75,7 +75,7 @@ def limited_at(number, size):
 
 def child(words, out, prepare, given, answer):
     """In a child: the command line after a preparation, and the lines that it said."""
-    from dlcli.cli import app
+    from dlcli.cli.app import app
 
     prepare(*given)
     said, code = io.StringIO(), 0

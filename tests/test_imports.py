@@ -9,7 +9,7 @@ import pytest
 
 LIGHT = """
 import sys
-from dlcli.cli import app
+from dlcli.cli.app import app
 try:
     app({words!r}, prog_name="dlcli")
 except SystemExit as end:

@@ -13,9 +13,9 @@ import torch
 
 from dlcli.core.errors import Missing, UsageError
 from dlcli.core.executor import NOT_BEGUN, Executor, Job, News, Report
-from dlcli.launch import InProcess, Local, check, engines
-from dlcli.launch.ledger import TRIES
-from dlcli.launch.mailbox import Letters, Mailbox
+from dlcli.launch import InProcess, Local, check, executors
+from dlcli.launch.queue import TRIES
+from dlcli.launch.messages import Letters, Mailbox
 
 
 def toy(job, tell):
@@ -127,11 +127,11 @@ def test_devices_are_those_that_are_visible(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    assert engines.devices() == ["0", "1"]
+    assert executors.devices() == ["0", "1"]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2, MIG-5")
-    assert engines.devices() == ["2", "MIG-5"]
+    assert executors.devices() == ["2", "MIG-5"]
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert engines.devices() == []
+    assert executors.devices() == []
 
 
 def test_a_job_whose_process_was_killed_goes_on_with_its_run(job, local, tmp_path):
@@ -282,7 +282,7 @@ def test_slurm_without_slurm_is_refused(monkeypatch):
 def slurm(tmp_path, monkeypatch):
     """Engines on Slurm; jobs find this file."""
     pytest.importorskip("submitit", reason="submitit is not installed: pip install 'dlcli[slurm]'")
-    from dlcli.launch.on_slurm import OnSlurm
+    from dlcli.launch.slurm import OnSlurm
 
     here = [str(Path(__file__).parent), str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(here))

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from dlcli import loggers
-from dlcli.cli import app
+from dlcli.cli.app import app
 from dlcli.core.errors import UsageError
 from dlcli.loggers import mirror
 from dlcli.runs.run import Run

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from dlcli.core.errors import UsageError
-from dlcli.machine import choose_device, computing
+from dlcli.engine.device import choose_device, computing
 
 
 def _tiny():

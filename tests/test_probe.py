@@ -7,7 +7,8 @@ import subprocess
 import pytest
 import torch
 
-from dlcli import environment, probe
+from dlcli.runs import environment
+from dlcli.engine import threads
 from dlcli.core.executor import Executor, Job, Report
 from dlcli.core.learner import Row
 from dlcli.core.metric import Goal
@@ -51,9 +52,9 @@ class Timed:
 def clock(monkeypatch, tmp_path):
     """The clock, four cores, an empty cache; the number of threads is given back."""
     clock, before = Clock(), torch.get_num_threads()
-    monkeypatch.setattr(probe.time, "perf_counter", clock.perf_counter)
-    monkeypatch.setattr(probe, "available_cores", lambda: 4)
-    monkeypatch.setattr(probe, "user_cache_path", lambda name: tmp_path / name)
+    monkeypatch.setattr(threads.time, "perf_counter", clock.perf_counter)
+    monkeypatch.setattr(threads, "available_cores", lambda: 4)
+    monkeypatch.setattr(threads, "user_cache_path", lambda name: tmp_path / name)
     yield clock
     torch.set_num_threads(before)
 
@@ -68,7 +69,7 @@ def clock(monkeypatch, tmp_path):
     ],
 )
 def test_the_fastest_number_of_threads_wins_when_it_is_worth_it(seconds, best, clock):
-    assert probe.best_threads("signature", lambda: Timed(clock, seconds)) == best
+    assert threads.best_threads("signature", lambda: Timed(clock, seconds)) == best
 
 
 def test_it_is_asked_once_for_a_machine_and_a_signature(clock, tmp_path):
@@ -78,7 +79,7 @@ def test_it_is_asked_once_for_a_machine_and_a_signature(clock, tmp_path):
         asked.append(1)
         return Timed(clock, {1: 1.0, 2: 0.1, 4: 0.5})
 
-    assert [probe.best_threads(name, make) for name in ("a", "a", "b", "a")] == [2, 2, 2, 2]
+    assert [threads.best_threads(name, make) for name in ("a", "a", "b", "a")] == [2, 2, 2, 2]
     assert len(asked) == 2
     assert list(json.loads((tmp_path / "dlcli" / "threads.json").read_text()).values()) == [2, 2]
 
@@ -87,29 +88,29 @@ def test_it_is_asked_once_for_a_machine_and_a_signature(clock, tmp_path):
 def test_a_damaged_cache_only_costs_the_probe(text, clock, tmp_path):
     (tmp_path / "dlcli").mkdir()
     (tmp_path / "dlcli" / "threads.json").write_text(text)
-    assert probe.best_threads("a", lambda: Timed(clock, {1: 1.0, 2: 0.1, 4: 0.5})) == 2
+    assert threads.best_threads("a", lambda: Timed(clock, {1: 1.0, 2: 0.1, 4: 0.5})) == 2
 
 
 def test_an_answer_that_could_not_be_is_asked_again(clock, tmp_path):
-    probe.best_threads("a", lambda: Timed(clock, {1: 1.0, 2: 0.1, 4: 0.5}))
+    threads.best_threads("a", lambda: Timed(clock, {1: 1.0, 2: 0.1, 4: 0.5}))
     path = tmp_path / "dlcli" / "threads.json"
     path.write_text(json.dumps(dict.fromkeys(json.loads(path.read_text()), -1)))
-    assert probe.best_threads("a", lambda: Timed(clock, {1: 1.0, 2: 0.5, 4: 0.1})) == 4
+    assert threads.best_threads("a", lambda: Timed(clock, {1: 1.0, 2: 0.5, 4: 0.1})) == 4
 
 
 def test_a_cache_that_cannot_be_written_does_no_harm(clock, tmp_path):
     (tmp_path / "dlcli").write_text("a file")
-    assert probe.best_threads("a", lambda: Timed(clock, {1: 1.0, 2: 0.1, 4: 0.5})) == 2
+    assert threads.best_threads("a", lambda: Timed(clock, {1: 1.0, 2: 0.1, 4: 0.5})) == 2
 
 
 def test_one_core_needs_no_probe(clock, monkeypatch):
-    monkeypatch.setattr(probe, "available_cores", lambda: 1)
-    assert probe.best_threads("a", lambda: 1 / 0) == 1
+    monkeypatch.setattr(threads, "available_cores", lambda: 1)
+    assert threads.best_threads("a", lambda: 1 / 0) == 1
 
 
 def test_a_slow_learner_is_not_asked_for_long(clock):
     learner = Timed(clock, {1: 10.0, 2: 10.0})
-    probe.seconds_a_step(learner, [1, 2])
+    threads.seconds_a_step(learner, [1, 2])
     assert learner.steps == 1 + 2
 
 
@@ -162,7 +163,7 @@ class Modelled(Timed):
 )
 def test_an_estimate_is_steps_and_scorings(stops, eval_every, steps, seconds, clock):
     torch.set_num_threads(1)
-    found = probe.estimate(Modelled(clock, {1: 0.5}), Three(clock), stops, eval_every)
+    found = threads.estimate(Modelled(clock, {1: 0.5}), Three(clock), stops, eval_every)
     assert found["steps"] == steps
     assert found["milliseconds_a_step"] == pytest.approx(500)
     assert found["seconds"] == pytest.approx(seconds)

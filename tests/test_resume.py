@@ -26,7 +26,7 @@ from dlcli.runs.run import Run
 
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(
-    ["dlcli.cli", "dlcli.verbs.many", "dlcli.tasks.adding", "dlcli.models.sequence.tcn", "dlcli.learners.gradient",
+    ["dlcli.cli.app", "dlcli.commands.run", "dlcli.tasks.sequence.adding", "dlcli.models.sequence.tcn", "dlcli.learners.gradient.gradient",
      "dlcli.objectives.supervised", "torch._dynamo"]
 )  # fmt: skip
 CONSOLE = Path(sys.executable).with_name("dlcli")
@@ -46,7 +46,7 @@ def dlcli(words, out, events, plan):
     if plan:
         events[plan[0]](*plan[1:])
     sys.stdout = sys.stderr = open(Path(out) / "said.txt", "a")  # noqa: SIM115 - until the process ends
-    from dlcli.cli import app
+    from dlcli.cli.app import app
 
     app([*words, "--out", str(out), "--progress", "none"])
 
@@ -71,7 +71,7 @@ def die():
 
 def at_step(number, what=signal.SIGKILL):
     """A signal before step `number` of this process, counted from 0."""
-    from dlcli.learners.gradient import Gradient
+    from dlcli.learners.gradient.gradient import Gradient
 
     step, count = Gradient.step, [0]
 
@@ -86,7 +86,7 @@ def at_step(number, what=signal.SIGKILL):
 
 def in_scoring(number):
     """Death in the middle of the scoring of batch `number`."""
-    from dlcli.tasks.adding import Adding
+    from dlcli.tasks.sequence.adding import Adding
 
     metrics, count = Adding.metrics, [0]
 
@@ -121,15 +121,15 @@ def in_write(name, number, moment):
 
 def at_the_end(what):
     """A signal while best.pt is scored, after the last step."""
-    from dlcli.verbs import conduct
+    from dlcli.engine import lifecycle
 
-    evaluate = conduct.evaluate
+    evaluate = lifecycle.evaluate
 
     def counted(*given):
         os.kill(os.getpid(), what)
         return evaluate(*given)
 
-    conduct.evaluate = counted
+    lifecycle.evaluate = counted
 
 
 def in_rows(number):
@@ -153,10 +153,10 @@ def slow_clock():
     import itertools
     from types import SimpleNamespace
 
-    from dlcli import engine
+    from dlcli.engine import fit
 
     seconds = itertools.count()
-    engine.time = SimpleNamespace(perf_counter=lambda: float(next(seconds)))
+    fit.time = SimpleNamespace(perf_counter=lambda: float(next(seconds)))
 
 
 EVENTS = {

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from dlcli.attribution.gradients import scores
-from dlcli.core.modes import still
+from dlcli.core.evaluation_mode import still
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _MODES = {1: "linear", 2: "bilinear", 3: "trilinear"}

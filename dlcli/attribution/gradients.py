@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from dlcli.core.modes import still
+from dlcli.core.evaluation_mode import still
 
 
 def scores(model: nn.Module, x: Float[Tensor, "batch *axes"], unit: Int[Tensor, " batch"]) -> Float[Tensor, " batch"]:

@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from dlcli.attribution.gradients import input_gradient, scores
-from dlcli.core.modes import still
+from dlcli.core.evaluation_mode import still
 
 _ROWS = 512  # rows per forward pass
 _INITIAL_STEPS = 32

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dlcli.claims import metric as measure
+from dlcli.claims import claim_metric as measure
 from dlcli.claims import relations
-from dlcli.claims.metric import Metric
-from dlcli.claims.reading import check_keys, load, one_of, text, value, whole
+from dlcli.claims.claim_metric import Metric
+from dlcli.claims.claim_fields import check_keys, load, one_of, text, value, whole
 from dlcli.claims.relations import Known, Relation
 from dlcli.config import catalogue
 from dlcli.core.errors import UsageError, nearest

@@ -9,7 +9,7 @@ from dlcli.claims import claim as stating
 from dlcli.claims import results, systems
 from dlcli.claims.claim import TIERS, Arm, Claim, Figure
 from dlcli.claims.systems import System
-from dlcli.report.words import duration, number
+from dlcli.report.formatting import duration, number
 from dlcli.runs.files import replace_file
 
 _MADE = "<!-- Made by `dlcli reproduce --docs` from dlcli/claims/catalogue and docs/claims: edit those. -->"

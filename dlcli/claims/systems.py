@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dlcli.claims.reading import load
+from dlcli.claims.claim_fields import load
 from dlcli.config import catalogue
 
 GROUPS = {

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dlcli.claims.relations import Comparison, Relation
-from dlcli.report.intervals import interval
+from dlcli.report.statistics.intervals import interval
 
 ALPHA = 0.05
 """Shared by all intervals of a claim (Bonferroni)."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from dlcli.core.errors import Mismatch, UsageError
-from dlcli.core.modes import evaluating
+from dlcli.core.evaluation_mode import evaluating
 from dlcli.core.random import mix, reseed
 
 _DRAWING = 0xD8A3  # separates the random numbers of drawing from those of training and scoring

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from dlcli.core.executor import Job, Listener, Report
-from dlcli.launch.ledger import Ledger
-from dlcli.launch.mailbox import Mailbox
+from dlcli.launch.queue import Ledger
+from dlcli.launch.messages import Mailbox
 
 _PREEMPTED = 75
 

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.learner import Objective, Row
 from dlcli.core.task import Task
-from dlcli.learners import parallel
-from dlcli.learners.player import Player, Seat
-from dlcli.learners.schedule import Constant
-from dlcli.learners.team import Alone, Team
+from dlcli.learners.gradient import data_parallel
+from dlcli.learners.gradient.player import Player, Seat
+from dlcli.learners.gradient.schedule import Constant
+from dlcli.learners.gradient.process_group import Alone, Team
 
 _PRECISIONS = ("float32", "float64", "bfloat16")
 
@@ -68,9 +68,9 @@ class Closure:
             clip=None,
         )
         self._model, self._seat = model, Seat(player, model, task, seed=(seed,), precision=precision)
-        parallel.check(devices, model, task, ["train"], self._seat.device)
+        data_parallel.check(devices, model, task, ["train"], self._seat.device)
         if devices > 1:
-            parallel.check_memory(self._seat.objective)
+            data_parallel.check_memory(self._seat.objective)
         self.devices = devices
         self._team: Team = Alone()
         if compile:

@@ -10,8 +10,8 @@ from dlcli.core.learner import Growing, Leaf, Learner, Leaves, Row
 from dlcli.core.limits import finished, limits
 from dlcli.core.population import Populous
 from dlcli.core.task import Task
-from dlcli.learners.parallel import Parallel
-from dlcli.learners.team import Alone, Led, Team
+from dlcli.learners.gradient.data_parallel import Parallel
+from dlcli.learners.gradient.process_group import Alone, Led, Team
 
 _COLUMNS = ("stage", "learner", "first_step", "last_step")
 

@@ -6,7 +6,7 @@ import pytest
 from chromium import browser, missing, requested
 from made_runs import make_groups, make_run
 
-from dlcli.report.comparison import Question, compare
+from dlcli.report.comparison.comparison import Question, compare
 from dlcli.report.page import html
 from dlcli.runs import selectors
 

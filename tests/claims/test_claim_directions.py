@@ -3,7 +3,7 @@
 import pytest
 from stated import claim
 
-from dlcli.claims.judged import check_directions
+from dlcli.claims.verdict_record import check_directions
 from dlcli.core.errors import UsageError
 from dlcli.runs.run import Run
 

@@ -9,9 +9,9 @@ from stated import stated
 
 from dlcli.claims import claim as stating
 from dlcli.claims import pages, results
-from dlcli.claims.judged import judged
+from dlcli.claims.verdict_record import judged
 from dlcli.config import catalogue
-from dlcli.report.words import number
+from dlcli.report.formatting import number
 
 ROOT = catalogue.packaged().parent
 NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?(?:e[-+]?\d+)?")

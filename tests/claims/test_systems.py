@@ -3,7 +3,7 @@
 import pytest
 
 from dlcli.claims import pages, systems
-from dlcli.claims.reading import load
+from dlcli.claims.claim_fields import load
 from dlcli.config import catalogue
 from dlcli.sketching.streams.kinds import KINDS
 

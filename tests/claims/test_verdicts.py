@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from stated import claim
 
-from dlcli.claims.judged import judged
+from dlcli.claims.verdict_record import judged
 from dlcli.claims.verdicts import judge, level_of, overall
 
 SEEDS = range(5)

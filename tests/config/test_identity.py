@@ -9,19 +9,19 @@ import torch
 
 from dlcli.config import build, compose, identity
 from dlcli.core.errors import UsageError
-from dlcli.learners.gradient import Gradient
+from dlcli.learners.gradient.gradient import Gradient
 from dlcli.models.sequence.tcn import TCN
 from dlcli.objectives.supervised import Supervised
-from dlcli.tasks.sequential_digits import SequentialDigits
+from dlcli.tasks.sequence.sequential_digits import SequentialDigits
 
 PLUGIN = """
 import random
 import numpy as np
 import torch
-from dlcli.learners.gradient import Gradient
+from dlcli.learners.gradient.gradient import Gradient
 from dlcli.models.sequence.tcn import TCN
 from dlcli.objectives.supervised import Supervised
-from dlcli.tasks.sequential_digits import SequentialDigits
+from dlcli.tasks.sequence.sequential_digits import SequentialDigits
 
 def draw():
     return torch.rand(2).tolist() + np.random.rand(2).tolist() + [random.random()]

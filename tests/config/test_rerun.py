@@ -5,7 +5,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from dlcli.cli import app
+from dlcli.cli.app import app
 from dlcli.config import provenance, run_config
 from dlcli.config.compose import expand
 from dlcli.core.errors import UsageError

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from dlcli import complete
+from dlcli.cli import completion
 from dlcli.config import identity, schema
 from dlcli.config.compose import expand
 from dlcli.core.errors import UsageError
@@ -39,7 +39,7 @@ def test_key_stated_once_is_composed_checked_listed_completed_and_documented(ext
     assert extra_key in schema.having("retrain")
     assert f"`{extra_key}`" in schema.reference()
     ctx = SimpleNamespace(params={"words": []}, info_name="train")
-    assert complete.words(ctx, "patience_f") == [f"{extra_key}="]
+    assert completion.words(ctx, "patience_f") == [f"{extra_key}="]
     assert identity.core(config) != identity.core(config | {extra_key: 8})
 
 

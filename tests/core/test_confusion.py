@@ -5,7 +5,7 @@ from sklearn.metrics import confusion_matrix
 from torch import nn
 
 from dlcli.core.confusion import Confusion
-from dlcli.core.scoring import score
+from dlcli.core.evaluation import score
 from dlcli.core.spec import Classes, Real, Spec
 from dlcli.tasks.arrays import Arrays, ArrayTask
 from dlcli.tasks.targets.classification import IGNORED, Classification

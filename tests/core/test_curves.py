@@ -4,8 +4,8 @@ import math
 import re
 from xml.etree import ElementTree
 
-from dlcli.core.curves import svg
-from dlcli.core.leaf import encode
+from dlcli.core.svg_chart import svg
+from dlcli.core.artifacts import encode
 from dlcli.core.learner import Curves
 
 

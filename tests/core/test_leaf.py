@@ -8,7 +8,7 @@ import zlib
 import pytest
 import torch
 
-from dlcli.core.leaf import encode
+from dlcli.core.artifacts import encode
 from dlcli.core.learner import Image, Rows, Text, Tree
 
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from dlcli.core.errors import UsageError
 from dlcli.core.metric import Derived, Goal, Metric, PerSplit, Whole, choose
-from dlcli.core.scoring import describe_metrics, score
+from dlcli.core.evaluation import describe_metrics, score
 from dlcli.core.spec import Real, Spec
 from dlcli.core.task import Baseline, Batch, Metrics, Score, declared
 

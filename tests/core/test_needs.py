@@ -7,7 +7,7 @@ from torch import nn
 
 from dlcli.core.errors import Mismatch
 from dlcli.core.needs import check_needs, require_loss
-from dlcli.tasks.maze import HardMaze
+from dlcli.tasks.control.maze.maze import HardMaze
 
 
 class Critical(Protocol):

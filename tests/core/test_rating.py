@@ -11,7 +11,7 @@ from dlcli.core.errors import Mismatch
 from dlcli.core.metric import Goal
 from dlcli.core.noise import normal
 from dlcli.core.population import Layout, Rated
-from dlcli.core.rating import Graded, rated
+from dlcli.core.fitness import Graded, rated
 from dlcli.core.spec import Real, Spec
 from dlcli.core.task import Batch, Loss, Metrics
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from dlcli.core.metric import Derived, Goal, Metric, PerSplit
-from dlcli.core.scoring import predict, score
+from dlcli.core.evaluation import predict, score
 from dlcli.core.spec import Real, Spec
 from dlcli.core.task import Batch, Metrics, Score
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from helpers.families import copied, made, moved, steps
 
-from dlcli.core.scoring import score
+from dlcli.core.evaluation import score
 
 
 @pytest.mark.parametrize("seed", [0, 1])

@@ -7,7 +7,7 @@ from helpers.families import CONF, evaluate, evaluation, made, resumed, steps
 import dlcli
 from dlcli.core.random import generator
 from dlcli.core.sampling import draw
-from dlcli.core.scoring import score
+from dlcli.core.evaluation import score
 
 
 @pytest.mark.parametrize("seed", [0, 1])

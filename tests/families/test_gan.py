@@ -10,8 +10,8 @@ from PIL import Image
 
 import dlcli
 from dlcli.core.errors import Mismatch, UsageError
-from dlcli.core.scoring import score
-from dlcli.verbs.draw import encode
+from dlcli.core.evaluation import score
+from dlcli.commands.eval.draw import encode
 
 
 @pytest.mark.parametrize("seed", [0, 1])

@@ -7,7 +7,7 @@ import torch
 from helpers.families import copied, made, moved, steps
 from helpers.semi_supervised import UNLABELED
 
-from dlcli.core.scoring import score
+from dlcli.core.evaluation import score
 
 
 def test_batch_without_labels_costs_0():

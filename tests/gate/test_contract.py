@@ -7,7 +7,7 @@ from torch import nn
 
 from dlcli.config.build import Built
 from dlcli.core.learner import Row
-from dlcli.tasks.adding import Adding
+from dlcli.tasks.sequence.adding import Adding
 
 TASK = Adding(length=8, batch=4, train=8, valid=8, test=8, order=0, data_seed=0)
 

@@ -19,8 +19,8 @@ from hydra.utils import get_class
 
 from dlcli.config import catalogue
 from dlcli.core.errors import Missing
-from dlcli.engine import limits
-from dlcli.learners.evolution import Evolution
+from dlcli.engine.fit import limits
+from dlcli.learners.evolution.evolution import Evolution
 
 STEPPED = [recipe for recipe in RECIPES if recipe.command in ENGINE_COMMANDS]
 GROUPS = {"model": MODELS, "task": TASKS}

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from typer.testing import CliRunner
 
-from dlcli.cli import app
+from dlcli.cli.app import app
 from dlcli.config import build, compose
 
 CONF = Path(__file__).parent / "conf"

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from dlcli.config.build import Built
-from dlcli.engine import evaluate
+from dlcli.engine.fit import evaluate
 
 STEPS = 2
 _SCORED_BATCHES = 3

@@ -8,9 +8,9 @@ from torch import nn
 
 from dlcli.core.spec import Real, Spec
 from dlcli.core.task import Batch, Goal, Loss, Metrics, Score
-from dlcli.learners.gradient import Gradient
-from dlcli.learners.player import Player
-from dlcli.learners.schedule import Constant
+from dlcli.learners.gradient.gradient import Gradient
+from dlcli.learners.gradient.player import Player
+from dlcli.learners.gradient.schedule import Constant
 
 ROWS, WIDTH = 50, 4
 

@@ -7,7 +7,7 @@ from torch import nn
 
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.limits import limits
-from dlcli.core.scoring import score
+from dlcli.core.evaluation import score
 
 
 def test_average_equals_a_direct_computation():

@@ -13,15 +13,15 @@ from toy_episodes import Guess, Signs
 
 from dlcli.core.errors import Mismatch, Missing, UsageError
 from dlcli.core.learner import Learner
-from dlcli.engine import evaluate
-from dlcli.learners.baselines3.a2c import A2CAgent
-from dlcli.learners.baselines3.choice import OneOf
-from dlcli.learners.baselines3.dqn import DQNAgent
-from dlcli.learners.baselines3.lanes import Lanes
+from dlcli.engine.fit import evaluate
+from dlcli.learners.rl.a2c import A2CAgent
+from dlcli.learners.rl.action_space import OneOf
+from dlcli.learners.rl.dqn import DQNAgent
+from dlcli.learners.rl.vector_env import Lanes
 from dlcli.models.policy.elman_policy import ElmanPolicy
 from dlcli.models.policy.grid_policy import GridPolicy
 from dlcli.models.policy.mlp import MLP
-from dlcli.tasks.sequential_digits import SequentialDigits
+from dlcli.tasks.sequence.sequential_digits import SequentialDigits
 
 A2C = {
     "lanes": 4, "steps_a_learn": 80, "scale": 1.0, "lr": 0.01, "rollout": 5, "discount": 0.5, "trace": 1.0,
@@ -268,4 +268,4 @@ def test_without_the_package_the_command_that_installs_it(monkeypatch):
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(Missing, match=r"dlcli\[rl\]"):
-        __import__("dlcli.learners.baselines3.a2c")
+        __import__("dlcli.learners.rl.a2c")

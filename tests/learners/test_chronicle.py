@@ -4,7 +4,7 @@ import torch
 from valley import Pictured, Valley
 
 from dlcli.core.population import Genome, Rating
-from dlcli.learners.chronicle import Chronicle, written
+from dlcli.learners.evolution.population_log import Chronicle, written
 
 
 def rating(count, width=2, failed=0):

@@ -10,8 +10,8 @@ from torch import nn
 
 from dlcli.core.noise import normal
 from dlcli.core.population import Genome, Layout
-from dlcli.learners import decoder as module
-from dlcli.learners.decoder import Decoder, initial
+from dlcli.learners.evolution import decoder as module
+from dlcli.learners.evolution.decoder import Decoder, initial
 
 
 def network():
@@ -34,7 +34,7 @@ SOURCE = """
 import hashlib, torch
 from torch import nn
 from dlcli.core.population import Genome, Layout
-from dlcli.learners.decoder import Decoder, initial
+from dlcli.learners.evolution.decoder import Decoder, initial
 torch.set_num_threads(1)
 model = nn.Sequential(nn.Linear(300, 40), nn.Linear(40, 3))
 layout = Layout(model)

@@ -5,7 +5,7 @@ from functools import partial
 import torch
 from planted import Right, Shares
 
-from dlcli.learners.derive import candidates
+from dlcli.learners.gradient.derive import candidates
 from dlcli.nn.supernet.controller import Controller, UniformController
 
 

@@ -3,7 +3,7 @@
 import torch
 
 from dlcli.core.population import Genome, Rating
-from dlcli.learners.elite import Election
+from dlcli.learners.evolution.elite import Election
 
 
 def generation(fitness):

@@ -7,7 +7,7 @@ from sklearn import cluster, ensemble, linear_model, neighbors, preprocessing, s
 
 from dlcli.config import build
 from dlcli.core.errors import Mismatch, UsageError
-from dlcli.core.scoring import score
+from dlcli.core.evaluation import score
 from dlcli.core.spec import Classes, Real, Spec
 from dlcli.learners.estimator import Estimator
 from dlcli.learners.frozen import Frozen

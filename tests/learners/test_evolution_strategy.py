@@ -5,7 +5,7 @@ from valley import Valley, Vector, learner, rastrigin, sphere
 
 from dlcli.core.noise import normal
 from dlcli.core.population import Genome
-from dlcli.learners.score import Reward
+from dlcli.learners.evolution.selection import Reward
 
 A = torch.tensor([[2.0, 0.5, 0.0], [0.5, 1.0, 0.0], [0.0, 0.0, 3.0]])
 B = torch.tensor([1.0, -2.0, 0.5])

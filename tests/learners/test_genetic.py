@@ -6,8 +6,8 @@ import torch
 from valley import Lucky, Pictured, Valley, Vector, learner, rastrigin
 
 from dlcli.core.population import Layout
-from dlcli.learners.decoder import Decoder, initial
-from dlcli.learners.elite import genome
+from dlcli.learners.evolution.decoder import Decoder, initial
+from dlcli.learners.evolution.elite import genome
 
 
 def spy(made):

@@ -18,15 +18,15 @@ import torch.distributed as dist
 from torch import nn
 from typer.testing import CliRunner
 
-from dlcli.cli import app
+from dlcli.cli.app import app
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.metric import Goal
 from dlcli.core.spec import Real, Spec
 from dlcli.core.task import Batch, Loss, Metrics, Score, call
-from dlcli.learners.gradient import Gradient
-from dlcli.learners.parallel import Ranks, follow
-from dlcli.learners.player import Player
-from dlcli.learners.schedule import Constant, Plateau
+from dlcli.learners.gradient.gradient import Gradient
+from dlcli.learners.gradient.data_parallel import Ranks, follow
+from dlcli.learners.gradient.player import Player
+from dlcli.learners.gradient.schedule import Constant, Plateau
 from dlcli.runs import selectors
 
 STEPS = 6
@@ -350,7 +350,7 @@ def others(leader):
             command = (path.parent / "cmdline").read_bytes()
         except (OSError, ValueError, IndexError):
             continue
-        if parent == leader and b"dlcli.verbs.follow" in command:
+        if parent == leader and b"dlcli.launch.distributed.worker" in command:
             found.append(int(path.parent.name))
     return found
 

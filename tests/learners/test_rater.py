@@ -11,8 +11,8 @@ from dlcli.core.metric import Goal
 from dlcli.core.population import Genome, Layout, Policies
 from dlcli.core.spec import Classes, Real, Spec
 from dlcli.core.task import Batch, Loss, Metrics, Score
-from dlcli.learners.decoder import Decoder, initial
-from dlcli.learners.rater import Here
+from dlcli.learners.evolution.decoder import Decoder, initial
+from dlcli.learners.evolution.local_evaluator import Here
 
 
 class Marks:

@@ -6,7 +6,7 @@ import pytest
 
 from dlcli.core.errors import UsageError
 from dlcli.core.learner import Schedule
-from dlcli.learners.schedule import Constant, Cosine, Exponential, Plateau, Step, WarmRestarts, Watching
+from dlcli.learners.gradient.schedule import Constant, Cosine, Exponential, Plateau, Step, WarmRestarts, Watching
 
 
 def watched(schedule, scores):

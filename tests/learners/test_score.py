@@ -7,7 +7,7 @@ import torch
 
 from dlcli.core.errors import UsageError
 from dlcli.core.population import Rating
-from dlcli.learners.score import Blend, Novelty, Reward, centred_ranks, sparseness
+from dlcli.learners.evolution.selection import Blend, Novelty, Reward, centred_ranks, sparseness
 
 NAN = math.nan
 
@@ -52,7 +52,7 @@ def test_novelty_equals_brute_force(exponent):
 def test_novelty_in_blocks_is_the_same(monkeypatch):
     behaviour = torch.randn(50, 3, generator=torch.Generator().manual_seed(1))
     whole = sparseness(behaviour, behaviour, 4, 1.0, own=True)
-    monkeypatch.setattr("dlcli.learners.score._ROWS", 7)
+    monkeypatch.setattr("dlcli.learners.evolution.selection._ROWS", 7)
     assert torch.equal(sparseness(behaviour, behaviour, 4, 1.0, own=True), whole)
 
 

@@ -3,7 +3,7 @@
 import torch
 from valley import Valley, Vector, learner, rastrigin, sphere
 
-from dlcli.learners.snes import utilities
+from dlcli.learners.evolution.snes import utilities
 
 
 def test_utilities_of_four():

@@ -7,15 +7,15 @@ import torch
 from helpers.lines import Lines, adam, gradient, lbfgs, network, player, sgd, through_file, values, weights
 from torch import nn
 
-from dlcli.checkpoint import read_checkpoint
+from dlcli.engine.checkpoint import read_checkpoint
 from dlcli.core.errors import Mismatch, UsageError
-from dlcli.engine import Plan, fit
+from dlcli.engine.fit import Plan, fit
 from dlcli.learners.closure import Closure
 from dlcli.learners.frozen import Frozen
-from dlcli.learners.genetic import Genetic
+from dlcli.learners.evolution.genetic import Genetic
 from dlcli.learners.stages import Stage, Stages
 from dlcli.runs.run import Run
-from dlcli.signals import Signals
+from dlcli.engine.signals import Signals
 
 
 @pytest.fixture(autouse=True)
@@ -184,7 +184,7 @@ def test_stages_refuse_what_cannot_be_a_stage():
     assert (error.value.code, error.value.fields["key"]) == ("invalid_value", "learner.stages")
 
     def population(model, task):
-        from dlcli.learners.score import Reward
+        from dlcli.learners.evolution.selection import Reward
 
         return Genetic(
             model, task, population=4, parents=2, sigma=0.1, score=Reward(), chunk=4, seed=0, candidates=1,

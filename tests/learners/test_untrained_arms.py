@@ -8,7 +8,7 @@ import torch
 from typer.testing import CliRunner
 
 import dlcli
-from dlcli.cli import app
+from dlcli.cli.app import app
 
 FILES = {
     "task/sparse_codes.yaml": """# Sparse codes: y = D x with a known dictionary

@@ -5,7 +5,7 @@ import torch
 from dlcli.core.episode import End, Outcome
 from dlcli.core.metric import Goal, Metric
 from dlcli.core.spec import Classes, Real, Spec
-from dlcli.tasks.environment import Environment
+from dlcli.tasks.control.environment import Environment
 
 
 class Signs:

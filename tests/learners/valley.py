@@ -8,12 +8,12 @@ from dlcli.core.metric import Goal
 from dlcli.core.population import Rating
 from dlcli.core.spec import Real, Spec
 from dlcli.core.task import Batch, Metrics, Score
-from dlcli.learners.cma import CMA
-from dlcli.learners.evolution_strategy import EvolutionStrategy
-from dlcli.learners.genetic import Genetic
-from dlcli.learners.random_search import RandomSearch
-from dlcli.learners.score import Blend, Novelty, Reward
-from dlcli.learners.snes import SNES
+from dlcli.learners.evolution.cma import CMA
+from dlcli.learners.evolution.evolution_strategy import EvolutionStrategy
+from dlcli.learners.evolution.genetic import Genetic
+from dlcli.learners.evolution.random_search import RandomSearch
+from dlcli.learners.evolution.selection import Blend, Novelty, Reward
+from dlcli.learners.evolution.snes import SNES
 
 FINALS = ["genetic", "novelty", "evolution_strategy", "ns_es", "nsr_es", "random_search", "cma", "snes"]
 

@@ -10,7 +10,7 @@ from dlcli.core.spec import Classes, Real, Spec
 from dlcli.models.image.vgg import VGG
 from dlcli.nn.initializers import DefaultInitializer, GaussianInitializer, HeInitializer
 from dlcli.nn.stochastic.dropout import ElementDropout
-from dlcli.tasks.embedded_digits import splits
+from dlcli.tasks.image.embedded_digits import splits
 
 IMAGENET = Spec((Real((3, 224, 224)),), Classes(1000))
 DIGITS = Spec((Real((1, 8, 8)),), Classes(10))

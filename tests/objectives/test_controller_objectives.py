@@ -10,9 +10,9 @@ from torch import nn
 
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.metric import Goal
-from dlcli.learners.gradient import Gradient
-from dlcli.learners.player import Player
-from dlcli.learners.schedule import Constant
+from dlcli.learners.gradient.gradient import Gradient
+from dlcli.learners.gradient.player import Player
+from dlcli.learners.gradient.schedule import Constant
 from dlcli.nn.supernet.controller import Controller, UniformController, max_probability
 from dlcli.objectives.reinforce import Reinforce
 from dlcli.objectives.reward import Inverse, Main

@@ -20,8 +20,8 @@ from dlcli.nn.stochastic.dropout import ChannelDropout, DropPath, ElementDropout
 from dlcli.objectives.drop_connect import DropConnect
 from dlcli.objectives.dropped import Dropped
 from dlcli.objectives.supervised import Supervised
-from dlcli.tasks.digits import Digits
-from dlcli.tasks.sequential_digits import SequentialDigits
+from dlcli.tasks.image.digits import Digits
+from dlcli.tasks.sequence.sequential_digits import SequentialDigits
 
 IMAGES, STEPS = Digits(batch=24, order=0), SequentialDigits(batch=24, order=0)
 NONE = nn.Identity()

@@ -7,8 +7,8 @@ from torch import nn
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.spec import Classes, Labels, Real, Spec
 from dlcli.core.task import Batch, Composed
-from dlcli.learners.player import Player, Seat
-from dlcli.learners.schedule import Constant
+from dlcli.learners.gradient.player import Player, Seat
+from dlcli.learners.gradient.schedule import Constant
 from dlcli.objectives.margin import Margin
 from dlcli.objectives.reconstruction import Reconstruction
 

@@ -2,7 +2,7 @@
 
 from made_runs import make_groups, make_run
 
-from dlcli.report.comparison import Question, compare
+from dlcli.report.comparison.comparison import Question, compare
 from dlcli.report.page import html, payload
 from dlcli.runs import selectors
 from dlcli.runs.run import Run

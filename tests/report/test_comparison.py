@@ -7,8 +7,8 @@ import pytest
 from made_runs import make_groups, make_run
 
 from dlcli.core.errors import UsageError
-from dlcli.report.comparison import Question, compare
-from dlcli.report.statistics import compare_arms, sentence
+from dlcli.report.comparison.comparison import Question, compare
+from dlcli.report.statistics.hypothesis_tests import compare_arms, sentence
 from dlcli.runs import selectors
 
 THREE = {"tcn": [0.90, 0.91, 0.93], "gru": [0.80, 0.83, 0.82], "lstm": [0.70, 0.75, 0.71]}

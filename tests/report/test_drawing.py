@@ -10,8 +10,8 @@ import torch
 from dlcli.core.space import Graph, Node, draw
 from dlcli.nn.supernet.macro_space import MacroSpace
 from dlcli.nn.supernet.micro_space import MicroSpace
-from dlcli.report.drawing import svg
-from dlcli.report.layered import lay_out
+from dlcli.report.charts.architecture import svg
+from dlcli.report.charts.graph_layout import lay_out
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -3,9 +3,9 @@
 import pytest
 from made_runs import make_run
 
-from dlcli.report.comparison import Question, compare
-from dlcli.report.experiment import Settings, experiment, settings
-from dlcli.report.groups import group
+from dlcli.report.comparison.comparison import Question, compare
+from dlcli.report.comparison.identity import Settings, experiment, settings
+from dlcli.report.comparison.groups import group
 from dlcli.runs import selectors
 from dlcli.runs.run import Run
 

@@ -3,7 +3,7 @@
 import pytest
 from made_runs import make_run
 
-from dlcli.report.facts import compared, differing, read_config, setting_apart, short_names
+from dlcli.report.comparison.run_table import compared, differing, read_config, setting_apart, short_names
 from dlcli.runs.run import Run
 
 

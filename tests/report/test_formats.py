@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from made_runs import make_groups, make_run
 
 from dlcli.core.errors import UsageError
-from dlcli.report import layout
-from dlcli.report.comparison import Question, compare
-from dlcli.report.formats import Column, Table, figure, latex, marked, to_csv, to_latex, to_markdown
-from dlcli.report.text import one_line
+from dlcli.report.comparison import columns
+from dlcli.report.comparison.comparison import Question, compare
+from dlcli.report.table_formats import Column, Table, figure, latex, marked, to_csv, to_latex, to_markdown
+from dlcli.report.sanitize import one_line
 from dlcli.runs import selectors
 
 ODD = "a|b, \"c\" 'd'\n<script>alert(1)</script> & 50% $x_1^2$ \\cmd{} #tag ~ [y] *z* `q`\x1b[31m"
@@ -81,8 +81,8 @@ def test_all_forms_have_the_same_numbers(tmp_path):
     make_groups(tmp_path, {"tcn": [0.9, 0.92, 0.97], "gru": [0.8, 0.7, 0.75]}, keys={"model.hidden": 3})
     make_groups(tmp_path, {"gru": [0.1, 0.2, 0.15]}, keys={"model.hidden": 4})
     found = answer(tmp_path)
-    table = layout.of_groups(found.groups)
-    rows = list(csv.DictReader(io.StringIO(to_csv(layout.of_csv(found)))))
+    table = columns.of_groups(found.groups)
+    rows = list(csv.DictReader(io.StringIO(to_csv(columns.of_csv(found)))))
     for row, group, cells in zip(rows, found.plain()["groups"], table.cells(4), strict=True):
         told = f"[{figure(group['low'], 4)}, {figure(group['high'], 4)}]"
         assert (row["name"], int(row["n"]), float(row["mean"])) == (group["name"], group["n"], group["mean"])
@@ -105,7 +105,7 @@ def test_all_forms_have_the_same_numbers(tmp_path):
 def test_columns_hold_what_differs_and_nothing_that_is_the_same(tmp_path):
     make_groups(tmp_path, {"tcn": [0.9, 0.8]}, keys={"model.hidden": 3, "until.steps": 7})
     make_groups(tmp_path, {"tcn": [0.9, 0.8]}, keys={"model.hidden": None, "until.steps": 8})
-    titles = [column.title for column in layout.of_groups(answer(tmp_path).groups).columns]
+    titles = [column.title for column in columns.of_groups(answer(tmp_path).groups).columns]
     assert titles[:5] == ["what", "hidden", "until.steps", "n", "test accuracy"]
     assert not {"task", "model", "lr", "note"} & set(titles)
 
@@ -116,15 +116,15 @@ def test_every_column_sorts_and_empty_values_come_last(tmp_path):
     groups = answer(tmp_path).groups
     wanted = {"name": "abcd", "-name": "dcba", "mean": "bacd", "-mean": "cabd", "low": "cbad", "-low": "bcad"}
     for sort, order in wanted.items():
-        assert "".join(row.name for row in layout.ordered(groups, sort)) == order
+        assert "".join(row.name for row in columns.ordered(groups, sort)) == order
     with pytest.raises(UsageError, match=r'no column \'maen\' \(did you mean "mean"\?\)'):
-        layout.ordered(groups, "maen")
+        columns.ordered(groups, "maen")
 
 
 def test_a_limit_says_what_it_leaves_out_and_changes_no_p(tmp_path):
     make_groups(tmp_path, {"a": [0.9, 0.8], "b": [0.5, 0.6], "c": [0.1, 0.3]})
     whole = answer(tmp_path)
-    short = layout.limited(whole, None, 2)
+    short = columns.limited(whole, None, 2)
     assert [row.name for row in short.groups] == ["a", "b"]
     assert [pair for _, pair in short.pairs] == [pair for _, pair in whole.pairs][:1]
     assert short.notes == ["--limit 2: 1 more group"]

@@ -8,7 +8,7 @@ from made_runs import make_groups, make_run
 from scipy import stats
 
 from dlcli.core.errors import UsageError
-from dlcli.report.groups import group
+from dlcli.report.comparison.groups import group
 from dlcli.runs import selectors
 
 

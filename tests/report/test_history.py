@@ -6,8 +6,8 @@ import pytest
 from made_runs import make_run
 
 from dlcli.core.errors import UsageError
-from dlcli.report import history
-from dlcli.report.history import Point
+from dlcli.report.comparison import history
+from dlcli.report.comparison.history import Point
 from dlcli.runs.run import Run
 
 HEAD = "step,split,metric,value\n"

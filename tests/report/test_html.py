@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_runs import make_groups, make_run
 
-from dlcli.report.comparison import Question, compare
+from dlcli.report.comparison.comparison import Question, compare
 from dlcli.report.page import html, thin
 from dlcli.runs import selectors
 

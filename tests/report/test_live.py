@@ -6,8 +6,8 @@ import pytest
 from rich.console import Console
 
 from dlcli.core.executor import NOT_BEGUN, News, Report
-from dlcli.report import live
-from dlcli.report.telling import Telling
+from dlcli.report.progress import sweep_progress
+from dlcli.report.progress.job_progress import Telling
 
 
 class Clock:
@@ -20,7 +20,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(live, "time", clock)
+    monkeypatch.setattr(sweep_progress, "time", clock)
     return clock
 
 
@@ -31,7 +31,7 @@ def rendered(screen):
 
 
 def test_a_row_tells_how_a_run_goes(clock):
-    row = live.Row("seed=0")
+    row = sweep_progress.Row("seed=0")
     assert row.state == "waiting"
     row.hear(News())
     assert row.state == "starting"
@@ -46,7 +46,7 @@ def test_a_row_tells_how_a_run_goes(clock):
 
 
 def test_the_time_left_of_a_resumed_run_goes_by_its_own_pace(clock):
-    row = live.Row("seed=0")
+    row = sweep_progress.Row("seed=0")
     row.hear(News("run", 90, 0.9, "loss", 0.5))
     clock.now += 10
     row.hear(News("run", 95, 0.95, "loss", 0.5))
@@ -59,13 +59,13 @@ def test_the_time_left_of_a_resumed_run_goes_by_its_own_pace(clock):
      (Report(75), "preempted"), (NOT_BEGUN, "waiting")],
 )  # fmt: skip
 def test_states_are_those_of_runs(report, state):
-    row = live.Row("seed=0")
+    row = sweep_progress.Row("seed=0")
     row.hear(report)
     assert row.state == state
 
 
 def test_a_failure_is_told_with_the_last_line_of_its_error(capsys):
-    board = live.choose("plain", ["seed=0", "seed=1"])
+    board = sweep_progress.choose("plain", ["seed=0", "seed=1"])
     with board:
         board.hear(1, Report(1, error="first\nOSError: the disk\x1b[31m is full\n"))
     (line,) = capsys.readouterr().err.splitlines()
@@ -73,7 +73,7 @@ def test_a_failure_is_told_with_the_last_line_of_its_error(capsys):
 
 
 def test_plain_lines_are_few(capsys, clock):
-    board = live.choose("plain", ["seed=0", "seed=1"])
+    board = sweep_progress.choose("plain", ["seed=0", "seed=1"])
     board.hear(0, News())
     for step in range(1, 1000):
         clock.now += 0.01
@@ -86,8 +86,8 @@ def test_plain_lines_are_few(capsys, clock):
 
 def test_a_job_that_begins_once_more_says_why(capsys):
     news = News("run", note="its worker was killed (SIGKILL); it goes on from its checkpoint")
-    live.choose("plain", ["seed=0"]).hear(0, news)
-    live.choose("bar", ["seed=0"]).hear(0, news)
+    sweep_progress.choose("plain", ["seed=0"]).hear(0, news)
+    sweep_progress.choose("bar", ["seed=0"]).hear(0, news)
     assert capsys.readouterr().err.splitlines() == [f"[1] seed=0: {news.note}"] * 2
 
 
@@ -100,7 +100,7 @@ def test_the_last_scoring_tells_the_last_step():
 
 
 def test_without_progress_nothing_but_failures_is_told(capsys, clock):
-    board = live.choose("none", ["seed=0"])
+    board = sweep_progress.choose("none", ["seed=0"])
     board.hear(0, News())
     for step in range(1, 10):
         clock.now += 100
@@ -112,7 +112,7 @@ def test_without_progress_nothing_but_failures_is_told(capsys, clock):
 
 
 def test_when_quiet_only_failures_are_told(capsys):
-    board = live.choose("plain", ["seed=0"], quiet=True)
+    board = sweep_progress.choose("plain", ["seed=0"], quiet=True)
     board.hear(0, News())
     board.hear(0, News("run", 5, 0.5, "loss", 1.0))
     assert capsys.readouterr().err == ""
@@ -121,7 +121,7 @@ def test_when_quiet_only_failures_are_told(capsys):
 
 
 def test_the_table_has_a_row_a_run():
-    screen = live.Screen([live.Row("seed=0"), live.Row("[bold]odd[/]")])
+    screen = sweep_progress.Screen([sweep_progress.Row("seed=0"), sweep_progress.Row("[bold]odd[/]")])
     screen.hear(0, News("run", 1234, 0.5, "valid accuracy", 0.75))
     text = rendered(screen)
     for word in ("seed=0", "running", "1,234", "valid accuracy 0.75", "[bold]odd[/]", "1 running, 1 waiting"):
@@ -129,7 +129,7 @@ def test_the_table_has_a_row_a_run():
 
 
 def test_of_more_runs_than_lines_those_that_matter_are_shown():
-    screen = live.Screen([live.Row(f"seed={seed}") for seed in range(100)])
+    screen = sweep_progress.Screen([sweep_progress.Row(f"seed={seed}") for seed in range(100)])
     screen.console = Console(file=io.StringIO(), height=10, width=100)
     for place in range(50):
         screen.rows[place].hear(Report(0))

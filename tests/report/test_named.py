@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from dlcli.core.errors import UsageError
-from dlcli.report.named import write
+from dlcli.report.output_file import write
 
 
 def test_a_link_stays_and_what_it_points_to_is_written(tmp_path):

@@ -4,8 +4,8 @@ import pytest
 from made_runs import make_groups, make_run
 
 from dlcli.core.errors import Missing, UsageError
-from dlcli.report import plot
-from dlcli.report.comparison import Question, compare
+from dlcli.report.charts import panels
+from dlcli.report.comparison.comparison import Question, compare
 from dlcli.runs import selectors
 
 pytest.importorskip("matplotlib")
@@ -13,7 +13,7 @@ pytest.importorskip("matplotlib")
 
 def drawn(out, path, **question):
     asked = Question(**question)
-    plot.write(path, compare(selectors.scan(out), asked), asked)
+    panels.write(path, compare(selectors.scan(out), asked), asked)
     return path.read_text(errors="replace")
 
 
@@ -27,13 +27,13 @@ def test_the_ending_says_the_format(tmp_path, name, begins):
 @pytest.mark.parametrize(("name", "told"), [("a.pgn", ".png"), ("png", "ending"), ("a.html", "ending"), ("a", ".svg")])
 def test_another_ending_is_told(tmp_path, name, told):
     with pytest.raises(UsageError, match=told):
-        plot.check(tmp_path / name)
+        panels.check(tmp_path / name)
 
 
 def test_without_matplotlib_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
     with pytest.raises(Missing, match=r"pip install 'dlcli\[plot\]'"):
-        plot.check(tmp_path / "a.png")
+        panels.check(tmp_path / "a.png")
 
 
 def test_the_same_runs_give_the_same_file(tmp_path):
@@ -73,12 +73,12 @@ def test_infinite_values_leave_a_gap(tmp_path):
 
 
 def test_logarithms_are_taken_where_they_help():
-    assert plot.logarithmic([1.0, 200.0])
-    assert not plot.logarithmic([1.0, 50.0])
-    assert not plot.logarithmic([0.0, 500.0])
-    assert not plot.logarithmic([])
-    assert plot.geometric([[1, 2, 4, 8, 16, 1000]])
-    assert not plot.geometric([list(range(1, 1000))])
+    assert panels.logarithmic([1.0, 200.0])
+    assert not panels.logarithmic([1.0, 50.0])
+    assert not panels.logarithmic([0.0, 500.0])
+    assert not panels.logarithmic([])
+    assert panels.geometric([[1, 2, 4, 8, 16, 1000]])
+    assert not panels.geometric([list(range(1, 1000))])
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path):

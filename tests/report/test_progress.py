@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from dlcli.report import progress
-from dlcli.report.download import Bar as Download
+from dlcli.report.progress import progress
+from dlcli.report.progress.download import Bar as Download
 
 
 class File(io.TextIOWrapper):

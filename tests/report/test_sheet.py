@@ -5,10 +5,10 @@ import io
 import pytest
 import torch
 
-from dlcli.report import explained, matrix, sheet, views
-from dlcli.report.colours import DEPTH, HEAT, SIGNED, coloured
-from dlcli.report.explained import Caption
-from dlcli.report.sheet import Sheet, Words, fitting, png
+from dlcli.report.figures import attribution_sheets, confusion_matrix, sheet, input_maps
+from dlcli.report.figures.colormap import DEPTH, HEAT, SIGNED, coloured
+from dlcli.report.figures.attribution_sheets import Caption
+from dlcli.report.figures.sheet import Sheet, Words, fitting, png
 
 
 def pixels(content):
@@ -44,41 +44,41 @@ def test_heat_and_depth_are_ordered_in_grey():
 
 def test_images_are_enlarged_by_whole_factors():
     image = torch.rand(2, 1, 8, 8)
-    shown = views.pictures(image)
+    shown = input_maps.pictures(image)
     assert shown.shape == (2, 96, 96, 3)
     assert torch.equal(shown[:, ::12, ::12, 1], image[:, 0])
-    assert views.pictures(torch.rand(2, 3, 40, 64)).shape == (2, 80, 128, 3)
+    assert input_maps.pictures(torch.rand(2, 3, 40, 64)).shape == (2, 80, 128, 3)
 
 
 def test_frames_are_side_by_side_and_sequences_are_rows():
     film = torch.rand(1, 1, 5, 8, 8)
-    shown = views.pictures(film)
+    shown = input_maps.pictures(film)
     assert shown.shape == (1, 96, 480, 3)
     assert torch.equal(shown[0, 6::12, 102:192:12, 0], film[0, 0, 1])
     assert (shown[0, :, 96:480:96] == shown[0, 0, 96]).all()  # lines between them
-    assert views.heat(torch.rand(1, 5, 8, 8)).shape == shown.shape
-    assert views.pictures(torch.rand(3, 2, 60)).shape == (3, 24, 480, 3)
-    assert views.pictures(torch.rand(3, 1, 2000)).shape == views.heat(torch.rand(3, 2000)).shape == (3, 24, 480, 3)
-    assert views.overlaid(torch.rand(3, 60), torch.rand(3, 50, 60)).shape == views.pictures(torch.rand(3, 50, 60)).shape
+    assert input_maps.heat(torch.rand(1, 5, 8, 8)).shape == shown.shape
+    assert input_maps.pictures(torch.rand(3, 2, 60)).shape == (3, 24, 480, 3)
+    assert input_maps.pictures(torch.rand(3, 1, 2000)).shape == input_maps.heat(torch.rand(3, 2000)).shape == (3, 24, 480, 3)
+    assert input_maps.overlaid(torch.rand(3, 60), torch.rand(3, 50, 60)).shape == input_maps.pictures(torch.rand(3, 50, 60)).shape
 
 
 def test_values_outside_of_zero_and_one_are_all_seen():
-    shown = views.pictures(torch.tensor([-3.0, 0.0, 5.0, 1.0]).view(1, 1, 2, 2))
+    shown = input_maps.pictures(torch.tensor([-3.0, 0.0, 5.0, 1.0]).view(1, 1, 2, 2))
     assert (shown.min(), shown.max()) == (0, 1)
     torch.testing.assert_close(shown[0, 0, -1, 0], torch.tensor(3 / 8))
 
 
 def test_a_sign_is_red_or_blue_and_nothing_is_white():
-    red, white, blue = views.signed(torch.tensor([[[2.0, 0.0, -2.0]]]))[0, 48, [48, 144, 240]]
+    red, white, blue = input_maps.signed(torch.tensor([[[2.0, 0.0, -2.0]]]))[0, 48, [48, 144, 240]]
     assert red[0] > 0.6 > red[2]
     assert blue[2] > 0.5 > blue[0]
     assert torch.equal(white, torch.ones(3))
-    assert torch.equal(views.heat(torch.zeros(1, 8, 8)).amax((0, 1, 2)), torch.tensor(HEAT[0]))
+    assert torch.equal(input_maps.heat(torch.zeros(1, 8, 8)).amax((0, 1, 2)), torch.tensor(HEAT[0]))
 
 
 def test_wrong_ones_are_red_and_every_sample_has_its_place():
     inputs, maps = torch.zeros(5, 96, 96, 3), torch.full((5, 96, 96, 3), 0.5)
-    made = explained.beside("t", "n", [Caption(str(i), i != 3) for i in range(5)], inputs, maps)
+    made = attribution_sheets.beside("t", "n", [Caption(str(i), i != 3) for i in range(5)], inputs, maps)
     captions = made.words[2:]
     assert [words.text for words in captions] == list("01234")
     assert [words.colour for words in captions].index("#b2182b") == 3
@@ -87,20 +87,20 @@ def test_wrong_ones_are_red_and_every_sample_has_its_place():
 
 @pytest.mark.parametrize("shape", [(8, 1, 3, 3), (100, 3, 11, 11), (4, 16, 5), (2, 1, 3, 3, 3), (6, 40, 1, 1)])
 def test_filters_of_every_kind_have_a_picture(shape):
-    assert explained.filters("filters", torch.randn(shape)).pixels.isfinite().all()
+    assert attribution_sheets.filters("filters", torch.randn(shape)).pixels.isfinite().all()
 
 
 def test_a_matrix_has_its_counts_and_shares():
     counts = torch.tensor([[3, 1, 0], [0, 0, 0], [0, 2, 7]])
-    made = matrix.matrix("test", ["a", "b", "long name"], counts)
-    torch.testing.assert_close(matrix.shares(counts).sum(1), torch.tensor([1.0, 0.0, 1.0]))
+    made = confusion_matrix.matrix("test", ["a", "b", "long name"], counts)
+    torch.testing.assert_close(confusion_matrix.shares(counts).sum(1), torch.tensor([1.0, 0.0, 1.0]))
     numbers = {(round(words.x), round(words.y)): words.text for words in made.words if words.text.isdigit()}
     assert sorted(numbers.values()) == ["1", "2", "3", "7"]
     for (x, y), text in numbers.items():
         (row, column) = (counts == int(text)).nonzero()[0].tolist()
-        share = matrix.shares(counts)[row, column].sqrt()
+        share = confusion_matrix.shares(counts)[row, column].sqrt()
         torch.testing.assert_close(made.pixels[y, x], coloured(share[None], DEPTH)[0])
-    assert matrix.matrix("many", list(map(str, range(100))), torch.eye(100, dtype=torch.int64)).pixels.shape[0] > 1000
+    assert confusion_matrix.matrix("many", list(map(str, range(100))), torch.eye(100, dtype=torch.int64)).pixels.shape[0] > 1000
 
 
 def test_long_words_are_cut():

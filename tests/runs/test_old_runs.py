@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from dlcli.cli import app
+from dlcli.cli.app import app
 from dlcli.report.configuration import read_settings
 from dlcli.runs.run import Run
 

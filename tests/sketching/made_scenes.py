@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from dlcli.sketching.objects import OUTPUT, Objects, Structure
+from dlcli.sketching.recursive.object_graph import OUTPUT, Objects, Structure
 
 Edge = tuple[int, int, int, float]  # parent, child, position, weight
 

@@ -6,7 +6,7 @@ from torch.nn.functional import normalize
 
 from dlcli.config import compose
 from dlcli.config.build import build_task
-from dlcli.sketching.networks.cells import Cells
+from dlcli.sketching.networks.cell_grid import Cells
 
 
 class Everywhere(nn.Module):

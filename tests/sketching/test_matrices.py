@@ -10,14 +10,14 @@ import pytest
 import torch
 
 from dlcli.core.errors import UsageError
-from dlcli.sketching import matrices as module
-from dlcli.sketching.matrices import Matrices
-from dlcli.sketching.operators import Hadamard, walsh
+from dlcli.sketching.recursive import matrices as module
+from dlcli.sketching.recursive.matrices import Matrices
+from dlcli.sketching.recursive.operators import Hadamard, walsh
 
 KINDS = ["hadamard", "dense", "block"]
 PRINTED = """
 from hashlib import blake2b
-from dlcli.sketching.matrices import Matrices
+from dlcli.sketching.recursive.matrices import Matrices
 import torch
 for kind in ("hadamard", "dense", "block"):
     values = Matrices(kind, 64, 5).attribute("tcn").apply(torch.eye(64)).numpy().tobytes()

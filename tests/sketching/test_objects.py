@@ -5,7 +5,7 @@ import torch
 from made_scenes import bag, binary_tree, structure
 
 from dlcli.core.errors import UsageError
-from dlcli.sketching.objects import OUTPUT, Objects, joined, number_of, split_signs
+from dlcli.sketching.recursive.object_graph import OUTPUT, Objects, joined, number_of, split_signs
 
 
 def test_heights_and_groups() -> None:

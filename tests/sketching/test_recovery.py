@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 
 from dlcli.core.errors import UsageError
-from dlcli.sketching.matrices import Matrices
-from dlcli.sketching.recovery import known, recovered, unknown
+from dlcli.sketching.recursive.matrices import Matrices
+from dlcli.sketching.recursive.network_recovery import known, recovered, unknown
 
 
 def drawn(dimension: int, columns: int, active: int, samples: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -8,12 +8,12 @@ from made_scenes import attributes, binary_tree, random_graphs, sketched
 from torch import Tensor
 
 from dlcli.core.errors import UsageError
-from dlcli.sketching import flat
-from dlcli.sketching.matrices import Matrices
-from dlcli.sketching.objects import OUTPUT, Objects, Structure
-from dlcli.sketching.paths import equal_words, squared_norms
-from dlcli.sketching.recursive import coefficients, rate, sketch
-from dlcli.sketching.walk import down, up
+from dlcli.sketching.recursive import flat
+from dlcli.sketching.recursive.matrices import Matrices
+from dlcli.sketching.recursive.object_graph import OUTPUT, Objects, Structure
+from dlcli.sketching.recursive.paths import equal_words, squared_norms
+from dlcli.sketching.recursive.sketch import coefficients, rate, sketch
+from dlcli.sketching.recursive.linear_map import down, up
 
 KINDS = ["hadamard", "dense", "block"]
 SCALES = ["paper", "isometric"]

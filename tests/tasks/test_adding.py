@@ -5,9 +5,9 @@ import torch
 from torch import nn
 
 from dlcli.core.errors import UsageError
-from dlcli.core.scoring import score
+from dlcli.core.evaluation import score
 from dlcli.core.spec import Real
-from dlcli.tasks.adding import Adding
+from dlcli.tasks.sequence.adding import Adding
 
 SIZES = {"length": 30, "train": 200, "valid": 4000, "test": 50, "batch": 32, "data_seed": 0, "order": 0}
 

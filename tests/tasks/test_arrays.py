@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from dlcli.core.errors import UsageError
-from dlcli.core.scoring import predict, score
+from dlcli.core.evaluation import predict, score
 from dlcli.core.spec import Real, Spec
 from dlcli.tasks.arrays import Arrays, ArrayTask
 from dlcli.tasks.targets.regression import Regression

@@ -10,8 +10,8 @@ from dlcli.core.errors import Missing, UsageError
 from dlcli.core.population import Layout, Rated
 from dlcli.core.spec import Classes, Real
 from dlcli.models.policy.mlp import MLP
-from dlcli.tasks import atari_console
-from dlcli.tasks.atari import Atari
+from dlcli.tasks.control.atari import console
+from dlcli.tasks.control.atari.game_task import Atari
 
 pytest.importorskip("ale_py", reason="Atari needs ale-py: pip install 'dlcli[atari]'")
 
@@ -152,4 +152,4 @@ def test_what_a_user_gets_wrong():
 def test_without_ale_py_the_command_that_gets_it(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "ale_py", None)
     with pytest.raises(Missing, match=r"pip install 'dlcli\[atari\]'"):
-        atari_console.cartridge("frostbite")
+        console.cartridge("frostbite")

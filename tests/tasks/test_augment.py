@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from dlcli.core.errors import UsageError
-from dlcli.tasks.augment import Affine, Flip, InTurn, Shift, Unchanged, moved, turned
-from dlcli.tasks.digits import Digits
+from dlcli.tasks.image.augment import Affine, Flip, InTurn, Shift, Unchanged, moved, turned
+from dlcli.tasks.image.digits import Digits
 
 PLACE = torch.Generator().manual_seed(0)
 IMAGES = torch.randint(1, 256, (50, 3, 7, 9), dtype=torch.uint8, generator=PLACE)

@@ -10,9 +10,9 @@ import torch
 
 from dlcli.core.errors import Missing, UsageError
 from dlcli.core.spec import Classes, Real
-from dlcli.tasks.augment import Unchanged
-from dlcli.tasks.cifar10 import CIFAR10
-from dlcli.tasks.cifar100 import CIFAR100
+from dlcli.tasks.image.augment import Unchanged
+from dlcli.tasks.image.cifar10 import CIFAR10
+from dlcli.tasks.image.cifar100 import CIFAR100
 
 NAMES = [f"class{number}" for number in range(10)]
 FINE, COARSE = [f"fine{number}" for number in range(100)], [f"coarse{number}" for number in range(20)]

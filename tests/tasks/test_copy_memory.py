@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from dlcli.core.errors import UsageError
-from dlcli.core.scoring import predict, score
+from dlcli.core.evaluation import predict, score
 from dlcli.core.spec import Classes, Real
-from dlcli.tasks.copy_memory import CopyMemory
+from dlcli.tasks.sequence.copy_memory import CopyMemory
 
 T = 15
 SIZES = {"length": T, "train": 64, "valid": 30, "test": 2000, "batch": 32, "data_seed": 0, "order": 0}

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from dlcli.core.errors import UsageError
-from dlcli.core.scoring import predict, score
+from dlcli.core.evaluation import predict, score
 from dlcli.core.spec import Classes, Real
-from dlcli.tasks.csv_series import CsvSeries
+from dlcli.tasks.sequence.csv_series import CsvSeries
 
 DEFAULTS = {
     "target": "sales",

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from dlcli.core.errors import UsageError
-from dlcli.tasks.digit_grid import DigitGrid
+from dlcli.tasks.composed.digit_grid import DigitGrid
 
 
 def grid(**more):

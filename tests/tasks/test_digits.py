@@ -5,8 +5,8 @@ import torch
 
 from dlcli.core.errors import UsageError
 from dlcli.core.spec import Classes, Real
-from dlcli.tasks.digits import Digits
-from dlcli.tasks.sequential_digits import SequentialDigits
+from dlcli.tasks.image.digits import Digits
+from dlcli.tasks.sequence.sequential_digits import SequentialDigits
 
 
 def test_they_are_the_sequential_digits_as_images():

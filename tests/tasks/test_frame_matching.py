@@ -5,8 +5,8 @@ import torch
 
 from dlcli.core.errors import UsageError
 from dlcli.core.spec import Classes, Real
-from dlcli.tasks.frame_matching import FrameMatching
-from dlcli.tasks.glyphs import glyphs
+from dlcli.tasks.composed.frame_matching import FrameMatching
+from dlcli.tasks.composed.glyphs import glyphs
 
 COMMON = {
     "source": "digits", "frames": 8, "noise": "uniform", "repeats": 4, "batch": 64, "data_seed": 0, "order": 0,

@@ -13,11 +13,11 @@ from gymnasium import spaces  # noqa: E402
 from dlcli.core.errors import Missing, UsageError  # noqa: E402
 from dlcli.core.population import Policies, Rated, Renders  # noqa: E402
 from dlcli.core.spec import Classes, Real  # noqa: E402
-from dlcli.tasks.gymnasium_rows import OneByOne  # noqa: E402
-from dlcli.tasks.gymnasium_spaces import hand, sight  # noqa: E402
-from dlcli.tasks.gymnasium_task import Gymnasium  # noqa: E402
-from dlcli.tasks.gymnasium_vector import Vectorised  # noqa: E402
-from dlcli.tasks.play import play  # noqa: E402
+from dlcli.tasks.control.gymnasium.rows import OneByOne  # noqa: E402
+from dlcli.tasks.control.gymnasium.spaces import hand, sight  # noqa: E402
+from dlcli.tasks.control.gymnasium.environments import Gymnasium  # noqa: E402
+from dlcli.tasks.control.gymnasium.vectorized import Vectorised  # noqa: E402
+from dlcli.tasks.control.episode_loop import play  # noqa: E402
 
 SIZES = {"episodes": 1, "valid_episodes": 4, "test_episodes": 6, "lanes": 4}
 
@@ -288,9 +288,9 @@ def test_an_action_that_is_no_choice_and_an_unknown_keyword_are_refused():
 
 def test_without_gymnasium_the_message_is_the_command(monkeypatch):
     monkeypatch.setitem(sys.modules, "gymnasium", None)
-    monkeypatch.delitem(sys.modules, "dlcli.tasks.gymnasium_task")
+    monkeypatch.delitem(sys.modules, "dlcli.tasks.control.gymnasium.environments")
     with pytest.raises(Missing, match=r"pip install 'dlcli\[gym\]'"):
-        import dlcli.tasks.gymnasium_task  # noqa: F401
+        import dlcli.tasks.control.gymnasium.environments  # noqa: F401
 
 
 def test_a_film_is_what_the_environment_draws():

@@ -11,8 +11,8 @@ from PIL import Image
 from dlcli.config import identity
 from dlcli.core.errors import UsageError
 from dlcli.core.spec import Classes, Real
-from dlcli.tasks.augment import Unchanged
-from dlcli.tasks.image_folder import ImageFolder
+from dlcli.tasks.image.augment import Unchanged
+from dlcli.tasks.image.image_folder import ImageFolder
 
 SETTINGS = {"size": None, "mode": None, "skip_bad": False, "scaling": "none", "batch": 8, "order": 0, "data_seed": 0}
 

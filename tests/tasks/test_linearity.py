@@ -3,8 +3,8 @@
 import torch
 from torch import nn
 
-from dlcli.tasks.digits import Digits
-from dlcli.tasks.linearity import linearity_gap
+from dlcli.tasks.image.digits import Digits
+from dlcli.tasks.image.linearity import linearity_gap
 
 
 class Step(nn.Module):

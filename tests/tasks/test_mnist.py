@@ -11,11 +11,11 @@ import torch
 
 from dlcli.core.errors import Missing, UsageError
 from dlcli.core.spec import Classes, Real
-from dlcli.tasks.augment import Shift, Unchanged
-from dlcli.tasks.fashion_mnist import FashionMNIST
-from dlcli.tasks.idx import read_idx
-from dlcli.tasks.mnist import MNIST
-from dlcli.tasks.sequential_mnist import SequentialMNIST
+from dlcli.tasks.image.augment import Shift, Unchanged
+from dlcli.tasks.image.fashion_mnist import FashionMNIST
+from dlcli.data.idx import read_idx
+from dlcli.tasks.image.mnist import MNIST
+from dlcli.tasks.sequence.sequential_mnist import SequentialMNIST
 
 
 def idx(values):

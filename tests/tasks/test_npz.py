@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 from dlcli.core.errors import UsageError
-from dlcli.core.scoring import predict, score
+from dlcli.core.evaluation import predict, score
 from dlcli.core.spec import Classes, Real
-from dlcli.tasks.npz import Npz
+from dlcli.tasks.user_arrays import Npz
 
 RANDOM = np.random.default_rng(0)
 

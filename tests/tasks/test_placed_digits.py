@@ -5,8 +5,8 @@ import torch
 
 from dlcli.core.errors import UsageError
 from dlcli.core.spec import Classes, Real
-from dlcli.tasks.glyphs import glyphs
-from dlcli.tasks.placed_digits import PlacedDigits
+from dlcli.tasks.composed.glyphs import glyphs
+from dlcli.tasks.composed.placed_digits import PlacedDigits
 
 COMMON = {
     "source": "digits",

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from dlcli.tasks.placing import place, warp
+from dlcli.tasks.composed.placing import place, warp
 
 RANDOM = torch.Generator().manual_seed(0)
 IMAGES = torch.rand(5, 2, 4, 4, generator=RANDOM)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dlcli.core.errors import UsageError
-from dlcli.tasks.plain_pickle import read_pickle
+from dlcli.data.plain_pickle import read_pickle
 
 PIXELS = np.arange(24, dtype=np.uint8).reshape(2, 12)
 

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from dlcli.core.population import Policies
-from dlcli.tasks.play import End, Outcome, play
+from dlcli.tasks.control.episode_loop import End, Outcome, play
 
 
 class Counting:

@@ -9,8 +9,8 @@ from scipy.io import savemat
 from torch import nn
 
 from dlcli.core.errors import Missing, UsageError
-from dlcli.core.scoring import predict, score
-from dlcli.tasks.polyphonic import Polyphonic
+from dlcli.core.evaluation import predict, score
+from dlcli.tasks.sequence.polyphonic import Polyphonic
 
 LENGTHS = {"traindata": [5, 9, 2, 7, 3], "validdata": [4, 12, 2], "testdata": [6, 3]}
 

@@ -7,13 +7,13 @@ import torch
 from torch import nn
 
 from dlcli.core.errors import UsageError
-from dlcli.core.scoring import predict, score
+from dlcli.core.evaluation import predict, score
 from dlcli.core.spec import Labels, Real
 from dlcli.core.task import Composed, few
-from dlcli.tasks.digit_scenes import DigitScenes
-from dlcli.tasks.glyphs import glyphs
-from dlcli.tasks.multi_digits import MultiDigits
-from dlcli.tasks.paired_digits import PairedDigits
+from dlcli.tasks.composed.digit_scenes import DigitScenes
+from dlcli.tasks.composed.glyphs import glyphs
+from dlcli.tasks.composed.multi_digits import MultiDigits
+from dlcli.tasks.composed.paired_digits import PairedDigits
 
 COMMON = {"source": "digits", "repeats": 2, "batch": 64, "data_seed": 0, "order": 0}
 GLYPHS = glyphs("digits")

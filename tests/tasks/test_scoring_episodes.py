@@ -10,8 +10,8 @@ from dlcli.core.metric import Goal
 from dlcli.core.population import Layout
 from dlcli.core.spec import Real, Spec
 from dlcli.models.policy.mlp import MLP
-from dlcli.tasks.environment import Environment
-from dlcli.tasks.maze import HardMaze
+from dlcli.tasks.control.environment import Environment
+from dlcli.tasks.control.maze.maze import HardMaze
 
 SIZES = {"episodes": 1, "valid_episodes": 1, "test_episodes": 20}
 

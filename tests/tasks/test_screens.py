@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from dlcli.tasks.atari_console import Console
-from dlcli.tasks.screens import Shrink, Stack
+from dlcli.tasks.control.atari.console import Console
+from dlcli.tasks.control.atari.frames import Shrink, Stack
 
 
 def by_hand(screen):

@@ -6,7 +6,7 @@ import torch
 from sklearn.datasets import load_digits
 
 from dlcli.core.spec import Classes, Real
-from dlcli.tasks.sequential_digits import SequentialDigits
+from dlcli.tasks.sequence.sequential_digits import SequentialDigits
 
 
 def whole(task, split):

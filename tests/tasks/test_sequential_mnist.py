@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from dlcli.core.errors import Missing, UsageError
-from dlcli.tasks.idx import read_idx
-from dlcli.tasks.sequential_mnist import SequentialMNIST
+from dlcli.data.idx import read_idx
+from dlcli.tasks.sequence.sequential_mnist import SequentialMNIST
 
 
 def idx(values):

@@ -6,8 +6,8 @@ import torch
 from scipy.io import savemat
 
 from dlcli.core.errors import Missing, UsageError
-from dlcli.tasks.augment import Unchanged
-from dlcli.tasks.svhn import SVHN
+from dlcli.tasks.image.augment import Unchanged
+from dlcli.tasks.image.svhn import SVHN
 
 
 def arrays(count, start=0):

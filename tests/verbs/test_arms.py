@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from dlcli.claims import claim as stating
-from dlcli.verbs import begin
-from dlcli.verbs.options import Options
+from dlcli.engine import run_commands
+from dlcli.engine.options import Options
 
 TRAINED = [name for name in stating.shelf() if {arm.verb for arm in stating.find(name).arms.values()} == {"train"}]
 NUMBER = re.compile(r"\d*\.\d+|\d+")
@@ -16,7 +16,7 @@ NUMBER = re.compile(r"\d*\.\d+|\d+")
 def work(arm):
     """Optimizer, rate, clipping, batch and stop of an arm."""
     options = Options(Path("nowhere"), verb=arm.verb, show="none", quiet=True)
-    config = begin.points([*arm.words, "seed=0"], options)[0].resolved()
+    config = run_commands.points([*arm.words, "seed=0"], options)[0].resolved()
     player = config["learner"]["players"]["model"]
     optimizer = player["optimizer"]
     return {

@@ -8,7 +8,7 @@ import statistics
 import pytest
 from typer.testing import CliRunner
 
-from dlcli.cli import app
+from dlcli.cli.app import app
 from dlcli.runs.run import Run
 
 GOAL = {"metric": "accuracy", "direction": "max"}

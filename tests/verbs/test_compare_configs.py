@@ -6,7 +6,7 @@ import pytest
 from made_runs import make_run
 from typer.testing import CliRunner
 
-from dlcli.cli import app
+from dlcli.cli.app import app
 
 
 def dlcli(out, *words):

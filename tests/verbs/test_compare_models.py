@@ -7,16 +7,16 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from dlcli import probe
-from dlcli.cli import app
+from dlcli.engine import threads
+from dlcli.cli.app import app
 
 TIME = 64  # of sequential_digits
 
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch):
-    monkeypatch.setattr(probe, "_ROUNDS", 1)
-    monkeypatch.setattr(probe, "_STEPS", 1)
+    monkeypatch.setattr(threads, "_ROUNDS", 1)
+    monkeypatch.setattr(threads, "_STEPS", 1)
 
 
 def dlcli(*words):

@@ -11,7 +11,7 @@ import pytest
 from made_runs import make_groups, make_run
 from typer.testing import CliRunner
 
-from dlcli.cli import app
+from dlcli.cli.app import app
 
 ODD = "a|b, \"c\" 'd'\n<script>alert(1)</script> & 50% $x_1$ \\cmd{} [bold]x[/bold]\x1b[31m"
 
@@ -181,7 +181,7 @@ def test_long_tables_are_whole(tmp_path):
 
 def test_it_loads_neither_torch_nor_hydra_nor_pandas(out):
     script = (
-        "import sys\nfrom dlcli.cli import app\n"
+        "import sys\nfrom dlcli.cli.app import app\n"
         f"try: app(['compare', 'runs', '--out', {str(out)!r}])\n"
         "except SystemExit as end: assert not end.code\n"
         "print(*sorted({name.partition('.')[0] for name in sys.modules}), file=sys.stderr)"

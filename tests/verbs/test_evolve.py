@@ -6,7 +6,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from dlcli.cli import app
+from dlcli.cli.app import app
 
 SMALL = ("learner.population=16", "learner.parents=4", "learner.candidates=2", "steps=3", "task.test_episodes=3")
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from dlcli.cli import app
-from dlcli.report import sheet
+from dlcli.cli.app import app
+from dlcli.report.figures import sheet
 from dlcli.runs.run import Run
 
 PICTURES = {"saliency.png", "integrated_gradients.png", "grad_cam.png", "filters.png", "confusion.png"}
@@ -130,8 +130,8 @@ def test_json_is_all_there_is(digits):
 
 
 def test_without_matplotlib_there_are_pictures_without_words(digits, monkeypatch):
-    monkeypatch.setattr("dlcli.verbs.explain.has_letters", lambda: False)
-    monkeypatch.setattr("dlcli.verbs.looks.has_letters", lambda: False)
+    monkeypatch.setattr("dlcli.commands.explain.explain.has_letters", lambda: False)
+    monkeypatch.setattr("dlcli.commands.explain.attributions.has_letters", lambda: False)
     monkeypatch.setattr(sheet, "has_letters", lambda: False)
     folder, _, result = explained(digits)
     assert "dlcli[plot]" in result.stderr

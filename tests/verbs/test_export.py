@@ -8,10 +8,10 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from dlcli.cli import app
+from dlcli.cli.app import app
 from dlcli.runs.run import Run
-from dlcli.verbs import formats
-from dlcli.verbs.eval import restore
+from dlcli.commands.export import formats
+from dlcli.commands.eval.eval import restore
 
 EXTRA = {"safetensors": ("safetensors",), "onnx": ("onnx", "onnxscript", "onnxruntime"), "torchexport": ()}
 

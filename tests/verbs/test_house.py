@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 import pytest
 from typer.testing import CliRunner
 
-from dlcli.cli import app
+from dlcli.cli.app import app
 from dlcli.runs import files as run_files
 from dlcli.runs import selectors
 from dlcli.runs.run import Run
-from dlcli.verbs import house, removal
+from dlcli.commands.runs import prune, deletion
 
 
 def dlcli(out, *words):
@@ -92,7 +92,7 @@ def test_at_a_terminal_it_asks(tmp_path, monkeypatch, answer, left):
             return answer
 
     monkeypatch.setattr("sys.stdin", Terminal())
-    assert house.rm(["last"], tmp_path, house.Consent()) == left
+    assert prune.rm(["last"], tmp_path, prune.Consent()) == left
     assert len(ids(tmp_path)) == left
 
 
@@ -142,8 +142,8 @@ def test_one_that_came_to_life_while_one_was_asked_stays(tmp_path, monkeypatch):
         again.finish("completed", 0)
         return True
 
-    monkeypatch.setattr(removal, "_agreed", agree)
-    assert house.rm([run.id], tmp_path, house.Consent()) == 1
+    monkeypatch.setattr(deletion, "_agreed", agree)
+    assert prune.rm([run.id], tmp_path, prune.Consent()) == 1
     assert ids(tmp_path) == {run.id}
 
 
@@ -163,14 +163,14 @@ def test_an_interrupt_leaves_no_half_run_listed_and_prune_finishes_it(tmp_path, 
 
 def test_what_cannot_be_removed_is_told_and_the_rest_goes(tmp_path, monkeypatch):
     stuck, other = make(tmp_path), make(tmp_path)
-    remove = house.remove_folder
+    remove = prune.remove_folder
 
     def stubborn(path):
         if path == stuck.path.resolve():
             raise PermissionError(13, "Permission denied", str(path))
         remove(path)
 
-    monkeypatch.setattr(house, "remove_folder", stubborn)
+    monkeypatch.setattr(prune, "remove_folder", stubborn)
     result = dlcli(tmp_path, "rm", "1:2", "--yes")
     assert (result.exit_code, "Permission denied" in result.stderr) == (1, True)
     assert ids(tmp_path) == {stuck.id}

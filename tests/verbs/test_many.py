@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from dlcli.cli import app
+from dlcli.cli.app import app
 from dlcli.core.errors import UsageError
 from dlcli.core.executor import Report
 from dlcli.runs.run import Run
 from dlcli.runs.sweep import Sweep, sweeps
-from dlcli.verbs import many, sweep
-from dlcli.verbs.options import Options
+from dlcli.commands import run
+from dlcli.launch import sweep_runner
+from dlcli.engine.options import Options
 
 SMALL = ("threads=1", "model.channels=[4,4]", "steps=3")
 
@@ -77,7 +78,7 @@ def test_what_was_not_begun_did_not_fail(tmp_path):
 
 def test_an_interrupt_ends_all_that_would_follow(tmp_path, monkeypatch):
     asked = []
-    monkeypatch.setattr(sweep, "perform", lambda job, tell: asked.append(job) or Report(130, error="interrupted"))
+    monkeypatch.setattr(sweep_runner, "perform", lambda job, tell: asked.append(job) or Report(130, error="interrupted"))
     result = dlcli("train", *SMALL, "seed=0,1,2", "--out", tmp_path)
     assert result.exit_code == 130
     assert len(asked) == 1
@@ -96,7 +97,7 @@ def test_models_of_a_sweep_are_told_apart(tmp_path):
 
 def test_an_unknown_display_is_refused(tmp_path):
     with pytest.raises(UsageError, match="plain"):
-        many.main(["tcn"], Options(tmp_path, show="plane"), None, False, False)
+        run.main(["tcn"], Options(tmp_path, show="plane"), None, False, False)
 
 
 def rows(out, *selectors):
@@ -138,14 +139,14 @@ def test_words_make_runs(ways, words):
     seeds = ways.pop(ways.index("--seeds") + 1) if "--seeds" in ways else None
     zips = [ways[place + 1] for place, word in enumerate(ways) if word == "--zip"]
     plain = [word for word in ways if not word.startswith("--") and word not in zips]
-    found = many.expand(plain, Options(), sweep.Ways(seeds=seeds, zips=tuple(zips)))
+    found = run.expand(plain, Options(), sweep_runner.Ways(seeds=seeds, zips=tuple(zips)))
     assert [" ".join(point.words) for point in found] == words
 
 
 def test_members_of_a_group_by_pattern():
-    found = many.expand(["model=glob(mut*)"], Options(), sweep.Ways())
+    found = run.expand(["model=glob(mut*)"], Options(), sweep_runner.Ways())
     assert [point.label for point in found] == ["mut1", "mut2", "mut3"]
-    found = many.expand(["model=glob(mut*, exclude=mut2)", "task=adding"], Options(), sweep.Ways())
+    found = run.expand(["model=glob(mut*, exclude=mut2)", "task=adding"], Options(), sweep_runner.Ways())
     assert [point.choices["model"] for point in found] == ["mut1", "mut3"]
 
 
@@ -202,18 +203,18 @@ def test_how_many_at_a_time_changes_nothing(tmp_path):
 
 def test_threads_are_divided_among_processes(tmp_path, monkeypatch):
     given = []
-    monkeypatch.setattr(sweep, "available_cores", lambda: 8)
-    monkeypatch.setattr(sweep.launch, "engine", lambda *_: pytest.fail("not wanted"))
+    monkeypatch.setattr(sweep_runner, "available_cores", lambda: 8)
+    monkeypatch.setattr(sweep_runner.launch, "engine", lambda *_: pytest.fail("not wanted"))
     made = Sweep.create(tmp_path, "train", [["tcn"], ["gru"]])
     for jobs in (None, 1, 3, 16):
-        (job, _) = sweep._jobs(made, [0, 1], Options(tmp_path), sweep.Ways(jobs=jobs))
+        (job, _) = sweep_runner._jobs(made, [0, 1], Options(tmp_path), sweep_runner.Ways(jobs=jobs))
         given.append(job.options["threads"])
     assert given == [None, None, 2, 1]
 
 
 def test_the_share_is_what_auto_stands_for(tmp_path):
     from dlcli.config import compose, run_config
-    from dlcli.verbs.train import train
+    from dlcli.engine.train import train
 
     (point,) = compose.expand("train", [*SMALL, "threads=auto"])
     run = train(point, Options(tmp_path, quiet=True, threads=1))
@@ -238,7 +239,7 @@ def test_fail_fast_begins_nothing_after_the_first_failure(tmp_path):
 
 
 def test_resume_runs_what_is_missing_and_failed_and_nothing_else(tmp_path, monkeypatch):
-    perform, asked = sweep.perform, []
+    perform, asked = sweep_runner.perform, []
 
     def fails_once(job, tell):
         asked.append(job)
@@ -246,7 +247,7 @@ def test_resume_runs_what_is_missing_and_failed_and_nothing_else(tmp_path, monke
             return Report(1, error="the disk is full")
         return Report(130) if len(asked) == 3 else perform(job, tell)
 
-    monkeypatch.setattr(sweep, "perform", fails_once)
+    monkeypatch.setattr(sweep_runner, "perform", fails_once)
     assert dlcli("train", *SMALL, "--seeds", "4", "--out", tmp_path).exit_code == 130
     assert [point["exit_code"] for point in points(tmp_path)] == [0, 1, 130, None]
     result = dlcli("sweep", "resume", "last", "--json", "--out", tmp_path)
@@ -259,7 +260,7 @@ def test_resume_runs_what_is_missing_and_failed_and_nothing_else(tmp_path, monke
 
 def test_resume_keeps_what_the_command_said(tmp_path, monkeypatch):
     given = ("train", *SMALL, "--seeds", "2", "--name", "mine", "--tag", "night", "--out", tmp_path)
-    monkeypatch.setattr(sweep, "perform", lambda job, tell: Report(130))
+    monkeypatch.setattr(sweep_runner, "perform", lambda job, tell: Report(130))
     assert dlcli(*given).exit_code == 130
     monkeypatch.undo()
     assert dlcli("sweep", "resume", sweeps(tmp_path)[0].name.rpartition("_")[2][:4], "--out", tmp_path).exit_code == 0

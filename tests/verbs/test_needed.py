@@ -2,9 +2,9 @@
 
 import pytest
 
-from dlcli.verbs import begin
-from dlcli.verbs.needed import covering
-from dlcli.verbs.options import Options
+from dlcli.engine import run_commands
+from dlcli.launch.existing import covering
+from dlcli.engine.options import Options
 
 
 @pytest.mark.parametrize(
@@ -12,7 +12,7 @@ from dlcli.verbs.options import Options
 )
 def test_a_run_covers_its_own_words_and_no_other_seed(verb, recipe, tmp_path):
     options = Options(tmp_path, show="none", quiet=True, verb=verb, smoke=True)
-    asked = [begin.points([recipe, "threads=1", f"seed={seed}"], options)[0] for seed in (0, 1)]
-    run = begin.begin(asked[0], options)
+    asked = [run_commands.points([recipe, "threads=1", f"seed={seed}"], options)[0] for seed in (0, 1)]
+    run = run_commands.begin(asked[0], options)
     found = covering(asked, options, among=[run])
     assert {place: one.id for place, one in found.items()} == {0: run.id}

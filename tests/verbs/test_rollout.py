@@ -13,7 +13,7 @@ from dlcli.config import build, compose
 from dlcli.core.errors import UsageError
 from dlcli.core.executor import deaf
 from dlcli.core.population import Genome
-from dlcli.verbs.rollout import Shared, _rating, rate
+from dlcli.launch.rollout import Shared, _rating, rate
 
 WORDS = ["novelty", "learner.population=24", "learner.parents=4", "learner.candidates=3", "threads=1"]
 

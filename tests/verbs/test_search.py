@@ -15,8 +15,10 @@ from dlcli.config import compose, run_config, sweeps
 from dlcli.core.errors import UsageError
 from dlcli.runs import selectors
 from dlcli.runs.run import Run
-from dlcli.verbs import begin, many, search_points
-from dlcli.verbs.options import Options
+from dlcli.engine import run_commands
+from dlcli.commands import run
+from dlcli.config import search_points
+from dlcli.engine.options import Options
 
 WORDS = [
     "device=cpu", "model.channels=2", "model.layers=2", "model.architecture=[0,0,1]", "task.batch=64",
@@ -30,8 +32,8 @@ EVOLUTION = ["evolution", *WORDS, "strategy.population=3", "strategy.sample=2"]
 
 def search(out, *words, base=EVOLUTION, **more):
     options = Options(out, verb="search", quiet=True, **more)
-    (point,) = begin.points([*base, *words], options)
-    return begin.begin(point, options)
+    (point,) = run_commands.points([*base, *words], options)
+    return run_commands.begin(point, options)
 
 
 def table(run, *columns):
@@ -74,7 +76,7 @@ def test_what_was_found_is_retrained_beside_random_and_hand_made(whole, capsys):
         trained = selectors.scan(whole.path / "runs" / "train" / arm, children=True)
         assert sorted(run.info["seed"] for run in trained) == [1, 2]
         assert {run.info["steps"] for run in trained} == {4}
-    many._told(whole, False, False)
+    run._told(whole, False, False)
     printed = capsys.readouterr().out
     assert "found" in printed
     assert "hand-made" in printed
@@ -84,14 +86,14 @@ def test_what_was_found_is_retrained_beside_random_and_hand_made(whole, capsys):
 
 def test_what_was_found_trains_from_scratch(whole):
     options = Options(whole.path.parents[2], quiet=True, from_search=str(whole.path))
-    points = begin.points(["seed=0,1", "steps=2"], options)
+    points = run_commands.points(["seed=0,1", "steps=2"], options)
     best = search_points.found_words(whole.path / "artifacts" / "best.yaml")
     for seed, point in enumerate(points):
         config = point.resolved()
         assert f"model.architecture={config['model']['architecture']}".replace(" ", "") in best
         assert (config["seed"], config["until"]["steps"], config["model"]["channels"]) == (seed, 2, 2)
-        assert begin.points(point.words, options)[0].resolved() == config
-    run = begin.begin(points[0], options)
+        assert run_commands.points(point.words, options)[0].resolved() == config
+    run = run_commands.begin(points[0], options)
     assert run.info["status"] == "completed"
     assert run.info["verb"] == "train"
 
@@ -115,7 +117,7 @@ def test_a_search_that_was_stopped_goes_on_as_if_it_never_was(whole, tmp_path, n
     assert process.returncode == (130 if number == signal.SIGINT else -9)
     (begun,) = selectors.scan(tmp_path)
     options = Options(tmp_path, verb="search", quiet=True)
-    run = begin.go_on(str(begun.path), (), options)
+    run = run_commands.go_on(str(begun.path), (), options)
     assert run.info["status"] == "completed", run.info["reason"]
     assert table(run, *SURE) == table(whole, *SURE)
 
@@ -175,7 +177,7 @@ def test_a_key_that_does_not_exist_is_told_with_the_nearest(tmp_path):
 )
 def test_a_search_goes_on_only_as_the_same_search(whole, words, told):
     with pytest.raises(UsageError, match=told):
-        begin.go_on(str(whole.path), words, Options(whole.path.parents[2], verb="search", quiet=True))
+        run_commands.go_on(str(whole.path), words, Options(whole.path.parents[2], verb="search", quiet=True))
 
 
 def test_over_is_hydra_grammar():
@@ -222,7 +224,7 @@ def test_shared_weights_end_in_the_finalist_that_is_best_alone(shared):
     assert f"model.architecture=[{best[0].replace(' ', ',')}]" in words
     for picture in ("cell", "reward", "entropy"):
         assert (shared.path / "artifacts" / f"{picture}.svg").read_text().startswith("<svg")
-    (point,) = begin.points([], Options(shared.path.parents[2], from_search=str(shared.path)))
+    (point,) = run_commands.points([], Options(shared.path.parents[2], from_search=str(shared.path)))
     config = point.resolved()
     assert config["model"]["_target_"].endswith("MacroCNN")
     assert (config["model"]["channels"], config["until"]) == (2, {"steps": 3})
@@ -266,7 +268,7 @@ def test_what_shared_weights_cannot_be_asked_for(words, told, tmp_path):
 def test_shared_weights_are_not_trained_less(shared):
     options = Options(shared.path.parents[2], verb="search", quiet=True)
     with pytest.raises(UsageError, match="was for 2 steps; it cannot have 1"):
-        begin.go_on(str(shared.path), ["steps=1"], options)
+        run_commands.go_on(str(shared.path), ["steps=1"], options)
 
 
 @pytest.mark.slow
@@ -275,11 +277,11 @@ def test_a_longer_search_tells_of_its_own_networks_alone(tmp_path, capsys):
     small = ["candidates=2", "retrain.random=1", "retrain.seeds=1", "model.architecture=[0,0,1]"]
     run = search(tmp_path, *small, base=["random", *WORDS])
     words = ["candidates=6", "retrain.random=1"]
-    run = begin.go_on(str(run.path), words, Options(tmp_path, verb="search", quiet=True))
+    run = run_commands.go_on(str(run.path), words, Options(tmp_path, verb="search", quiet=True))
     assert run.info["status"] == "completed", run.info["reason"]
     told = run.info["search"]
     assert {*told["arms"]} | {*told["same"]} == {"found", "hand-made"}
-    many._told(run, False, False)
+    run._told(run, False, False)
     printed = capsys.readouterr().out
     assert sum(line.startswith("found ") for line in printed.splitlines()) <= 2
     trained = [run_config.read(run.path / paths[0] / "config.yaml")["model"] for paths in told["arms"].values()]
@@ -293,4 +295,4 @@ def test_a_network_that_is_trained_in_place_of_all_may_be_trained_longer(recipe,
     run = Run.create(tmp_path, "search", recipe, run_config.dump(point.resolved()))
     run.finish("stopped", 130)
     with pytest.raises(UsageError, match=r"does not support a change of task"):
-        begin.go_on(str(run.path), ["task.batch=8"], Options(tmp_path, verb="search", quiet=True))
+        run_commands.go_on(str(run.path), ["task.batch=8"], Options(tmp_path, verb="search", quiet=True))

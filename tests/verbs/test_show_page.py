@@ -4,7 +4,7 @@ import pytest
 from made_runs import make_run
 from typer.testing import CliRunner
 
-from dlcli.cli import app
+from dlcli.cli.app import app
 
 
 def show(out, *words):

@@ -12,12 +12,12 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from dlcli import api
-from dlcli.cli import app
+from dlcli.cli.app import app
 from dlcli.runs.run import Run
-from dlcli.sketching import erased
-from dlcli.sketching.graphs import counts
-from dlcli.verbs.sketched import open_store
-from dlcli.verbs.sketcher import Sketcher
+from dlcli.sketching.recursive import erasure_metrics
+from dlcli.sketching.recursive.object_graphs import counts
+from dlcli.commands.sketch.store import open_store
+from dlcli.commands.sketch.writer import Sketcher
 
 QUICK = ("threads=1", "device=cpu")
 TINY = ("model.pose=4", "scenes.rows=2", "scenes.columns=2")  # of the network's own training and scenes
@@ -281,7 +281,7 @@ def test_jobs_make_the_stores_that_one_process_makes(trained, tmp_path):
 
 
 def test_the_bench_writes_slopes_for_claims(tmp_path, monkeypatch):
-    monkeypatch.setattr(erased, "_SAMPLES", 300)
+    monkeypatch.setattr(erasure_metrics, "_SAMPLES", 300)
     result = dlcli("sketch", "bench", "--smoke", "--json", "--out", tmp_path)
     info = json.loads(result.stdout)
     assert set(info["slopes"]) == {"identity", "matched"}
@@ -293,7 +293,7 @@ def test_the_bench_writes_slopes_for_claims(tmp_path, monkeypatch):
 def test_a_network_that_breaks_the_rules_is_told_before_there_is_a_run(trained, tmp_path, monkeypatch):
     (tmp_path / "negative.py").write_text(
         "from dataclasses import replace\n"
-        "from dlcli.sketching.networks.cells import Cells\n"
+        "from dlcli.sketching.networks.cell_grid import Cells\n"
         "class Negative(Cells):\n"
         "    def objects(self, x):\n"
         "        seen = super().objects(x)\n"

@@ -7,7 +7,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from dlcli.cli import app
+from dlcli.cli.app import app
 
 ALL = "hll,kll,countmin,countsketch,ams,fastams,frequent,entropy,jl,norms"
 
@@ -87,12 +87,12 @@ def test_lines_tokens_and_standard_input(tmp_path):
 
 
 def test_pieces_do_not_matter(tmp_path, monkeypatch):
-    from dlcli.verbs import reading
+    from dlcli.commands.streams import reader
 
     path = tmp_path / "text.txt"
     path.write_text("".join(f"größe{i % 37}\n" for i in range(2000)))
     whole = told(path, "--kind", "hll,countsketch,frequent", "--item", "größe3")
-    monkeypatch.setattr(reading, "_BYTES", 100)
+    monkeypatch.setattr(reader, "_BYTES", 100)
     assert told(path, "--kind", "hll,countsketch,frequent", "--item", "größe3") == whole
 
 
@@ -198,7 +198,7 @@ def test_what_is_refused_of_tables_and_arrays(table, tmp_path):
 
 
 def test_whole_numbers_are_never_taken_for_one_another(tmp_path, monkeypatch):
-    from dlcli.verbs import reading
+    from dlcli.commands.streams import reader
 
     path = tmp_path / "items.txt"
     path.write_text("".join(f"{2**64 + number}\n" for number in range(500)))
@@ -209,15 +209,15 @@ def test_whole_numbers_are_never_taken_for_one_another(tmp_path, monkeypatch):
     assert answers(tmp_path / "words.npy", "--kind", "hll", "--exact")["distinct", ""]["exact"] == 2
     np.save(tmp_path / "large.npy", np.array([2**63 + 1], dtype=np.uint64))
     assert "9223372036854775809" in refused(tmp_path / "large.npy")
-    monkeypatch.setattr(reading, "_BYTES", 4)  # fractions first, the long number in a later piece
+    monkeypatch.setattr(reader, "_BYTES", 4)  # fractions first, the long number in a later piece
     path.write_text("1.5\n9007199254740993\n9007199254740992\n")
     assert "rounded" in refused(path)
 
 
 def test_a_later_piece_of_another_type_is_told(tmp_path, monkeypatch):
-    from dlcli.verbs import reading
+    from dlcli.commands.streams import reader
 
-    monkeypatch.setattr(reading, "_BYTES", 4)
+    monkeypatch.setattr(reader, "_BYTES", 4)
     path = tmp_path / "items.txt"
     path.write_text("1\n2\n3\n4\n5.5\n6\n")
     assert "--as numbers reads all of it so" in refused(path)

@@ -9,7 +9,7 @@ from dlcli.core.spec import Classes, Labels, Real, Spec
 from dlcli.tasks.arrays import Arrays, ArrayTask
 from dlcli.tasks.targets.classification import Classification
 from dlcli.tasks.targets.regression import Regression
-from dlcli.verbs.subject import check, subject
+from dlcli.commands.explain.samples import check, subject
 
 
 def task(spec, target, targets=None):

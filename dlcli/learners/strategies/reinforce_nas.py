@@ -9,7 +9,7 @@ from dlcli.core.errors import UsageError
 from dlcli.core.random import mix
 from dlcli.core.space import as_tensor
 from dlcli.core.trials import Outcome, Trial, Trials
-from dlcli.learners.strategies.spaces import space_of
+from dlcli.learners.strategies.architectures import space_of
 from dlcli.learners.strategies.strategy import Strategy
 
 _INITIAL, _SAMPLE = 0x2A5C, 0x5A3B

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dlcli.core.trials import Outcome, Trial, Trials
-from dlcli.learners.strategies.random import Random
-from dlcli.learners.strategies.stops import stops
+from dlcli.learners.strategies.random_trials import Random
+from dlcli.learners.strategies.rungs import stops
 from dlcli.learners.strategies.strategy import Strategy, at_least_one
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from dlcli.core.errors import Mismatch, Missing, UsageError
 from dlcli.core.random import mix
 from dlcli.core.trials import Outcome, Trial, Trials
-from dlcli.learners.strategies.over import Choices, Distribution, distributions
-from dlcli.learners.strategies.stops import stops
+from dlcli.learners.strategies.distributions import Choices, Distribution, distributions
+from dlcli.learners.strategies.rungs import stops
 from dlcli.learners.strategies.strategy import Strategy, at_least_one
 
 _DRAW = 0x79E

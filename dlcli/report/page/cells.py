@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dlcli.report.formats import Table
+from dlcli.report.table_formats import Table
 from dlcli.report.page import thin
 
 

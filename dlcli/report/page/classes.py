@@ -4,9 +4,9 @@ import csv
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from dlcli.report.bunches import Bunch
-from dlcli.report.formats import Column, Table
-from dlcli.report.groups import Group
+from dlcli.report.comparison.experiments import Bunch
+from dlcli.report.table_formats import Column, Table
+from dlcli.report.comparison.groups import Group
 from dlcli.report.page import thin
 from dlcli.report.page.cells import table
 from dlcli.runs.run import Run

@@ -8,10 +8,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-from dlcli.report import named
-from dlcli.report.bunches import Bunch, bunch
-from dlcli.report.comparison import Comparison, Question
-from dlcli.report.groups import rows
+from dlcli.report import output_file
+from dlcli.report.comparison.experiments import Bunch, bunch
+from dlcli.report.comparison.comparison import Comparison, Question
+from dlcli.report.comparison.groups import rows
 from dlcli.report.page import payload
 from dlcli.runs.run import Run
 
@@ -33,7 +33,7 @@ def write(path: Path, answer: Comparison, asked: Question, command: str) -> None
     """The page of a comparison."""
     tasks = list(dict.fromkeys(row.yardstick for row in answer.groups))
     title = f"{len(answer.groups)} group{'s' * (len(answer.groups) != 1)} on {', '.join(tasks[:3])}"
-    named.write(path, page(payload.of(answer, title, command, asked.x)).encode(), "--html")
+    output_file.write(path, page(payload.of(answer, title, command, asked.x)).encode(), "--html")
 
 
 def write_run(path: Path, run: Run) -> None:
@@ -42,7 +42,7 @@ def write_run(path: Path, run: Run) -> None:
     own = found or [Bunch("", others=[(run, "")])]
     answer = Comparison(rows(own, None, "test"), [], "", left, [], {one.experiment: one for one in own})
     title = f"{run.info.get('name') or run.info['label']} · {run.id}"
-    named.write(path, page(payload.of(answer, title, f"dlcli show {run.id}", None)).encode(), "--html")
+    output_file.write(path, page(payload.of(answer, title, f"dlcli show {run.id}", None)).encode(), "--html")
 
 
 def page(data: dict[str, Any]) -> str:

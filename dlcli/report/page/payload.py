@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from dlcli.core.errors import UsageError
-from dlcli.report import history, layout
-from dlcli.report.bunches import Bunch
-from dlcli.report.comparison import Comparison
-from dlcli.report.groups import Group
-from dlcli.report.intervals import band, is_number
+from dlcli.report.comparison import history, columns
+from dlcli.report.comparison.experiments import Bunch
+from dlcli.report.comparison.comparison import Comparison
+from dlcli.report.comparison.groups import Group
+from dlcli.report.statistics.intervals import band, is_number
 from dlcli.report.page import cells, classes, thin
 from dlcli.runs.run import Run
 
@@ -33,9 +33,9 @@ def of(answer: Comparison, title: str, command: str, x: str | None) -> dict[str,
         "notes": answer.notes,
         "left": [one.plain() for one in answer.left_out],
         "groups": [_group(row) for row in answer.groups],
-        "table": cells.table(layout.of_groups(answer.groups)),
+        "table": cells.table(columns.of_groups(answer.groups)),
         "pairs": [answer.plain_pair(task, pair) for task, pair in answer.pairs],
-        "pairTable": cells.table(layout.of_pairs(answer)) if answer.pairs else None,
+        "pairTable": cells.table(columns.of_pairs(answer)) if answer.pairs else None,
         "curves": curves(own, x),
         "classes": classes.of(own),
         "runs": [_run(run, place, row.name, texts) for place, (row, bunch) in enumerate(own) for run in bunch.all],

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from dlcli.sketching.objects import OUTPUT, Structure
+from dlcli.sketching.recursive.object_graph import OUTPUT, Structure
 
 
 class Edges:

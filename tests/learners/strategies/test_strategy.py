@@ -8,8 +8,8 @@ from toy_trials import Made, ToySpace, planted, run
 
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.space import Decision
-from dlcli.learners.strategies.random import Random
-from dlcli.learners.strategies.regularised_evolution import RegularisedEvolution
+from dlcli.learners.strategies.random_trials import Random
+from dlcli.learners.strategies.regularized_evolution import RegularisedEvolution
 from dlcli.learners.strategies.reinforce_nas import ReinforceNAS
 from dlcli.learners.strategies.successive_halving import SuccessiveHalving
 from dlcli.learners.strategies.tpe import TPE

@@ -4,7 +4,7 @@ import pytest
 from toy_trials import Made, run
 
 from dlcli.core.errors import UsageError
-from dlcli.learners.strategies.stops import stops
+from dlcli.learners.strategies.rungs import stops
 from dlcli.learners.strategies.successive_halving import SuccessiveHalving
 
 

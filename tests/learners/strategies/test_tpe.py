@@ -7,8 +7,8 @@ from toy_trials import Made, run
 
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.metric import Goal
-from dlcli.learners.strategies.over import Numbers, distributions
-from dlcli.learners.strategies.random import Random
+from dlcli.learners.strategies.distributions import Numbers, distributions
+from dlcli.learners.strategies.random_trials import Random
 from dlcli.learners.strategies.tpe import TPE
 
 OVER = [

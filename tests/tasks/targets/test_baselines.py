@@ -7,19 +7,19 @@ import torch
 from torch import nn
 
 from dlcli.core.metric import Metric, PerSample
-from dlcli.core.scoring import describe_metrics, score
+from dlcli.core.evaluation import describe_metrics, score
 from dlcli.core.spec import Classes, Labels, Real, Spec
 from dlcli.core.task import Loss, Score
-from dlcli.tasks.adding import Adding
+from dlcli.tasks.sequence.adding import Adding
 from dlcli.tasks.arrays import Arrays, ArrayTask
-from dlcli.tasks.copy_memory import CopyMemory
-from dlcli.tasks.csv_series import CsvSeries
-from dlcli.tasks.maze import HardMaze
+from dlcli.tasks.sequence.copy_memory import CopyMemory
+from dlcli.tasks.sequence.csv_series import CsvSeries
+from dlcli.tasks.control.maze.maze import HardMaze
 from dlcli.tasks.targets.adapter import OutputTargets
 from dlcli.tasks.targets.classification import Classification
 from dlcli.tasks.targets.multi_label import MultiLabel
 from dlcli.tasks.targets.protocol import Targets
-from dlcli.tasks.text import TextFile
+from dlcli.tasks.text.text_file import TextFile
 
 CSV = {
     "window": 3, "kind": "auto", "time": None, "group": None, "gaps": "break", "max_gap": 3, "missing": "ffill",

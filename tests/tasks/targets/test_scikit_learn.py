@@ -6,7 +6,7 @@ import sklearn.metrics as sk
 import torch
 from torch import nn
 
-from dlcli.core.scoring import score
+from dlcli.core.evaluation import score
 from dlcli.core.spec import Classes, Labels, Real, Spec
 from dlcli.tasks.arrays import Arrays, ArrayTask
 from dlcli.tasks.targets.classification import IGNORED, Classification

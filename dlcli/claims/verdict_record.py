@@ -1,0 +1,81 @@
+"""The verdict of a claim with all that it rests on, as plain values."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from dlcli.claims import results
+from dlcli.claims.claim import Claim
+from dlcli.claims.verdicts import FEWEST, Judgement, Values, judge, level_of, overall
+from dlcli.report.statistics.intervals import interval
+from dlcli.report.formatting import number
+from dlcli.runs.run import Run
+
+
+def measured(claim: Claim) -> list[tuple[str, str]]:
+    """Arms with the metrics that they are read by, in the order of the claim."""
+    pairs = [
+        pair for relation in claim.relations for one in relation.comparisons
+        for pair in zip(one.arms, one.metrics, strict=True)
+    ]  # fmt: skip
+    names = [*claim.metrics]
+    arms = [*claim.arms]
+    return sorted(dict.fromkeys(pairs), key=lambda pair: (names.index(pair[1]), arms.index(pair[0])))
+
+
+def check_directions(claim: Claim, runs: Mapping[str, Sequence[Run]]) -> None:
+    """Check the directions that the claim states against those of its runs, for relations in which they matter.
+
+    Args:
+        runs: by arm.
+
+    Raises:
+        UsageError: a direction contradicts a run.
+    """
+    for comparison in (one for relation in claim.relations for one in relation.comparisons if one.directed):
+        for arm, name in zip(comparison.arms, comparison.metrics, strict=True):
+            metric = claim.metrics[name]
+            for run in runs.get(arm, ()):
+                metric.check(run.record.direction(metric.of), claim.name, run.id)
+
+
+def judged(claim: Claim, values: Values, seeds: Sequence[int]) -> dict[str, Any]:
+    """The verdict with all that it rests on."""
+    level = level_of(claim.relations)
+    relations = []
+    for relation in claim.relations:
+        parts = [judge(one, values, seeds, level) for one in relation.comparisons]
+        verdict = overall([part.verdict for part in parts])
+        relations.append({"text": relation.text, "verdict": verdict, "comparisons": [_plain(part) for part in parts]})
+    by_arm: dict[str, dict[str, dict[str, float | None]]] = {}
+    for (arm, metric), column in values.items():
+        by_arm.setdefault(arm, {})[metric] = {str(seed): column.get(seed) for seed in seeds}
+    return {
+        "schema": results.SCHEMA, "claim": claim.name, "definition": claim.definition,
+        "verdict": overall([str(one["verdict"]) for one in relations]), "split": claim.split, "seeds": list(seeds),
+        "level": level, "fewest": FEWEST, "relations": relations, "table": _table(values, seeds), "values": by_arm,
+    }  # fmt: skip
+
+
+def _plain(part: Judgement) -> dict[str, Any]:
+    known = asdict(part)
+    stated = known.pop("comparison")
+    return {name: stated[name] for name in ("text", "kind", "low", "high")} | known | {
+        "from": stated["low"], "to": stated["high"]
+    }  # fmt: skip
+
+
+def _table(values: Values, seeds: Sequence[int]) -> dict[str, Any]:
+    """One row an arm and metric: mean and 95 % interval, and the seeds."""
+    rows = []
+    for (arm, metric), column in values.items():
+        found = interval([column.get(seed) for seed in seeds], kind="t")
+        low, high = found.low, found.high
+        reach = f" [{number(low)}, {number(high)}]" if low is not None and high is not None else ""
+        mean = number(found.mean) + reach if found.mean is not None else "-"
+        rows.append([arm, metric, mean, ", ".join(_shown(column.get(seed)) for seed in seeds)])
+    return {"columns": ["arm", "metric", "mean and 95 % interval", "seeds"], "rows": rows}
+
+
+def _shown(value: float | None) -> str:
+    return "-" if value is None else number(value)

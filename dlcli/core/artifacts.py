@@ -1,0 +1,58 @@
+"""What learners, tasks and models leave behind, as files."""
+
+import csv
+import io
+import json
+import struct
+import zlib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dlcli.core import svg_chart
+from dlcli.core.learner import Curves, File, Growing, Image, Leaf, Rows, Text
+
+
+def encode(leaf: Leaf) -> tuple[str, bytes]:
+    """File ending and content: Rows as CSV, Image as PNG, Text as it is, Tree as JSON; of Growing its heading alone."""
+    if isinstance(leaf, Rows):
+        return ".csv", _csv((leaf.columns, *leaf.rows))
+    if isinstance(leaf, Growing):
+        return ".csv", _csv((leaf.columns,))
+    if isinstance(leaf, Image):
+        return ".png", _png(leaf.pixels)
+    if isinstance(leaf, Curves):
+        return ".svg", svg_chart.svg(leaf.x, leaf.series, leaf.up, leaf.logarithmic).encode()
+    if isinstance(leaf, File):
+        return leaf.ending, leaf.text.encode()
+    if isinstance(leaf, Text):
+        return ".txt", leaf.text.encode()
+    return ".json", json.dumps(leaf.tree, indent=1).encode()
+
+
+def more(leaf: Growing) -> str:
+    """The rows that are added."""
+    return _csv(leaf.rows).decode()
+
+
+def _csv(rows: Iterable[Sequence[Any]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()
+
+
+def _png(pixels: Tensor) -> bytes:
+    """Portable network graphics (ISO/IEC 15948): eight bits, grey or colour, no row filter."""
+    image = pixels.detach().cpu().clamp(0, 1).mul(255).round().to(torch.uint8).contiguous()
+    height, width = image.shape[:2]
+    colour = 2 if image.dim() == 3 else 0
+    rows = b"".join(b"\0" + row.numpy().tobytes() for row in image)
+    header = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, content) for kind, content in chunks)
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))

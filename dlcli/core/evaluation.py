@@ -1,0 +1,186 @@
+"""Scoring: the one loop over the batches of a split."""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dlcli.core.errors import Mismatch
+from dlcli.core.metric import Derived, Metric, PerSplit, Whole
+from dlcli.core.evaluation_mode import evaluating
+from dlcli.core.random import reseed
+from dlcli.core.task import Batch, Carry, HasBaseline, Metrics, Predicts, Reports, Task, declared, few
+
+_SCORING = 0x5C02E  # separates random draws while scoring from those of training
+
+
+See = Callable[[Batch, Metrics], None]
+"""A callback that receives every batch with its metrics."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over a split.
+
+    Args:
+        mean: of all units.
+        deviation: standard deviation of the rows, where each row counts once; NaN if rows count unequally, if there is
+            only one, or if the value is not a mean of rows.
+        rows: number of rows.
+    """
+
+    mean: float
+    deviation: float = math.nan
+    rows: int = 0
+
+
+def score(model: nn.Module, task: Task, split: str, see: See | None = None) -> dict[str, float]:
+    """Compute every metric of the task on a complete split, in evaluation mode; module modes are restored.
+
+    Random draws of a model while it is scored are a function of the batch index.
+
+    Args:
+        see: receives every batch, for statistics that are no means.
+    """
+    return {name: estimate.mean for name, estimate in estimates(model, task, split, see).items()}
+
+
+def estimates(
+    model: nn.Module, task: Task, split: str, see: See | None = None, *, rows: int | None = None, whole: bool = True
+) -> dict[str, Estimate]:
+    """As `score`, with the deviation of the rows of the split.
+
+    Args:
+        rows: number of rows to score, from the beginning of the split; None for all.
+        whole: whether metrics of the whole model (`Whole`) are computed.
+    """
+    reported = tuple(declared(task).values())
+    sums: dict[str, Tensor] = {}
+    collected: list[tuple[Tensor, Tensor]] = []
+    with evaluating(model):
+        carry: Carry = None
+        for index, batch in enumerate(_batches(task, split, rows)):
+            reseed(batch.target.device, _SCORING, index)
+            metrics = task.metrics(model, batch, carry)
+            carry = metrics.carry
+            _add(sums, metrics)
+            if see is not None:
+                see(batch, metrics)
+            if metrics.collected is not None:
+                collected.append(metrics.collected)
+        found = {name: _estimate(*values.tolist()) for name, values in sums.items()}
+        means = {name: estimate.mean for name, estimate in found.items()} | _per_split(reported, collected)
+        if whole:
+            means |= _whole(reported, model, task, split)
+    means |= _derived(reported, means)
+    return {name: found[name] if name in found else Estimate(float(value)) for name, value in means.items()}
+
+
+def _batches(task: Task, split: str, rows: int | None) -> Iterator[Batch]:
+    """The batches of a split, up to a number of rows."""
+    done = 0
+    for index in range(task.size(split)):
+        batch = task.batch(split, index)
+        if rows is not None and done + len(batch) >= rows:
+            yield few(batch, rows - done)
+            return
+        done += len(batch)
+        yield batch
+
+
+def _add(sums: dict[str, Tensor], metrics: Metrics) -> None:
+    """Accumulate totals, weights, squared totals, number of rows, and number of rows whose weight is not 1."""
+    for name, value in metrics.values.items():
+        total, weight = value.total.double(), value.weight.double()
+        rows = total.new_tensor(len(total))
+        added = torch.stack((total.sum(), weight.sum(), (total * total).sum(), rows, (weight != 1).sum().double()))
+        sums[name] = sums[name] + added if name in sums else added
+
+
+def _estimate(total: float, weight: float, squares: float, rows: float, uneven: float) -> Estimate:
+    mean = total / weight if weight else math.nan
+    if uneven or rows < 2:
+        return Estimate(mean, rows=round(rows))
+    return Estimate(mean, math.sqrt(max(0.0, squares - rows * mean * mean) / (rows - 1)), round(rows))
+
+
+def _per_split(reported: Iterable[Metric], collected: list[tuple[Tensor, Tensor]]) -> dict[str, float]:
+    """Metrics of the joint distribution; NaN if the split has no labeled unit."""
+    rules = {metric.name: metric.compute.compute for metric in reported if isinstance(metric.compute, PerSplit)}
+    if not rules or not collected:
+        return dict.fromkeys(rules, math.nan)
+    outputs, targets = (torch.cat(parts) for parts in zip(*collected, strict=True))
+    if not len(targets):
+        return dict.fromkeys(rules, math.nan)
+    return {name: float(compute(outputs, targets)) for name, compute in rules.items()}
+
+
+def _whole(reported: Iterable[Metric], model: nn.Module, task: Task, split: str) -> dict[str, float]:
+    return {
+        metric.name: float(metric.compute.compute(model, task, split))
+        for metric in reported
+        if isinstance(metric.compute, Whole)
+    }
+
+
+def _derived(reported: Iterable[Metric], means: Mapping[str, float]) -> dict[str, float]:
+    """Metrics that follow from the means, where all these means are there."""
+    return {
+        metric.name: float(metric.compute.compute(means))
+        for metric in reported
+        if isinstance(metric.compute, Derived) and all(name in means for name in metric.compute.needs)
+    }
+
+
+def check_reported(task: Task, names: Iterable[str]) -> None:
+    """Check the names of a scoring against the metrics that the task declares.
+
+    Raises:
+        Mismatch: the main metric is missing, or a metric has no declared direction.
+    """
+    subject, names = type(task).__name__, list(names)
+    if task.main.metric not in names:
+        raise Mismatch(
+            "unreported_metric", subject=subject, name=task.main.metric, known=names,
+            hint=f"{task.main.metric} is the task's main metric; its scorings report: {', '.join(names) or 'nothing'}",
+        )  # fmt: skip
+    known = declared(task)
+    for name in names if isinstance(task, Reports) else ():
+        if name not in known:
+            hint = f'Add Metric("{name}", "max") or Metric("{name}", "min") to the metrics that the task reports.'
+            raise Mismatch("undeclared_metric", subject=subject, name=name, hint=hint)
+
+
+def describe_metrics(task: Task, split: str) -> dict[str, Any]:
+    """Entries of run.json about the metrics that the task declares.
+
+    Returns:
+        `metric_info`: direction, unit and baseline of each metric; `baseline`: the name of the trivial predictor.
+        Baselines are the scores of that predictor on the split, unless the metric declares another value; they are
+        None for metrics of the whole model, and if the task has no trivial predictor.
+    """
+    trivial = task.baseline() if isinstance(task, HasBaseline) else None
+    measured: dict[str, Estimate] = {}
+    if trivial is not None:
+        measured = estimates(trivial.predictor, task, split, rows=trivial.rows, whole=False)
+    known = declared(task)
+    info = {
+        name: metric.info(measured[name].mean if metric.baseline is None and name in measured else None)
+        for name, metric in known.items()
+    }
+    return {"metric_info": info, "baseline": None if trivial is None else trivial.name}
+
+
+def predict(model: nn.Module, task: Predicts, batches: Iterable[Batch]) -> dict[str, list[Any]]:
+    """Predictions over the batches, one row per sample in their order: columns of equal length."""
+    columns: dict[str, list[Any]] = {}
+    with evaluating(model):
+        carry: Carry = None
+        for batch in batches:
+            part, carry = task.predictions(model, batch, carry)
+            for name, values in part.items():
+                columns.setdefault(name, []).extend(values)
+    return columns

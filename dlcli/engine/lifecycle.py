@@ -1,0 +1,143 @@
+"""A run to its end: fit, score, and write down how it ended, whatever happens."""
+
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+
+from torch import nn
+
+from dlcli.engine.checkpoint import read_checkpoint
+from dlcli.config.build import Built
+from dlcli.core.confusion import Confusion
+from dlcli.core.errors import UsageError
+from dlcli.core.artifacts import encode
+from dlcli.core.learner import Depicts, Leaf, Learner
+from dlcli.core.evaluation_mode import evaluating
+from dlcli.core.population import Populous
+from dlcli.core.evaluation import describe_metrics
+from dlcli.core.task import Task, few
+from dlcli.engine.fit import Ending, Plan, evaluate, fit
+from dlcli.engine.device import computing
+from dlcli.report.progress import progress
+from dlcli.report.progress.job_progress import Telling
+from dlcli.runs.run import Run
+from dlcli.engine.signals import Signals
+from dlcli.engine.status import broken
+from dlcli.engine.options import Options
+from dlcli.launch.rollout import shared
+from dlcli.launch.distributed.launcher import together
+
+_SHOWN = 16  # rows that a model draws what it does with
+
+
+def conduct(
+    run: Run,
+    built: Built,
+    planned: Plan,
+    options: Options,
+    threads: int,
+    afterwards: Callable[[Callable[[str], None]], None] | None = None,
+) -> Run:
+    """Fit, score, and write down how it ended, whatever happens.
+
+    Args:
+        afterwards: what the run does once it is fitted and scored, given a voice.
+    """
+    shown = display_of(run, built.task.main.metric, options)
+    signals = Signals()
+    error: BaseException | None = None
+    try:
+        with (
+            signals.caught(),
+            shown,
+            computing(threads),
+            together(built.learner, run),
+            shared(built.learner, run, options),
+        ):
+            ending = fit(built.learner, built.task, run, planned, shown, signals)
+            run.info["parameters"] = built.parameters  # an estimator has them after its fit
+            if ending.status == "completed":
+                with signals.at_once():
+                    ending = _answered(built.learner, ending)
+                    run.info["metrics"] = score_best(run, built.task, built.learner.model)
+                    if run.info["metrics"]:
+                        run.info |= describe_metrics(built.task, "test")
+                    _depict(run, built.task, built.learner.model)
+                    if afterwards is not None:
+                        afterwards(shown.say)
+    except BaseException as caught:  # noqa: BLE001 - how it ended is written down, whatever it was
+        error, ending = caught, broken(caught)
+    finish(run, ending, error, shown.say)
+    if isinstance(error, UsageError):
+        raise error
+    run.error = error
+    return run
+
+
+def _answered(learner: Learner, ending: Ending) -> Ending:
+    """A population none of whose members ever finished has failed, though it was bred to the end."""
+    if isinstance(learner, Populous) and learner.model is None:
+        return Ending("failed", 1, "every individual failed, so there is no answer; see artifacts/population.csv")
+    return ending
+
+
+def display_of(run: Run, metric: str, options: Options) -> progress.Shown:
+    """A display, or the voice of a job."""
+    if options.tell is not None:
+        return Telling(str(run.path), metric, run.note, options.tell)
+    title = run.info["name"] or run.info["label"]
+    return progress.choose(options.show, title, metric, run.note, quiet=options.quiet)
+
+
+def score_best(run: Run, task: Task, model: nn.Module | None) -> dict[str, dict[str, float]]:
+    """Valid and test scores of best.pt, the one time that test data are touched by training.
+
+    For a task with classes, artifacts/confusion.csv and artifacts/per_class.csv hold the confusion matrix of the test
+    split, and precision, recall and F1 of each class.
+    """
+    if model is None:
+        return {}
+    path = run.checkpoint_path("best")
+    if path.exists():
+        model.load_state_dict(read_checkpoint(path)["model"])
+    table = Confusion.of(task)
+    found = {
+        "valid": evaluate(model, task, "valid"),
+        "test": evaluate(model, task, "test", table.see if table else None),
+    }
+    if table is not None:
+        keep(run, table.tables())
+    return found
+
+
+def _depict(run: Run, task: Task, model: nn.Module | None) -> None:
+    """What the best model draws of a few rows of valid, into artifacts/."""
+    if not isinstance(model, Depicts):
+        return
+    with evaluating(model):
+        keep(run, model.depict(few(task.batch("valid", 0), _SHOWN)))
+
+
+def keep(run: Run, leaves: Mapping[str, Leaf]) -> None:
+    """Put things into artifacts/."""
+    for name, leaf in leaves.items():
+        ending, content = encode(leaf)
+        run.keep(name + ending, content)
+
+
+def finish(run: Run, ending: Ending, error: BaseException | None, say: Callable[[str], None]) -> None:
+    """Write down how it ended, as far as the disk lets us."""
+    if error is not None and not isinstance(error, KeyboardInterrupt):
+        _try_to(run.note, "".join(traceback.format_exception(error)))
+    _try_to(say, f"{ending.status} at step {run.info['steps']:,}: {ending.reason}")
+    try:
+        run.finish(ending.status, ending.exit_code, reason=ending.reason)
+    except OSError as failed:
+        print(f"run.json: {failed}", file=sys.stderr)  # noqa: T201 - the log cannot be written either
+
+
+def _try_to(say: Callable[[str], None], text: str) -> None:
+    try:
+        say(text)
+    except OSError as error:
+        print(f"log.txt: {error}", file=sys.stderr)  # noqa: T201 - the log itself cannot be written

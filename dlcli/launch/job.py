@@ -1,0 +1,51 @@
+"""Jobs as plain data: options packed and unpacked, work guarded, runs reported."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dlcli.core.errors import UsageError
+from dlcli.core.executor import Job, Report, Tell
+from dlcli.runs.run import Run
+from dlcli.engine.status import broken
+from dlcli.engine.options import Options
+
+
+def guarded(job: Job, tell: Tell, do: Callable[[Options], Run]) -> Report:
+    """What a job does with its options; whatever goes wrong is in the report."""
+    options = replace(unpacked(job.options), tell=tell, quiet=True)
+    if options.threads:  # building shares the processors too; only a process of ours has a share
+        torch.set_num_threads(options.threads)
+    try:
+        run = do(options)
+    except (UsageError, OSError) as error:
+        return Report(2, job.run, error=str(error))
+    except Exception as error:  # noqa: BLE001 - the other jobs go on
+        ending = broken(error)
+        return Report(ending.exit_code, job.run, error=ending.reason)
+    return report(run)
+
+
+def report(run: Run) -> Report:
+    """How a run ended."""
+    code = run.info["exit_code"]
+    return Report(code, str(run.path), run.info["metrics"], "" if code == 0 else run.info["reason"])
+
+
+def packed(options: Options) -> dict[str, Any]:
+    """Options as plain values, for JSON and other processes."""
+    plain = vars(options) | {
+        "out": str(options.out.absolute()),
+        "extra": [str(one.absolute()) for one in options.extra],
+    }
+    return plain | {"tags": list(options.tags), "argv": list(options.argv), "tell": None}
+
+
+def unpacked(plain: Mapping[str, Any]) -> Options:
+    """The options again."""
+    sequences = {name: tuple(plain.get(name, ())) for name in ("tags", "argv")}
+    extra = tuple(Path(one) for one in plain.get("extra", ()))
+    return Options(**{**plain, **sequences, "out": Path(plain["out"]), "extra": extra})

@@ -1,0 +1,142 @@
+"""Evolution strategies: a gradient from what mirrored noise is worth."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dlcli.core.errors import UsageError
+from dlcli.core.noise import normal
+from dlcli.core.population import Genome, Rating
+from dlcli.core.task import Task
+from dlcli.learners.evolution.evolution import Evolution, Generation, above_zero
+from dlcli.learners.evolution.selection import Score
+
+_PAIR, _CHOICE, _ARCHIVE = 0x9A14, 0xC401, 0xA4C1
+
+
+class EvolutionStrategy(Evolution):
+    """The optimizer follows an estimate of the gradient of the ranks' mean around a centre.
+
+    Noise comes in mirrored pairs, and the centre is rated beside them: it may be the best individual. With the score
+    `Novelty` this is NS-ES, with `Blend` NSR-ES: several centres, one chosen a generation in proportion to its novelty
+    after each had its turn, its behaviour remembered. The optimizer's weight decay is the
+    paper's; where an estimate is not divided by sigma, as in the authors' code, it is sigma times as large.
+
+    Paper: Salimans et al. 2017, arXiv:1703.03864, algorithm 1; Conti et al. 2017, arXiv:1712.06560,
+    section 3. Differs: a pair of which one failed is left out; the archive has a centre when it is rated, not as soon
+    as it has moved.
+
+    Args:
+        model, task, chunk, seed, candidates, elite_batches, output_std: see `Evolution`.
+        population: individuals beside the centre, two a pair.
+        sigma: deviation of the noise.
+        score: what is ranked.
+        optimizer: makes the optimizer from the parameters.
+        meta_population: centres.
+
+    Raises:
+        UsageError: a number is out of range.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        task: Task,
+        *,
+        population: int,
+        sigma: float,
+        score: Score,
+        optimizer: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer],
+        meta_population: int,
+        chunk: int,
+        seed: int,
+        candidates: int,
+        elite_batches: int,
+        output_std: float,
+    ) -> None:
+        super().__init__(
+            model,
+            task,
+            population=population,
+            chunk=chunk,
+            seed=seed,
+            candidates=candidates,
+            elite_batches=elite_batches,
+            output_std=output_std,
+        )
+        if population % 2:
+            raise UsageError(f"learner.population is even, since noise comes in pairs, not {population}")
+        above_zero(sigma=sigma, meta_population=meta_population)
+        self._sigma, self._score = sigma, score
+        self._centres = [nn.Parameter(self.start(number)) for number in range(meta_population)]
+        self._optimizers = [optimizer([centre]) for centre in self._centres]
+        self._behaviour: list[Tensor] = []
+
+    def sizes(self) -> dict[str, int]:
+        return {"meta_population": len(self._centres)}
+
+    def ask(self) -> Generation:
+        chosen = self._choose()
+        seeds = [self.draw(_PAIR, pair) for pair in range(self.population // 2)]
+        genomes = [Genome((seed,), (sign * self._sigma,), chosen) for seed in seeds for sign in (1, -1)]
+        genomes.append(Genome((), (), chosen))
+        return Generation(genomes, [None] * len(genomes), {chosen: self._centres[chosen].detach()})
+
+    def _choose(self) -> int:
+        """The number of the centre whose turn it is."""
+        if len(self._behaviour) < len(self._centres):
+            return len(self._behaviour)
+        novelty = self._score.novelty(torch.stack(self._behaviour))
+        share = (novelty if novelty.sum() > 0 else torch.ones_like(novelty)).cumsum(0)
+        where = self.draw(_CHOICE) / 2**64 * share[-1]
+        return min(int((share <= where).sum()), len(share) - 1)
+
+    def tell(self, asked: Generation, rating: Rating) -> dict[str, Tensor]:
+        chosen = asked.genomes[-1].centre
+        assert chosen is not None
+        pairs = Rating(rating.fitness[:-1], rating.behaviour[:-1], rating.cost[:-1])
+        self._meet(chosen, rating.behaviour[-1], bool(rating.fitness[-1].isnan()))
+        ranks, values = self._score.rank(pairs)
+        centre = self._centres[chosen]
+        if not pairs.fitness.view(-1, 2).isnan().any(1).all():
+            centre.grad = -self.gradient(asked.genomes[:-1], ranks)
+            self._optimizers[chosen].step()
+        return values | {"centre_norm": centre.detach().norm()}
+
+    def gradient(self, genomes: Sequence[Genome], worth: Tensor) -> Tensor:
+        """1 / (2 n sigma) times the sum over n pairs of (worth of +noise - worth of -noise) noise, float32 [size]."""
+        difference = worth.view(-1, 2).double() @ torch.tensor([1.0, -1.0], dtype=torch.float64)
+        count = int((~difference.isnan()).sum())
+        weights = (difference.nan_to_num(nan=0.0) / (2 * max(1, count) * self._sigma)).tolist()
+        total = torch.zeros(self.size)
+        for genome, weight in zip(genomes[::2], weights, strict=True):
+            if weight:
+                total.add_(normal(genome.seeds[0], self.size).mul_(weight))
+        return total
+
+    def _meet(self, chosen: int, behaviour: Tensor, failed: bool) -> None:
+        """Remember what the centre did."""
+        if chosen == len(self._behaviour):
+            self._behaviour.append(behaviour)
+        if not failed:
+            self._behaviour[chosen] = behaviour
+            self._score.remember(behaviour[None], self.seed, self.generation, _ARCHIVE)
+
+    def memory(self) -> dict[str, Any]:
+        return {
+            "centres": [centre.detach() for centre in self._centres],
+            "optimizers": [optimizer.state_dict() for optimizer in self._optimizers],
+            "behaviour": list(self._behaviour),
+            "score": self._score.state_dict(),
+        }
+
+    def recall(self, memory: Mapping[str, Any]) -> None:
+        for centre, optimizer, vector, state in zip(
+            self._centres, self._optimizers, memory["centres"], memory["optimizers"], strict=True
+        ):
+            centre.data.copy_(vector)
+            optimizer.load_state_dict(state)
+        self._behaviour = list(memory["behaviour"])
+        self._score.load_state_dict(memory["score"])

@@ -1,0 +1,122 @@
+"""Gradient descent by one or more players on one model."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from dlcli.core.errors import Mismatch, UsageError
+from dlcli.core.learner import Row
+from dlcli.core.task import Task
+from dlcli.learners.gradient import data_parallel
+from dlcli.learners.gradient.average import Average
+from dlcli.learners.closure import check_no_closure
+from dlcli.learners.gradient.player import Player, Seat
+from dlcli.learners.gradient.process_group import Alone, Team
+
+
+class Gradient:
+    """Each step lets every player update its own parameters in turn, `repeats` times, never another's.
+
+    One player: supervised learning. Two: a critic and a generator, shared weights and a controller.
+
+    Args:
+        model: what is trained.
+        task: batches and loss.
+        players: who moves what, in order.
+        seed: all draws are a function of (seed, player, update).
+        precision: "float32", "float64", or mixed "bfloat16" or "float16".
+        compile: compile the model's forward pass with torch.compile.
+        devices: processes that share the rows of each batch; see `parallel.py`.
+        average: decay in [0, 1) of an exponential moving average of the weights over the steps. The averaged weights
+            are scored, kept as the best and exported. None scores the weights themselves.
+
+    Raises:
+        UsageError: there is no player, or an optimizer requires a closure.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        task: Task,
+        *,
+        players: Mapping[str, Player],
+        seed: int,
+        precision: str,
+        compile: bool,
+        devices: int = 1,
+        average: float | None = None,
+    ) -> None:
+        if not players:
+            raise UsageError("invalid_value", key="learner.players", must="at least one player", got={})
+        self._model = model
+        self._seats = {
+            name: Seat(player, model, task, seed=(seed, number), precision=precision)
+            for number, (name, player) in enumerate(players.items())
+        }
+        for seat in self._seats.values():
+            check_no_closure(seat.optimizer)
+        first = next(iter(self._seats.values()))
+        data_parallel.check(devices, model, task, [player.split for player in players.values()], first.device)
+        for seat in self._seats.values() if devices > 1 else ():
+            data_parallel.check_memory(seat.objective)
+        self.devices = devices
+        trains = any(player.split == "train" for player in players.values())
+        self.counters = ("updates", "batches", "samples") if trains else ("updates", "samples")
+        self._average = None if average is None else Average(model, average)
+        self._team: Team = Alone()
+        self._prefix = {name: f"{name}_" if len(players) > 1 else "" for name in players}
+        if compile:
+            model.compile()
+
+    @property
+    def model(self) -> nn.Module:
+        return self._model if self._average is None else self._average.model
+
+    def join(self, team: Team) -> None:
+        """Work with others from now on, from the leader's state."""
+        team.prepare(self._model)
+        team.lead("load", self.state_dict())
+        self._team = team
+        for seat in self._seats.values():
+            seat.team = team
+
+    def step(self) -> Row:
+        self._team.lead("step")
+        if not self._model.training:
+            self._model.train()
+        values: dict[str, Tensor] = {}
+        updates = batches = samples = 0
+        for name, seat in self._seats.items():
+            prefix, before = self._prefix[name], seat.batches
+            for turn in range(seat.player.repeats):
+                logged, rows = seat.update(turn)
+                updates, samples = updates + 1, samples + rows
+            if seat.player.split == "train":
+                batches = max(batches, seat.batches - before)
+            values |= {prefix + key: value for key, value in logged.items()} if prefix else logged
+        if self._average is not None:
+            self._average.update(self._model)
+        counts = {"updates": updates, "batches": batches, "samples": samples}
+        return Row(values, {name: counts[name] for name in self.counters})
+
+    def state_dict(self) -> dict[str, Any]:
+        self._team.lead("state")
+        state = {
+            "model": self._model.state_dict(),
+            "players": {name: seat.state_dict() for name, seat in self._seats.items()},
+        }
+        return state if self._average is None else state | {"average": self._average.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        if set(state["players"]) != set(self._seats):
+            raise Mismatch(f"the checkpoint's players are {', '.join(state['players'])}, not {', '.join(self._seats)}")
+        try:
+            self._model.load_state_dict(state["model"])
+            if self._average is not None:
+                self._average.load_state_dict(state["average"])
+        except RuntimeError as error:
+            raise Mismatch(f"the checkpoint is another model's: {str(error).splitlines()[-1].strip()}") from None
+        self._team.lead("load", dict(state))
+        for name, seat in self._seats.items():
+            seat.load_state_dict(state["players"][name])

@@ -1,0 +1,90 @@
+"""What went into a network, and maps over it, as pictures of a size for people."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from dlcli.report.figures.colormap import HEAT, SIGNED, coloured
+
+_SIDE = 96  # pixels that an image is enlarged to, at most
+_GREY = 0.82
+_LONG, _STRIP = 480, 24  # pixels of a sequence: the most along time, the least across channels
+
+
+def pictures(x: Float[Tensor, "batch channel *places"]) -> Float[Tensor, "batch h w 3"]:
+    """Inputs in colour or grey, the smallest value of all black, the largest white.
+
+    Three channels of an image are red, green and blue, of any other number the mean is shown; the frames of a film are
+    side by side; of a sequence the channels are rows.
+    """
+    flat = flatten(x) if x.dim() > 3 else x[:, None]
+    low, high = min(0.0, float(flat.min())), max(1.0, float(flat.max()))
+    shown = (flat - low) / (high - low)
+    grey = shown if shown.shape[1] == 3 else shown.mean(1, keepdim=True).expand(-1, 3, -1, -1)
+    return sized(grey.movedim(1, -1), x.shape[2:])
+
+
+def heat(maps: Float[Tensor, "batch *places"]) -> Float[Tensor, "batch h w 3"]:
+    """Maps without a sign, each by its own largest value: black is nothing."""
+    return sized(coloured(by_largest(maps), HEAT), maps.shape[1:])
+
+
+def signed(maps: Float[Tensor, "batch *places"]) -> Float[Tensor, "batch h w 3"]:
+    """Maps with a sign, each by its own largest: white is nothing, red above, blue below."""
+    return framed(sized(coloured(by_largest(maps) / 2 + 0.5, SIGNED), maps.shape[1:]))
+
+
+def overlaid(maps: Float[Tensor, "batch *places"], x: Float[Tensor, "batch channel *axes"]) -> Tensor:
+    """Heat over what went in, which shows through where there is little."""
+    below, cover = pictures(x), by_largest(maps)[..., None]
+    above = heat(maps)
+    cover = sized(cover.expand(*cover.shape[:-1], 3), maps.shape[1:])
+    if x.dim() == 3 and below.shape != above.shape:
+        above, cover = above[:, :1].expand_as(below), cover[:, :1].expand_as(below)
+    return torch.lerp(below * 0.6, above, 0.85 * cover)
+
+
+def framed(pictures: Float[Tensor, "batch h w 3"]) -> Float[Tensor, "batch h w 3"]:
+    """With a grey edge, as white is a colour too."""
+    pictures = pictures.clone()
+    pictures[:, [0, -1]] = pictures[:, :, [0, -1]] = _GREY
+    return pictures
+
+
+def by_largest(maps: Float[Tensor, "batch *places"]) -> Float[Tensor, "batch h w"]:
+    """Flat maps in [-1, 1]: divided by what 99 % of the absolute values of each are below."""
+    flat = flatten(maps[:, None])[:, 0] if maps.dim() > 2 else maps[:, None]
+    largest = flat.abs().flatten(1).quantile(0.99, dim=1).clamp(min=1e-30)
+    return (flat / largest[:, None, None]).clamp(-1, 1)
+
+
+def flatten(x: Float[Tensor, "batch channel *places"]) -> Float[Tensor, "batch channel h w"]:
+    """The frames of a film side by side; images as they are."""
+    return x if x.dim() == 4 else x.transpose(2, 3).flatten(3)
+
+
+def sized(image: Float[Tensor, "batch h w 3"], places: Sequence[int]) -> Float[Tensor, "batch larger wider 3"]:
+    """Enlarged by whole factors; a sequence that is too long is averaged, frames get lines between them.
+
+    Args:
+        image: flat.
+        places: of what it shows: (time,), (height, width) or (time, height, width).
+    """
+    if len(places) == 1:
+        return _strip(image)
+    factor = max(1, _SIDE // min(image.shape[1:3]))
+    large = image.repeat_interleave(factor, 1).repeat_interleave(factor, 2)
+    if len(places) == 3:
+        large[:, :, torch.arange(1, places[0]) * places[2] * factor] = _GREY
+    return large
+
+
+def _strip(image: Float[Tensor, "batch h w 3"]) -> Float[Tensor, "batch larger wider 3"]:
+    height, width = image.shape[1:3]
+    if width > _LONG:
+        image = F.adaptive_avg_pool2d(image.movedim(-1, 1), (height, _LONG)).movedim(1, -1)
+    tall, wide = max(1, _STRIP // height), max(1, _LONG // width)
+    return image.repeat_interleave(tall, 1).repeat_interleave(wide, 2)

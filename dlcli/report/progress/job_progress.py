@@ -1,0 +1,50 @@
+"""The display of a run that is one of many: news for whoever shows them all."""
+
+from collections.abc import Callable, Mapping
+from types import TracebackType
+
+from dlcli.core.executor import News, Tell
+from dlcli.report.progress.progress import Plain
+
+_LOSS = "loss"
+
+
+class Telling:
+    """Tells where the run directory is, then how far it is and the latest value: the main metric once it was scored.
+
+    Args:
+        run: path of the run directory.
+        metric: the main metric.
+        note: where every line goes as well (the run's log).
+        tell: told the news.
+    """
+
+    def __init__(self, run: str, metric: str, note: Callable[[str], None], tell: Tell) -> None:
+        self.run, self.metric, self.tell = run, metric, tell
+        self.lines = Plain(run, metric, note, None)
+        self.latest: tuple[str, float | None] = (metric, None)
+        self.done = 0.0
+
+    def __enter__(self) -> "Telling":
+        self.tell(News(self.run, metric=self.metric))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return
+
+    def say(self, text: str) -> None:
+        self.lines.say(text)
+
+    def tick(self, step: int, done: float, latest: Mapping[str, float]) -> None:
+        if self.latest[1] is None or self.latest[0] == _LOSS:
+            self.latest = (_LOSS, latest.get(_LOSS))
+        self.done = done
+        self.tell(News(self.run, step, done, *self.latest))
+
+    def scored(self, step: int, split: str, means: Mapping[str, float], best: bool) -> None:
+        self.lines.scored(step, split, means, best)
+        if self.metric in means:
+            self.latest = (f"{split} {self.metric}", means[self.metric])
+            self.tell(News(self.run, step, self.done, *self.latest))

@@ -1,0 +1,167 @@
+"""One table as text, CSV, Markdown and LaTeX: the same columns, rows and numbers in each."""
+
+import csv
+import io
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from dlcli.report.sanitize import one_line
+from dlcli.report.formatting import duration
+
+Kind = Literal["text", "number", "count", "figure", "chance", "interval", "at", "effect", "duration"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column.
+
+    Args:
+        title: its head.
+        kind: how its values are written.
+        parts: keys of the values it shows; CSV has a column for each.
+    """
+
+    title: str
+    kind: Kind
+    parts: tuple[str, ...]
+
+    @property
+    def wordy(self) -> bool:
+        return self.kind == "text"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns, and rows as plain values by key; `name` is what LaTeX and Markdown put above it."""
+
+    name: str
+    columns: Sequence[Column]
+    rows: Sequence[Mapping[str, Any]]
+
+    def filled(self) -> "Table":
+        """Without columns that hold nothing."""
+        kept = [
+            c for c in self.columns if any(row.get(part) not in (None, "") for row in self.rows for part in c.parts)
+        ]
+        return Table(self.name, kept, self.rows)
+
+    def cells(self, digits: int) -> list[list[str]]:
+        """Every cell as people read it."""
+        return [[_cell(column, row, digits) for column in self.columns] for row in self.rows]
+
+
+def figure(value: int | float, digits: int) -> str:
+    """Significant digits, in powers of ten only where it is shorter to read."""
+    if not math.isfinite(value):
+        return str(value)
+    size = abs(value)
+    if size and (size < 1e-3 or size >= 1e7):
+        return f"{value:.{max(digits - 1, 0)}e}"
+    if size >= 10**digits:
+        return f"{value:,.0f}"
+    return f"{float(value):#.{digits}g}".rstrip(".") if value else "0"
+
+
+def _cell(column: Column, row: Mapping[str, Any], digits: int) -> str:
+    values = [row.get(part) for part in column.parts]
+    return "" if values[0] is None else _WRITTEN[column.kind](values, digits)
+
+
+def _text(values: Sequence[Any], digits: int) -> str:
+    return one_line(str(values[0]))
+
+
+def _count(values: Sequence[Any], digits: int) -> str:
+    return f"{values[0]:,.0f}" if isinstance(values[0], int | float) else _text(values, digits)
+
+
+def _figure(values: Sequence[Any], digits: int) -> str:
+    return figure(values[0], digits)
+
+
+def _chance(values: Sequence[Any], digits: int) -> str:
+    return f"{values[0]:#.2g}" if values[0] >= 1e-4 else f"{values[0]:.0e}"
+
+
+def _interval(values: Sequence[Any], digits: int) -> str:
+    return f"[{figure(values[0], digits)}, {figure(values[1], digits)}]"
+
+
+def _at(values: Sequence[Any], digits: int) -> str:
+    return f"{figure(values[0], digits)} @ {values[1]:,.0f}"
+
+
+def _effect(values: Sequence[Any], digits: int) -> str:
+    return f"{values[1]} {values[0]:.2f}"
+
+
+def _duration(values: Sequence[Any], digits: int) -> str:
+    return duration(values[0])
+
+
+_WRITTEN: dict[Kind, Callable[[Sequence[Any], int], str]] = {
+    "text": _text, "number": _text, "count": _count, "figure": _figure, "chance": _chance, "interval": _interval,
+    "at": _at, "effect": _effect, "duration": _duration,
+}  # fmt: skip
+
+
+def to_csv(table: Table) -> str:
+    """Every part a column, numbers in full."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    parts = list(dict.fromkeys(part for column in table.columns for part in column.parts))
+    writer.writerow([part.removeprefix("key ") for part in parts])
+    writer.writerows([[_full(row.get(part)) for part in parts] for row in table.rows])
+    return text.getvalue()
+
+
+def _full(value: Any) -> Any:
+    if isinstance(value, list):
+        return " ".join(map(str, value))
+    return "" if value is None else value
+
+
+_MARKED = re.compile(r"([\\`*_{}\[\]<>|#~$])")
+
+
+def to_markdown(table: Table, digits: int) -> str:
+    """A table as GitHub, GitLab and Pandoc read it."""
+    heads = [marked(column.title) for column in table.columns]
+    rule = [":--" if column.wordy else "--:" for column in table.columns]
+    rows = [
+        [marked(cell) if column.wordy else cell for column, cell in zip(table.columns, cells, strict=True)]
+        for cells in table.cells(digits)
+    ]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in (heads, rule, *rows))
+
+
+def marked(text: str) -> str:
+    """Text with Markdown's own letters escaped."""
+    return _MARKED.sub(r"\\\1", text.replace("&", "&amp;"))
+
+
+def to_latex(table: Table, digits: int) -> str:
+    """A tabular with rules of the package booktabs."""
+    sides = "".join("l" if column.wordy else "r" for column in table.columns)
+    heads = [latex(column.title) for column in table.columns]
+    rows = [[latex(cell) for cell in cells] for cells in table.cells(digits)]
+    body = "".join(f"  {' & '.join(cells)} \\\\\n" for cells in rows)
+    return (
+        f"% {one_line(table.name)}; needs \\usepackage{{booktabs}}\n\\begin{{tabular}}{{{sides}}}\n  \\toprule\n"
+        f"  {' & '.join(heads)} \\\\\n  \\midrule\n{body}  \\bottomrule\n\\end{{tabular}}\n"
+    )
+
+
+_LATEX = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
+    "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": r"\textless{}", ">": r"\textgreater{}",
+    "|": r"\textbar{}", '"': r"\textquotedbl{}", "[": "{[}", "]": "{]}",
+}  # fmt: skip
+
+
+def latex(text: str) -> str:
+    """Text with LaTeX's own letters written out; a bracket after a line's end would be an option."""
+    return "".join(_LATEX.get(letter, letter) for letter in one_line(text))

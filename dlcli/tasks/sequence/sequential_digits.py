@@ -1,0 +1,24 @@
+"""Handwritten digits read pixel by pixel: the embedded task, there as soon as dlcli is installed."""
+
+from collections.abc import Sequence
+
+from dlcli.core.spec import Classes, Real, Spec
+from dlcli.tasks.arrays import ArrayTask
+from dlcli.tasks.image.embedded_digits import NAMES, splits
+from dlcli.tasks.targets.classification import Classification
+
+
+class SequentialDigits(ArrayTask):
+    """1,797 digits of 8x8 pixels (Alpaydin & Kaynak 1998, UCI, in scikit-learn) as 64 steps of one channel in [0, 1].
+
+    One stratified split for all: 1,197 train, 300 valid, 300 test.
+
+    Args:
+        batch: rows of a training batch.
+        order: seed of the shuffling.
+        metrics: names of the reported metrics; None: the defaults of the target type.
+    """
+
+    def __init__(self, *, batch: int, order: int, metrics: Sequence[str] | None = None) -> None:
+        spec = Spec((Real((1, 64)),), Classes(10))
+        super().__init__(splits(1, 64), spec, Classification(NAMES), batch=batch, order=order, metrics=metrics)
