@@ -27,8 +27,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from dlcli.config import build, compose
 from dlcli.engine.fit import Signals, fit
-from dlcli.runs.run import Run
 from dlcli.engine.train import plan
+from dlcli.runs.run import Run
 
 CPU = torch.device("cpu")
 WORDS = ("copy_memory_tcn", "threads=1", "device=cpu", "clip=null")

@@ -26,10 +26,10 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from dlcli.sketching.recursive.queries import similar
 from dlcli.sketching.recursive.decoding import matched_filter
 from dlcli.sketching.recursive.matrices import Matrices
 from dlcli.sketching.recursive.object_graph import OUTPUT, Objects, Structure
+from dlcli.sketching.recursive.queries import similar
 from dlcli.sketching.recursive.sketch import sketch
 
 FASTER, STORE, QUERY, EQUAL = 20.0, 20.0, 1.5, 1e-4

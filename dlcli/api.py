@@ -36,7 +36,7 @@ class Run(directory.Run):
 
     def load(self) -> "nn.Module":
         """The model with the weights of the best checkpoint, on the CPU, in evaluation mode."""
-        from dlcli.commands.eval.eval import restore
+        from dlcli.engine.evaluate import restore
 
         return restore(self)
 
@@ -155,7 +155,7 @@ def _runs(
     extra = (Path(config_dir),) if config_dir is not None else ()
     options = Options(Path(out), name, tuple(tags), progress, extra=extra, argv=(verb, *words), smoke=smoke, verb=verb)
     points = run_commands.points(words, options)
-    found = [Run.of(run_commands.begin(point, options)) for point in points]
+    found = [Run.of(run_commands.start(point, options)) for point in points]
     return found if len(points) > 1 else found[0]
 
 
@@ -197,9 +197,9 @@ def compare(
     """
     import pandas
 
-    from dlcli.report.comparison.comparison import compare as answer
-    from dlcli.commands.compare.selection import Choice, chosen
     from dlcli.commands.compare.runs import question
+    from dlcli.commands.compare.selection import Choice, chosen
+    from dlcli.report.comparison.comparison import compare as answer
 
     asked = question(metric, split, baseline, all_pairs, interval, x, direction)
     found, damaged = chosen(Choice(selectors, Path(out), where, since, status))

@@ -12,19 +12,19 @@ import pytest
 import torch
 from torch import nn
 
-from dlcli.engine.checkpoint import read_checkpoint
 from dlcli.core.errors import Mismatch, Missing, UsageError
+from dlcli.core.evaluation import score
 from dlcli.core.learner import Row, Rows, Text
 from dlcli.core.metric import Metric, PerSplit
-from dlcli.core.evaluation import score
 from dlcli.core.task import Loss
+from dlcli.engine.checkpoint import read_checkpoint
 from dlcli.engine.fit import Plan, fit, limits
+from dlcli.engine.signals import Signals
 from dlcli.learners.gradient.gradient import Gradient
 from dlcli.learners.gradient.player import Player
 from dlcli.learners.gradient.schedule import Constant
 from dlcli.objectives.supervised import Supervised
 from dlcli.runs.run import Run
-from dlcli.engine.signals import Signals
 from dlcli.tasks.sequence.adding import Adding
 
 SIZES = {"length": 5, "train": 40, "valid": 24, "test": 8, "batch": 8, "data_seed": 0}

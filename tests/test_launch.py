@@ -14,8 +14,8 @@ import torch
 from dlcli.core.errors import Missing, UsageError
 from dlcli.core.executor import NOT_BEGUN, Executor, Job, News, Report
 from dlcli.launch import InProcess, Local, check, executors
-from dlcli.launch.queue import TRIES
 from dlcli.launch.messages import Letters, Mailbox
+from dlcli.launch.queue import TRIES
 
 
 def toy(job, tell):

@@ -7,14 +7,14 @@ import subprocess
 import pytest
 import torch
 
-from dlcli.runs import environment
-from dlcli.engine import threads
 from dlcli.core.executor import Executor, Job, Report
 from dlcli.core.learner import Row
 from dlcli.core.metric import Goal
 from dlcli.core.spec import Real, Spec
 from dlcli.core.task import Batch, Metrics, Score
+from dlcli.engine import threads
 from dlcli.launch import InProcess
+from dlcli.runs import environment
 
 
 class Clock:

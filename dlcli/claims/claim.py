@@ -9,8 +9,8 @@ from typing import Any
 
 from dlcli.claims import claim_metric as measure
 from dlcli.claims import relations
-from dlcli.claims.claim_metric import Metric
 from dlcli.claims.claim_fields import check_keys, load, one_of, text, value, whole
+from dlcli.claims.claim_metric import Metric
 from dlcli.claims.relations import Known, Relation
 from dlcli.config import catalogue
 from dlcli.core.errors import UsageError, nearest

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal
 
-from dlcli.claims.claim_metric import Metric
 from dlcli.claims.claim_fields import check_keys, is_number, one_of, value
+from dlcli.claims.claim_metric import Metric
 from dlcli.core.errors import UsageError, nearest
 
 _FORMS: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {

@@ -9,20 +9,20 @@ from typing import Any
 
 from dlcli.claims import results
 from dlcli.claims.claim import Arm, Claim
-from dlcli.claims.verdict_record import check_directions, judged, measured
 from dlcli.claims.claim_metric import Metric
+from dlcli.claims.verdict_record import check_directions, judged, measured
 from dlcli.config import build, compose, sweeps
 from dlcli.config.budget import settle_budget
+from dlcli.config.data_sets import complete
 from dlcli.core.errors import Missing, UsageError
-from dlcli.runs.environment import describe
-from dlcli.engine.device import choose_device
-from dlcli.runs.run import Run
 from dlcli.engine import run_commands
-from dlcli.commands import data
-from dlcli.launch import sweep_runner
-from dlcli.commands.eval import eval as scoring
+from dlcli.engine.device import choose_device
+from dlcli.engine.evaluate import evaluate_split
 from dlcli.engine.options import Options, listening
+from dlcli.launch import sweep_runner
 from dlcli.launch.sweep_runner import Ways
+from dlcli.runs.environment import describe
+from dlcli.runs.run import Run
 
 Runs = Mapping[str, Mapping[int, Run | None]]
 """Arm -> seed -> its run; None where it failed."""
@@ -73,7 +73,7 @@ def reproduce(claim: Claim, options: Options, ways: Ways, made: Sequence[Run] = 
         return Done(None, stopped.exit_code, sweep=stopped.sweep)
     check_directions(claim, {arm: [run for run in several.values() if run] for arm, several in found.items()})
     scoring_began = time.monotonic()
-    values = _values(claim, found, options)
+    values = _values(claim, found)
     seconds = round(_seconds(found) + time.monotonic() - scoring_began, 1)
     result = judged(claim, values, seeds=_seeds(points))
     told = {"seconds": seconds, "wall": round(time.monotonic() - began, 1), "runs": _ids(found)}
@@ -92,7 +92,7 @@ def check_data(claim: Claim) -> None:
 
 def lacking(claim: Claim) -> list[str]:
     """The data sets that it needs and that are not here."""
-    return [name for name in claim.needs if not data.here(name)]
+    return [name for name in claim.needs if not complete(name)]
 
 
 def fetching(missing: Sequence[str]) -> str:
@@ -154,23 +154,21 @@ def _seeds(points: Mapping[str, Sequence[compose.Point]]) -> list[int]:
     return [_seed(point) for point in next(iter(points.values()))]
 
 
-def _values(claim: Claim, found: Runs, options: Options) -> dict[tuple[str, str], dict[int, float | None]]:
+def _values(claim: Claim, found: Runs) -> dict[tuple[str, str], dict[int, float | None]]:
     """What is compared, of every arm and metric that a relation speaks of."""
     return {
-        (arm, name): {seed: _value(run, claim.metrics[name], claim.split, options) for seed, run in found[arm].items()}
+        (arm, name): {seed: _value(run, claim.metrics[name], claim.split) for seed, run in found[arm].items()}
         for arm, name in measured(claim)
     }
 
 
-def _value(run: Run | None, metric: Metric, split: str, options: Options) -> float | None:
+def _value(run: Run | None, metric: Metric, split: str) -> float | None:
     if run is None:
         return None
     score = (run.record.scores(split) or {}).get(metric.of)
     if score is None or not metric.gap:
         return score
-    quiet = replace(options, quiet=True, argv=())
-    scored = scoring.score(str(run.path), [], quiet, split="train", predictions=None)
-    return abs(score - scored.info["metrics"]["train"][metric.of])
+    return abs(score - evaluate_split(run, "train")[metric.of].mean)
 
 
 def _each(found: Runs) -> list[Run]:

@@ -7,8 +7,8 @@ from typing import Any
 from dlcli.claims import results
 from dlcli.claims.claim import Claim
 from dlcli.claims.verdicts import FEWEST, Judgement, Values, judge, level_of, overall
-from dlcli.report.statistics.intervals import interval
 from dlcli.report.formatting import number
+from dlcli.report.statistics.intervals import interval
 from dlcli.runs.run import Run
 
 

@@ -263,9 +263,9 @@ def sketch_stream(
     as_json: Json = False,
 ) -> int:
     """Sketch a stream: distinct items, quantiles, frequent items, norms and entropy in little memory."""
-    from dlcli.sketching.streams.sketch import Asked
     from dlcli.commands.streams import stream as verb
     from dlcli.commands.streams.reader import Source
+    from dlcli.sketching.streams.sketch import Asked
 
     asked = Asked(tuple(item or ()), top)
     wish = verb.Wish(kind, tuple(sizes or ()), seed, load, tuple(merge or ()), subtract, save, exact, asked, progress)

@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from dlcli.config import catalogue, schema
+from dlcli.sketching import QUESTIONS
 
 _PARTS = (*schema.SHORT_GROUPS, "augment")
 _DEFAULTS = {"task": "sequential_digits", "model": "tcn", "learner": "gradient"}
 _AFTER_SKETCH = ("query", "stream")
 """Words that stand where a recipe of `dlcli sketch` does."""
-QUESTIONS = ("count", "mean", "attribute", "similar", "erase", "recover-network", "bench")
-"""What `dlcli sketch query` answers."""
 _HIDDEN = ("defaults", "scales", "eval_keys", "short", "smoke", "_target_", "_partial_")
 
 

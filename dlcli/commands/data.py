@@ -1,68 +1,21 @@
 """`dlcli data`: data sets at their public addresses, downloaded and checked."""
 
-import hashlib
 import json
 import sys
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
 from dlcli.config import catalogue
-from dlcli.core.errors import Missing, UsageError, nearest
+from dlcli.config.data_sets import files_of
+from dlcli.core.errors import Missing
 from dlcli.data.files import data_folder
-
-
-@dataclass(frozen=True)
-class File:
-    """A file of a data set: where it lies, where it comes from, and what it must be."""
-
-    path: Path
-    url: str
-    sha256: str
-    bytes: int
-
-    def state(self) -> str:
-        """missing, ok, or what is wrong with it."""
-        if not self.path.is_file():
-            return "missing"
-        size = self.path.stat().st_size
-        if size != self.bytes:
-            return f"{size:,} bytes instead of {self.bytes:,}"
-        with self.path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-        return "ok" if found == self.sha256 else f"SHA-256 {found[:12]}... instead of {self.sha256[:12]}..."
-
-
-def _files(name: str) -> list[File]:
-    known = catalogue.registry("data")
-    if name not in known:
-        raise UsageError(f"no data set {name!r}{nearest(name, known)}")
-    folder = data_folder() / name
-    try:
-        entries: Any = OmegaConf.to_object(OmegaConf.load(known[name]).files)
-        return [File(folder / one["path"], one["url"], one["sha256"], one["bytes"]) for one in entries]
-    except (OSError, YAMLError, OmegaConfBaseException, KeyError, TypeError, AttributeError, ValueError) as error:
-        raise UsageError(f"{known[name]} does not list files with path, url, sha256 and bytes: {error}") from None
-
-
-def here(name: str) -> bool:
-    """Whether all files of a data set are here, as long as they should be.
-
-    Raises:
-        UsageError: there is no such data set.
-    """
-    return all(file.path.is_file() and file.path.stat().st_size == file.bytes for file in _files(name))
 
 
 def show(as_json: bool) -> int:
     """One line a data set: whether it is here, its size, what it is, its licence."""
     rows = {}
     for name, path in catalogue.registry("data").items():
-        files = _files(name)
+        files = files_of(name)
         count = sum(file.path.is_file() and file.path.stat().st_size == file.bytes for file in files)
         rows[name] = {
             "here": "yes" if count == len(files) else f"{count} of {len(files)} files",
@@ -86,7 +39,7 @@ def fetch(name: str) -> int:
     from dlcli.report.progress.download import Bar
 
     pooch.get_logger().setLevel("WARNING")
-    for file in _files(name):
+    for file in files_of(name):
         if file.state() == "ok":
             print(f"{file.path}: ok", file=sys.stderr)  # noqa: T201
             continue
@@ -120,7 +73,7 @@ def verify(name: str | None) -> int:
     names = [name] if name else list(catalogue.registry("data"))
     wrong = []
     for one in names:
-        for file in _files(one):
+        for file in files_of(one):
             state = file.state()
             print(f"{one:11} {file.path.name:28} {state}")  # noqa: T201
             if state != "ok" and (name or state != "missing"):

@@ -11,15 +11,15 @@ from typing import Any
 from dlcli.claims import claim as stating
 from dlcli.claims import pages, results
 from dlcli.claims.claim import Claim
+from dlcli.claims.runner import Done, check_data, fetching, lacking, reproduce
 from dlcli.claims.verdicts import FAILS, FEWEST
 from dlcli.config import catalogue, sweeps
 from dlcli.core.errors import UsageError, nearest
-from dlcli.report.progress import progress
-from dlcli.report import terminal_tables
-from dlcli.report.formatting import duration
-from dlcli.claims.runner import Done, check_data, fetching, lacking, reproduce
 from dlcli.engine.options import Options
 from dlcli.launch.sweep_runner import Ways
+from dlcli.report import terminal_tables
+from dlcli.report.formatting import duration
+from dlcli.report.progress import progress
 
 
 @dataclass(frozen=True)

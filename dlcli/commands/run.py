@@ -4,31 +4,23 @@ import json
 import shlex
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
-from dlcli.config import build, compose, identity, sweeps
-from dlcli.config.budget import settle_budget
+from dlcli.config import compose, sweeps
 from dlcli.core.errors import UsageError, nearest
 from dlcli.core.executor import NOT_BEGUN, Report
-from dlcli.engine.fit import limits
-from dlcli.engine.device import choose_device, computing
-from dlcli.engine.threads import estimate
-from dlcli.report.progress import sweep_progress, progress
+from dlcli.engine import run_commands
+from dlcli.engine.options import Options
+from dlcli.launch import sweep_runner
+from dlcli.launch.sweep_runner import Ways
 from dlcli.report import terminal_tables
 from dlcli.report.comparison.groups import group
+from dlcli.report.progress import progress, sweep_progress
 from dlcli.runs import selectors
 from dlcli.runs.run import Run
 from dlcli.runs.sweep import Sweep
-from dlcli.engine import run_commands, train
-from dlcli.commands.sketch import bench
-from dlcli.launch import sweep_runner
-from dlcli.commands.search import report
-from dlcli.commands.sketch.cost import forecast
-from dlcli.engine.options import Options
-from dlcli.launch.sweep_runner import Ways
 
 _PLAIN = Ways()
 
@@ -42,11 +34,11 @@ def main(
     if resume is not None:
         _check_alone(ways)
         helped = replace(options, jobs=ways.jobs, on=ways.engine) if ways.shared else options
-        return _told(run_commands.go_on(resume, words, helped), as_json, verbose)
+        return _told(run_commands.resume(resume, words, helped), as_json, verbose)
     points = expand(words, options, ways)
     if len(points) == 1 and not ways.needed and (ways.engine == "local" or ways.shared):
         helped = replace(options, jobs=ways.jobs, on=ways.engine) if ways.shared else options
-        return _told(run_commands.begin(points[0], helped), as_json, verbose)
+        return _told(run_commands.start(points[0], helped), as_json, verbose)
     made = sweep_runner.create(points, options, ways)
     covered = len(points) - len(sweep_runner.unfinished(made))
     if covered:
@@ -123,10 +115,7 @@ def _told(run: Run, as_json: bool, verbose: bool) -> int:
         print(json.dumps({"path": str(run.path), **run.info}, indent=1))  # noqa: T201
     elif run.info["exit_code"] == 0:
         terminal_tables.print_summary(run)
-        if run.info["verb"] == "search":
-            report.tell(run)
-        if "slopes" in run.info:
-            bench.tell(run)
+        run_commands.run_command(run.info["verb"]).print_result(run)
     else:
         _say(f"run {run.id} {run.info['status']}: {run.info['reason']}\nsee {run.path / 'log.txt'}")
     return run.info["exit_code"]
@@ -176,37 +165,12 @@ def dry_run(words: Sequence[str], options: Options, as_json: bool, ways: Ways = 
     """What would run: sizes, and the time that a probe of a few steps promises. Nothing is written."""
     ways.check()
     points = expand(words, options, ways)
-    rows = [forecast(point, options, _estimate) if point.verb == "sketch" else _estimate(point) for point in points]
+    rows = [run_commands.run_command(point.verb).estimate(point, options) for point in points]
     if as_json:
         print(json.dumps(rows, indent=1))  # noqa: T201
     else:
         terminal_tables.print_estimates(rows)
     return 0
-
-
-def _estimate(point: compose.Point) -> Mapping[str, Any]:
-    config = settle_budget(point.resolved())
-    core = identity.core(settle_budget(point.resolved(seed=0)))
-    device = choose_device(config["device"])
-    built = build.build(config, device)
-    stops = limits(config["until"], built.learner, built.task)
-    plan = train.plan(config)
-    threads = train.choose_threads(config, core, device)
-    with computing(threads):
-        expected = estimate(built.learner, built.task, stops, plan.eval_every)
-    return {
-        "what": point.label,
-        "words": list(point.words),
-        "task": point.choices["task"],
-        "model": point.choices["model"],
-        "spec": built.task.spec.describe(),
-        "parameters": built.parameters,
-        **train.reach(built.model, built.task),
-        "until": config["until"],
-        "threads": threads,
-        "device": str(device),
-        **expected,
-    }
 
 
 def _say(text: str) -> None:

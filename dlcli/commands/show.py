@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 from dlcli.core.errors import UsageError, nearest
+from dlcli.report import output_file, terminal_tables
 from dlcli.report.charts import terminal
 from dlcli.report.comparison import history
-from dlcli.report import output_file, terminal_tables
 from dlcli.runs import selectors
 from dlcli.runs.record import present_name
 from dlcli.runs.run import Run

@@ -14,7 +14,7 @@ from dlcli.core.fitting import Fits
 from dlcli.core.learner import Learner
 from dlcli.core.needs import check_needs
 from dlcli.core.precision import model_in, task_in
-from dlcli.core.random import seeded
+from dlcli.core.rng import seeded
 from dlcli.core.spec import Real
 from dlcli.core.task import Batch, Fitted, Supervised, Task, few
 from dlcli.core.trials import Trials

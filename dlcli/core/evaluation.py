@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from dlcli.core.errors import Mismatch
-from dlcli.core.metric import Derived, Metric, PerSplit, Whole
 from dlcli.core.evaluation_mode import evaluating
-from dlcli.core.random import reseed
+from dlcli.core.metric import Derived, Metric, PerSplit, Whole
+from dlcli.core.rng import reseed
 from dlcli.core.task import Batch, Carry, HasBaseline, Metrics, Predicts, Reports, Task, declared, few
 
 _SCORING = 0x5C02E  # separates random draws while scoring from those of training

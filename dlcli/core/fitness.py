@@ -10,9 +10,8 @@ from torch.func import functional_call, vmap
 
 from dlcli.core.errors import Mismatch
 from dlcli.core.evaluation_mode import evaluating
-from dlcli.core.noise import normal
 from dlcli.core.population import Rated, Rating, Stacked
-from dlcli.core.random import reseed
+from dlcli.core.rng import normal_vector, reseed
 from dlcli.core.task import Batch, Supervised, Task
 
 _NUMBERS = 64  # of a behaviour, at most
@@ -137,5 +136,5 @@ def _behaviour(outputs: Tensor) -> Tensor:
     size = outputs.shape[1]
     if size <= _NUMBERS:
         return outputs
-    signed = outputs * normal(_SIGNS, size).sign()
+    signed = outputs * normal_vector(_SIGNS, size).sign()
     return nn.functional.pad(signed, (0, -size % _NUMBERS)).unflatten(1, (-1, _NUMBERS)).sum(1)

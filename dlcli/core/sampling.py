@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.evaluation_mode import evaluating
-from dlcli.core.random import mix, reseed
+from dlcli.core.rng import mix, reseed
 
 _DRAWING = 0xD8A3  # separates the random numbers of drawing from those of training and scoring
 

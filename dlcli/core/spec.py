@@ -8,6 +8,9 @@ from torch import Tensor
 
 from dlcli.core.errors import Mismatch
 
+IGNORED = -100
+"""Class of a unit without a label (padding, unlabeled samples)."""
+
 Shape = tuple[int | None, ...]
 
 

@@ -10,11 +10,11 @@ import pandas as pd
 from jaxtyping import Bool, Float, Int
 
 from dlcli.core.errors import UsageError
-from dlcli.core.task import Fitted
 from dlcli.core.option_checks import column
-from dlcli.data.transforms import Scaling
+from dlcli.core.task import Fitted
 from dlcli.data.table import is_numeric, numbers
 from dlcli.data.timeline import Timeline
+from dlcli.data.transforms import Scaling
 
 _logger = logging.getLogger("dlcli")
 

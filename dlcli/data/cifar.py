@@ -10,9 +10,9 @@ import torch
 from jaxtyping import UInt8
 
 from dlcli.core.errors import Missing, UsageError
+from dlcli.data.archive import read_members
 from dlcli.data.files import data_folder
 from dlcli.data.labeled import Labelled, labelled, with_valid
-from dlcli.data.archive import read_members
 from dlcli.data.plain_pickle import read_pickle
 
 _SHAPE = (3, 32, 32)  # red, green and blue planes, each row by row

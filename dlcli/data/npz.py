@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from dlcli.core.errors import UsageError
-from dlcli.tasks.targets.classification import IGNORED
+from dlcli.core.spec import IGNORED
 
 Pair = tuple[np.ndarray, np.ndarray]
 

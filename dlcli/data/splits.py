@@ -10,7 +10,7 @@ from jaxtyping import Shaped
 from torch import Tensor
 
 from dlcli.core.errors import UsageError
-from dlcli.core.random import generator
+from dlcli.core.rng import generator
 from dlcli.data.npz import SPLITS, Pair
 
 _PART = 0.15  # of train, for each of valid and test

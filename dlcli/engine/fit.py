@@ -10,16 +10,16 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from dlcli.engine.checkpoint import best_step, read_last, to_bytes
-from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.artifacts import encode, more
-from dlcli.core.learner import Growing, Learner, Leaves
-from dlcli.core.limits import finished, limits
+from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.evaluation import check_reported
 from dlcli.core.evaluation import score as evaluate
+from dlcli.core.learner import Growing, Learner, Leaves
+from dlcli.core.limits import finished, limits
 from dlcli.core.task import Task
-from dlcli.runs.run import Run
+from dlcli.engine.checkpoint import best_step, read_last, to_bytes
 from dlcli.engine.signals import Signals
+from dlcli.runs.run import Run
 
 __all__ = ["Ending", "Plan", "Watcher", "evaluate", "fit", "limits"]
 

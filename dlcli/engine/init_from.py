@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from dlcli.engine.checkpoint import read_checkpoint
 from dlcli.core.errors import Mismatch
+from dlcli.engine.checkpoint import read_checkpoint
 from dlcli.runs.run import Run
 
 _LEAST = 0.5  # of the values must fit: with fewer it is another network

@@ -1,36 +1,85 @@
-"""A run to its end: fit, score, and write down how it ended, whatever happens."""
+"""Lifecycle of a run: display, signals, training, evaluation, and the record of how it ended."""
 
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 from torch import nn
 
-from dlcli.engine.checkpoint import read_checkpoint
 from dlcli.config.build import Built
+from dlcli.core.artifacts import encode
 from dlcli.core.confusion import Confusion
 from dlcli.core.errors import UsageError
-from dlcli.core.artifacts import encode
-from dlcli.core.learner import Depicts, Leaf, Learner
-from dlcli.core.evaluation_mode import evaluating
-from dlcli.core.population import Populous
 from dlcli.core.evaluation import describe_metrics
+from dlcli.core.evaluation_mode import evaluating
+from dlcli.core.learner import Depicts, Leaf, Learner
+from dlcli.core.population import Populous
 from dlcli.core.task import Task, few
-from dlcli.engine.fit import Ending, Plan, evaluate, fit
+from dlcli.engine.checkpoint import read_checkpoint
 from dlcli.engine.device import computing
+from dlcli.engine.fit import Ending, Plan, evaluate, fit
+from dlcli.engine.options import Options
+from dlcli.engine.signals import Signals
+from dlcli.engine.status import broken
+from dlcli.launch.distributed.launcher import together
+from dlcli.launch.rollout import shared
 from dlcli.report.progress import progress
 from dlcli.report.progress.job_progress import Telling
 from dlcli.runs.run import Run
-from dlcli.engine.signals import Signals
-from dlcli.engine.status import broken
-from dlcli.engine.options import Options
-from dlcli.launch.rollout import shared
-from dlcli.launch.distributed.launcher import together
 
 _SHOWN = 16  # rows that a model draws what it does with
 
 
-def conduct(
+@dataclass
+class ActiveRun:
+    """A run in progress: its directory, display and signal handlers, and how it ends.
+
+    Args:
+        run: the run directory.
+        display: progress display, or the messages of a job.
+        ending: set by the command when its work is done.
+    """
+
+    run: Run
+    display: progress.Shown
+    signals: Signals = field(default_factory=Signals)
+    ending: Ending | None = None
+
+    @contextmanager
+    def foreground(self, threads: int) -> Iterator[None]:
+        """Show progress, catch signals and use `threads` threads inside the block."""
+        with self.signals.caught(), self.display, computing(threads):
+            yield
+
+
+@contextmanager
+def lifecycle(run: Run, metric: str, options: Options) -> Iterator[ActiveRun]:
+    """Record how a run ends: the command's `ending`, or the exception that left the block.
+
+    An exception ends the run as failed, diverged, stopped or preempted (`engine.status`); it is stored in `run.error`
+    and not raised again, except a UsageError.
+
+    Args:
+        metric: shown by the progress display.
+    """
+    active = ActiveRun(run, display_of(run, metric, options))
+    error: BaseException | None = None
+    try:
+        yield active
+        if active.ending is None:
+            raise RuntimeError("the command has not set the ending of its run")
+        ending = active.ending
+    except BaseException as caught:  # noqa: BLE001 - every way a run ends is recorded
+        error, ending = caught, broken(caught)
+    finish(run, ending, error, active.display.say)
+    if isinstance(error, UsageError):
+        raise error
+    run.error = error
+
+
+def execute_run(
     run: Run,
     built: Built,
     planned: Plan,
@@ -38,39 +87,28 @@ def conduct(
     threads: int,
     afterwards: Callable[[Callable[[str], None]], None] | None = None,
 ) -> Run:
-    """Fit, score, and write down how it ended, whatever happens.
+    """Train, evaluate the best checkpoint and record how the run ended.
 
     Args:
-        afterwards: what the run does once it is fitted and scored, given a voice.
+        afterwards: called with a function that prints a line, after training and evaluation.
     """
-    shown = display_of(run, built.task.main.metric, options)
-    signals = Signals()
-    error: BaseException | None = None
-    try:
-        with (
-            signals.caught(),
-            shown,
-            computing(threads),
-            together(built.learner, run),
-            shared(built.learner, run, options),
-        ):
-            ending = fit(built.learner, built.task, run, planned, shown, signals)
-            run.info["parameters"] = built.parameters  # an estimator has them after its fit
-            if ending.status == "completed":
-                with signals.at_once():
-                    ending = _answered(built.learner, ending)
-                    run.info["metrics"] = score_best(run, built.task, built.learner.model)
-                    if run.info["metrics"]:
-                        run.info |= describe_metrics(built.task, "test")
-                    _depict(run, built.task, built.learner.model)
-                    if afterwards is not None:
-                        afterwards(shown.say)
-    except BaseException as caught:  # noqa: BLE001 - how it ended is written down, whatever it was
-        error, ending = caught, broken(caught)
-    finish(run, ending, error, shown.say)
-    if isinstance(error, UsageError):
-        raise error
-    run.error = error
+    with (
+        lifecycle(run, built.task.main.metric, options) as active,
+        active.foreground(threads),
+        together(built.learner, run),
+        shared(built.learner, run, options),
+    ):
+        active.ending = fit(built.learner, built.task, run, planned, active.display, active.signals)
+        run.info["parameters"] = built.parameters  # an estimator has them after its fit
+        if active.ending.status == "completed":
+            with active.signals.at_once():
+                active.ending = _answered(built.learner, active.ending)
+                run.info["metrics"] = score_best(run, built.task, built.learner.model)
+                if run.info["metrics"]:
+                    run.info |= describe_metrics(built.task, "test")
+                _depict(run, built.task, built.learner.model)
+                if afterwards is not None:
+                    afterwards(active.display.say)
     return run
 
 

@@ -5,18 +5,18 @@ from contextlib import contextmanager
 from typing import Any
 
 from dlcli import loggers
-from dlcli.engine.checkpoint import read_last
 from dlcli.config import build, catalogue, identity, run_config, schema
 from dlcli.core.errors import Unresumable, UsageError
 from dlcli.core.learner import Learner
-from dlcli.engine.fit import limits
+from dlcli.engine.checkpoint import read_last
 from dlcli.engine.device import choose_device
+from dlcli.engine.fit import limits
+from dlcli.engine.lifecycle import execute_run
+from dlcli.engine.options import Options, listening
+from dlcli.engine.train import plan
+from dlcli.launch.rollout import check_shared
 from dlcli.runs import selectors
 from dlcli.runs.run import Busy, Run
-from dlcli.engine.lifecycle import conduct
-from dlcli.engine.options import Options, listening
-from dlcli.launch.rollout import check_shared
-from dlcli.engine.train import plan
 
 
 def resume(selector: str, words: Sequence[str], options: Options) -> Run:
@@ -49,7 +49,7 @@ def resume(selector: str, words: Sequence[str], options: Options) -> Run:
         run.info["signature"] = identity.signature(run.info["core"], config["until"])
         run.resume()
         loggers.attach(run, config, saved["step"] if saved else 0)
-    return conduct(run, built, planned, options, int(config["threads"]))
+    return execute_run(run, built, planned, options, int(config["threads"]))
 
 
 @contextmanager

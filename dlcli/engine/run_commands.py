@@ -1,33 +1,53 @@
-"""Words to runs, whichever verb makes them."""
+"""Dispatch of a run to the command that makes runs of its kind."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Any, Protocol, cast
 
-from dlcli.config import compose
-from dlcli.runs.run import Run
-from dlcli.engine import resume as resumed
-from dlcli.commands.search import search
-from dlcli.commands.sketch import sketch
-from dlcli.engine import train
+from dlcli.config.compose import Point
 from dlcli.engine.options import Options
-
-_BEGIN = {"train": train.train, "evolve": train.train, "search": search.search, "sketch": sketch.sketch}
-_GO_ON = {"train": resumed.resume, "evolve": resumed.resume, "search": search.go_on, "sketch": sketch.go_on}
+from dlcli.runs.run import Run
 
 
-def points(words: Sequence[str], options: Options, zips: Sequence[str] = ()) -> list[compose.Point]:
-    """The runs that the words ask for; with `from_search`, changes of what a search found."""
-    if options.from_search is not None:
-        return search.found(options.from_search, words, options)
-    if options.verb == "sketch":
-        return sketch.points(words, options, zips)
-    return compose.expand(options.verb, words, extra=options.extra, smoke=options.smoke, zips=zips)
+class RunCommand(Protocol):
+    """What a module `dlcli.commands.NAME` offers when `dlcli NAME` makes runs."""
+
+    def points(self, overrides: Sequence[str], options: Options, zips: Sequence[str] = ()) -> list[Point]:
+        """Compose the configurations that the overrides describe."""
+        ...
+
+    def start(self, point: Point, options: Options) -> Run:
+        """Make a run of one configuration and return it when it has ended."""
+        ...
+
+    def resume(self, selector: str, overrides: Sequence[str], options: Options) -> Run:
+        """Continue a run and return it when it has ended."""
+        ...
+
+    def estimate(self, point: Point, options: Options) -> Mapping[str, Any]:
+        """Estimate sizes and time of a run without starting it: one row of `--dry-run`."""
+        ...
+
+    def print_result(self, run: Run) -> None:
+        """Print what the summary of a completed run does not contain."""
+        ...
 
 
-def begin(point: compose.Point, options: Options) -> Run:
-    """A new run of a point, to its end."""
-    return _BEGIN[point.verb](point, options)
+def run_command(name: str) -> RunCommand:
+    """Import the command of this name: train, evolve, search or sketch."""
+    return cast(RunCommand, import_module(f"dlcli.commands.{name}"))
 
 
-def go_on(selector: str, words: Sequence[str], options: Options) -> Run:
-    """A run that was begun, to its end."""
-    return _GO_ON[options.verb](selector, words, options)
+def points(overrides: Sequence[str], options: Options, zips: Sequence[str] = ()) -> list[Point]:
+    """Compose the configurations that the overrides describe for the command `options.verb`."""
+    return run_command(options.verb).points(overrides, options, zips)
+
+
+def start(point: Point, options: Options) -> Run:
+    """Make a run of one configuration and return it when it has ended."""
+    return run_command(point.verb).start(point, options)
+
+
+def resume(selector: str, overrides: Sequence[str], options: Options) -> Run:
+    """Continue a run and return it when it has ended."""
+    return run_command(options.verb).resume(selector, overrides, options)

@@ -13,9 +13,9 @@ from pathlib import Path
 import torch
 from platformdirs import user_cache_path
 
+from dlcli.core.evaluation import score
 from dlcli.core.learner import Learner
 from dlcli.core.limits import finished
-from dlcli.core.evaluation import score
 from dlcli.core.task import Task
 from dlcli.engine.device import computing
 from dlcli.runs.files import replace_file

@@ -1,4 +1,4 @@
-"""`dlcli train` and `evolve`: fit a model to a task, score the best checkpoint once, leave a run directory."""
+"""Training runs: create the run directory, fit the model, evaluate the best checkpoint once."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -7,23 +7,22 @@ from typing import Any
 import torch
 from torch import nn
 
-from dlcli.runs import environment
 from dlcli import loggers
-from dlcli.engine import threads
 from dlcli.config import build, compose, identity, run_config, schema
 from dlcli.config.budget import settle_budget
 from dlcli.core.errors import UsageError
 from dlcli.core.learner import Learner
 from dlcli.core.population import Populous, Renders
 from dlcli.core.task import Task, declared
-from dlcli.engine.fit import Plan, limits
+from dlcli.engine import threads
 from dlcli.engine.device import choose_device
-from dlcli.runs import selectors
-from dlcli.runs.run import Run
-from dlcli.engine.lifecycle import conduct
+from dlcli.engine.fit import Plan, limits
 from dlcli.engine.init_from import inherit
+from dlcli.engine.lifecycle import execute_run
 from dlcli.engine.options import Options, listening
 from dlcli.launch.rollout import check_shared
+from dlcli.runs import environment, selectors
+from dlcli.runs.run import Run
 
 
 def train(point: compose.Point, options: Options) -> Run:
@@ -45,7 +44,7 @@ def _train(point: compose.Point, options: Options, heard: Sequence[str]) -> Run:
     planned = plan(config)
     began = _begin_from(built, options)
     run = create(point, options, config, built, heard, began)
-    return conduct(run, built, planned, options, config["threads"])
+    return execute_run(run, built, planned, options, config["threads"])
 
 
 def create(

@@ -7,10 +7,10 @@ from dlcli.config import compose
 from dlcli.config.budget import settle_budget
 from dlcli.config.identity import core, signature
 from dlcli.core.errors import UsageError
+from dlcli.engine.options import Options
 from dlcli.report.comparison.identity import experiment, identity, origin
 from dlcli.runs import selectors
 from dlcli.runs.run import Run
-from dlcli.engine.options import Options
 
 _WEIGHTS = "--init-from"
 

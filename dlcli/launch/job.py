@@ -9,9 +9,9 @@ import torch
 
 from dlcli.core.errors import UsageError
 from dlcli.core.executor import Job, Report, Tell
-from dlcli.runs.run import Run
-from dlcli.engine.status import broken
 from dlcli.engine.options import Options
+from dlcli.engine.status import broken
+from dlcli.runs.run import Run
 
 
 def guarded(job: Job, tell: Tell, do: Callable[[Options], Run]) -> Report:

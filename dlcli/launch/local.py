@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from dlcli.core.executor import Job, Listener, News, Perform, Report, deaf
-from dlcli.launch.queue import Ledger
 from dlcli.launch.local_worker import work
+from dlcli.launch.queue import Ledger
 
 _LOOK = 0.2  # seconds between two looks whether to stop
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from dlcli.core.executor import Job, Listener, Report
-from dlcli.launch.queue import Ledger
 from dlcli.launch.messages import Mailbox
+from dlcli.launch.queue import Ledger
 
 _PREEMPTED = 75
 

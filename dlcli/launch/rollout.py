@@ -16,9 +16,9 @@ from dlcli.core.executor import Executor, Job, Report, Tell, deaf
 from dlcli.core.learner import Learner
 from dlcli.core.population import Genome, Populous, Rater, Rating
 from dlcli.engine.device import computing
-from dlcli.runs.run import Run
-from dlcli.engine.status import broken
 from dlcli.engine.options import Options
+from dlcli.engine.status import broken
+from dlcli.runs.run import Run
 
 _SHARES = 2
 """Jobs a worker gets of a population: a slow one holds the others up less."""

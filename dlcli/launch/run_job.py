@@ -2,10 +2,10 @@
 
 from dlcli.core.errors import Unresumable
 from dlcli.core.executor import Job, Report, Tell
-from dlcli.runs.run import Run
 from dlcli.engine import run_commands
-from dlcli.launch.job import guarded
 from dlcli.engine.options import Options
+from dlcli.launch.job import guarded
+from dlcli.runs.run import Run
 
 
 def perform(job: Job, tell: Tell) -> Report:
@@ -16,11 +16,11 @@ def perform(job: Job, tell: Tell) -> Report:
 def _gone_on(job: Job, options: Options) -> Run:
     """The job's run to its end; one that cannot be resumed begins anew, in a directory of its own."""
     try:
-        return run_commands.go_on(job.run or "", (), options)
+        return run_commands.resume(job.run or "", (), options)
     except Unresumable:
         return _new(job, options)
 
 
 def _new(job: Job, options: Options) -> Run:
     (point,) = run_commands.points(job.overrides, options)
-    return run_commands.begin(point, options)
+    return run_commands.start(point, options)

@@ -12,16 +12,16 @@ from dlcli import launch
 from dlcli.config import compose
 from dlcli.core.errors import Missing, UsageError, nearest
 from dlcli.core.executor import NOT_BEGUN, Executor, Job, News, Report
+from dlcli.engine.options import Options
 from dlcli.engine.threads import available_cores
+from dlcli.launch.existing import covering
+from dlcli.launch.job import packed, report, unpacked
+from dlcli.launch.run_job import perform
+from dlcli.launch.stop_signals import heeding
 from dlcli.report.progress import sweep_progress
 from dlcli.runs import selectors
 from dlcli.runs.run import Run
 from dlcli.runs.sweep import Sweep, named, sweeps
-from dlcli.launch.stop_signals import heeding
-from dlcli.launch.job import packed, report, unpacked
-from dlcli.launch.existing import covering
-from dlcli.engine.options import Options
-from dlcli.launch.run_job import perform
 
 _PATIENCE = 60.0
 """Seconds to wait for runs whose coordinator was killed: they are saving themselves."""

@@ -11,8 +11,8 @@ from dlcli.core.learner import Objective, Row
 from dlcli.core.task import Task
 from dlcli.learners.gradient import data_parallel
 from dlcli.learners.gradient.player import Player, Seat
-from dlcli.learners.gradient.schedule import Constant
 from dlcli.learners.gradient.process_group import Alone, Team
+from dlcli.learners.gradient.schedule import Constant
 
 _PRECISIONS = ("float32", "float64", "bfloat16")
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from dlcli.report.sanitize import one_line
 from dlcli.report.formatting import duration
+from dlcli.report.sanitize import one_line
 
 Kind = Literal["text", "number", "count", "figure", "chance", "interval", "at", "effect", "duration"]
 

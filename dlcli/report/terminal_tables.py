@@ -10,8 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from dlcli.report.sanitize import one_line
 from dlcli.report.formatting import duration, moment, number
+from dlcli.report.sanitize import one_line
 from dlcli.runs.run import Run
 
 _PIPE_WIDTH = 200

@@ -1,1 +1,4 @@
-"""Summaries of what a modular network saw, in a small vector, and the questions one can ask of them afterwards."""
+"""Sketches of modular networks and of streams."""
+
+QUESTIONS = ("count", "mean", "attribute", "similar", "erase", "recover-network", "bench")
+"""Names of the queries that `dlcli sketch query` answers."""

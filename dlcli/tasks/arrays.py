@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from dlcli.core.errors import UsageError
 from dlcli.core.metric import Goal, PerSplit, choose, per_sample
-from dlcli.core.random import generator
+from dlcli.core.rng import generator
 from dlcli.core.spec import Spec
 from dlcli.core.task import Baseline, Batch, Carry, Fitted, Loss, Metrics
 from dlcli.tasks.targets.adapter import OutputTargets

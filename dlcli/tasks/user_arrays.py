@@ -9,15 +9,15 @@ from jaxtyping import Int, Shaped
 from torch import Tensor
 
 from dlcli.core.errors import UsageError
-from dlcli.core.spec import Classes, Real, Spec
-from dlcli.core.task import Fitted
-from dlcli.tasks.arrays import Arrays, ArrayTask, Samples
-from dlcli.data.splits import split_rows
-from dlcli.tasks.image.images import Images
-from dlcli.data.npz import pairs, read_arrays
 from dlcli.core.option_checks import one_of
+from dlcli.core.spec import IGNORED, Classes, Real, Spec
+from dlcli.core.task import Fitted
+from dlcli.data.npz import pairs, read_arrays
+from dlcli.data.splits import split_rows
 from dlcli.data.transforms import Scaling
-from dlcli.tasks.targets.classification import IGNORED, Classification
+from dlcli.tasks.arrays import Arrays, ArrayTask, Samples
+from dlcli.tasks.image.images import Images
+from dlcli.tasks.targets.classification import Classification
 from dlcli.tasks.targets.protocol import OutputRule
 from dlcli.tasks.targets.regression import Regression
 

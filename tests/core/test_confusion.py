@@ -6,9 +6,9 @@ from torch import nn
 
 from dlcli.core.confusion import Confusion
 from dlcli.core.evaluation import score
-from dlcli.core.spec import Classes, Real, Spec
+from dlcli.core.spec import IGNORED, Classes, Real, Spec
 from dlcli.tasks.arrays import Arrays, ArrayTask
-from dlcli.tasks.targets.classification import IGNORED, Classification
+from dlcli.tasks.targets.classification import Classification
 from dlcli.tasks.targets.regression import Regression
 
 NAMES = ["cat", "dog", "eel", "fox"]

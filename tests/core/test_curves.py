@@ -4,9 +4,9 @@ import math
 import re
 from xml.etree import ElementTree
 
-from dlcli.core.svg_chart import svg
 from dlcli.core.artifacts import encode
 from dlcli.core.learner import Curves
+from dlcli.core.svg_chart import svg
 
 
 def lines(text):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from dlcli.core.draws import _hashed, _signed, integers, normal, uniform
+from dlcli.core.rng import _hashed, _signed, integers, normal, uniform
 
 ROWS = torch.arange(20_000)
 

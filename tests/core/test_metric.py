@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from dlcli.core.errors import UsageError
-from dlcli.core.metric import Derived, Goal, Metric, PerSplit, Whole, choose
 from dlcli.core.evaluation import describe_metrics, score
+from dlcli.core.metric import Derived, Goal, Metric, PerSplit, Whole, choose
 from dlcli.core.spec import Real, Spec
 from dlcli.core.task import Baseline, Batch, Metrics, Score, declared
 

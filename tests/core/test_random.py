@@ -2,7 +2,7 @@
 
 import torch
 
-from dlcli.core.random import generator, mix, reseed
+from dlcli.core.rng import generator, mix, reseed
 
 
 def test_mix_is_the_published_splitmix64():

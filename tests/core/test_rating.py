@@ -8,10 +8,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from dlcli.core.errors import Mismatch
-from dlcli.core.metric import Goal
-from dlcli.core.noise import normal
-from dlcli.core.population import Layout, Rated
 from dlcli.core.fitness import Graded, rated
+from dlcli.core.metric import Goal
+from dlcli.core.population import Layout, Rated
+from dlcli.core.rng import normal_vector
 from dlcli.core.spec import Real, Spec
 from dlcli.core.task import Batch, Loss, Metrics
 
@@ -69,7 +69,7 @@ class Drops(nn.Module):
 
 def population(model, count=5):
     layout = Layout(model)
-    vectors = torch.stack([normal(seed, layout.size) for seed in range(count)])
+    vectors = torch.stack([normal_vector(seed, layout.size) for seed in range(count)])
     return layout, vectors
 
 

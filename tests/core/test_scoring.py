@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from dlcli.core.metric import Derived, Goal, Metric, PerSplit
 from dlcli.core.evaluation import predict, score
+from dlcli.core.metric import Derived, Goal, Metric, PerSplit
 from dlcli.core.spec import Real, Spec
 from dlcli.core.task import Batch, Metrics, Score
 

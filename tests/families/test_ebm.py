@@ -5,9 +5,9 @@ import torch
 from helpers.families import CONF, evaluate, evaluation, made, resumed, steps
 
 import dlcli
-from dlcli.core.random import generator
-from dlcli.core.sampling import draw
 from dlcli.core.evaluation import score
+from dlcli.core.rng import generator
+from dlcli.core.sampling import draw
 
 
 @pytest.mark.parametrize("seed", [0, 1])

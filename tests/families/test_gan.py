@@ -9,9 +9,9 @@ from helpers.families import CONF, copied, evaluate, evaluation, made, moved, re
 from PIL import Image
 
 import dlcli
+from dlcli.commands.eval.draw import encode
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.evaluation import score
-from dlcli.commands.eval.draw import encode
 
 
 @pytest.mark.parametrize("seed", [0, 1])

@@ -6,12 +6,12 @@ import pytest
 import torch
 from helpers.recipes import CPU, RECIPES, expand
 
+from dlcli.commands.sketch import sketch
+from dlcli.commands.sketch.writer import KINDS
 from dlcli.config import catalogue
 from dlcli.core.evaluation_mode import evaluating
 from dlcli.sketching.networks.modular_network import Decodes, Modular
 from dlcli.sketching.recursive.object_graph import OUTPUT
-from dlcli.commands.sketch import sketch
-from dlcli.commands.sketch.writer import KINDS
 
 READING = [recipe for recipe in RECIPES if recipe.command == "sketch" and recipe.name != "bench"]
 

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from dlcli.core.random import generator
+from dlcli.core.rng import generator
 from dlcli.core.spec import Real, Spec
 from dlcli.tasks.arrays import Arrays, ArrayTask
 from dlcli.tasks.targets.regression import Regression

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from dlcli.core.random import generator
+from dlcli.core.rng import generator
 from dlcli.core.spec import Places, Real, Spec
 from dlcli.core.task import Goal, Loss, Metrics, Score
 from helpers.tables import Table

@@ -5,7 +5,7 @@ import itertools
 import torch
 from torch import nn
 
-from dlcli.core.random import generator
+from dlcli.core.rng import generator
 from dlcli.core.sampling import Sampler
 from dlcli.core.spec import Nothing, Real, Spec
 from dlcli.core.task import Goal, Metrics, Score

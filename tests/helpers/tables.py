@@ -2,7 +2,7 @@
 
 import torch
 
-from dlcli.core.random import generator
+from dlcli.core.rng import generator
 from dlcli.core.task import Batch
 
 

@@ -6,8 +6,8 @@ from helpers.lines import ROWS, Lines, adam, gradient, network, player, through_
 from torch import nn
 
 from dlcli.core.errors import Mismatch, UsageError
-from dlcli.core.limits import limits
 from dlcli.core.evaluation import score
+from dlcli.core.limits import limits
 
 
 def test_average_equals_a_direct_computation():

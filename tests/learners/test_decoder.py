@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from dlcli.core.noise import normal
 from dlcli.core.population import Genome, Layout
+from dlcli.core.rng import normal_vector
 from dlcli.learners.evolution import decoder as module
 from dlcli.learners.evolution.decoder import Decoder, initial
 
@@ -55,7 +55,7 @@ def test_initial_parameters_are_scaled_by_fan_in_and_biases_are_zero():
     with torch.no_grad():
         model[1].weight.fill_(0.7)
     layout = Layout(model)
-    noise = layout.stack(normal(5, layout.size)[None])
+    noise = layout.stack(normal_vector(5, layout.size)[None])
     made = layout.stack(decoder(model).decode(Genome((5,), ()), {})[None])
     torch.testing.assert_close(made["0.weight"], noise["0.weight"] / 18**0.5)
     torch.testing.assert_close(made["4.weight"], noise["4.weight"] / 4)
@@ -67,7 +67,7 @@ def test_initial_parameters_are_scaled_by_fan_in_and_biases_are_zero():
 def test_a_mutation_moves_all_parameters_by_sigma_times_noise():
     made = decoder(network())
     before, after = (made.decode(one, {}) for one in (Genome((5,), ()), Genome((5, 6), (0.3,))))
-    torch.testing.assert_close(after - before, 0.3 * normal(6, made.size), atol=1e-6, rtol=0)
+    torch.testing.assert_close(after - before, 0.3 * normal_vector(6, made.size), atol=1e-6, rtol=0)
 
 
 def test_mirrored_children_of_a_centre_lie_on_both_sides():
@@ -92,7 +92,7 @@ def test_what_is_kept_changes_no_bit():
 
 def test_the_child_of_a_kept_parent_costs_one_draw(monkeypatch):
     made, draws = decoder(network()), []
-    monkeypatch.setattr(module, "normal", lambda seed, size: draws.append(seed) or normal(seed, size))
+    monkeypatch.setattr(module, "normal", lambda seed, size: draws.append(seed) or normal_vector(seed, size))
     parent = long()
     made.decode(parent.child(50, 0.1), {})
     assert draws == [2**64 - 1, 12, 13, 14, 50]

@@ -3,8 +3,8 @@
 import torch
 from valley import Valley, Vector, learner, rastrigin, sphere
 
-from dlcli.core.noise import normal
 from dlcli.core.population import Genome
+from dlcli.core.rng import normal_vector
 from dlcli.learners.evolution.selection import Reward
 
 A = torch.tensor([[2.0, 0.5, 0.0], [0.5, 1.0, 0.0], [0.0, 0.0, 3.0]])
@@ -19,14 +19,14 @@ def quadratic(x):
 def estimate(pairs, sigma):
     made = learner("evolution_strategy", Valley(), model=Vector(3), sigma=sigma)
     genomes = [Genome((seed,), (sign * sigma,), 0) for seed in range(pairs) for sign in (1, -1)]
-    worth = [quadratic(AT + one.sigmas[0] * normal(one.seeds[0], 3)) for one in genomes]
+    worth = [quadratic(AT + one.sigmas[0] * normal_vector(one.seeds[0], 3)) for one in genomes]
     return made.gradient(genomes, torch.stack(worth).double())
 
 
 def test_antithetic_gradient_equals_the_closed_form_on_a_quadratic():
     """The even part cancels in every pair: the mean of (slope . noise) noise is left, whatever sigma is."""
     slope = B - A @ AT
-    noise = torch.stack([normal(seed, 3) for seed in range(8)])
+    noise = torch.stack([normal_vector(seed, 3) for seed in range(8)])
     closed = ((noise @ slope)[:, None] * noise).mean(0)
     for sigma in (0.05, 2.0):
         torch.testing.assert_close(estimate(8, sigma), closed, rtol=1e-4, atol=1e-4)
@@ -42,7 +42,7 @@ def test_a_pair_of_which_one_failed_is_left_out():
     made = learner("evolution_strategy", Valley(), model=Vector(3))
     genomes = [Genome((seed,), (sign * 0.2,), 0) for seed in (5, 6) for sign in (1, -1)]
     found = made.gradient(genomes, torch.tensor([0.5, torch.nan, 0.25, -0.25], dtype=torch.float64))
-    torch.testing.assert_close(found, 0.5 / (2 * 0.2) * normal(6, 3))
+    torch.testing.assert_close(found, 0.5 / (2 * 0.2) * normal_vector(6, 3))
 
 
 def asked(made, steps):

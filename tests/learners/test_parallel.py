@@ -23,8 +23,8 @@ from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.metric import Goal
 from dlcli.core.spec import Real, Spec
 from dlcli.core.task import Batch, Loss, Metrics, Score, call
-from dlcli.learners.gradient.gradient import Gradient
 from dlcli.learners.gradient.data_parallel import Ranks, follow
+from dlcli.learners.gradient.gradient import Gradient
 from dlcli.learners.gradient.player import Player
 from dlcli.learners.gradient.schedule import Constant, Plateau
 from dlcli.runs import selectors

@@ -7,15 +7,15 @@ import torch
 from helpers.lines import Lines, adam, gradient, lbfgs, network, player, sgd, through_file, values, weights
 from torch import nn
 
-from dlcli.engine.checkpoint import read_checkpoint
 from dlcli.core.errors import Mismatch, UsageError
+from dlcli.engine.checkpoint import read_checkpoint
 from dlcli.engine.fit import Plan, fit
+from dlcli.engine.signals import Signals
 from dlcli.learners.closure import Closure
-from dlcli.learners.frozen import Frozen
 from dlcli.learners.evolution.genetic import Genetic
+from dlcli.learners.frozen import Frozen
 from dlcli.learners.stages import Stage, Stages
 from dlcli.runs.run import Run
-from dlcli.engine.signals import Signals
 
 
 @pytest.fixture(autouse=True)

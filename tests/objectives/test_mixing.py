@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from dlcli.core.errors import Mismatch, UsageError
-from dlcli.core.spec import Classes, Labels, Real, Spec
+from dlcli.core.spec import IGNORED, Classes, Labels, Real, Spec
 from dlcli.core.task import Loss
 from dlcli.nn.stochastic.dropout import ElementDropout
 from dlcli.objectives.answered import Answered
@@ -19,7 +19,7 @@ from dlcli.objectives.mixup import Mixup
 from dlcli.objectives.sample_pairing import SamplePairing
 from dlcli.objectives.supervised import Supervised
 from dlcli.tasks.arrays import Arrays, ArrayTask
-from dlcli.tasks.targets.classification import IGNORED, Classification
+from dlcli.tasks.targets.classification import Classification
 from dlcli.tasks.targets.regression import Regression
 
 IMAGE = Real((1, 2, 2))

@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 from dlcli.cli.app import app
 from dlcli.core.errors import UsageError
 from dlcli.report.comparison import history
-from dlcli.report.comparison.comparison import Question, compare
 from dlcli.report.comparison.columns import of_csv, of_groups
+from dlcli.report.comparison.comparison import Question, compare
 from dlcli.report.page import payload
 from dlcli.runs import selectors
 from dlcli.runs.run import Run

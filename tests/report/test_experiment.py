@@ -4,8 +4,8 @@ import pytest
 from made_runs import make_run
 
 from dlcli.report.comparison.comparison import Question, compare
-from dlcli.report.comparison.identity import Settings, experiment, settings
 from dlcli.report.comparison.groups import group
+from dlcli.report.comparison.identity import Settings, experiment, settings
 from dlcli.runs import selectors
 from dlcli.runs.run import Run
 

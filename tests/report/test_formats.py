@@ -12,8 +12,8 @@ from made_runs import make_groups, make_run
 from dlcli.core.errors import UsageError
 from dlcli.report.comparison import columns
 from dlcli.report.comparison.comparison import Question, compare
-from dlcli.report.table_formats import Column, Table, figure, latex, marked, to_csv, to_latex, to_markdown
 from dlcli.report.sanitize import one_line
+from dlcli.report.table_formats import Column, Table, figure, latex, marked, to_csv, to_latex, to_markdown
 from dlcli.runs import selectors
 
 ODD = "a|b, \"c\" 'd'\n<script>alert(1)</script> & 50% $x_1^2$ \\cmd{} #tag ~ [y] *z* `q`\x1b[31m"

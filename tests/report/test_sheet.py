@@ -5,9 +5,9 @@ import io
 import pytest
 import torch
 
-from dlcli.report.figures import attribution_sheets, confusion_matrix, sheet, input_maps
-from dlcli.report.figures.colormap import DEPTH, HEAT, SIGNED, coloured
+from dlcli.report.figures import attribution_sheets, confusion_matrix, input_maps, sheet
 from dlcli.report.figures.attribution_sheets import Caption
+from dlcli.report.figures.colormap import DEPTH, HEAT, SIGNED, coloured
 from dlcli.report.figures.sheet import Sheet, Words, fitting, png
 
 
@@ -58,8 +58,15 @@ def test_frames_are_side_by_side_and_sequences_are_rows():
     assert (shown[0, :, 96:480:96] == shown[0, 0, 96]).all()  # lines between them
     assert input_maps.heat(torch.rand(1, 5, 8, 8)).shape == shown.shape
     assert input_maps.pictures(torch.rand(3, 2, 60)).shape == (3, 24, 480, 3)
-    assert input_maps.pictures(torch.rand(3, 1, 2000)).shape == input_maps.heat(torch.rand(3, 2000)).shape == (3, 24, 480, 3)
-    assert input_maps.overlaid(torch.rand(3, 60), torch.rand(3, 50, 60)).shape == input_maps.pictures(torch.rand(3, 50, 60)).shape
+    assert (
+        input_maps.pictures(torch.rand(3, 1, 2000)).shape
+        == input_maps.heat(torch.rand(3, 2000)).shape
+        == (3, 24, 480, 3)
+    )
+    assert (
+        input_maps.overlaid(torch.rand(3, 60), torch.rand(3, 50, 60)).shape
+        == input_maps.pictures(torch.rand(3, 50, 60)).shape
+    )
 
 
 def test_values_outside_of_zero_and_one_are_all_seen():
@@ -100,7 +107,10 @@ def test_a_matrix_has_its_counts_and_shares():
         (row, column) = (counts == int(text)).nonzero()[0].tolist()
         share = confusion_matrix.shares(counts)[row, column].sqrt()
         torch.testing.assert_close(made.pixels[y, x], coloured(share[None], DEPTH)[0])
-    assert confusion_matrix.matrix("many", list(map(str, range(100))), torch.eye(100, dtype=torch.int64)).pixels.shape[0] > 1000
+    assert (
+        confusion_matrix.matrix("many", list(map(str, range(100))), torch.eye(100, dtype=torch.int64)).pixels.shape[0]
+        > 1000
+    )
 
 
 def test_long_words_are_cut():

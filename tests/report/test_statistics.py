@@ -13,9 +13,20 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from dlcli.core.errors import UsageError
+from dlcli.report.statistics.hypothesis_tests import (
+    band,
+    compare_arms,
+    compare_pair,
+    holm,
+    interval,
+    paired,
+    seeds_needed,
+    sentence,
+    smallest_p,
+    unpaired,
+)
 from dlcli.report.statistics.intervals import _quantile
 from dlcli.report.statistics.permutation import sign_flip, split
-from dlcli.report.statistics.hypothesis_tests import band, compare_arms, compare_pair, holm, interval, paired, seeds_needed, sentence, smallest_p, unpaired
 
 MAIZE = [49, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48]
 """Darwin's crossed minus self-fertilised maize, in eighths of an inch: Fisher 1935, The Design of Experiments, 17."""

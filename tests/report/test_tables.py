@@ -4,8 +4,8 @@ import math
 
 import pytest
 
+from dlcli.report import formatting, terminal_tables
 from dlcli.report.charts import terminal
-from dlcli.report import terminal_tables, formatting
 
 
 @pytest.mark.parametrize(

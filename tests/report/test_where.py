@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from made_runs import make_run
 
 from dlcli.core.errors import UsageError
-from dlcli.report.comparison.run_table import having
 from dlcli.report.comparison.filter import parse
+from dlcli.report.comparison.run_table import having
 from dlcli.runs import selectors
 
 

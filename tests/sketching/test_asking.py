@@ -6,9 +6,9 @@ from made_scenes import attributes, bag, random_graphs, sketched
 
 from dlcli.core.errors import UsageError
 from dlcli.sketching.recursive import flat
-from dlcli.sketching.recursive.queries import attribute, count_and_mean, erase, signature, similar
 from dlcli.sketching.recursive.matrices import Matrices
 from dlcli.sketching.recursive.object_graph import Objects
+from dlcli.sketching.recursive.queries import attribute, count_and_mean, erase, signature, similar
 from dlcli.sketching.recursive.sketch import rate, sketch
 
 TEN = bag([0, 0, 0, 0, 1, 2, 3, 4, 5, 6], [0] * 10, 8)

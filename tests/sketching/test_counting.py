@@ -4,13 +4,13 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from dlcli.sketching.recursive.counts import Counter, summed
-from dlcli.sketching.recursive.object_graphs import counts, of_scenes, side_by_side
-from dlcli.sketching.recursive.matrices import Matrices
 from dlcli.sketching.networks.edges import Edges
-from dlcli.sketching.recursive.object_graph import Objects
-from dlcli.sketching.recursive.sketch import sketch
+from dlcli.sketching.recursive.counts import Counter, summed
+from dlcli.sketching.recursive.matrices import Matrices
 from dlcli.sketching.recursive.module_graph import Wiring
+from dlcli.sketching.recursive.object_graph import Objects
+from dlcli.sketching.recursive.object_graphs import counts, of_scenes, side_by_side
+from dlcli.sketching.recursive.sketch import sketch
 
 KINDS, PLACES, SCENES, WIDTH = 4, 3, 300, 6
 

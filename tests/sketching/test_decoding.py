@@ -8,10 +8,10 @@ from made_scenes import attributes, bag, binary_tree, random_graphs, sketched, s
 
 from dlcli.core.errors import UsageError
 from dlcli.sketching.recursive import flat
-from dlcli.sketching.recursive.queries import erase
 from dlcli.sketching.recursive.decoding import DECODERS, identity_path, least_squares, matched_filter, path_selected
 from dlcli.sketching.recursive.matrices import Matrices
 from dlcli.sketching.recursive.object_graph import OUTPUT, Objects, Structure
+from dlcli.sketching.recursive.queries import erase
 from dlcli.sketching.recursive.sketch import sketch
 
 DIMENSIONS = (256, 512, 1024, 2048, 4096)

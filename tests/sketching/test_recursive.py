@@ -9,11 +9,11 @@ from torch import Tensor
 
 from dlcli.core.errors import UsageError
 from dlcli.sketching.recursive import flat
+from dlcli.sketching.recursive.linear_map import down, up
 from dlcli.sketching.recursive.matrices import Matrices
 from dlcli.sketching.recursive.object_graph import OUTPUT, Objects, Structure
 from dlcli.sketching.recursive.paths import equal_words, squared_norms
 from dlcli.sketching.recursive.sketch import coefficients, rate, sketch
-from dlcli.sketching.recursive.linear_map import down, up
 
 KINDS = ["hadamard", "dense", "block"]
 SCALES = ["paper", "isometric"]

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from dlcli.core.errors import UsageError
-from dlcli.tasks.image.embedded_digits import splits
 from dlcli.tasks.composed.glyphs import _sorted, glyphs
+from dlcli.tasks.image.embedded_digits import splits
 
 FOUND = glyphs("digits")
 TRAIN = FOUND["train"]

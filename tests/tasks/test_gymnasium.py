@@ -13,11 +13,11 @@ from gymnasium import spaces  # noqa: E402
 from dlcli.core.errors import Missing, UsageError  # noqa: E402
 from dlcli.core.population import Policies, Rated, Renders  # noqa: E402
 from dlcli.core.spec import Classes, Real  # noqa: E402
+from dlcli.tasks.control.episode_loop import play  # noqa: E402
+from dlcli.tasks.control.gymnasium.environments import Gymnasium  # noqa: E402
 from dlcli.tasks.control.gymnasium.rows import OneByOne  # noqa: E402
 from dlcli.tasks.control.gymnasium.spaces import hand, sight  # noqa: E402
-from dlcli.tasks.control.gymnasium.environments import Gymnasium  # noqa: E402
 from dlcli.tasks.control.gymnasium.vectorized import Vectorised  # noqa: E402
-from dlcli.tasks.control.episode_loop import play  # noqa: E402
 
 SIZES = {"episodes": 1, "valid_episodes": 4, "test_episodes": 6, "lanes": 4}
 

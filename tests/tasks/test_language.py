@@ -11,12 +11,12 @@ from torch import nn
 
 from dlcli.core.errors import Missing, UsageError
 from dlcli.core.evaluation import predict, score
+from dlcli.core.spec import IGNORED
+from dlcli.data.vocabulary import UNKNOWN, Vocabulary, unit_named
 from dlcli.tasks.text.language_model import Language
 from dlcli.tasks.text.penn_treebank import PennTreebank
-from dlcli.tasks.text.token_streams import Streams
-from dlcli.tasks.targets.classification import IGNORED
 from dlcli.tasks.text.text_file import TextFile
-from dlcli.data.vocabulary import UNKNOWN, Vocabulary, unit_named
+from dlcli.tasks.text.token_streams import Streams
 
 CORPUS = "the quick brown fox jumps over the lazy dog\nand runs away from the five boxing wizards\n" * 4
 

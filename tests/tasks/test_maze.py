@@ -13,8 +13,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from benchmarks.maze_reference import Robot
 from dlcli.core.errors import UsageError
 from dlcli.core.population import Pictures, Rated, Renders
-from dlcli.tasks.control.maze.maze import EasyMaze, HardMaze
 from dlcli.tasks.control.maze.geometry import EASY, HARD, Walls
+from dlcli.tasks.control.maze.maze import EasyMaze, HardMaze
 from dlcli.tasks.control.maze.picture import colour
 from dlcli.tasks.control.maze.robots import Robots
 

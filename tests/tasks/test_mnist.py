@@ -11,9 +11,9 @@ import torch
 
 from dlcli.core.errors import Missing, UsageError
 from dlcli.core.spec import Classes, Real
+from dlcli.data.idx import read_idx
 from dlcli.tasks.image.augment import Shift, Unchanged
 from dlcli.tasks.image.fashion_mnist import FashionMNIST
-from dlcli.data.idx import read_idx
 from dlcli.tasks.image.mnist import MNIST
 from dlcli.tasks.sequence.sequential_mnist import SequentialMNIST
 

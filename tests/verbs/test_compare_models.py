@@ -7,8 +7,8 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from dlcli.engine import threads
 from dlcli.cli.app import app
+from dlcli.engine import threads
 
 TIME = 64  # of sequential_digits
 

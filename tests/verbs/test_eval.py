@@ -110,7 +110,9 @@ def test_data_of_another_kind_are_refused_field_by_field(series, tmp_path):
 
 
 def test_a_spec_that_changed_is_named(digits):
-    result = dlcli("eval", "last", "task._target_=dlcli.tasks.sequence.sequential_mnist.SequentialMNIST", "--out", digits)
+    result = dlcli(
+        "eval", "last", "task._target_=dlcli.tasks.sequence.sequential_mnist.SequentialMNIST", "--out", digits
+    )
     assert result.exit_code == 2
     result = dlcli("eval", "last", "+task.length=3", "--out", digits)
     assert result.exit_code == 2

@@ -10,10 +10,10 @@ import pytest
 from typer.testing import CliRunner
 
 from dlcli.cli.app import app
+from dlcli.commands.runs import deletion, prune
 from dlcli.runs import files as run_files
 from dlcli.runs import selectors
 from dlcli.runs.run import Run
-from dlcli.commands.runs import prune, deletion
 
 
 def dlcli(out, *words):

@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 from dlcli.cli.app import app
 from dlcli.core.errors import Mismatch
-from dlcli.runs.run import Run
 from dlcli.engine.init_from import inherit
+from dlcli.runs.run import Run
 
 SMALL = ("model=macro_cnn", "model.channels=4", "model.layers=2", "model.architecture=[0,0,1]", "steps=2", "threads=1")
 HEAD = "parts.answer.3"

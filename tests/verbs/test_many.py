@@ -12,13 +12,13 @@ import pytest
 from typer.testing import CliRunner
 
 from dlcli.cli.app import app
+from dlcli.commands import run
 from dlcli.core.errors import UsageError
 from dlcli.core.executor import Report
+from dlcli.engine.options import Options
+from dlcli.launch import sweep_runner
 from dlcli.runs.run import Run
 from dlcli.runs.sweep import Sweep, sweeps
-from dlcli.commands import run
-from dlcli.launch import sweep_runner
-from dlcli.engine.options import Options
 
 SMALL = ("threads=1", "model.channels=[4,4]", "steps=3")
 
@@ -78,7 +78,9 @@ def test_what_was_not_begun_did_not_fail(tmp_path):
 
 def test_an_interrupt_ends_all_that_would_follow(tmp_path, monkeypatch):
     asked = []
-    monkeypatch.setattr(sweep_runner, "perform", lambda job, tell: asked.append(job) or Report(130, error="interrupted"))
+    monkeypatch.setattr(
+        sweep_runner, "perform", lambda job, tell: asked.append(job) or Report(130, error="interrupted")
+    )
     result = dlcli("train", *SMALL, "seed=0,1,2", "--out", tmp_path)
     assert result.exit_code == 130
     assert len(asked) == 1

@@ -3,8 +3,8 @@
 import pytest
 
 from dlcli.engine import run_commands
-from dlcli.launch.existing import covering
 from dlcli.engine.options import Options
+from dlcli.launch.existing import covering
 
 
 @pytest.mark.parametrize(

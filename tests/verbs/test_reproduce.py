@@ -9,13 +9,13 @@ from stated import stated
 
 from dlcli.claims import claim as stating
 from dlcli.claims import results
-from dlcli.claims.verdict_record import judged
-from dlcli.core.errors import Missing, UsageError
-from dlcli.runs.run import Run
-from dlcli.commands import reproduce as verb
 from dlcli.claims.runner import Done, check_data
+from dlcli.claims.verdict_record import judged
+from dlcli.commands import reproduce as verb
+from dlcli.core.errors import Missing, UsageError
 from dlcli.engine.options import Options
 from dlcli.launch.sweep_runner import Ways
+from dlcli.runs.run import Run
 
 ARMS = {
     "long": {"verb": "train", "recipe": "mlp_digits", "overrides": ["steps=40", "eval_every=40", "model.hidden=[16]"]},

@@ -11,14 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from dlcli.config import compose, run_config, sweeps
+from dlcli.commands import run
+from dlcli.config import compose, run_config, search_points, sweeps
 from dlcli.core.errors import UsageError
+from dlcli.engine import run_commands
+from dlcli.engine.options import Options
 from dlcli.runs import selectors
 from dlcli.runs.run import Run
-from dlcli.engine import run_commands
-from dlcli.commands import run
-from dlcli.config import search_points
-from dlcli.engine.options import Options
 
 WORDS = [
     "device=cpu", "model.channels=2", "model.layers=2", "model.architecture=[0,0,1]", "task.batch=64",

@@ -13,11 +13,11 @@ from typer.testing import CliRunner
 
 from dlcli import api
 from dlcli.cli.app import app
+from dlcli.commands.sketch.store import open_store
+from dlcli.commands.sketch.writer import Sketcher
 from dlcli.runs.run import Run
 from dlcli.sketching.recursive import erasure_metrics
 from dlcli.sketching.recursive.object_graphs import counts
-from dlcli.commands.sketch.store import open_store
-from dlcli.commands.sketch.writer import Sketcher
 
 QUICK = ("threads=1", "device=cpu")
 TINY = ("model.pose=4", "scenes.rows=2", "scenes.columns=2")  # of the network's own training and scenes

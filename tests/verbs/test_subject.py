@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch import nn
 
+from dlcli.commands.explain.samples import check, subject
 from dlcli.core.errors import Mismatch
 from dlcli.core.spec import Classes, Labels, Real, Spec
 from dlcli.tasks.arrays import Arrays, ArrayTask
 from dlcli.tasks.targets.classification import Classification
 from dlcli.tasks.targets.regression import Regression
-from dlcli.commands.explain.samples import check, subject
 
 
 def task(spec, target, targets=None):

@@ -6,11 +6,11 @@ import pytest
 
 from dlcli.core.errors import Unresumable
 from dlcli.core.executor import Job
-from dlcli.learners.gradient.gradient import Gradient
-from dlcli.launch.job import packed
 from dlcli.engine.options import Options
-from dlcli.launch.run_job import perform
 from dlcli.engine.resume import resume
+from dlcli.launch.job import packed
+from dlcli.launch.run_job import perform
+from dlcli.learners.gradient.gradient import Gradient
 
 WORDS = (
     "task=adding", "task.length=8", "task.train=16", "task.valid=8", "task.test=8", "task.batch=8", "model=elman",

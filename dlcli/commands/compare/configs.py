@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from dlcli.report import terminal_tables
-from dlcli.report.configuration import flatten
 from dlcli.report.comparison.identity import experiment, origin
 from dlcli.report.comparison.run_table import compared, read_config
+from dlcli.report.configuration import flatten
 from dlcli.runs import selectors
 from dlcli.runs.run import Run
 

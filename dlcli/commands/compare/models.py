@@ -17,10 +17,10 @@ from dlcli.core.errors import UsageError
 from dlcli.core.needs import require_loss
 from dlcli.core.task import Task
 from dlcli.engine.device import choose_device
+from dlcli.engine.options import listening
 from dlcli.engine.threads import seconds_a_step
 from dlcli.report import terminal_tables
 from dlcli.report.table_formats import Column, Table, to_csv
-from dlcli.engine.train import listening
 
 COLUMNS = (
     Column("what", "text", ("what",)),

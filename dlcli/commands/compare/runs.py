@@ -1,21 +1,19 @@
 """`dlcli compare runs`: what finished runs came to over their seeds, and which differences the seeds support."""
 
-import json
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from dlcli.core.errors import UsageError, nearest
-from dlcli.report import table_formats, output_file, terminal_tables
-from dlcli.report.comparison import columns
-from dlcli.report.charts import panels
-from dlcli.report.comparison.comparison import Comparison, Question, compare
-from dlcli.report.statistics.intervals import Kind
-from dlcli.report.sanitize import one_line
-from dlcli.runs.record import Direction
 from dlcli.commands.compare.selection import Choice, chosen
+from dlcli.core.errors import UsageError, nearest
+from dlcli.report import output_file
+from dlcli.report.charts import panels
+from dlcli.report.comparison import columns
+from dlcli.report.comparison.comparison import Comparison, Question, compare
+from dlcli.report.comparison.output import FORMS
+from dlcli.report.sanitize import one_line
+from dlcli.report.statistics.intervals import Kind
+from dlcli.runs.record import Direction
 
 DIRECTIONS: dict[str, Direction] = {"max": "max", "min": "min"}
 INTERVALS: dict[str, Kind] = {"auto": "auto", "t": "t", "bca": "bca"}
@@ -68,7 +66,7 @@ def main(choice: Choice, asked: Question, output: Output) -> int:
         from dlcli.report.page import html
 
         html.write(output.html, answer, asked, f"dlcli compare runs {' '.join(choice.selectors)}".strip())
-    _FORMS[output.form](answer, output.precision)
+    FORMS[output.form](answer, output.precision)
     _tell(answer, output)
     return 0
 
@@ -104,49 +102,6 @@ def _check(output: Output) -> None:
     for option, path in (("--plot", output.plot), ("--html", output.html)):
         if path is not None:
             output_file.place(path, option)
-
-
-def _print_json(answer: Comparison, digits: int) -> None:
-    print(json.dumps(answer.plain(), indent=1, allow_nan=False))  # noqa: T201
-
-
-def _print_csv(answer: Comparison, digits: int) -> None:
-    sys.stdout.write(table_formats.to_csv(columns.of_csv(answer)))
-
-
-def _print_markdown(answer: Comparison, digits: int) -> None:
-    parts = [table_formats.to_markdown(table, digits) for table in _tables(answer)]
-    said = [table_formats.marked(line) for line in answer.sentence.splitlines()]
-    sys.stdout.write("\n".join([*parts, *(line + "\n" for line in said)]))
-
-
-def _print_latex(answer: Comparison, digits: int) -> None:
-    parts = [table_formats.to_latex(table, digits) for table in _tables(answer)]
-    said = [table_formats.latex(line) for line in answer.sentence.splitlines()]
-    sys.stdout.write("\n".join([*parts, *(line + "\n" for line in said)]))
-
-
-def print_table(answer: Comparison, digits: int) -> None:
-    for table in _tables(answer):
-        terminal_tables.print_written(table, digits)
-        print()  # noqa: T201
-    if answer.sentence:
-        print(one_line_each(answer.sentence))  # noqa: T201
-
-
-def _tables(answer: Comparison) -> list[table_formats.Table]:
-    pairs = [columns.of_pairs(answer)] if answer.pairs else []
-    return [columns.of_groups(answer.groups), *pairs]
-
-
-def one_line_each(text: str) -> str:
-    """Lines without control characters."""
-    return "\n".join(map(one_line, text.splitlines()))
-
-
-_FORMS: dict[str, Callable[[Comparison, int], Any]] = {
-    "table": print_table, "json": _print_json, "csv": _print_csv, "md": _print_markdown, "latex": _print_latex,
-}  # fmt: skip
 
 
 def _tell(answer: Comparison, output: Output) -> None:

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dlcli.core.errors import Missing
-from dlcli.report.comparison.run_table import having
 from dlcli.report.comparison.excluded import Left
 from dlcli.report.comparison.filter import parse
+from dlcli.report.comparison.run_table import having
 from dlcli.runs import selectors
 from dlcli.runs.run import Run
 

@@ -8,26 +8,23 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from scipy.special import stdtrit
 from torch import nn
 
-from dlcli.engine.checkpoint import read_checkpoint
-from dlcli.config import build, run_config
-from dlcli.config.identity import check_code
+from dlcli.commands.eval.draw import Drawing
+from dlcli.commands.eval.render import check, draw
+from dlcli.config import run_config
 from dlcli.core.confusion import Confusion
-from dlcli.core.errors import Mismatch, UsageError
+from dlcli.core.errors import UsageError
 from dlcli.core.evaluation import Estimate, describe_metrics, estimates, predict
-from dlcli.core.spec import mismatches
 from dlcli.core.task import Predicts, Task
 from dlcli.engine.device import choose_device, computing
+from dlcli.engine.evaluate import restored, thread_count
+from dlcli.engine.lifecycle import keep
+from dlcli.engine.options import Options, listening
 from dlcli.report import output_file, terminal_tables
 from dlcli.runs import selectors
 from dlcli.runs.run import Run
-from dlcli.engine.lifecycle import keep
-from dlcli.commands.eval.draw import Drawing
-from dlcli.engine.options import Options, listening
-from dlcli.commands.eval.render import check, draw
 
 _OPEN = ("task", "device", "threads", "batch")
 """Keys that may be changed: where the data come from and where the scoring runs."""
@@ -113,47 +110,6 @@ def _training_maximum(source: Run) -> float | None:
         return None
 
 
-def thread_count(threads: int | str) -> int:
-    """As many as were probed, or as said; auto keeps PyTorch's own number.
-
-    Raises:
-        UsageError: it is neither auto nor at least 1.
-    """
-    if threads == "auto":
-        return torch.get_num_threads()
-    if not isinstance(threads, int) or threads < 1:
-        raise UsageError(f"threads is a whole number from 1, or auto, not {threads!r}")
-    return threads
-
-
-def restore(run: Run) -> nn.Module:
-    """The model of a run with the weights of its best checkpoint, on the CPU, in evaluation mode."""
-    config = run_config.read(run.path / "config.yaml")
-    return restored(run, config, torch.device("cpu"))[0].eval()
-
-
-def restored(source: Run, config: Mapping[str, Any], device: torch.device) -> tuple[nn.Module, Task]:
-    """Model and task of a run, with the weights and what was fitted on training data.
-
-    Raises:
-        Mismatch: the task is for another model, or the checkpoint is another model's.
-        UsageError: the source of a plug-in has changed since the run was made.
-    """
-    check_code(config, source.info.get("code"), source.path)
-    path = source.checkpoint_path("best")
-    state = read_checkpoint(path)
-    try:
-        task = build.build_task(config, device, state["fitted"])
-        _compare_specs(source, task)
-        model = build.build_model(config, task, device)
-        model.load_state_dict(state["model"])
-    except (RuntimeError, KeyError, TypeError) as error:
-        subject, requirement = str(path), "the model that was trained, on data of the same shape"
-        name = config["model"].get("_target_") if isinstance(config.get("model"), Mapping) else None
-        raise Mismatch("mismatch", subject=subject, requirement=requirement, got=name, hint=_last_line(error)) from None
-    return model, task
-
-
 def _config(source: Run, words: Sequence[str]) -> dict[str, Any]:
     """The run's configuration with the overrides of this evaluation."""
     config = run_config.read(source.path / "config.yaml")
@@ -180,17 +136,7 @@ def _whole(word: str, test_time: Sequence[str]) -> str:
     return f"task.{word}" if key == "batch" else word
 
 
-def _compare_specs(source: Run, task: Task) -> None:
-    """Compare the specifications field by field; lengths of sequences may differ.
-
-    Raises:
-        Mismatch: a field differs.
-    """
-    for name, (expected, got) in mismatches(source.info.get("spec") or task.spec.fields(), task.spec.fields()).items():
-        raise Mismatch("mismatch", subject=f"run {source.id}", requirement=f"{name}: {expected}", got=got)
-
-
-def _write(path: Path, model: torch.nn.Module, task: Task, split: str) -> None:
+def _write(path: Path, model: nn.Module, task: Task, split: str) -> None:
     if not isinstance(task, Predicts):
         raise UsageError(f"{type(task).__name__} writes no predictions")
     columns = predict(model, task, (task.batch(split, index) for index in range(task.size(split))))
@@ -199,10 +145,6 @@ def _write(path: Path, model: torch.nn.Module, task: Task, split: str) -> None:
     writer.writerow(columns)
     writer.writerows(zip(*columns.values(), strict=True))
     output_file.write(path, text.getvalue().encode(), "--predictions")
-
-
-def _last_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()
 
 
 def main(

@@ -10,12 +10,12 @@ from dlcli.attribution.grad_cam import activation_and_gradient, called_convoluti
 from dlcli.attribution.gradients import saliency
 from dlcli.attribution.integrated import complete_attribution
 from dlcli.attribution.randomization import rank_correlation
+from dlcli.commands.explain.samples import Subject
+from dlcli.core.artifacts import encode
 from dlcli.core.confusion import Confusion
 from dlcli.core.errors import Mismatch, UsageError, nearest
-from dlcli.core.artifacts import encode
 from dlcli.report.figures import attribution_sheets, confusion_matrix, input_maps
 from dlcli.report.figures.sheet import has_letters, png
-from dlcli.commands.explain.samples import Subject
 
 _SHARE, _STEPS = 0.01, 1024  # of the score that integrated gradients may miss, and where they give up
 

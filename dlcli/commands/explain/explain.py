@@ -10,21 +10,21 @@ from typing import Any
 import torch
 from torch import nn
 
+from dlcli.commands.explain import attributions
+from dlcli.commands.explain.samples import Subject, check, subject
 from dlcli.config import build, run_config
+from dlcli.core.artifacts import encode
 from dlcli.core.confusion import Confusion
 from dlcli.core.errors import UsageError
-from dlcli.core.artifacts import encode
-from dlcli.core.learner import Tree
 from dlcli.core.evaluation import score
+from dlcli.core.learner import Tree
 from dlcli.core.task import Batch, Metrics, Task
 from dlcli.engine.device import computing
+from dlcli.engine.evaluate import restored, thread_count
 from dlcli.report.figures.sheet import has_letters
 from dlcli.runs import selectors
 from dlcli.runs.files import replace_folder
 from dlcli.runs.run import Run
-from dlcli.commands.explain import attributions
-from dlcli.commands.eval.eval import restored, thread_count
-from dlcli.commands.explain.samples import Subject, check, subject
 
 _MOST = 100  # samples of a sheet
 

@@ -38,7 +38,9 @@ class Subject:
     def sheet(self, title: str, note: str, maps: Tensor) -> bytes:
         """The rows beside their maps, as a file."""
         captions = [_caption(one) for one in self.facts]
-        return png(attribution_sheets.beside(f"{title}: {self.name}", note, captions, input_maps.pictures(self.x), maps))
+        return png(
+            attribution_sheets.beside(f"{title}: {self.name}", note, captions, input_maps.pictures(self.x), maps)
+        )
 
 
 def check(task: Task) -> None:

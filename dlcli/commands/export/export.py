@@ -11,16 +11,16 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as tree
 
-from dlcli.engine.checkpoint import read_checkpoint
+from dlcli.commands.export.formats import FORMATS, Facts, Subject
 from dlcli.config import build, run_config
 from dlcli.core.errors import Mismatch, UsageError, nearest
 from dlcli.core.task import Batch
+from dlcli.engine.checkpoint import read_checkpoint
+from dlcli.engine.evaluate import restore
 from dlcli.report import output_file
 from dlcli.report.formatting import size
 from dlcli.runs import selectors
 from dlcli.runs.run import Run
-from dlcli.commands.eval.eval import restore
-from dlcli.commands.export.formats import FORMATS, Facts, Subject
 
 _TOLERANCE = 1e-5  # absolute, and as a part of the value
 _ROWS = 8  # of the batch both answer

@@ -5,12 +5,12 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
+from dlcli.commands.runs.deletion import Consent, Doomed, Item, carry_out, say
 from dlcli.core.errors import UsageError
 from dlcli.runs.files import REMOVED, Lock, remove_folder, size_of
+from dlcli.runs.lineage import Relations
 from dlcli.runs.run import Busy, Run
 from dlcli.runs.selectors import moment, of_status, scan, select
-from dlcli.runs.lineage import Relations
-from dlcli.commands.runs.deletion import Consent, Doomed, Item, carry_out, say
 
 __all__ = ["Consent", "prune", "rm"]
 

@@ -5,6 +5,9 @@ from dataclasses import asdict, replace
 from statistics import fmean
 from typing import Any
 
+from dlcli.commands.search.plots import keep_curves
+from dlcli.commands.search.result import Candidate, Cost, Search, mean_value
+from dlcli.commands.search.trials import Runs
 from dlcli.config import run_config
 from dlcli.core.artifacts import encode
 from dlcli.core.learner import Rows
@@ -12,14 +15,11 @@ from dlcli.core.metric import Metric
 from dlcli.core.trials import Outcome, Trial
 from dlcli.learners.strategies.random_trials import Random
 from dlcli.report import terminal_tables
-from dlcli.report.comparison.comparison import Question, compare
 from dlcli.report.charts.architecture import svg
+from dlcli.report.comparison.comparison import Question, compare
+from dlcli.report.comparison.output import print_table
 from dlcli.report.formatting import duration, number
 from dlcli.runs.run import Run
-from dlcli.commands.compare.runs import print_table
-from dlcli.commands.search.plots import keep_curves
-from dlcli.commands.search.result import Candidate, Cost, Search, mean_value
-from dlcli.commands.search.trials import Runs
 
 _BESIDE = ("trial", "words", "value", "status", "steps", "seconds", "run")
 _AGREED = 3  # members that a rank correlation needs
@@ -222,7 +222,7 @@ def _affordable(cost: Cost, stops: Mapping[str, int | float]) -> int:
     return max(1, min((int(spent[name] / limit) for name, limit in stops.items() if name in spent), default=1))
 
 
-def tell(run: Run) -> None:
+def print_result(run: Run) -> None:
     """Print what the search and the random search beside it cost, and the final table."""
     told = run.info.get("search")
     if not told:

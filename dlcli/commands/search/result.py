@@ -7,9 +7,9 @@ from typing import Any, Protocol, runtime_checkable
 
 from dlcli.config.build import Built
 from dlcli.core.artifacts import encode
+from dlcli.core.evaluation import score
 from dlcli.core.learner import Rows
 from dlcli.core.metric import Goal
-from dlcli.core.evaluation import score
 from dlcli.core.space import Architecture, OneShotModel, SharesWeights, word
 from dlcli.core.trials import Outcome, Trial
 from dlcli.learners.gradient import derive

@@ -5,31 +5,32 @@ from dataclasses import replace
 from typing import Any
 
 from dlcli import launch, loggers
-from dlcli.engine.checkpoint import read_last
-from dlcli.config import build, compose, identity, run_config, schema
+from dlcli.commands.search.report import Verdict
+from dlcli.commands.search.result import Shared, Tried
+from dlcli.commands.search.trials import Runs, Wanted, carry
+from dlcli.config import build, compose, identity, run_config, schema, search_points
 from dlcli.config.budget import settle_budget
+from dlcli.config.search_points import Base
 from dlcli.core.errors import UsageError
 from dlcli.core.executor import deaf
 from dlcli.core.metric import Goal
 from dlcli.core.space import OneShotModel, Searchable
 from dlcli.core.task import declared
-from dlcli.engine.fit import Plan, limits
-from dlcli.learners.strategies.distributions import distributions
-from dlcli.learners.strategies.strategy import Strategy
+from dlcli.engine.checkpoint import read_last
 from dlcli.engine.device import choose_device
-from dlcli.runs import selectors
-from dlcli.runs.run import Run
-from dlcli.config import search_points
-from dlcli.engine.lifecycle import conduct
-from dlcli.commands.search.result import Shared, Tried
+from dlcli.engine.estimate import estimate_training
+from dlcli.engine.fit import Plan, limits
+from dlcli.engine.lifecycle import execute_run
 from dlcli.engine.options import Options, listening
 from dlcli.engine.resume import extended, held
 from dlcli.engine.train import create, plan
-from dlcli.commands.search.trials import Base, Runs, Wanted, carry
-from dlcli.commands.search.report import Verdict
+from dlcli.learners.strategies.distributions import distributions
+from dlcli.learners.strategies.strategy import Strategy
+from dlcli.runs import selectors
+from dlcli.runs.run import Run
 
 
-def search(point: compose.Point, options: Options) -> Run:
+def start(point: compose.Point, options: Options) -> Run:
     """A new search, to its verdict.
 
     Raises:
@@ -45,7 +46,7 @@ def search(point: compose.Point, options: Options) -> Run:
     return _carry_out(run, built, config, options)
 
 
-def go_on(selector: str, words: Sequence[str], options: Options) -> Run:
+def resume(selector: str, words: Sequence[str], options: Options) -> Run:
     """A search that was stopped, or that is to have more candidates.
 
     Raises:
@@ -73,18 +74,14 @@ def go_on(selector: str, words: Sequence[str], options: Options) -> Run:
     return _carry_out(run, built, config, options)
 
 
-def found(selector: str, words: Sequence[str], options: Options) -> list[compose.Point]:
-    """Runs of `train` of what a search found, changed by words.
+def points(words: Sequence[str], options: Options, zips: Sequence[str] = ()) -> list[compose.Point]:
+    """Compose the searches that the overrides describe."""
+    return compose.expand("search", words, extra=options.extra, smoke=options.smoke, zips=zips)
 
-    Raises:
-        UsageError: the run is no search, or found nothing yet.
-    """
-    source = selectors.one(selector, options.out)
-    if source.info["verb"] != "search":
-        raise UsageError(f"--from-search: run {source.id} is of dlcli {source.info['verb']}, not of search")
-    best = search_points.found_words(source.path / "artifacts" / "best.yaml")
-    base = Base.of(source.info, run_config.read(source.path / "config.yaml")["retrain"]["recipe"])
-    return search_points.trials(base.verb, [*base.words, *best, *words], None, options.extra)
+
+def estimate(point: compose.Point, options: Options) -> Mapping[str, Any]:
+    """Estimate sizes and time of one training run of the search."""
+    return estimate_training(point)
 
 
 def _check_words_of_resume(words: Sequence[str], built: build.Built) -> None:
@@ -189,8 +186,8 @@ def _carry_out(run: Run, built: build.Built, config: Mapping[str, Any], options:
         trials = Runs(executor, run, base, options, goal(config, built), space_of(built))
         if isinstance(built.model, OneShotModel):
             ending = Verdict(run, trials, config, Shared(run, config, built, trials.goal))
-            return conduct(run, built, plan(config), plain, config["threads"], ending)
+            return execute_run(run, built, plan(config), plain, config["threads"], ending)
         strategy = build.build_strategy(config, trials)
         assert isinstance(strategy, Strategy)
         ending = Verdict(run, trials, config, Tried(strategy, config))
-        return conduct(run, replace(built, learner=strategy), _plan(config), plain, config["threads"], ending)
+        return execute_run(run, replace(built, learner=strategy), _plan(config), plain, config["threads"], ending)

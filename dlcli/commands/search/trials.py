@@ -2,29 +2,29 @@
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from dlcli.config import build, identity, run_config, schema
+from dlcli.config import build, identity, run_config, schema, search_points
 from dlcli.config.budget import settle_budget
+from dlcli.config.search_points import Base
 from dlcli.core.errors import Unresumable
 from dlcli.core.executor import Executor, Job, Report, Tell
 from dlcli.core.metric import Goal
 from dlcli.core.space import Space, word
 from dlcli.core.trials import Interrupted, Outcome, Trial
 from dlcli.engine.fit import limits
-from dlcli.runs import selectors
-from dlcli.runs.run import Run
-from dlcli.config import search_points
-from dlcli.launch.stop_signals import heeding
-from dlcli.launch.job import guarded, packed
 from dlcli.engine.options import Options
 from dlcli.engine.resume import resume
 from dlcli.engine.train import train
+from dlcli.launch.job import guarded, packed
+from dlcli.launch.stop_signals import heeding
+from dlcli.runs import selectors
+from dlcli.runs.run import Run
 
 _PATIENCE = 60.0
 """Seconds to wait for runs whose search was killed: they are saving themselves."""
@@ -41,29 +41,6 @@ class Wanted:
 
     def carry_out(self, asked: Sequence[Trial]) -> list[Outcome]:
         raise RuntimeError("nobody carries these trials out")
-
-
-@dataclass(frozen=True)
-class Base:
-    """What all trials of a search share: the words of a verb, its recipe first where there is one."""
-
-    verb: str
-    words: tuple[str, ...]
-
-    @classmethod
-    def of(cls, info: Mapping[str, Any], recipe: str | None) -> "Base":
-        """Of the search with this run.json.
-
-        Args:
-            recipe: of `train`, for networks that are not trained as the search trains its own: of the search's words
-                those about the task and the machine come along.
-        """
-        if recipe is None:
-            own = [info["recipe"]] if info["recipe"] else []
-            return cls("search", (*own, *info["words"]))
-        allowed = {*schema.having("retrain"), "batch"}
-        kept = [word for word in info["words"] if word.lstrip("+~").partition("=")[0].partition(".")[0] in allowed]
-        return cls("train", (recipe, f"task={info['task']}", *kept))
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dlcli.core.errors import Mismatch
-from dlcli.runs import selectors
-from dlcli.sketching.recursive.store import Store, check_alike, merged, place_of
-from dlcli.engine.options import Options
 from dlcli.commands.sketch.store import open_store
 from dlcli.commands.sketch.writer import Window
+from dlcli.core.errors import Mismatch
+from dlcli.engine.options import Options
+from dlcli.runs import selectors
+from dlcli.sketching.recursive.store import Store, check_alike, merged, place_of
 
 
 @dataclass(frozen=True)

@@ -12,20 +12,17 @@ from dlcli.config.budget import settle_budget
 from dlcli.core.errors import UsageError, nearest
 from dlcli.core.learner import Curves, Leaf, Rows
 from dlcli.core.metric import Direction, Metric
+from dlcli.engine.evaluate import thread_count
 from dlcli.engine.fit import Ending
-from dlcli.engine.device import computing
+from dlcli.engine.lifecycle import keep, lifecycle
+from dlcli.engine.options import Options
+from dlcli.engine.train import keep_environment
 from dlcli.report import terminal_tables
 from dlcli.report.formatting import number
 from dlcli.runs.run import Run
-from dlcli.engine.signals import Signals
 from dlcli.sketching.recursive.benchmark import Row, Trees, measured, slopes
 from dlcli.sketching.recursive.erasure_metrics import erasure, recovery
 from dlcli.sketching.recursive.scale import Scale
-from dlcli.engine.lifecycle import display_of, finish, keep
-from dlcli.engine.status import broken
-from dlcli.commands.eval.eval import thread_count
-from dlcli.engine.options import Options
-from dlcli.engine.train import keep_environment
 
 _ERROR = "mean of the largest error of an object"
 _COLUMNS = ("scale", "decoder", "dimension", "keep", "depth", "seed", "error")
@@ -48,12 +45,11 @@ def run(point: compose.Point, config: Mapping[str, Any], options: Options) -> Ru
         seconds=0.0,
         goal={"metric": "slope_identity", "direction": "min"}, remark=config.get("remark"),
     )  # fmt: skip
-    display, error, begun = display_of(made, "slope_identity", options), None, time.monotonic()
-    signals, threads = Signals(), thread_count(config["threads"])
-    try:
+    begun, threads = time.monotonic(), thread_count(config["threads"])
+    with lifecycle(made, "slope_identity", options) as active:
         keep_environment(made, "cpu", threads, config)
-        with signals.caught(), signals.at_once(), display, computing(threads):
-            rows = list(measured(trees, lambda done: display.tick(round(100 * done), done, {})))
+        with active.foreground(threads), active.signals.at_once():
+            rows = list(measured(trees, lambda done: active.display.tick(round(100 * done), done, {})))
         found = slopes(rows)
         made.info["slopes"] = found
         errors, shares = metrics(rows) | erasure(rows), recovery(config["seed"])
@@ -63,11 +59,7 @@ def run(point: compose.Point, config: Mapping[str, Any], options: Options) -> Ru
         made.info["seconds"], made.info["steps"] = round(time.monotonic() - begun, 3), len(rows)
         made.log(len(rows), "test", made.info["metrics"]["test"])
         keep(made, leaves(rows))
-        ending = Ending("completed", 0, f"{len(rows):,} measurements")
-    except BaseException as caught:  # noqa: BLE001 - how it ended is written down, whatever it was
-        error, ending = caught, broken(caught)
-    finish(made, ending, error, display.say)
-    made.error = error
+        active.ending = Ending("completed", 0, f"{len(rows):,} measurements")
     return made
 
 
@@ -136,8 +128,10 @@ def _lines(
     return lines
 
 
-def tell(run: Run) -> None:
-    """What a bench measured, as a table."""
+def print_result(run: Run) -> None:
+    """Print the errors that a benchmark of the decoders has measured; nothing for other runs."""
+    if "slopes" not in run.info:
+        return
     found = means(read(run.path / "artifacts" / "bench.csv"))
     depths = sorted({key[4] for key in found})
     lines = [

@@ -1,30 +1,26 @@
-"""What a run of sketches would cost: the training it begins with, if any, and the scenes."""
+"""Estimated cost of a run of sketches: the training it begins with, if any, and the scenes."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from dlcli.commands.sketch import append, bench, configuration, sketch
+from dlcli.commands.sketch.writer import KINDS, Window
 from dlcli.config import compose
 from dlcli.config.budget import settle_budget
 from dlcli.core.evaluation_mode import evaluating
 from dlcli.engine.device import choose_device, computing
+from dlcli.engine.estimate import estimate_training
+from dlcli.engine.evaluate import thread_count
+from dlcli.engine.options import Options
 from dlcli.runs.run import Run
 from dlcli.sketching.recursive.benchmark import measured
-from dlcli.commands.sketch import append, bench, sketch, configuration
-from dlcli.commands.eval.eval import thread_count
-from dlcli.engine.options import Options
-from dlcli.commands.sketch.writer import KINDS, Window
-
-Training = Callable[[compose.Point], Mapping[str, Any]]
 
 
-def forecast(point: compose.Point, options: Options, training: Training) -> Mapping[str, Any]:
-    """A row of the table of a dry run.
-
-    Args:
-        training: what tells it of a run of `train`.
+def estimate(point: compose.Point, options: Options) -> Mapping[str, Any]:
+    """Estimate sizes and time of a run of sketches, with the training that it begins with: one row of `--dry-run`.
 
     Raises:
         UsageError: the run would not begin.
@@ -33,7 +29,7 @@ def forecast(point: compose.Point, options: Options, training: Training) -> Mapp
     sketch.check(config)
     if config["bench"] is not None:
         return _of_bench(point, config)
-    trains = {} if config["from"] else training(configuration.training(point))
+    trains = {} if config["from"] else estimate_training(configuration.training(point))
     scenes, milliseconds = _of_scenes(config, options)
     seconds = trains.get("seconds", 0.0) + scenes * milliseconds / 1000
     said = {"what": point.label, "words": list(point.words), "scenes": scenes, "milliseconds_a_scene": milliseconds}

@@ -6,19 +6,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dlcli.commands.sketch.figures import recovered
 from dlcli.core.learner import Leaf
 from dlcli.core.metric import Goal, Metric
+from dlcli.sketching.networks.modular_network import Modular
 from dlcli.sketching.recursive import flat
 from dlcli.sketching.recursive.benchmark import DECODERS
 from dlcli.sketching.recursive.counts import Counter, summed
+from dlcli.sketching.recursive.matrices import Matrices
+from dlcli.sketching.recursive.module_graph import Wiring
+from dlcli.sketching.recursive.object_graph import Objects, Structure
 from dlcli.sketching.recursive.object_graphs import counts, of_scenes
 from dlcli.sketching.recursive.similarity import auc
-from dlcli.sketching.recursive.matrices import Matrices
-from dlcli.sketching.networks.modular_network import Modular
-from dlcli.sketching.recursive.object_graph import Objects, Structure
 from dlcli.sketching.recursive.store import Store
-from dlcli.sketching.recursive.module_graph import Wiring
-from dlcli.commands.sketch.figures import recovered
 
 GOAL = Goal("attribute_error", "min")
 

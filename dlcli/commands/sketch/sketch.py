@@ -8,30 +8,29 @@ from typing import Any
 
 import torch
 
+from dlcli.commands.sketch import append, bench, configuration
+from dlcli.commands.sketch.metrics import GOAL, fidelity, fidelity_info
+from dlcli.commands.sketch.store import data_of, network_of, open_store, scenes_of, write_store
+from dlcli.commands.sketch.writer import KINDS, Reading, Sketcher, Window
 from dlcli.config import build, catalogue, compose, run_config
 from dlcli.config.budget import settle_budget
 from dlcli.core.errors import UsageError, nearest
-from dlcli.core.evaluation_mode import evaluating
 from dlcli.core.evaluation import score
+from dlcli.core.evaluation_mode import evaluating
 from dlcli.core.task import declared
 from dlcli.core.trials import Interrupted
+from dlcli.engine.device import choose_device
+from dlcli.engine.evaluate import restored, thread_count
 from dlcli.engine.fit import Ending
-from dlcli.engine.device import choose_device, computing
+from dlcli.engine.lifecycle import keep, lifecycle
+from dlcli.engine.options import Options, listening
+from dlcli.engine.train import create, train
 from dlcli.report.progress import progress
 from dlcli.runs import selectors
 from dlcli.runs.run import Run
-from dlcli.engine.signals import Signals
-from dlcli.sketching.recursive.matrices import Matrices
 from dlcli.sketching.networks.modular_network import Modular
+from dlcli.sketching.recursive.matrices import Matrices
 from dlcli.sketching.recursive.store import fingerprint, merged
-from dlcli.commands.sketch import append, bench, configuration
-from dlcli.engine import train
-from dlcli.engine.lifecycle import display_of, finish, keep
-from dlcli.commands.eval.eval import restored, thread_count
-from dlcli.commands.sketch.metrics import GOAL, fidelity, fidelity_info
-from dlcli.engine.options import Options, listening
-from dlcli.commands.sketch.store import data_of, network_of, open_store, scenes_of, write_store
-from dlcli.commands.sketch.writer import KINDS, Reading, Sketcher, Window
 
 _SCALES = ("paper", "isometric")
 
@@ -48,7 +47,7 @@ def points(words: Sequence[str], options: Options, zips: Sequence[str] = ()) -> 
     return [_of_run(point, options) for point in found]
 
 
-def go_on(selector: str, words: Sequence[str], options: Options) -> Run:
+def resume(selector: str, words: Sequence[str], options: Options) -> Run:
     """Sketches are not gone on with: what is there is added to.
 
     Raises:
@@ -91,7 +90,7 @@ class _Work:
     before: append.Before | None
 
 
-def sketch(point: compose.Point, options: Options) -> Run:
+def start(point: compose.Point, options: Options) -> Run:
     """A new run of sketches, to its end.
 
     Raises:
@@ -108,7 +107,7 @@ def sketch(point: compose.Point, options: Options) -> Run:
         built, network, window = tried(config, device, source)
         if work.before is not None:
             work.before.check(about(config, work.matrices, built.model, network), window)
-        run = train.create(point, options, config, built, heard)
+        run = create(point, options, config, built, heard)
     return _carried_out(run, work, source, point, options)
 
 
@@ -141,26 +140,17 @@ def tried(config: dict[str, Any], device: torch.device, source: Run | None) -> t
 
 
 def _carried_out(run: Run, work: _Work, source: Run | None, point: compose.Point, options: Options) -> Run:
-    """Train where there is nothing trained, sketch, and write down how it ended, whatever happens."""
-    error: BaseException | None = None
-    display, signals, begun = display_of(run, GOAL.metric, options), Signals(), time.monotonic()
-    try:
+    """Train the network if there is no trained one, sketch the scenes and record how the run ended."""
+    begun = time.monotonic()
+    with lifecycle(run, GOAL.metric, options) as active:
         if source is None:
-            source = _trained(run, point, options, display)
+            source = _trained(run, point, options, active.display)
         run.info["source"] = str(source.path.absolute())
         run.info["goal"] = {"metric": GOAL.metric, "direction": GOAL.direction}
-        with signals.caught(), signals.at_once(), display, computing(thread_count(work.config["threads"])):
-            _sketched(run, work, source, display)
+        with active.foreground(thread_count(work.config["threads"])), active.signals.at_once():
+            _sketched(run, work, source, active.display)
         run.info["seconds"] = round(time.monotonic() - begun, 3)
-        ending = Ending("completed", 0, _in_words(run.info["sketch"]))
-    except BaseException as caught:  # noqa: BLE001 - how it ended is written down, whatever it was
-        from dlcli.engine.status import broken
-
-        error, ending = caught, broken(caught)
-    finish(run, ending, error, display.say)
-    if isinstance(error, UsageError):
-        raise error
-    run.error = error
+        active.ending = Ending("completed", 0, _in_words(run.info["sketch"]))
     return run
 
 
@@ -173,7 +163,7 @@ def _trained(run: Run, point: compose.Point, options: Options, display: progress
     """The network, as a run of `train` below this one."""
     display.say("no from=RUN: training the network first, as a run of its own")
     own = replace(options, out=run.path / "runs", name=None, tags=(), parent=run.id, verb="train", tell=None)
-    found = train.train(configuration.training(point), replace(own, quiet=options.quiet or options.tell is not None))
+    found = train(configuration.training(point), replace(own, quiet=options.quiet or options.tell is not None))
     if found.info["exit_code"]:
         if found.info["status"] in ("stopped", "preempted"):
             raise Interrupted(found.info["exit_code"])

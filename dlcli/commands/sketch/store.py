@@ -14,13 +14,13 @@ from dlcli.config.targets import factory
 from dlcli.core.errors import Mismatch, Missing, UsageError
 from dlcli.core.learner import Leaf
 from dlcli.core.task import Task
+from dlcli.engine.evaluate import restored
 from dlcli.runs import selectors
 from dlcli.runs.files import replace_file
 from dlcli.runs.run import Run
-from dlcli.sketching.recursive.queries import erase
 from dlcli.sketching.networks.modular_network import Modular, Seen
+from dlcli.sketching.recursive.queries import erase
 from dlcli.sketching.recursive.store import Store, decode, fingerprint, place_of
-from dlcli.commands.eval.eval import restored
 
 _FILE = "store.npz"
 

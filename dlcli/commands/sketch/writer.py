@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 from dlcli.core.errors import UsageError
 from dlcli.core.task import Batch, Carry, Metrics, Task, declared
-from dlcli.sketching.recursive import flat, sketch
-from dlcli.sketching.recursive.object_graphs import side_by_side
-from dlcli.sketching.recursive.matrices import Matrices
 from dlcli.sketching.networks.modular_network import Knows, Modular, Seen
+from dlcli.sketching.recursive import flat, sketch
+from dlcli.sketching.recursive.matrices import Matrices
 from dlcli.sketching.recursive.object_graph import Objects, Structure
+from dlcli.sketching.recursive.object_graphs import side_by_side
 from dlcli.sketching.recursive.scale import Scale
 from dlcli.sketching.recursive.store import Store
 

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 import torch
 
+from dlcli.commands.streams.dtypes import Typed
 from dlcli.core.errors import Missing, UsageError, nearest
 from dlcli.sketching.streams.chunk import Chunk
-from dlcli.commands.streams.dtypes import Typed
 
 _ROWS, _BYTES = 1 << 18, 1 << 22  # of a piece
 _TABLES = {".csv": ",", ".tsv": "\t"}

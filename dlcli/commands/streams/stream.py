@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dlcli.commands.streams.reader import Source, is_saved, pieces
 from dlcli.core.errors import Mismatch, Missing, UsageError, nearest
 from dlcli.engine.device import computing
 from dlcli.report.progress import progress
@@ -16,7 +17,6 @@ from dlcli.sketching.streams import kinds
 from dlcli.sketching.streams.exact import Exact
 from dlcli.sketching.streams.saved import decode, encode
 from dlcli.sketching.streams.sketch import Asked, Estimate, Sketch
-from dlcli.commands.streams.reader import Source, is_saved, pieces
 
 _DEFAULT = "hll,frequent"
 

@@ -18,8 +18,8 @@ import torch.distributed as dist
 from dlcli.config import build, run_config
 from dlcli.core.errors import UsageError
 from dlcli.core.learner import Learner
-from dlcli.learners.gradient import data_parallel
 from dlcli.engine.device import choose_device, computing
+from dlcli.learners.gradient import data_parallel
 from dlcli.runs.run import Run
 
 _DAY = timedelta(days=1)  # the others wait as long as the leader scores

@@ -1,4 +1,4 @@
-"""A process that is not the first of a run: `python -m dlcli.launch.distributed.worker RANK SIZE PLACE`, or torchrun's."""
+"""Worker process of a data-parallel run: `python -m dlcli.launch.distributed.worker RANK SIZE FOLDER`."""
 
 import os
 import signal

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from dlcli.core.errors import Missing, UsageError
 from dlcli.core.population import Genome, Rating
-from dlcli.core.random import mix
+from dlcli.core.rng import mix
 from dlcli.core.task import Task
 from dlcli.learners.evolution.evolution import Evolution, Generation, above_zero
 

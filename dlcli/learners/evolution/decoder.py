@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from dlcli.core.noise import normal
 from dlcli.core.population import Genome, Layout
+from dlcli.core.rng import normal_vector
 
 _BYTES = 1 << 30
 
@@ -74,7 +74,7 @@ class Decoder:
     def _start(self, genome: Genome, centres: Mapping[int, Tensor]) -> Tensor:
         if genome.centre is not None:
             return centres[genome.centre]
-        return self._base + self._scale * normal(genome.seeds[0], self.size)
+        return self._base + self._scale * normal_vector(genome.seeds[0], self.size)
 
     def _mutate(self, parent: Tensor, genome: Genome, centres: Mapping[int, Tensor], out: Tensor) -> Tensor:
         """The sum is rounded after the product, whatever the processor would fuse."""
@@ -88,7 +88,7 @@ class Decoder:
     def _draw(self, seed: int) -> Tensor:
         """Noise; the last one is kept for its mirrored twin."""
         if self._noise is None or self._noise[0] != seed:
-            self._noise = (seed, normal(seed, self.size))
+            self._noise = (seed, normal_vector(seed, self.size))
         return self._noise[1]
 
 

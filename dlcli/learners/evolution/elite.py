@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from dlcli.core.errors import UsageError
-from dlcli.core.noise import normal
 from dlcli.core.population import Genome, Rating
+from dlcli.core.rng import normal_vector
 
 _OWN = -1  # the number of the centre that an elite starts from
 _FIRST = 1 << 32  # training batches from here on are the elections'
@@ -112,7 +112,7 @@ def _scaled(genome: Genome, centres: Mapping[int, Tensor]) -> Tensor:
     assert genome.scale is not None
     vector = centres[genome.centre].clone()
     for seed, sigma in zip(genome.seeds, genome.sigmas, strict=True):
-        vector.add_(normal(seed, len(vector)) * centres[genome.scale] * sigma)
+        vector.add_(normal_vector(seed, len(vector)) * centres[genome.scale] * sigma)
     return vector
 
 

@@ -9,15 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from dlcli.core.errors import Mismatch, UsageError
+from dlcli.core.fitness import rated
 from dlcli.core.learner import Leaf, Row
 from dlcli.core.population import Genome, Layout, Rater, Rating
-from dlcli.core.random import mix
-from dlcli.core.fitness import rated
+from dlcli.core.rng import mix
 from dlcli.core.task import Task
-from dlcli.learners.evolution.population_log import Chronicle
 from dlcli.learners.evolution.decoder import Decoder, initial
 from dlcli.learners.evolution.elite import Election, Elite
 from dlcli.learners.evolution.local_evaluator import Here
+from dlcli.learners.evolution.population_log import Chronicle
 
 _INITIAL = 0x1E0
 

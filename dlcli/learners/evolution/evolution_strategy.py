@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from dlcli.core.errors import UsageError
-from dlcli.core.noise import normal
 from dlcli.core.population import Genome, Rating
+from dlcli.core.rng import normal_vector
 from dlcli.core.task import Task
 from dlcli.learners.evolution.evolution import Evolution, Generation, above_zero
 from dlcli.learners.evolution.selection import Score
@@ -113,7 +113,7 @@ class EvolutionStrategy(Evolution):
         total = torch.zeros(self.size)
         for genome, weight in zip(genomes[::2], weights, strict=True):
             if weight:
-                total.add_(normal(genome.seeds[0], self.size).mul_(weight))
+                total.add_(normal_vector(genome.seeds[0], self.size).mul_(weight))
         return total
 
     def _meet(self, chosen: int, behaviour: Tensor, failed: bool) -> None:

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from dlcli.core.population import Genome, Layout, Rating
 from dlcli.core.fitness import rated
+from dlcli.core.population import Genome, Layout, Rating
 from dlcli.core.task import Batch, Task
 from dlcli.learners.evolution.decoder import Decoder
 

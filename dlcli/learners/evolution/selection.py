@@ -8,7 +8,7 @@ from torch import Tensor
 
 from dlcli.core.errors import UsageError
 from dlcli.core.population import Rating
-from dlcli.core.random import generator
+from dlcli.core.rng import generator
 
 _ROWS = 1024  # behaviours compared at a time
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from dlcli.core.errors import UsageError
-from dlcli.core.noise import normal
 from dlcli.core.population import Genome, Rating
+from dlcli.core.rng import normal_vector
 from dlcli.core.task import Task
 from dlcli.learners.evolution.evolution import Evolution, Generation, above_zero
 
@@ -73,7 +73,7 @@ class SNES(Evolution):
         order = rating.fitness.nan_to_num(nan=-torch.inf).sort(descending=True, stable=True).indices.tolist()
         first, second = torch.zeros(self.size), torch.zeros(self.size)
         for number, weight in zip(order, utilities(self.population).tolist() if fit else (), strict=bool(fit)):
-            noise = normal(asked.genomes[number].seeds[0], self.size)
+            noise = normal_vector(asked.genomes[number].seeds[0], self.size)
             first.add_(noise, alpha=weight)
             second.add_(noise.square_().sub_(1.0), alpha=weight)
         self._mean = self._mean + self._rate_of_mean * self._deviation * first

@@ -5,9 +5,9 @@ from typing import cast
 import torch
 from torch import nn
 
-from dlcli.core.metric import Goal
-from dlcli.core.random import reseed
 from dlcli.core.evaluation import score
+from dlcli.core.metric import Goal
+from dlcli.core.rng import reseed
 from dlcli.core.space import Architecture, SharesWeights
 from dlcli.core.task import Task
 

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.learner import Row
 from dlcli.core.task import Task
+from dlcli.learners.closure import check_no_closure
 from dlcli.learners.gradient import data_parallel
 from dlcli.learners.gradient.average import Average
-from dlcli.learners.closure import check_no_closure
 from dlcli.learners.gradient.player import Player, Seat
 from dlcli.learners.gradient.process_group import Alone, Team
 

@@ -8,14 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from dlcli.core.errors import Mismatch, UsageError
+from dlcli.core.evaluation import score
 from dlcli.core.learner import Objective, Paced, Schedule
 from dlcli.core.needs import check_needs
 from dlcli.core.precision import DOUBLE
-from dlcli.core.random import reseed
-from dlcli.core.evaluation import score
+from dlcli.core.rng import reseed
 from dlcli.core.task import Loss, Task, move
-from dlcli.learners.gradient.schedule import Watching
 from dlcli.learners.gradient.process_group import Alone, Sums, Team
+from dlcli.learners.gradient.schedule import Watching
 
 _DTYPES = {"float32": None, "float64": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
 """Data types of autocast by precision; None computes in the data type of the parameters."""

@@ -11,10 +11,10 @@ from torch import nn
 from dlcli.core.errors import UsageError
 from dlcli.core.spec import Classes
 from dlcli.core.task import Task
-from dlcli.learners.rl.agent import Agent
 from dlcli.learners.rl.action_space import Choice, OneOf, Values
-from dlcli.learners.rl.vector_env import Lanes
+from dlcli.learners.rl.agent import Agent
 from dlcli.learners.rl.sb3_policy import AS_IT_IS, Critic
+from dlcli.learners.rl.vector_env import Lanes
 
 
 class A2CAgent(Agent):

@@ -15,9 +15,9 @@ from dlcli.core.learner import Row
 from dlcli.core.spec import Real
 from dlcli.core.task import Recurrent, Task
 from dlcli.learners.rl.action_space import Choice
+from dlcli.learners.rl.episode_stream import Notes
 from dlcli.learners.rl.sb3_rng import drawing
 from dlcli.learners.rl.vector_env import Lanes
-from dlcli.learners.rl.episode_stream import Notes
 
 _BUILDING = 0xB0  # sets the draws of an algorithm's own networks apart from those of its steps
 

@@ -8,11 +8,11 @@ from torch import nn
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.spec import Classes
 from dlcli.core.task import Task
-from dlcli.learners.rl.agent import Agent
 from dlcli.learners.rl.action_space import Cell, Choice, OneOf
-from dlcli.learners.rl.vector_env import Lanes
-from dlcli.learners.rl.sb3_policy import AS_IT_IS
+from dlcli.learners.rl.agent import Agent
 from dlcli.learners.rl.q_network import Gridded, Values, q_network
+from dlcli.learners.rl.sb3_policy import AS_IT_IS
+from dlcli.learners.rl.vector_env import Lanes
 
 
 class DQNAgent(Agent):

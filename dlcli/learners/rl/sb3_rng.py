@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from gymnasium import spaces
 
-from dlcli.core.random import mix
+from dlcli.core.rng import mix
 
 
 @contextmanager

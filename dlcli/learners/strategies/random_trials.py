@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dlcli.core.errors import Mismatch
-from dlcli.core.random import generator
+from dlcli.core.rng import generator
 from dlcli.core.space import draw
 from dlcli.core.trials import Trial, Trials
 from dlcli.learners.strategies.distributions import distributions

@@ -3,7 +3,7 @@
 import torch
 
 from dlcli.core.errors import UsageError
-from dlcli.core.random import generator
+from dlcli.core.rng import generator
 from dlcli.core.space import draw, neighbour
 from dlcli.core.trials import Trial, Trials
 from dlcli.learners.strategies.architectures import space_of

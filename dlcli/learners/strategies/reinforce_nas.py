@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from dlcli.core.errors import UsageError
-from dlcli.core.random import mix
+from dlcli.core.rng import mix
 from dlcli.core.space import as_tensor
 from dlcli.core.trials import Outcome, Trial, Trials
 from dlcli.learners.strategies.architectures import space_of

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dlcli.core.errors import Mismatch, Missing, UsageError
-from dlcli.core.random import mix
+from dlcli.core.rng import mix
 from dlcli.core.trials import Outcome, Trial, Trials
 from dlcli.learners.strategies.distributions import Choices, Distribution, distributions
 from dlcli.learners.strategies.rungs import stops

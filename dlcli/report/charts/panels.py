@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from dlcli.core.errors import Missing, UsageError, nearest
-from dlcli.report.comparison import history
 from dlcli.report import output_file
-from dlcli.report.comparison.experiments import Bunch
+from dlcli.report.comparison import history
 from dlcli.report.comparison.comparison import Comparison, Question
+from dlcli.report.comparison.experiments import Bunch
 from dlcli.report.comparison.groups import Group
-from dlcli.report.statistics.intervals import band
 from dlcli.report.sanitize import one_line
+from dlcli.report.statistics.intervals import band
 
 ENDINGS = (".png", ".svg", ".pdf")
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#f0e442")

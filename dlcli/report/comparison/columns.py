@@ -6,9 +6,9 @@ from typing import Any
 
 from dlcli.core.errors import UsageError, nearest
 from dlcli.report.comparison.comparison import Comparison
-from dlcli.report.table_formats import Column, Table
 from dlcli.report.comparison.groups import Group
 from dlcli.report.statistics.hypothesis_tests import Pair
+from dlcli.report.table_formats import Column, Table
 
 
 def of_groups(groups: Sequence[Group]) -> Table:

@@ -5,13 +5,13 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from dlcli.core.errors import UsageError, nearest
-from dlcli.report.comparison.experiments import Bunch, bunch, known_metric
 from dlcli.report.comparison.equal_cost import at_equal_cost, uncounted
-from dlcli.report.comparison.run_table import differing
-from dlcli.report.comparison.groups import Group, rows
-from dlcli.report.statistics.intervals import Kind
 from dlcli.report.comparison.excluded import Left
+from dlcli.report.comparison.experiments import Bunch, bunch, known_metric
+from dlcli.report.comparison.groups import Group, rows
+from dlcli.report.comparison.run_table import differing
 from dlcli.report.statistics.hypothesis_tests import Pair, compare_arms, compare_pair, sentence
+from dlcli.report.statistics.intervals import Kind
 from dlcli.runs.record import Direction
 from dlcli.runs.run import Run
 

@@ -6,10 +6,10 @@ from functools import cached_property
 from typing import Any
 
 from dlcli.core.errors import UsageError, nearest
+from dlcli.report.comparison.excluded import Left
 from dlcli.report.comparison.identity import Settings, experiment, origin, settings
 from dlcli.report.comparison.run_table import compared, read_config
 from dlcli.report.statistics.intervals import finite, is_number
-from dlcli.report.comparison.excluded import Left
 from dlcli.runs.record import present_name
 from dlcli.runs.run import Run
 

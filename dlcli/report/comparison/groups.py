@@ -7,12 +7,12 @@ from typing import Any
 
 from dlcli.core.errors import UsageError
 from dlcli.report.comparison import history
+from dlcli.report.comparison.excluded import Left
 from dlcli.report.comparison.experiments import Bunch, bunch, known_metric, metric_of, value_of
 from dlcli.report.comparison.identity import Settings
+from dlcli.report.comparison.labels import apart, told_apart
 from dlcli.report.comparison.run_table import setting_apart, short_names
 from dlcli.report.statistics.intervals import Kind, finite, interval, is_number, mean_of, spread_of
-from dlcli.report.comparison.excluded import Left
-from dlcli.report.comparison.labels import apart, told_apart
 from dlcli.runs.record import Direction
 from dlcli.runs.run import Run
 

@@ -5,9 +5,9 @@ from functools import cached_property
 from typing import Any
 
 from dlcli.core.errors import UsageError, nearest
-from dlcli.report.configuration import flatten, read_settings
-from dlcli.report.comparison.filter_values import ABSENT, Incomparable
 from dlcli.report.comparison.filter import Condition
+from dlcli.report.comparison.filter_values import ABSENT, Incomparable
+from dlcli.report.configuration import flatten, read_settings
 from dlcli.runs.run import Run
 
 _OWN = (

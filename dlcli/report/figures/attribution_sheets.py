@@ -7,9 +7,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dlcli.report.figures.colormap import SIGNED, coloured
+from dlcli.report.figures.input_maps import framed
 from dlcli.report.figures.sheet import Sheet, Words, fitting
 from dlcli.report.sanitize import one_line
-from dlcli.report.figures.input_maps import framed
 
 _MARGIN, _BETWEEN, _INSIDE = 12, 14, 3
 _HEAD, _LINE = 52, 18

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from dlcli.report.table_formats import Table
 from dlcli.report.page import thin
+from dlcli.report.table_formats import Table
 
 
 def table(found: Table, digits: int = 4) -> dict[str, Any]:

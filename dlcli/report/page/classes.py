@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from dlcli.report.comparison.experiments import Bunch
-from dlcli.report.table_formats import Column, Table
 from dlcli.report.comparison.groups import Group
 from dlcli.report.page import thin
 from dlcli.report.page.cells import table
+from dlcli.report.table_formats import Column, Table
 from dlcli.runs.run import Run
 
 _MOST_CLASSES = 200

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from dlcli.report import output_file
-from dlcli.report.comparison.experiments import Bunch, bunch
 from dlcli.report.comparison.comparison import Comparison, Question
+from dlcli.report.comparison.experiments import Bunch, bunch
 from dlcli.report.comparison.groups import rows
 from dlcli.report.page import payload
 from dlcli.runs.run import Run

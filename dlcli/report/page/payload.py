@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from dlcli.core.errors import UsageError
-from dlcli.report.comparison import history, columns
-from dlcli.report.comparison.experiments import Bunch
+from dlcli.report.comparison import columns, history
 from dlcli.report.comparison.comparison import Comparison
+from dlcli.report.comparison.experiments import Bunch
 from dlcli.report.comparison.groups import Group
-from dlcli.report.statistics.intervals import band, is_number
 from dlcli.report.page import cells, classes, thin
+from dlcli.report.statistics.intervals import band, is_number
 from dlcli.runs.run import Run
 
 _POINTS = 140_000

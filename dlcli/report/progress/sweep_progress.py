@@ -14,8 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from dlcli.core.executor import NOT_BEGUN, News, Report
-from dlcli.report.sanitize import one_line
 from dlcli.report.formatting import duration, number
+from dlcli.report.sanitize import one_line
 
 _EVERY = 5.0  # seconds between two plain lines of how far they are
 _MARGIN = 4  # lines of the terminal beside the rows

@@ -12,8 +12,8 @@ from dlcli.core.task import Batch, Composed, Task
 from dlcli.nn.capsule.layers import CapsuleLayer as Routed
 from dlcli.nn.capsule.layers import SharedCapsuleLayer, length_logits
 from dlcli.sketching.networks.edges import Edges
-from dlcli.sketching.networks.pose_images import counted, decoded
 from dlcli.sketching.networks.modular_network import Seen
+from dlcli.sketching.networks.pose_images import counted, decoded
 from dlcli.sketching.recursive.object_graph import Objects, Structure, split_signs
 
 

@@ -12,8 +12,8 @@ from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.task import Batch, Task
 from dlcli.nn.capsule.layers import length_logits
 from dlcli.sketching.networks.edges import Edges
-from dlcli.sketching.networks.pose_images import counted, decoded
 from dlcli.sketching.networks.modular_network import Seen
+from dlcli.sketching.networks.pose_images import counted, decoded
 from dlcli.sketching.recursive.object_graph import Objects, Structure, split_signs
 
 _UNLIKELY = -13.0  # the logit of what no cell has

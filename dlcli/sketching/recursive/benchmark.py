@@ -9,13 +9,13 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from dlcli.sketching.recursive.queries import erase
 from dlcli.sketching.recursive.decoding import Decoder, identity_path, matched_filter
 from dlcli.sketching.recursive.least_squares import least_squares
 from dlcli.sketching.recursive.matrices import Matrices
 from dlcli.sketching.recursive.object_graph import OUTPUT, Objects, Structure
-from dlcli.sketching.recursive.sketch import sketch
+from dlcli.sketching.recursive.queries import erase
 from dlcli.sketching.recursive.scale import Scale
+from dlcli.sketching.recursive.sketch import sketch
 
 DECODERS: dict[str, Decoder] = {"identity": identity_path, "matched": matched_filter, "lsq": least_squares}
 

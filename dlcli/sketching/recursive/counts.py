@@ -10,10 +10,10 @@ from torch import Tensor
 from dlcli.sketching.recursive import queries
 from dlcli.sketching.recursive.flat import coefficients
 from dlcli.sketching.recursive.matrices import Matrices
-from dlcli.sketching.recursive.object_graph import Structure
-from dlcli.sketching.recursive.sketch import rate
-from dlcli.sketching.recursive.scale import Scale
 from dlcli.sketching.recursive.module_graph import Way, Wiring, marks, means
+from dlcli.sketching.recursive.object_graph import Structure
+from dlcli.sketching.recursive.scale import Scale
+from dlcli.sketching.recursive.sketch import rate
 
 Decoder = Literal["joint", "identity"]
 

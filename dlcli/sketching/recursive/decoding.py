@@ -7,12 +7,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dlcli.sketching.recursive.least_squares import least_squares
+from dlcli.sketching.recursive.linear_map import check_width, down
 from dlcli.sketching.recursive.matrices import Matrices
 from dlcli.sketching.recursive.object_graph import Structure
 from dlcli.sketching.recursive.paths import paths, squared_norms
-from dlcli.sketching.recursive.sketch import coefficients
 from dlcli.sketching.recursive.scale import Scale
-from dlcli.sketching.recursive.linear_map import check_width, down
+from dlcli.sketching.recursive.sketch import coefficients
 
 Decoder = Callable[[Tensor, Structure, Matrices, int, Scale], Tensor]
 

@@ -5,10 +5,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dlcli.sketching.recursive.decoding import over, read
+from dlcli.sketching.recursive.linear_map import check_width
 from dlcli.sketching.recursive.matrices import Matrices
 from dlcli.sketching.recursive.object_graph import Objects, Structure
 from dlcli.sketching.recursive.scale import Scale, scaled
-from dlcli.sketching.recursive.linear_map import check_width
 
 
 def sketch(objects: Objects, matrices: Matrices, scale: Scale) -> Float[Tensor, "scene dimension"]:

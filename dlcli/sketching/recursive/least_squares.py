@@ -4,11 +4,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from dlcli.sketching.recursive.linear_map import down, up
 from dlcli.sketching.recursive.matrices import Matrices
 from dlcli.sketching.recursive.object_graph import Structure
 from dlcli.sketching.recursive.paths import squared_norms
 from dlcli.sketching.recursive.scale import Scale
-from dlcli.sketching.recursive.linear_map import down, up
 
 _LOOKS = 8  # iterations between looks at whether all scenes are done
 

@@ -8,11 +8,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dlcli.core.errors import UsageError
-from dlcli.sketching.recursive.topological_levels import Groups
 from dlcli.sketching.recursive.matrices import Matrices
 from dlcli.sketching.recursive.object_graph import Structure
 from dlcli.sketching.recursive.object_vector import Through, back, downward, forth, upward
 from dlcli.sketching.recursive.scale import GAIN, Scale, scaled
+from dlcli.sketching.recursive.topological_levels import Groups
 
 _VALUES = 2**17  # of the rows that are worked on at once
 

@@ -7,10 +7,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from dlcli.core.errors import UsageError
+from dlcli.sketching.recursive.linear_map import up
 from dlcli.sketching.recursive.matrices import Matrices
 from dlcli.sketching.recursive.object_graph import OUTPUT, Structure
 from dlcli.sketching.recursive.scale import Scale
-from dlcli.sketching.recursive.linear_map import up
 
 _MOST = 4096  # ways to one module
 

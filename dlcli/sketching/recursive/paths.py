@@ -9,8 +9,8 @@ from torch import Tensor
 
 from dlcli.core.errors import UsageError
 from dlcli.sketching.recursive.object_graph import OUTPUT, Structure
-from dlcli.sketching.recursive.sketch import rate
 from dlcli.sketching.recursive.scale import Scale, scaled
+from dlcli.sketching.recursive.sketch import rate
 
 _MOST = 2**22  # paths of one depth
 

@@ -5,8 +5,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from dlcli.core.errors import UsageError
-from dlcli.sketching.recursive.matrices import Matrices
 from dlcli.sketching.recursive.linear_map import check_width
+from dlcli.sketching.recursive.matrices import Matrices
 
 
 def signature(

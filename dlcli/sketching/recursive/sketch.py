@@ -4,10 +4,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from dlcli.sketching.recursive.linear_map import up
 from dlcli.sketching.recursive.matrices import Matrices
 from dlcli.sketching.recursive.object_graph import Objects, Structure
 from dlcli.sketching.recursive.scale import GAIN, Scale, scaled
-from dlcli.sketching.recursive.linear_map import up
 
 
 def sketch(objects: Objects, matrices: Matrices, scale: Scale) -> Float[Tensor, "scene dimension"]:

@@ -15,9 +15,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from dlcli.core.errors import Mismatch, UsageError
-from dlcli.sketching.recursive.object_graphs import of_scenes, side_by_side
 from dlcli.sketching.recursive.matrices import Matrices
 from dlcli.sketching.recursive.object_graph import Structure
+from dlcli.sketching.recursive.object_graphs import of_scenes, side_by_side
 
 FORMAT, VERSION = "dlcli sketches", 1
 _SAME = ("matrices", "kind", "scale", "network", "modules", "width")

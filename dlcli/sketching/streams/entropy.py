@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from dlcli.core.errors import UsageError
-from dlcli.core.random import mix
+from dlcli.core.rng import mix
 from dlcli.sketching.streams.chunk import Chunk
 from dlcli.sketching.streams.most_frequent import MostFrequent
 from dlcli.sketching.streams.sketch import Asked, Estimate, Sketch

@@ -9,9 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dlcli.core.draws import integers
 from dlcli.core.errors import UsageError
-from dlcli.core.random import generator, mix
+from dlcli.core.rng import generator, integers, mix
 from dlcli.sketching.streams.chunk import Chunk
 from dlcli.sketching.streams.signs import signed_sums
 from dlcli.sketching.streams.sketch import Asked, Estimate, Sketch, around

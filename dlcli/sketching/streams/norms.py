@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dlcli.core.draws import uniform
+from dlcli.core.rng import uniform
 from dlcli.sketching.streams.chunk import Chunk
 from dlcli.sketching.streams.fast_ams import second_moment
 from dlcli.sketching.streams.signed_table import SignedTable, median

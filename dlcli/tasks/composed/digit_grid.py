@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from dlcli.core.draws import integers, uniform
 from dlcli.core.errors import UsageError
-from dlcli.tasks.composed.glyphs import Glyphs, glyphs
 from dlcli.core.option_checks import at_least
+from dlcli.core.rng import integers, uniform
+from dlcli.tasks.composed.glyphs import Glyphs, glyphs
 from dlcli.tasks.composed.scenes import NOTHING, Layout, SceneTask
 
 _WHICH, _EMPTY, _FIRST = 0xA1, 0xA2, 0xA3  # what a draw is for

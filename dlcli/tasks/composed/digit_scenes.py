@@ -7,10 +7,10 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from dlcli.core.draws import integers
 from dlcli.core.errors import UsageError
-from dlcli.tasks.composed.glyphs import Glyphs, glyphs
 from dlcli.core.option_checks import at_least
+from dlcli.core.rng import integers
+from dlcli.tasks.composed.glyphs import Glyphs, glyphs
 from dlcli.tasks.composed.scenes import NOTHING, Layout, SceneTask
 
 _HOW_MANY, _WHICH, _WHERE = 0x81, 0x82, 0x83  # what a draw is for

@@ -8,12 +8,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from dlcli.core.draws import integers, normal, uniform
+from dlcli.core.option_checks import at_least, one_of
+from dlcli.core.rng import integers, normal, uniform
 from dlcli.core.spec import Classes, Real, Spec
 from dlcli.tasks.arrays import ArrayTask
 from dlcli.tasks.composed.generated import drawn
 from dlcli.tasks.composed.glyphs import Glyphs, glyphs
-from dlcli.core.option_checks import at_least, one_of
 from dlcli.tasks.targets.classification import Classification
 
 Noise = Literal["uniform", "normal"]

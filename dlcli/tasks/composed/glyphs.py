@@ -7,11 +7,11 @@ import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
-from dlcli.core.draws import integers
 from dlcli.core.errors import UsageError
+from dlcli.core.option_checks import one_of
+from dlcli.core.rng import integers
 from dlcli.tasks.image.embedded_digits import NAMES, splits
 from dlcli.tasks.image.idx_images import idx_splits
-from dlcli.core.option_checks import one_of
 
 SOURCES = ("digits", "mnist")
 CLASSES = len(NAMES)

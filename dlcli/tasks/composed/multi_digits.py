@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from dlcli.core.draws import integers
-from dlcli.tasks.composed.glyphs import Glyphs, glyphs
 from dlcli.core.option_checks import at_least
+from dlcli.core.rng import integers
+from dlcli.tasks.composed.glyphs import Glyphs, glyphs
 from dlcli.tasks.composed.scenes import Layout, SceneTask
 
 _SHIFT = 0x71  # what a draw is for

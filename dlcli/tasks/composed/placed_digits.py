@@ -8,15 +8,15 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from dlcli.core.draws import integers, uniform
 from dlcli.core.errors import UsageError, nearest
+from dlcli.core.option_checks import at_least
+from dlcli.core.rng import integers, uniform
 from dlcli.core.spec import Classes, Real, Spec
 from dlcli.tasks.arrays import ArrayTask
 from dlcli.tasks.composed.generated import drawn
-from dlcli.tasks.image.embedded_digits import NAMES
 from dlcli.tasks.composed.glyphs import CLASSES, Glyphs, glyphs
-from dlcli.core.option_checks import at_least
 from dlcli.tasks.composed.placing import place, warp
+from dlcli.tasks.image.embedded_digits import NAMES
 from dlcli.tasks.targets.classification import Classification
 
 _SHAPE, _CORNER, _PATCH, _CUT, _PUT = 0x91, 0x92, 0x93, 0x94, 0x95  # what a draw is for

@@ -7,15 +7,14 @@ from typing import Protocol, runtime_checkable
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from dlcli.core.spec import Labels, Real, Spec
+from dlcli.core.option_checks import at_least
+from dlcli.core.spec import IGNORED, Labels, Real, Spec
 from dlcli.core.task import Batch
 from dlcli.tasks.arrays import ArrayTask
 from dlcli.tasks.composed.generated import Drawn, drawn
-from dlcli.tasks.image.embedded_digits import NAMES
 from dlcli.tasks.composed.glyphs import CLASSES, Glyphs
-from dlcli.core.option_checks import at_least
 from dlcli.tasks.composed.placing import place
-from dlcli.tasks.targets.classification import IGNORED
+from dlcli.tasks.image.embedded_digits import NAMES
 from dlcli.tasks.targets.multi_label import MultiLabel
 
 NOTHING = -1

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from dlcli.core.errors import UsageError
-from dlcli.core.metric import Goal, Metric
 from dlcli.core.evaluation_mode import evaluating
+from dlcli.core.metric import Goal, Metric
 from dlcli.core.population import Policies, Rating, Stacked
 from dlcli.core.spec import Spec
 from dlcli.core.task import Baseline, Batch, Carry, Fitted, Metrics, Score

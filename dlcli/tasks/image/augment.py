@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
-from dlcli.core.draws import integers, uniform
 from dlcli.core.errors import UsageError
+from dlcli.core.rng import integers, uniform
 
 Pictures = Shaped[Tensor, "batch channel height width"]
 Numbers = Int[Tensor, " batch"]

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from dlcli.core.task import Fitted
-from dlcli.tasks.image.augment import Augment
 from dlcli.data.cifar import Form, cifar_splits
+from dlcli.tasks.image.augment import Augment
 from dlcli.tasks.image.images import ImageTask
 
 _PYTHON = Form(

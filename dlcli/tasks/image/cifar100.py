@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from dlcli.core.task import Fitted
-from dlcli.tasks.image.augment import Augment
-from dlcli.data.cifar import Form, cifar_splits
-from dlcli.tasks.image.images import ImageTask
 from dlcli.core.option_checks import one_of
+from dlcli.core.task import Fitted
+from dlcli.data.cifar import Form, cifar_splits
+from dlcli.tasks.image.augment import Augment
+from dlcli.tasks.image.images import ImageTask
 
 _CLASSES = {"coarse": 20, "fine": 100}  # in the binary version's order
 

@@ -7,12 +7,12 @@ import torch
 
 from dlcli.core.errors import UsageError
 from dlcli.core.task import Fitted
-from dlcli.tasks.image.augment import Augment
 from dlcli.data.class_folders import Found, find_pictures
-from dlcli.data.splits import split_rows
-from dlcli.tasks.image.images import ImageTask, normalisation
-from dlcli.data.labeled import Labelled
 from dlcli.data.image_files import Pictures, Size
+from dlcli.data.labeled import Labelled
+from dlcli.data.splits import split_rows
+from dlcli.tasks.image.augment import Augment
+from dlcli.tasks.image.images import ImageTask, normalisation
 
 _FEWEST = 2  # classes
 

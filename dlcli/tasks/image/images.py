@@ -10,12 +10,12 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from dlcli.core.errors import UsageError
+from dlcli.core.option_checks import one_of
 from dlcli.core.spec import Classes, Real, Spec
 from dlcli.core.task import Fitted
+from dlcli.data.labeled import Labelled
 from dlcli.tasks.arrays import ArrayTask
 from dlcli.tasks.image.augment import Augment, Unchanged
-from dlcli.data.labeled import Labelled
-from dlcli.core.option_checks import one_of
 from dlcli.tasks.targets.classification import Classification
 
 _WHITE = 255.0

@@ -8,11 +8,11 @@ import torch
 from scipy.io import loadmat
 
 from dlcli.core.errors import UsageError
-from dlcli.data.files import data_file
 from dlcli.core.task import Fitted
+from dlcli.data.files import data_file
+from dlcli.data.labeled import Labelled, labelled, with_valid
 from dlcli.tasks.image.augment import Augment
 from dlcli.tasks.image.images import ImageTask
-from dlcli.data.labeled import Labelled, labelled, with_valid
 
 _CLASSES = 10
 _VALID = 12  # one in twelve of the training images: 6,104 of 73,257

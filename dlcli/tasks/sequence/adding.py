@@ -6,10 +6,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dlcli.core.random import generator
+from dlcli.core.option_checks import at_least
+from dlcli.core.rng import generator
 from dlcli.core.spec import Real, Spec
 from dlcli.tasks.arrays import Arrays, ArrayTask
-from dlcli.core.option_checks import at_least
 from dlcli.tasks.targets.regression import Regression
 
 

@@ -8,11 +8,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from dlcli.core.metric import Metric
-from dlcli.core.random import generator
+from dlcli.core.option_checks import at_least
+from dlcli.core.rng import generator
 from dlcli.core.spec import Classes, Real, Spec
 from dlcli.core.task import Score
 from dlcli.tasks.arrays import Arrays, ArrayTask
-from dlcli.core.option_checks import at_least
 from dlcli.tasks.targets import classification
 from dlcli.tasks.targets.adapter import of_output
 

@@ -8,16 +8,16 @@ import torch
 from torch import nn
 
 from dlcli.core.errors import UsageError
+from dlcli.core.option_checks import at_least, column, one_of
 from dlcli.core.spec import Real, Spec
 from dlcli.core.task import Baseline, Batch, Carry, Fitted, Loss, Metrics
-from dlcli.tasks.sequence.window_targets import Aim
-from dlcli.tasks.arrays import Arrays, ArrayTask
 from dlcli.data.channels import Channels, check_columns, fill_missing
-from dlcli.tasks.sequence.forecast import Forecast
-from dlcli.tasks.sequence.window_label import Label
-from dlcli.core.option_checks import at_least, column, one_of
 from dlcli.data.table import is_numeric, read_table
 from dlcli.data.timeline import Timeline, arrange, find_time
+from dlcli.tasks.arrays import Arrays, ArrayTask
+from dlcli.tasks.sequence.forecast import Forecast
+from dlcli.tasks.sequence.window_label import Label
+from dlcli.tasks.sequence.window_targets import Aim
 from dlcli.tasks.sequence.windows import Rows, check_fractions, check_splits, cut, split, window_ends
 
 _FUTURE = "future"

@@ -12,14 +12,14 @@ from dlcli.core.errors import UsageError
 from dlcli.core.metric import Metric, PerSample
 from dlcli.core.spec import Real
 from dlcli.core.task import Baseline, Batch, Fitted, Score
-from dlcli.tasks.sequence.window_targets import Wanted
-from dlcli.data.transforms import Scaling
 from dlcli.data.table import is_numeric, numbers
+from dlcli.data.timeline import Timeline
+from dlcli.data.transforms import Scaling
+from dlcli.tasks.sequence.window_targets import Wanted
+from dlcli.tasks.sequence.windows import Rows, followed
 from dlcli.tasks.targets.adapter import OutputTargets, of_output
 from dlcli.tasks.targets.baselines import LastValue
 from dlcli.tasks.targets.regression import Regression
-from dlcli.data.timeline import Timeline
-from dlcli.tasks.sequence.windows import Rows, followed
 
 
 class Forecast:

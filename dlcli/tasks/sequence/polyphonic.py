@@ -11,8 +11,8 @@ from scipy.io import loadmat
 from torch import Tensor
 
 from dlcli.core.errors import UsageError
-from dlcli.data.files import data_file
 from dlcli.core.spec import Real, Spec
+from dlcli.data.files import data_file
 from dlcli.tasks.arrays import ArrayTask
 from dlcli.tasks.targets.piano_roll import PianoRoll
 

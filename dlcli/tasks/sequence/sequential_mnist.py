@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
-from dlcli.core.random import generator
+from dlcli.core.rng import generator
 from dlcli.core.spec import Classes, Real, Spec
 from dlcli.tasks.arrays import ArrayTask
 from dlcli.tasks.image.idx_images import idx_splits

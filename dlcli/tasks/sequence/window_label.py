@@ -10,15 +10,15 @@ from torch import Tensor, nn
 
 from dlcli.core.errors import UsageError
 from dlcli.core.metric import Metric, PerSample
-from dlcli.core.spec import Classes
+from dlcli.core.spec import IGNORED, Classes
 from dlcli.core.task import Baseline, Batch, Fitted, Score
-from dlcli.tasks.sequence.window_targets import Wanted
 from dlcli.data.channels import codes_of
+from dlcli.data.timeline import Timeline
+from dlcli.tasks.sequence.window_targets import Wanted
+from dlcli.tasks.sequence.windows import Rows
 from dlcli.tasks.targets.adapter import OutputTargets
 from dlcli.tasks.targets.baselines import Constant
-from dlcli.tasks.targets.classification import IGNORED, Classification
-from dlcli.data.timeline import Timeline
-from dlcli.tasks.sequence.windows import Rows
+from dlcli.tasks.targets.classification import Classification
 
 
 class Label:

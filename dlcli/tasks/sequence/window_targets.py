@@ -10,8 +10,8 @@ from torch import Tensor
 
 from dlcli.core.spec import Classes, Real
 from dlcli.core.task import Baseline, Fitted
-from dlcli.tasks.targets.protocol import OutputRule, Targets
 from dlcli.tasks.sequence.windows import Rows
+from dlcli.tasks.targets.protocol import OutputRule, Targets
 
 
 @dataclass(frozen=True)

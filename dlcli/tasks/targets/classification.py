@@ -13,9 +13,6 @@ from dlcli.core.metric import Metric, PerSplit
 from dlcli.core.task import Score
 from dlcli.tasks.targets.adapter import of_output
 
-IGNORED = -100
-"""The class of a unit without a label (padding, unlabeled samples)."""
-
 _BINS = 15  # of the expected calibration error
 _TOP5 = 6  # the smallest number of classes with a top-5 accuracy
 

@@ -10,15 +10,15 @@ from torch import Tensor, nn
 
 from dlcli.core.errors import UsageError
 from dlcli.core.metric import Derived, Metric, choose, per_sample
-from dlcli.core.spec import Classes, Spec
-from dlcli.core.task import Baseline, Batch, Carry, Fitted, Loss, Metrics, call
 from dlcli.core.option_checks import at_least
-from dlcli.tasks.text.token_streams import Streams
+from dlcli.core.spec import IGNORED, Classes, Spec
+from dlcli.core.task import Baseline, Batch, Carry, Fitted, Loss, Metrics, call
+from dlcli.data.vocabulary import Unit, Vocabulary
 from dlcli.tasks.targets import classification
 from dlcli.tasks.targets.adapter import of_output
 from dlcli.tasks.targets.baselines import Constant
-from dlcli.tasks.targets.classification import IGNORED, Classification
-from dlcli.data.vocabulary import Unit, Vocabulary
+from dlcli.tasks.targets.classification import Classification
+from dlcli.tasks.text.token_streams import Streams
 
 _log = logging.getLogger("dlcli")
 

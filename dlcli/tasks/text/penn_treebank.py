@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from dlcli.data.files import data_file
 from dlcli.core.task import Fitted
-from dlcli.tasks.text.language_model import Language
+from dlcli.data.files import data_file
 from dlcli.data.text import read_text
 from dlcli.data.vocabulary import unit_named
+from dlcli.tasks.text.language_model import Language
 
 
 class PennTreebank(Language):

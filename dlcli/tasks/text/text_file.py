@@ -5,9 +5,9 @@ from pathlib import Path
 
 from dlcli.core.errors import UsageError
 from dlcli.core.task import Fitted
-from dlcli.tasks.text.language_model import Language
 from dlcli.data.text import read_text
 from dlcli.data.vocabulary import UNKNOWN, unit_named
+from dlcli.tasks.text.language_model import Language
 
 
 class TextFile(Language):

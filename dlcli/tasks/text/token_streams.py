@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from dlcli.tasks.targets.classification import IGNORED
+from dlcli.core.spec import IGNORED
 
 
 class Streams:

@@ -7,10 +7,10 @@ import torch
 from hydra.utils import get_class
 from omegaconf import OmegaConf
 
+from dlcli.commands.search.trials import Wanted
 from dlcli.config import build, catalogue, compose
 from dlcli.core.space import Searchable
 from dlcli.learners.strategies.strategy import Strategy
-from dlcli.commands.search.trials import Wanted
 
 OWN = ("tpe", "random", "evolution", "nas_reinforce", "halving")
 

@@ -6,15 +6,15 @@ import pytest
 import torch
 from torch import nn
 
-from dlcli.core.metric import Metric, PerSample
 from dlcli.core.evaluation import describe_metrics, score
+from dlcli.core.metric import Metric, PerSample
 from dlcli.core.spec import Classes, Labels, Real, Spec
 from dlcli.core.task import Loss, Score
-from dlcli.tasks.sequence.adding import Adding
 from dlcli.tasks.arrays import Arrays, ArrayTask
+from dlcli.tasks.control.maze.maze import HardMaze
+from dlcli.tasks.sequence.adding import Adding
 from dlcli.tasks.sequence.copy_memory import CopyMemory
 from dlcli.tasks.sequence.csv_series import CsvSeries
-from dlcli.tasks.control.maze.maze import HardMaze
 from dlcli.tasks.targets.adapter import OutputTargets
 from dlcli.tasks.targets.classification import Classification
 from dlcli.tasks.targets.multi_label import MultiLabel

@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from dlcli.tasks.targets.classification import IGNORED, Classification
+from dlcli.core.spec import IGNORED
+from dlcli.tasks.targets.classification import Classification
 from dlcli.tasks.targets.multi_label import MultiLabel
 from dlcli.tasks.targets.piano_roll import PianoRoll
 from dlcli.tasks.targets.regression import Regression

@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from dlcli.core.evaluation import score
-from dlcli.core.spec import Classes, Labels, Real, Spec
+from dlcli.core.spec import IGNORED, Classes, Labels, Real, Spec
 from dlcli.tasks.arrays import Arrays, ArrayTask
-from dlcli.tasks.targets.classification import IGNORED, Classification
+from dlcli.tasks.targets.classification import Classification
 from dlcli.tasks.targets.multi_label import MultiLabel
 from dlcli.tasks.targets.regression import Regression
 

@@ -7,8 +7,9 @@ import torch
 from torch import nn
 
 from dlcli.core.metric import per_sample
+from dlcli.core.spec import IGNORED
 from dlcli.core.task import Batch
-from dlcli.tasks.targets.classification import IGNORED, Classification
+from dlcli.tasks.targets.classification import Classification
 from dlcli.tasks.targets.regression import Regression
 
 

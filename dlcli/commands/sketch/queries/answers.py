@@ -7,20 +7,20 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from dlcli.commands.sketch.figures import ROWS, recovered
+from dlcli.commands.sketch.metrics import decode, decoders
+from dlcli.commands.sketch.store import Answer, Sketched
 from dlcli.core.errors import UsageError, nearest
 from dlcli.core.learner import Image
 from dlcli.nn.image_grid import make_grid
 from dlcli.report.formatting import number
+from dlcli.sketching.networks.modular_network import Decodes
 from dlcli.sketching.recursive import queries
 from dlcli.sketching.recursive.counts import Counter, Decoder, summed, weighed
-from dlcli.sketching.recursive.object_graphs import counts
-from dlcli.sketching.networks.modular_network import Decodes
-from dlcli.sketching.recursive.object_graph import Structure, number_of
-from dlcli.sketching.recursive.store import Store
 from dlcli.sketching.recursive.module_graph import Wiring
-from dlcli.commands.sketch.metrics import decode, decoders
-from dlcli.commands.sketch.figures import ROWS, recovered
-from dlcli.commands.sketch.store import Answer, Sketched
+from dlcli.sketching.recursive.object_graph import Structure, number_of
+from dlcli.sketching.recursive.object_graphs import counts
+from dlcli.sketching.recursive.store import Store
 
 _COUNTING: dict[str, Decoder] = {"joint": "joint", "identity": "identity"}
 _SIDE = 96  # pixels of a picture

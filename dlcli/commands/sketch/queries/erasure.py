@@ -2,17 +2,17 @@
 
 import torch
 
-from dlcli.core.errors import UsageError
-from dlcli.report.formatting import number
-from dlcli.sketching.recursive.queries import erase as erased
-from dlcli.sketching.recursive.benchmark import Trees, measured
-from dlcli.sketching.recursive.object_graphs import counts, of_scenes
-from dlcli.sketching.recursive.similarity import auc
-from dlcli.sketching.recursive.store import Store
 from dlcli.commands.sketch.bench import leaves, metrics
 from dlcli.commands.sketch.metrics import count_errors, decode, decoders
 from dlcli.commands.sketch.queries.answers import whole
 from dlcli.commands.sketch.store import Answer, Sketched
+from dlcli.core.errors import UsageError
+from dlcli.report.formatting import number
+from dlcli.sketching.recursive.benchmark import Trees, measured
+from dlcli.sketching.recursive.object_graphs import counts, of_scenes
+from dlcli.sketching.recursive.queries import erase as erased
+from dlcli.sketching.recursive.similarity import auc
+from dlcli.sketching.recursive.store import Store
 
 _LOOKED = 32  # scenes whose attributes are decoded
 

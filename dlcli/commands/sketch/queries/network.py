@@ -7,14 +7,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dlcli.commands.sketch.queries.answers import module_of, whole
+from dlcli.commands.sketch.store import Answer, Sketched
 from dlcli.core.errors import UsageError
 from dlcli.report.formatting import number
 from dlcli.sketching.recursive.flat import coefficients
-from dlcli.sketching.recursive.object_graphs import counts
 from dlcli.sketching.recursive.network_recovery import known, recovered, unknown
+from dlcli.sketching.recursive.object_graphs import counts
 from dlcli.sketching.recursive.store import Store
-from dlcli.commands.sketch.queries.answers import module_of, whole
-from dlcli.commands.sketch.store import Answer, Sketched
 
 _DRAWN = 0  # seed of sparse attributes
 _AT_ONCE = 32  # scenes that the network reads

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dlcli.cli.completion import QUESTIONS
+from dlcli.commands.sketch.queries import answers, erasure, network
+from dlcli.commands.sketch.queries.erasure import fraction
+from dlcli.commands.sketch.store import Answer, open_store
 from dlcli.core.errors import UsageError, nearest
 from dlcli.engine.device import computing
 from dlcli.runs import selectors
-from dlcli.commands.sketch.queries import erasure, network, answers
-from dlcli.commands.sketch.queries.erasure import fraction
-from dlcli.commands.sketch.store import Answer, open_store
+from dlcli.sketching import QUESTIONS
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,13 @@ import torch
 from torch import Tensor, nn
 
 from dlcli.core.errors import UsageError
+from dlcli.core.option_checks import at_least, one_of
 from dlcli.core.population import Policies
 from dlcli.core.spec import Classes, Real, Spec
 from dlcli.tasks.control.atari.console import Console, cartridge
+from dlcli.tasks.control.atari.frames import SIDE, STACKED
 from dlcli.tasks.control.atari.games import Games, Memories, Screens
 from dlcli.tasks.control.environment import RETURN, Environment
-from dlcli.core.option_checks import at_least, one_of
-from dlcli.tasks.control.atari.frames import SIDE, STACKED
 
 _PIXELS = Real((STACKED, SIDE, SIDE))
 _MEMORY = Real((128,))

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from dlcli.tasks.control.atari.console import Console
-from dlcli.tasks.control.episode_loop import End, Outcome
 from dlcli.tasks.control.atari.frames import Shrink, Stack
+from dlcli.tasks.control.episode_loop import End, Outcome
 
 
 def memories(consoles: Sequence[Console]) -> Tensor:

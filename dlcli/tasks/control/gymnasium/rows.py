@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dlcli.tasks.control.episode_loop import End, Outcome
 from dlcli.tasks.control.gymnasium.pool import Pool
 from dlcli.tasks.control.gymnasium.spaces import Hand, Sight
-from dlcli.tasks.control.episode_loop import End, Outcome
 
 _log = logging.getLogger("dlcli")
 

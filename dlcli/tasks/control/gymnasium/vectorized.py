@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dlcli.tasks.control.episode_loop import Outcome, Simulator
 from dlcli.tasks.control.gymnasium.pool import Pool
 from dlcli.tasks.control.gymnasium.rows import OneByOne, Rows
 from dlcli.tasks.control.gymnasium.spaces import Hand, Sight
-from dlcli.tasks.control.episode_loop import Outcome, Simulator
 
 _REHEARSED = 40  # steps that both kinds of simulator must play alike
 

@@ -5,8 +5,8 @@ import math
 import torch
 from torch import Tensor
 
-from dlcli.tasks.control.maze.geometry import Plan, Walls
 from dlcli.tasks.control.episode_loop import End, Outcome
+from dlcli.tasks.control.maze.geometry import Plan, Walls
 
 RADIUS = 8.0  # of a robot
 ARRIVAL = 10.0  # a robot nearer than this has reached the goal

@@ -1,0 +1,81 @@
+"""Model and task of a finished run, for evaluation, export and explanation."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from dlcli.config import build, run_config
+from dlcli.config.identity import check_code
+from dlcli.core.errors import Mismatch, UsageError
+from dlcli.core.evaluation import Estimate, estimates
+from dlcli.core.spec import mismatches
+from dlcli.core.task import Task
+from dlcli.engine.checkpoint import read_checkpoint
+from dlcli.engine.device import choose_device, computing
+from dlcli.engine.options import listening
+from dlcli.runs.run import Run
+
+
+def thread_count(threads: int | str) -> int:
+    """As many as were probed, or as said; auto keeps PyTorch's own number.
+
+    Raises:
+        UsageError: it is neither auto nor at least 1.
+    """
+    if threads == "auto":
+        return torch.get_num_threads()
+    if not isinstance(threads, int) or threads < 1:
+        raise UsageError(f"threads is a whole number from 1, or auto, not {threads!r}")
+    return threads
+
+
+def evaluate_split(run: Run, split: str) -> dict[str, Estimate]:
+    """Evaluate the best checkpoint of a run on a split of its own data, on the run's device; no run is written."""
+    config = run_config.read(run.path / "config.yaml")
+    device = choose_device(config["device"])
+    with computing(thread_count(config["threads"])), listening(quiet=True):
+        return estimates(*restored(run, config, device), split)
+
+
+def restore(run: Run) -> nn.Module:
+    """The model of a run with the weights of its best checkpoint, on the CPU, in evaluation mode."""
+    config = run_config.read(run.path / "config.yaml")
+    return restored(run, config, torch.device("cpu"))[0].eval()
+
+
+def restored(source: Run, config: Mapping[str, Any], device: torch.device) -> tuple[nn.Module, Task]:
+    """Model and task of a run, with the weights and what was fitted on training data.
+
+    Raises:
+        Mismatch: the task is for another model, or the checkpoint is another model's.
+        UsageError: the source of a plug-in has changed since the run was made.
+    """
+    check_code(config, source.info.get("code"), source.path)
+    path = source.checkpoint_path("best")
+    state = read_checkpoint(path)
+    try:
+        task = build.build_task(config, device, state["fitted"])
+        _compare_specs(source, task)
+        model = build.build_model(config, task, device)
+        model.load_state_dict(state["model"])
+    except (RuntimeError, KeyError, TypeError) as error:
+        subject, requirement = str(path), "the model that was trained, on data of the same shape"
+        name = config["model"].get("_target_") if isinstance(config.get("model"), Mapping) else None
+        raise Mismatch("mismatch", subject=subject, requirement=requirement, got=name, hint=_last_line(error)) from None
+    return model, task
+
+
+def _compare_specs(source: Run, task: Task) -> None:
+    """Compare the specifications field by field; lengths of sequences may differ.
+
+    Raises:
+        Mismatch: a field differs.
+    """
+    for name, (expected, got) in mismatches(source.info.get("spec") or task.spec.fields(), task.spec.fields()).items():
+        raise Mismatch("mismatch", subject=f"run {source.id}", requirement=f"{name}: {expected}", got=got)
+
+
+def _last_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()
