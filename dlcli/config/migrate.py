@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dlcli.config import aliases
+from dlcli.config.moved_targets import renamed_target
 
 _PARTS = ("initial", "start", "form")
 """Old names that other classes use for numbers: renamed only where the value is a part with a class."""
@@ -21,11 +22,13 @@ def renamed_keys(node: Any) -> Any:
         return [renamed_keys(value) for value in node]
     if not isinstance(node, Mapping):
         return node
-    return {(new := _new(str(key), value)): _option(new, renamed_keys(value)) for key, value in node.items()}
+    return {(new := _new(str(key), value)): _value(new, renamed_keys(value)) for key, value in node.items()}
 
 
-def _option(key: str, value: Any) -> Any:
-    """The name of an option that was a part with a class; any other value as it is."""
+def _value(key: str, value: Any) -> Any:
+    """Return the present name of a class, or of an option that was a part with a class; any other value unchanged."""
+    if key == "_target_" and isinstance(value, str):
+        return renamed_target(value)
     if key not in _OPTIONS or not isinstance(value, Mapping):
         return value
     return _OPTIONS[key].get(str(value.get("_target_")).rpartition(".")[2], value)

@@ -1,6 +1,8 @@
 """Run directories of dlcli 0.1.0, one for each command: they are listed, shown, compared and read."""
 
 import json
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -86,3 +88,44 @@ def test_compare_by_a_metric_outside_the_table_requires_a_direction():
     assert "--direction" in result.stderr
     rows = [row for row in groups("--metric", "length", "--direction", "min") if row["n"]]
     assert {row["direction"] for row in rows} == {"min"}
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in PATHS if (path / "checkpoints" / "best.pt").exists() and path.parent.name != "csv_tcn"],
+    ids=lambda path: path.name,
+)  # fmt: skip
+def test_eval_reproduces_the_stored_scores(path, tmp_path):
+    if path.parent.name == "jsb_gru" and not os.environ.get("DLCLI_DATA"):
+        pytest.skip("jsb_gru needs poly-music: set DLCLI_DATA")
+    result = CliRunner().invoke(app, ["eval", str(path), "--json", "--out", str(tmp_path)])
+    assert result.exit_code == 0, (result.stderr, result.exception)
+    scores, stored = json.loads(result.stdout)["metrics"]["test"], Run.open(path).record.scores("test") or {}
+    assert {name: scores[name] for name in stored} == pytest.approx(stored, rel=1e-4, abs=1e-6)
+
+
+def test_eval_of_a_table_run_on_a_copy_of_its_file(tmp_path):
+    (path,) = (path for path in PATHS if path.parent.name == "csv_tcn" and path.parents[1].name == "train")
+    words = [f"task.path={OLD / 'hourly.csv'}", "--split", "test"]
+    result = CliRunner().invoke(app, ["eval", str(path), *words, "--json", "--out", str(tmp_path)])
+    assert result.exit_code == 0, (result.stderr, result.exception)
+    assert json.loads(result.stdout)["metrics"]["test"]["mse"] == pytest.approx(
+        Run.open(path).record.scores("test")["mse"]
+    )
+
+
+def test_export_and_init_from_read_an_old_run(tmp_path):
+    path = next(path for path in PATHS if path.parent.name == "mlp_digits" and (path / "checkpoints/best.pt").exists())
+    words = [str(path), "--to", "safetensors", "--output", str(tmp_path / "mlp.safetensors"), "--out", str(tmp_path)]
+    assert CliRunner().invoke(app, ["export", *words]).exit_code == 0
+    words = ["mlp_digits", "steps=2", "--init-from", str(path), "--out", str(tmp_path), "--json"]
+    result = CliRunner().invoke(app, ["train", *words])
+    assert result.exit_code == 0, (result.stderr, result.exception)
+    assert json.loads(result.stdout)["init_from"]["anew"] == []
+
+
+def test_resume_of_an_old_run_is_refused_in_one_error(tmp_path):
+    path = next(path for path in PATHS if path.parent.name == "mlp_digits" and (path / "checkpoints/best.pt").exists())
+    copy = shutil.copytree(path, tmp_path / "train" / "mlp_digits" / path.name)
+    result = CliRunner().invoke(app, ["train", "--resume", str(copy), "steps=5000", "--out", str(tmp_path)])
+    assert result.exit_code == 2
+    assert "Traceback" not in result.stderr

@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from dlcli.core.metric import Metric, PerSplit
+from dlcli.core.spec import IGNORED
 from dlcli.core.task import Score
 from dlcli.tasks.targets.adapter import of_output
 

@@ -26,8 +26,8 @@ from dlcli.runs.run import Run
 
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(
-    ["dlcli.cli.app", "dlcli.commands.run", "dlcli.tasks.sequence.adding", "dlcli.models.sequence.tcn", "dlcli.learners.gradient.gradient",
-     "dlcli.objectives.supervised", "torch._dynamo"]
+    ["dlcli.cli.app", "dlcli.commands.run", "dlcli.tasks.sequence.adding", "dlcli.models.sequence.tcn",
+     "dlcli.learners.gradient.gradient", "dlcli.objectives.supervised", "torch._dynamo"]
 )  # fmt: skip
 CONSOLE = Path(sys.executable).with_name("dlcli")
 

@@ -32,7 +32,7 @@ EVOLUTION = ["evolution", *WORDS, "strategy.population=3", "strategy.sample=2"]
 def search(out, *words, base=EVOLUTION, **more):
     options = Options(out, verb="search", quiet=True, **more)
     (point,) = run_commands.points([*base, *words], options)
-    return run_commands.begin(point, options)
+    return run_commands.start(point, options)
 
 
 def table(run, *columns):
@@ -86,13 +86,13 @@ def test_what_was_found_is_retrained_beside_random_and_hand_made(whole, capsys):
 def test_what_was_found_trains_from_scratch(whole):
     options = Options(whole.path.parents[2], quiet=True, from_search=str(whole.path))
     points = run_commands.points(["seed=0,1", "steps=2"], options)
-    best = search_points.found_words(whole.path / "artifacts" / "best.yaml")
+    best = search_points.best_overrides(whole.path / "artifacts" / "best.yaml")
     for seed, point in enumerate(points):
         config = point.resolved()
         assert f"model.architecture={config['model']['architecture']}".replace(" ", "") in best
         assert (config["seed"], config["until"]["steps"], config["model"]["channels"]) == (seed, 2, 2)
         assert run_commands.points(point.words, options)[0].resolved() == config
-    run = run_commands.begin(points[0], options)
+    run = run_commands.start(points[0], options)
     assert run.info["status"] == "completed"
     assert run.info["verb"] == "train"
 
@@ -116,7 +116,7 @@ def test_a_search_that_was_stopped_goes_on_as_if_it_never_was(whole, tmp_path, n
     assert process.returncode == (130 if number == signal.SIGINT else -9)
     (begun,) = selectors.scan(tmp_path)
     options = Options(tmp_path, verb="search", quiet=True)
-    run = run_commands.go_on(str(begun.path), (), options)
+    run = run_commands.resume(str(begun.path), (), options)
     assert run.info["status"] == "completed", run.info["reason"]
     assert table(run, *SURE) == table(whole, *SURE)
 
@@ -176,7 +176,7 @@ def test_a_key_that_does_not_exist_is_told_with_the_nearest(tmp_path):
 )
 def test_a_search_goes_on_only_as_the_same_search(whole, words, told):
     with pytest.raises(UsageError, match=told):
-        run_commands.go_on(str(whole.path), words, Options(whole.path.parents[2], verb="search", quiet=True))
+        run_commands.resume(str(whole.path), words, Options(whole.path.parents[2], verb="search", quiet=True))
 
 
 def test_over_is_hydra_grammar():
@@ -219,7 +219,7 @@ def test_shared_weights_end_in_the_finalist_that_is_best_alone(shared):
     assert {row[4] for row in rows} == {"completed"}
     best = max(rows[:2], key=lambda row: float(row[2]))
     assert (told["value"], told["shared"]) == (float(best[2]), False)
-    words = search_points.found_words(shared.path / "artifacts" / "best.yaml")
+    words = search_points.best_overrides(shared.path / "artifacts" / "best.yaml")
     assert f"model.architecture=[{best[0].replace(' ', ',')}]" in words
     for picture in ("cell", "reward", "entropy"):
         assert (shared.path / "artifacts" / f"{picture}.svg").read_text().startswith("<svg")
@@ -267,7 +267,7 @@ def test_what_shared_weights_cannot_be_asked_for(words, told, tmp_path):
 def test_shared_weights_are_not_trained_less(shared):
     options = Options(shared.path.parents[2], verb="search", quiet=True)
     with pytest.raises(UsageError, match="was for 2 steps; it cannot have 1"):
-        run_commands.go_on(str(shared.path), ["steps=1"], options)
+        run_commands.resume(str(shared.path), ["steps=1"], options)
 
 
 @pytest.mark.slow
@@ -276,7 +276,7 @@ def test_a_longer_search_tells_of_its_own_networks_alone(tmp_path, capsys):
     small = ["candidates=2", "retrain.random=1", "retrain.seeds=1", "model.architecture=[0,0,1]"]
     run = search(tmp_path, *small, base=["random", *WORDS])
     words = ["candidates=6", "retrain.random=1"]
-    run = run_commands.go_on(str(run.path), words, Options(tmp_path, verb="search", quiet=True))
+    run = run_commands.resume(str(run.path), words, Options(tmp_path, verb="search", quiet=True))
     assert run.info["status"] == "completed", run.info["reason"]
     told = run.info["search"]
     assert {*told["arms"]} | {*told["same"]} == {"found", "hand-made"}
@@ -294,4 +294,4 @@ def test_a_network_that_is_trained_in_place_of_all_may_be_trained_longer(recipe,
     run = Run.create(tmp_path, "search", recipe, run_config.dump(point.resolved()))
     run.finish("stopped", 130)
     with pytest.raises(UsageError, match=r"does not support a change of task"):
-        run_commands.go_on(str(run.path), ["task.batch=8"], Options(tmp_path, verb="search", quiet=True))
+        run_commands.resume(str(run.path), ["task.batch=8"], Options(tmp_path, verb="search", quiet=True))

@@ -9,8 +9,8 @@ import torch
 from typer.testing import CliRunner
 
 from dlcli.cli.app import app
-from dlcli.commands.eval.eval import restore
 from dlcli.commands.export import formats
+from dlcli.engine.evaluate import restore
 from dlcli.runs.run import Run
 
 EXTRA = {"safetensors": ("safetensors",), "onnx": ("onnx", "onnxscript", "onnxruntime"), "torchexport": ()}

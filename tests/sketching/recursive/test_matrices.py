@@ -96,7 +96,7 @@ def test_blocks() -> None:
 
 def test_equal_ones_are_equal_in_another_process() -> None:
     bits = [Matrices(kind, 64, 5).attribute("tcn").apply(torch.eye(64)).numpy().tobytes() for kind in KINDS]
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[3]
     command = [sys.executable, "-c", PRINTED]
     there = subprocess.run(command, check=True, capture_output=True, text=True, cwd=root).stdout.split()
     assert [blake2b(one).hexdigest() for one in bits] == there

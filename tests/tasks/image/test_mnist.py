@@ -137,7 +137,7 @@ def test_images_of_one_class_are_refused(folder):
 
 
 def test_its_benchmark_says_in_one_line_that_files_are_missing(tmp_path, monkeypatch, capsys):
-    script = Path(__file__).resolve().parents[2] / "benchmarks" / "batches.py"
+    script = Path(__file__).resolve().parents[3] / "benchmarks" / "batches.py"
     monkeypatch.setenv("DLCLI_DATA", str(tmp_path))
     monkeypatch.setattr(sys, "argv", [str(script), "--threads", str(torch.get_num_threads())])
     with pytest.raises(SystemExit) as ended:

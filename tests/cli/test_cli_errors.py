@@ -317,7 +317,8 @@ TAMPERED = st.builds(
             "null", "0", "-1", "1", "2", "1.5", "nan", "1e30", "true", "[]", "[1]", "[null]", "[a]", "{}", "{a: 1}",
             "abc", "''", "cpu", "valid", "[0.9,2]", "torch.nn.Identity", "torch.nn.Module", "torch.Tensor",
             "torch.optim.Optimizer", "torch.optim.LBFGS", "dlcli.runs.run.Run", "dlcli.core.spec.Real",
-            "dlcli.models.sequence.gru.GRU", "dlcli.learners.gradient.schedule.Plateau", "dlcli.tasks.sequence.adding.Adding",
+            "dlcli.models.sequence.gru.GRU", "dlcli.learners.gradient.schedule.Plateau",
+            "dlcli.tasks.sequence.adding.Adding",
         )
     ),
 )  # fmt: skip

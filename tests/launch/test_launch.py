@@ -284,7 +284,7 @@ def slurm(tmp_path, monkeypatch):
     pytest.importorskip("submitit", reason="submitit is not installed: pip install 'dlcli[slurm]'")
     from dlcli.launch.slurm import OnSlurm
 
-    here = [str(Path(__file__).parent), str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    here = [str(Path(__file__).parent), str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(here))
     return lambda jobs=None, **more: OnSlurm(toy, jobs, folder=tmp_path / "sweep", **more)
 

@@ -10,7 +10,7 @@ import pytest
 from dlcli.core.space import members
 from dlcli.nn.supernet.macro_space import MacroSpace
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 ROWS = list(csv.DictReader((ROOT / "tests/data/exhaustive_digits.csv").open()))
 
 
