@@ -176,7 +176,7 @@ def test_values_are_refused_one_by_one_in_a_sweep(out):
         ("model", "os.system", "os.system"),
         ("model", "subprocess.Popen", "subprocess.Popen"),
         ("model", "builtins.eval", "builtins.eval"),
-        ("model", "dlcli.commands.data.Path", "pathlib"),
+        ("model", "dlcli.runs.run.Path", "pathlib"),
         ("model", "torch.multiprocessing.Process", "multiprocessing"),
         ("model", "torch.hub.load", "names a class"),
         ("model", "dlcli.core.errors.nearest", "names a class"),
@@ -329,7 +329,7 @@ TAMPERED = st.builds(
 def test_whatever_a_dry_run_is_told_ends_with_0_or_2(words):
     quick = {"steps": 1, "milliseconds_a_step": 1.0, "seconds": 1.0}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dlcli.commands.run.estimate", lambda *_: quick)
+        patch.setattr("dlcli.engine.estimate.estimate", lambda *_: quick)
         result = dlcli("train", "--dry-run", "tcn", "threads=1", "model.channels=[2]", "batch=64", *words)
     assert result.exit_code in (0, 2), (words, result.exception)
     if result.exit_code:

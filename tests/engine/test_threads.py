@@ -199,7 +199,7 @@ def test_the_environment_is_plain_values():
 
 def test_another_projects_commit_is_not_ours(tmp_path, monkeypatch):
     """dlcli installed below somebody's repository: that repository's commit says nothing of our code."""
-    code = tmp_path / ".venv" / "dlcli" / "environment.py"
+    code = tmp_path / ".venv" / "dlcli" / "runs" / "environment.py"
     code.parent.mkdir(parents=True)
     code.write_text("")
     (tmp_path / ".gitignore").write_text(".venv\n")

@@ -264,7 +264,7 @@ def test_what_cannot_be_played_is_refused_in_words():
 
 
 def test_without_the_package_the_command_that_installs_it(monkeypatch):
-    for name in [name for name in sys.modules if name.startswith("dlcli.learners.baselines3")]:
+    for name in [name for name in sys.modules if name.startswith("dlcli.learners.rl")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(Missing, match=r"dlcli\[rl\]"):

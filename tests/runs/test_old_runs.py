@@ -117,7 +117,7 @@ def test_export_and_init_from_read_an_old_run(tmp_path):
     path = next(path for path in PATHS if path.parent.name == "mlp_digits" and (path / "checkpoints/best.pt").exists())
     words = [str(path), "--to", "safetensors", "--output", str(tmp_path / "mlp.safetensors"), "--out", str(tmp_path)]
     assert CliRunner().invoke(app, ["export", *words]).exit_code == 0
-    words = ["mlp_digits", "steps=2", "--init-from", str(path), "--out", str(tmp_path), "--json"]
+    words = ["mlp_digits", "model.hidden=[4]", "steps=2", "--init-from", str(path), "--out", str(tmp_path), "--json"]
     result = CliRunner().invoke(app, ["train", *words])
     assert result.exit_code == 0, (result.stderr, result.exception)
     assert json.loads(result.stdout)["init_from"]["anew"] == []

@@ -81,7 +81,7 @@ def _device(config: str, rank: int) -> torch.device:
 
 def _start(size: int, place: Path) -> list[subprocess.Popen[bytes]]:
     """The processes of ranks 1 and up, apart from our terminal: they end when we do."""
-    paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
+    paths = [str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH", "")]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
     if any(name == "lo" for _, name in socket.if_nameindex()):
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
