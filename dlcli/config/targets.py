@@ -174,7 +174,8 @@ def _check(node: Mapping[str, Any], place: str, plugins: Sequence[str]) -> None:
             continue
         if key not in parameters and not has_kwargs:
             known = [f"{place}.{name}" for name in parameters]
-            raise UsageError("unknown_key", key=f"{place}.{key}", known=known)
+            hint = f"{cls.__name__} has no such keyword"
+            raise UsageError("unknown_key", key=f"{place}.{key}", known=known, hint=hint)
         if cls.__module__.startswith("dlcli.") and key in hints and not _fits(value, hints[key]):
             raise UsageError("invalid_value", key=f"{place}.{key}", must=_type_name(hints[key]), got=value)
 

@@ -62,7 +62,7 @@ def git(folder, *words):
         pytest.skip(f"git is not available: {error}")
 
 
-def test_compare_does_not_average_two_networks_of_one_name(project):
+def test_compare_separates_runs_of_edited_plugin(project):
     first = train("seed=0")
     edit(project)
     second = train("seed=1")
@@ -72,7 +72,7 @@ def test_compare_does_not_average_two_networks_of_one_name(project):
     assert sorted(group["n"] for group in groups) == [1, 2]
 
 
-def test_plugin_of_another_folder_in_memory_is_not_taken(project, tmp_path, monkeypatch):
+def test_load_replaces_plugin_of_another_folder(project, tmp_path, monkeypatch):
     other = tmp_path / "other"
     other.mkdir()
     (other / "blocks.py").write_text("def width(hidden):\n    return 7\n")
@@ -82,7 +82,7 @@ def test_plugin_of_another_folder_in_memory_is_not_taken(project, tmp_path, monk
     assert train("seed=0")["parameters"] == 4 * 64 + 4 + 4 * 10 + 10
 
 
-def test_needed_runs_again_after_an_edit(project):
+def test_skip_existing_runs_again_after_edit(project):
     train("seed=0")
     reports = json.loads(dlcli("train", "mean", "seed=0", "--needed", "--json").stdout)
     edit(project)
@@ -108,7 +108,7 @@ def test_compare_configs_shows_the_difference_of_code(project):
 @pytest.mark.parametrize(
     "words", [("train", "--resume", "last", "steps=4"), ("eval", "last"), ("export", "last", "--to", "torchexport")]
 )
-def test_run_is_not_used_with_changed_code(project, words):
+def test_eval_and_resume_reject_changed_code(project, words):
     train()
     edit(project)
     result = dlcli(*words, code=2)
@@ -118,7 +118,7 @@ def test_run_is_not_used_with_changed_code(project, words):
     dlcli(*words)
 
 
-def test_environment_has_commit_and_patch_of_the_repository_of_a_plugin(project):
+def test_environment_records_commit_and_patch_of_plugin(project):
     for words in (["init", "-q"], ["add", "mymodels.py", "blocks.py"], ["commit", "-qm", "first"]):
         git(project, *words)
     (project / "blocks.py").write_text(BLOCKS + "# changed\n")

@@ -23,19 +23,19 @@ def split_half(monkeypatch):
     sys.modules.pop("benchmarks.exhaustive", None)
 
 
-def test_every_member_is_there_with_three_seeds():
+def test_exhaustive_results_have_three_seeds_per_member():
     found = sorted((row["architecture"], row["seed"]) for row in ROWS)
     wanted = ("-".join(map(str, one)) for one in members(MacroSpace(2)))
     assert found == sorted((name, seed) for name in wanted for seed in "012")
 
 
-def test_members_differ_by_more_than_noise(split_half):
+def test_exhaustive_results_differ_by_more_than_noise(split_half):
     assert split_half(ROWS, "valid_accuracy") > 0.5
     values = [fmean(float(row["valid_accuracy"]) for row in ROWS[place::72]) for place in range(72)]
     assert max(values) - min(values) > 0.1
 
 
-def test_the_tau_between_halves_by_hand(split_half):
+def test_kendall_tau_between_halves_matches_definition(split_half):
     """Seed a against b and the other way round: of three pairs of members two are in order, (2 - 1) / 3."""
     values = {"x": (1, 1), "y": (2, 3), "z": (3, 2)}
     rows = [

@@ -135,7 +135,7 @@ def test_check_versions_refuses_to_resume_across_versions(monkeypatch, tmp_path)
 def test_stored_files_are_bounded(mine, monkeypatch):
     sources = identity.sources(with_plugins())
     assert identity.stored_files(sources) == {"mine.py": PLUGIN.encode()}
-    monkeypatch.setattr(identity, "_STORED", 10)
+    monkeypatch.setattr(identity, "_MAX_STORED", 10)
     assert identity.stored_files(sources) == {}
 
 

@@ -45,7 +45,7 @@ def test_pairs_from_different_families_build(command, words):
         ("train", ("mlp_digits", "task=ptb_word"), ""),
     ],
 )
-def test_pairs_that_cannot_work_are_refused_with_the_reason(command, words, reason):
+def test_incompatible_pairs_raise_usage_error(command, words, reason):
     with pytest.raises(UsageError) as error:
         built(command, *words)
     assert reason in str(error.value)

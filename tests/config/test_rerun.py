@@ -45,7 +45,7 @@ def test_member_of_a_saved_configuration_can_be_replaced(tmp_path):
     assert point.choices["model"] == "lstm"
 
 
-def test_words_of_a_saved_configuration_reproduce_it(tmp_path):
+def test_overrides_of_a_saved_configuration_reproduce_it(tmp_path):
     (point,) = expand("train", [save(tmp_path, "train", "gru"), "seed=3"])
     (again,) = expand("train", point.words)
     assert again.resolved() == point.resolved()
@@ -66,7 +66,7 @@ def test_provenance_names_the_saved_file_or_the_command_line(tmp_path):
     assert (found["model.hidden"], found["seed"]) == (path, "command line")
 
 
-def test_saved_configuration_of_another_command_is_refused(tmp_path):
+def test_saved_configuration_of_another_command_raises_usage_error(tmp_path):
     path = save(tmp_path, "search", "random")
     with pytest.raises(UsageError) as error:
         expand("train", [path])

@@ -159,7 +159,7 @@ def test_digest_of_a_notebook_class_covers_what_the_class_uses(session):
     assert session(CELL, "size = 2\n") != first
 
 
-def test_notebook_class_without_source_is_refused(session):
+def test_notebook_class_without_source_raises_usage_error(session):
     with pytest.raises(UsageError) as error:
         session(CELL, keeps_source=False)
     assert (error.value.code, error.value.fields["target"]) == ("no_source", "cells.Net")

@@ -37,19 +37,19 @@ def pixels(content):
     return [list(row[1:]) for row in rows]
 
 
-def test_rows_are_csv_with_quoted_commas():
+def test_encode_table_as_csv_with_quoted_commas():
     ending, content = encode(Rows(("name", "value"), [("a, b", 0.1), ('"', None)]))
     assert ending == ".csv"
     assert list(csv.reader(io.StringIO(content.decode()))) == [["name", "value"], ["a, b", "0.1"], ['"', ""]]
 
 
-def test_a_grey_image_is_png_with_its_values():
+def test_encode_gray_image_as_png():
     ending, content = encode(Image(torch.tensor([[0.0, 0.5, 1.0], [-3.0, 2.0, 0.2]])))
     assert ending == ".png"
     assert pixels(content) == [[0, 128, 255], [0, 255, 51]]
 
 
-def test_a_colour_image_keeps_its_channels_even_when_it_is_not_contiguous():
+def test_encode_noncontiguous_color_image_as_png():
     image = torch.tensor([[[1.0, 0.0], [0.0, 1.0]]] * 3).permute(1, 2, 0)
     assert pixels(encode(Image(image))[1]) == [[255, 255, 255, 0, 0, 0], [0, 0, 0, 255, 255, 255]]
 
@@ -58,7 +58,7 @@ def test_a_colour_image_keeps_its_channels_even_when_it_is_not_contiguous():
     ("leaf", "ending", "text"),
     [(Text("λ\n"), ".txt", "λ\n"), (Tree({"a": [1, {"b": None}]}), ".json", None)],
 )
-def test_words_and_trees(leaf, ending, text):
+def test_encode_text_and_trees(leaf, ending, text):
     found, content = encode(leaf)
     assert found == ending
     assert content.decode() == text if text else json.loads(content) == leaf.tree

@@ -22,7 +22,7 @@ def task(samples=103, batch=7):
     return ArrayTask({"train": arrays, "test": arrays}, spec, Classification(NAMES), batch=batch, order=0), x, target
 
 
-def test_it_is_scikit_learn_s_over_batches_of_uneven_size():
+def test_confusion_matrix_matches_scikit_learn_over_uneven_batches():
     made, x, target = task()
     table = Confusion.of(made)
     scores = score(nn.Identity(), made, "test", table.see)
@@ -35,7 +35,7 @@ def test_it_is_scikit_learn_s_over_batches_of_uneven_size():
     ]
 
 
-def test_rows_without_a_class_do_not_count():
+def test_confusion_matrix_ignores_rows_without_a_class():
     made, _, target = task()
     target[::2] = IGNORED
     table = Confusion.of(made)
@@ -43,12 +43,12 @@ def test_rows_without_a_class_do_not_count():
     assert table.counts.sum() == 51
 
 
-def test_who_looks_changes_no_score():
+def test_batch_callback_changes_no_score():
     made, _, _ = task()
     assert score(nn.Identity(), made, "test") == score(nn.Identity(), made, "test", Confusion.of(made).see)
 
 
-def test_real_targets_and_targets_at_every_step_have_none():
+def test_confusion_matrix_is_none_for_regression_and_sequences():
     arrays = Arrays((torch.zeros(4, 1),), torch.zeros(4, 1))
     real = ArrayTask({"train": arrays}, Spec((Real((1,)),), Real((1,))), Regression(), batch=2, order=0)
     assert Confusion.of(real) is None

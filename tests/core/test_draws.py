@@ -15,7 +15,7 @@ def splitmix(state):
     return state ^ (state >> 31)
 
 
-def test_the_hash_is_splitmix64s():
+def test_uniform_is_splitmix64():
     words = [0, 1, 2**63, 2**64 - 1, 0x9E3779B97F4A7C15, 1234567890123456789]
     found = _hashed(torch.tensor([_signed(word) for word in words]))
     assert [value % 2**64 for value in found.tolist()] == [splitmix(word) for word in words]
@@ -23,7 +23,7 @@ def test_the_hash_is_splitmix64s():
     assert _hashed(torch.tensor([_signed(0x9E3779B97F4A7C15)])).item() % 2**64 == 0xE220A8397B1DCDAF
 
 
-def test_a_row_is_a_function_of_its_index_and_not_of_the_batch():
+def test_uniform_row_depends_on_its_index_not_on_the_batch():
     order = torch.randperm(500, generator=torch.Generator().manual_seed(0))
     whole = uniform(ROWS[:500], 7, 3, 1)
     assert torch.equal(uniform(order, 7, 3, 1), whole[order])
@@ -32,13 +32,13 @@ def test_a_row_is_a_function_of_its_index_and_not_of_the_batch():
 
 
 @pytest.mark.parametrize("words", [(), (4, 1), (3, 2), (1, 3), (3, 1, 0)])
-def test_other_words_give_unrelated_numbers(words):
+def test_uniform_streams_of_different_keys_are_uncorrelated(words):
     one, other = uniform(ROWS, 2, 3, 1), uniform(ROWS, 2, *words)
     assert torch.corrcoef(torch.stack((one.flatten(), other.flatten())))[0, 1].abs() < 0.02
     assert (one == other).sum() < 5
 
 
-def test_numbers_are_even_along_rows_and_columns_and_in_pairs():
+def test_uniform_is_equidistributed_over_rows_columns_and_pairs():
     drawn = uniform(ROWS, 6, 0, 0)
     assert 0 <= drawn.min() < 1e-3
     assert 0.999 < drawn.max() < 1
@@ -51,7 +51,7 @@ def test_numbers_are_even_along_rows_and_columns_and_in_pairs():
         assert ((cells - expected) ** 2 / expected).sum() < 180
 
 
-def test_whole_numbers_reach_both_ends_and_take_an_end_of_their_own():
+def test_integers_cover_the_range_and_accept_bounds_per_row():
     drawn = integers(ROWS, 3, 10, 5)
     assert drawn.dtype == torch.int64
     assert (drawn.flatten().bincount(minlength=10) - 6000).abs().max() < 400
@@ -63,7 +63,7 @@ def test_whole_numbers_reach_both_ends_and_take_an_end_of_their_own():
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
-def test_normal_numbers_have_the_moments(count):
+def test_normal_has_the_moments_of_a_standard_normal(count):
     drawn = normal(ROWS, count, 9)
     assert drawn.shape == (len(ROWS), count)
     moments = [drawn.mean(), drawn.square().mean(), drawn.pow(3).mean(), drawn.pow(4).mean()]

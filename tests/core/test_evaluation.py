@@ -81,7 +81,7 @@ class Modes(nn.Module):
         return self.dropout(x)
 
 
-def test_uneven_batches_and_rows_give_the_mean_over_the_whole_set():
+def test_score_of_uneven_batches_is_the_mean_over_the_split():
     task = Uneven()
     units = task.values.double()
     found = score(nn.Identity(), task, "valid")
@@ -89,12 +89,12 @@ def test_uneven_batches_and_rows_give_the_mean_over_the_whole_set():
     assert found["twice"] == 2 * found["error"]
 
 
-def test_everything_is_a_plain_number():
+def test_score_returns_floats():
     found = score(nn.Identity(), Collecting(), "valid")
     assert {type(value) for value in found.values()} == {float}
 
 
-def test_metrics_of_a_whole_distribution_are_collected_once_in_order():
+def test_callback_receives_batches_in_order_once():
     task = Collecting()
     assert score(nn.Identity(), task, "valid")["rows"] == sum(SIZES)
     ((outputs, targets),) = task.calls
@@ -102,7 +102,7 @@ def test_metrics_of_a_whole_distribution_are_collected_once_in_order():
     assert torch.equal(targets, task.values)
 
 
-def test_every_part_gets_its_own_mode_back_even_after_an_error():
+def test_evaluating_restores_modes_after_an_error():
     model = Modes()
     score(model, Uneven(), "valid")
     assert (model.training, model.dropout.training, model.frozen.training) == (True, True, False)
@@ -116,7 +116,7 @@ def test_every_part_gets_its_own_mode_back_even_after_an_error():
     assert not any(module.training for module in model.modules())
 
 
-def test_the_carry_goes_through_consecutive_batches_from_none():
+def test_score_passes_the_carry_between_batches():
     seen = []
 
     class Watched(Uneven):
@@ -128,7 +128,7 @@ def test_the_carry_goes_through_consecutive_batches_from_none():
     assert seen == [None, 1, 2, 3]
 
 
-def test_a_model_that_draws_is_scored_the_same_every_time():
+def test_score_of_stochastic_model_is_deterministic():
     class Drawing(nn.Module):
         def forward(self, x):
             return x + torch.randn_like(x)
@@ -139,7 +139,7 @@ def test_a_model_that_draws_is_scored_the_same_every_time():
     assert score(Drawing(), Uneven(), "valid") == one
 
 
-def test_no_graph_is_built():
+def test_score_builds_no_graph():
     class Asking(nn.Module):
         def __init__(self):
             super().__init__()
@@ -153,7 +153,7 @@ def test_no_graph_is_built():
     score(Asking(), Uneven(), "valid")
 
 
-def test_predictions_are_one_row_a_sample_in_order():
+def test_predict_returns_one_row_per_sample_in_order():
     class Telling(Uneven):
         def predictions(self, model, batch, carry=None):
             return {"sample": batch.index.tolist(), "carry": [carry or 0] * len(batch)}, (carry or 0) + 1
@@ -164,7 +164,7 @@ def test_predictions_are_one_row_a_sample_in_order():
     assert found["carry"] == [0] * 3 + [1] * 5 + [2] + [3] * 4
 
 
-def test_model_may_enable_gradients_while_it_is_scored():
+def test_score_allows_models_to_enable_gradients():
     class Descends(nn.Module):
         """The input after one step down its own energy x**2."""
 

@@ -82,7 +82,7 @@ def by_hand(model, task, batches):
 
 
 @pytest.mark.parametrize("make", [Drops, Remembers])
-def test_fitness_is_minus_the_mean_loss_by_weight(make):
+def test_fitness_is_the_negative_weighted_mean_loss(make):
     torch.manual_seed(0)
     task, model = Sums(), make()
     layout, vectors = population(model)
@@ -96,17 +96,17 @@ def test_fitness_is_minus_the_mean_loss_by_weight(make):
         assert -float(fitness) == pytest.approx(by_hand(model, task, batches), rel=1e-5)
 
 
-def test_models_that_vmap_refuses_are_rated_one_by_one_and_that_is_said_once(caplog):
+def test_rate_evaluates_models_without_vmap_support_one_by_one_and_logs_once(caplog):
     model, task = Remembers(), rated(Sums())
     layout, vectors = population(model)
     with caplog.at_level(logging.INFO, logger="dlcli"):
         for _ in range(2):
             task.rate(model, layout.stack(vectors), [Sums().batch("train", 0)])
     assert len(caplog.records) == 1
-    assert "Remembers is rated one by one" in caplog.text
+    assert "vmap does not support Remembers" in caplog.text
 
 
-def test_behaviour_is_the_answer_to_the_first_validation_rows():
+def test_behavior_is_the_output_on_the_first_validation_rows():
     model, task = Drops(), Sums()
     layout, vectors = population(model)
     found = rated(task).rate(model, layout.stack(vectors), [task.batch("train", 0)])
@@ -116,7 +116,7 @@ def test_behaviour_is_the_answer_to_the_first_validation_rows():
     torch.testing.assert_close(found.behaviour[3], wanted)
 
 
-def test_wide_outputs_are_projected_to_64_numbers_that_keep_distances():
+def test_behavior_of_wide_outputs_is_a_distance_preserving_projection():
     class Any(Sums):
         def loss(self, model, batch, carry=None):
             return Loss(model(*batch.inputs).square().mean(), {}, float(len(batch)))
@@ -135,7 +135,7 @@ def test_wide_outputs_are_projected_to_64_numbers_that_keep_distances():
     assert ((after / before - 1).abs() < 0.4).all()
 
 
-def test_a_loss_that_is_no_number_is_a_fitness_that_is_none():
+def test_fitness_of_nan_loss_is_nan():
     model, task = Drops(), Sums()
     layout, vectors = population(model)
     vectors[1] = torch.nan
@@ -143,7 +143,7 @@ def test_a_loss_that_is_no_number_is_a_fitness_that_is_none():
     assert fitness.isnan().tolist() == [False, True, False, False, False]
 
 
-def test_a_task_that_rates_is_taken_as_it_is_and_others_are_refused():
+def test_rated_returns_fitness_task_and_rejects_tasks_without_loss():
     assert isinstance(Graded(Sums()), Rated)
     assert rated(Sums()).counter == "samples"
     with pytest.raises(Mismatch) as error:

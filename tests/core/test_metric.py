@@ -99,7 +99,7 @@ def test_whole_metric_is_computed_once_and_may_enable_gradients():
     assert (info["baseline"], len(calls)) == (None, 1)
 
 
-def test_model_may_enable_gradients_while_it_is_scored():
+def test_score_allows_models_to_enable_gradients():
     class Descends(nn.Module):
         def forward(self, x):
             with torch.enable_grad():
@@ -139,7 +139,7 @@ def test_choose_rejects_unknown_metric_and_names_the_available_ones():
     assert "mse, mae" in error.value.fields["hint"]
 
 
-def test_choose_rejects_a_single_word():
+def test_choose_rejects_a_string():
     with pytest.raises(UsageError) as error:
         choose([MSE], ["mse"], "mse", "mse")
     assert error.value.fields["key"] == "task.metrics"

@@ -16,29 +16,29 @@ def lines(text):
     ]
 
 
-def test_points_lie_in_order_and_higher_values_higher():
+def test_svg_points_are_in_order_with_larger_values_higher():
     ((first, second, third),) = lines(svg("step", {"fitness": [(0.0, 1.0), (5.0, 3.0), (10.0, 2.0)]}))
     assert first[0] < second[0] < third[0]
     assert first[1] > third[1] > second[1]
 
 
-def test_what_is_not_finite_is_left_out():
+def test_svg_omits_nonfinite_values():
     (drawn,) = lines(svg("step", {"a": [(0.0, 1.0), (1.0, math.nan), (2.0, math.inf), (3.0, 2.0)]}))
     assert len(drawn) == 2
 
 
-def test_nothing_and_one_value_are_drawn_too():
+def test_svg_of_empty_and_constant_series():
     for series in ({}, {"a": []}, {"a": [(1.0, 2.0)]}, {"a": [(0.0, 5.0), (1.0, 5.0)]}):
         ElementTree.fromstring(svg("step", series))
 
 
-def test_names_stay_text():
+def test_svg_escapes_names():
     text = svg("<b>", {"<script>": [(0.0, 1.0), (1.0, 2.0)]})
     assert "<script>" not in text
     ElementTree.fromstring(text)
 
 
-def test_long_curves_keep_their_ends():
+def test_svg_thins_long_curves_and_keeps_their_ends():
     points = [(float(x), float(x % 7)) for x in range(5001)]
     (drawn,) = lines(svg("step", {"a": points}))
     assert len(drawn) < 500
@@ -47,13 +47,13 @@ def test_long_curves_keep_their_ends():
     assert drawn[-1][0] == whole[1][0]
 
 
-def test_the_leaf_is_an_svg_file():
+def test_encode_curves_as_svg():
     ending, content = encode(Curves("step", {"a": [(0.0, 1.0)]}))
     assert ending == ".svg"
     assert content.startswith(b"<svg")
 
 
-def test_an_axis_that_goes_by_factors():
+def test_svg_logarithmic_axis():
     """Equal factors are equal lengths, and its ends are told in the data's own numbers."""
     text = svg("dimension", {"a": [(256.0, 1.0), (1024.0, 0.1), (4096.0, 0.01), (8192.0, 0.0)]}, "error", "xy")
     ((first, second, third),) = lines(text)
@@ -62,7 +62,7 @@ def test_an_axis_that_goes_by_factors():
     assert {"500", "1,000", "2,000", "0.01", "0.1", "1", "error"} <= set(re.findall(r">([^<>]+)</text>", text))
 
 
-def test_a_colour_comes_again_with_another_dash():
+def test_svg_repeats_colors_with_other_dashes():
     text = svg("step", {f"line {place}": [(0.0, float(place)), (1.0, 2.0)] for place in range(9)})
     styles = re.findall(r'<polyline points="[^"]*" (stroke="[^/]*)/>', text)
     assert len(set(styles)) == 9
