@@ -69,7 +69,7 @@ def build_task(config: Mapping[str, Any], device: torch.device, fitted: Fitted |
     return task_in(task.to(device), config.get("precision", "float32"))
 
 
-def _checked(value: Any, kind: Any, place: str) -> Any:
+def _checked(value: Any, kind: Any, node_key: str) -> Any:
     """Return the value if it is an instance of the class or protocol `kind`.
 
     Raises:
@@ -78,7 +78,7 @@ def _checked(value: Any, kind: Any, place: str) -> Any:
     if isinstance(value, kind):
         return value
     must = f"a class that implements {kind.__name__}"
-    raise UsageError("invalid_value", key=f"{place}._target_", must=must, got=type(value).__name__)
+    raise UsageError("invalid_value", key=f"{node_key}._target_", must=must, got=type(value).__name__)
 
 
 def build_model(config: Mapping[str, Any], task: Task, device: torch.device) -> nn.Module:

@@ -89,9 +89,9 @@ def plain(group: str, name: str, extra: Sequence[Path], depth: int = 0) -> dict[
             composed = _merged(composed, plain(group, entry, extra, depth + 1))
             continue
         for key, member in entry.items():
-            inner, _, place = key.removeprefix("override ").lstrip("/").partition("@")
+            inner, _, package = key.removeprefix("override ").lstrip("/").partition("@")
             part: Any = plain(inner, str(member), extra, depth + 1)
-            for segment in reversed(place.split(".") if place else [inner]):
+            for segment in reversed(package.split(".") if package else [inner]):
                 part = {segment: part}
             composed = _merged(composed, part)
     return _merged(composed, {key: value for key, value in (node or {}).items() if key != "defaults"})

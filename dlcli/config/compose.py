@@ -10,8 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from dlcli.config import catalogue, checks, schema, short, sweeps
-from dlcli.config import overrides as words_of
-from dlcli.config.overrides import Folders, key_of, parse, value_of
+from dlcli.config.overrides import Folders, check_end, key_of, parse, split, value_of
 from dlcli.config.primary import ERRORS, base, config_error, group_words, session
 from dlcli.config.routing import Request, Routed, is_placed, route
 from dlcli.core.errors import UsageError
@@ -65,7 +64,7 @@ class Point:
 
 
 def expand(
-    verb: str, words: Sequence[str], *, extra: Sequence[Path] = (), smoke: bool = False, zips: Sequence[str] = ()
+    verb: str, overrides: Sequence[str], *, extra: Sequence[Path] = (), smoke: bool = False, zips: Sequence[str] = ()
 ) -> list[Point]:
     """Compose the runs that the arguments of a command specify.
 
@@ -73,7 +72,7 @@ def expand(
 
     Args:
         verb: "train", "evolve", "search" or "sketch".
-        words: a recipe, then overrides; both are optional.
+        overrides: arguments of the command: a recipe, then overrides; both are optional.
         extra: folders given by `--config-dir`.
         smoke: apply the recipe's overrides of `--smoke`.
         zips: texts such as "a=1,2 b=3,4", whose values are paired.
@@ -82,10 +81,10 @@ def expand(
         UsageError: a word is not an override, or names something that does not exist.
     """
     folders = tuple(extra)
-    recipes, rest = words_of.split(verb, words, folders)
+    recipes, rest = split(verb, overrides, folders)
     pairs = [sweeps.zipped(text) for text in zips]
     sweeps.check_once([rest, *pairs])
-    words_of.check_end([*rest, *(word for pair in pairs for word in pair)])
+    check_end([*rest, *(word for pair in pairs for word in pair)])
     with session(folders):
         choices: list[list[tuple[str, ...]]] = [[(value,) for value in sweeps.values(word, folders)] for word in rest]
         choices += [sweeps.in_pairs(pair, folders) for pair in pairs]
@@ -95,18 +94,18 @@ def expand(
         return [_point(request) for request in requests]
 
 
-def _request(verb: str, recipe: str | None, words: tuple[str, ...], extra: Folders, smoke: bool) -> Request:
+def _request(verb: str, recipe: str | None, overrides: tuple[str, ...], extra: Folders, smoke: bool) -> Request:
     """The request of one run; a model without recipe and task uses the model's home recipe."""
-    keys = {key_of(word): value_of(word) for word in words}
+    keys = {key_of(word): value_of(word) for word in overrides}
     model = keys.get("model", "tcn")
     if recipe is None and "task" not in keys and model in catalogue.members(f"experiment/{verb}", extra):
-        recipe, words = model, tuple(word for word in words if not word.startswith("model="))
+        recipe, overrides = model, tuple(word for word in overrides if not word.startswith("model="))
     if not smoke:
-        return Request(verb, recipe, words, extra)
-    plain = [word for word in words if not short.is_short(key_of(word))]
+        return Request(verb, recipe, overrides, extra)
+    plain = [word for word in overrides if not short.is_short(key_of(word))]
     placed = [word for word in group_words(plain, extra) if is_placed(word)]
-    config, _ = Request(verb, recipe, words, extra).composed(placed)
-    return Request(verb, recipe, words, extra, tuple(map(str, config.get("smoke") or ())))
+    config, _ = Request(verb, recipe, overrides, extra).composed(placed)
+    return Request(verb, recipe, overrides, extra, tuple(map(str, config.get("smoke") or ())))
 
 
 def _point(request: Request) -> Point:
@@ -148,11 +147,11 @@ def _fits(word: str, config: DictConfig, strict: bool) -> bool:
 
 
 def _check_places(groups: Sequence[str], request: Request) -> None:
-    """Check that an added member (`+task@place=...`) is at a top-level key of the command."""
+    """Check that an added member (`+task@KEY=NAME`) is at a top-level key of the command."""
     for word in groups:
         key = key_of(word)
-        place = key.partition("@")[2] or key
-        head = place.partition(".")[0]
+        package = key.partition("@")[2] or key
+        head = package.partition(".")[0]
         if word.startswith("+") and head not in schema.keys_of(request.verb):
             raise UsageError("unknown_key", key=head, known=schema.settable(request.verb))
 
@@ -166,8 +165,8 @@ def _drop_foreign(config: DictConfig, choices: Mapping[str, str], request: Reque
     plain, _ = base(request.verb, None, (*(f"{name}={member}" for name, member in own.items()), *nested))
     for word in group_words([*request.words], request.extra):
         key = key_of(word)
-        place = key.partition("@")[2] or key
-        node, known = OmegaConf.select(config, place), OmegaConf.select(plain, place)
+        package = key.partition("@")[2] or key
+        node, known = OmegaConf.select(config, package), OmegaConf.select(plain, package)
         if isinstance(node, DictConfig) and isinstance(known, DictConfig):
             _reconcile(node, known)
 
@@ -202,11 +201,11 @@ def _open(word: str) -> list[str]:
     return [f"++{word}"] if checks.takes_counters(key.rpartition(".")[0]) and word.startswith(key) else [word]
 
 
-def _apply(config: DictConfig, words: Sequence[str]) -> None:
+def _apply(config: DictConfig, overrides: Sequence[str]) -> None:
     """Apply overrides of values in place, as Hydra does."""
     OmegaConf.set_struct(config, True)
     try:
-        ConfigLoaderImpl._apply_overrides_to_config([parse(word) for word in words], config)
+        ConfigLoaderImpl._apply_overrides_to_config([parse(word) for word in overrides], config)
     except ERRORS as error:
         raise config_error(error) from None
     finally:

@@ -43,18 +43,18 @@ def of_bare(word: str) -> UsageError:
     )  # fmt: skip
 
 
-def check_first(words: list[str], command: str, extra: tuple[Path, ...]) -> None:
+def check_first(overrides: list[str], command: str, extra: tuple[Path, ...]) -> None:
     """Check the first argument of a command, which should be a recipe.
 
     Raises:
         UsageError: it is a group (`model tcn`), a YAML file (`tcn.yaml`) or a data file (`sales.csv`); the hint is the
             command to type.
     """
-    first, path = words[0], Path(words[0])
+    first, path = overrides[0], Path(overrides[0])
     recipes = catalogue.members(f"experiment/{command}", extra)
     if first in recipes:
         return
-    following = words[1] if len(words) > 1 and "=" not in words[1] else "NAME"
+    following = overrides[1] if len(overrides) > 1 and "=" not in overrides[1] else "NAME"
     if first in schema.groups(command) or first in schema.SHORT_GROUPS:
         raise UsageError("unknown_name", kind="recipe", name=first, hint=f"dlcli {command} {first}={following}")
     if path.suffix in (".yaml", ".yml"):

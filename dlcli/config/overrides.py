@@ -30,7 +30,7 @@ def is_bare(word: str) -> bool:
     return "=" not in word and not word.startswith(("~", "-", "+"))
 
 
-def split(command: str, words: Sequence[str], extra: Folders) -> tuple[list[str | None], list[str]]:
+def split(command: str, overrides: Sequence[str], extra: Folders) -> tuple[list[str | None], list[str]]:
     """Split the arguments of a command into recipes ([None] without one) and overrides.
 
     A recipe is the first argument, or `experiment=NAME`; the path of a saved config.yaml counts as a recipe.
@@ -38,8 +38,8 @@ def split(command: str, words: Sequence[str], extra: Folders) -> tuple[list[str 
     Raises:
         UsageError: an argument is neither a recipe nor an override.
     """
-    named = [word for word in words if (match := _RECIPE.fullmatch(word)) and match[1] in (None, command)]
-    rest = [word for word in words if word not in named]
+    named = [word for word in overrides if (match := _RECIPE.fullmatch(word)) and match[1] in (None, command)]
+    rest = [word for word in overrides if word not in named]
     names = [value_of(word) for word in named]
     if rest and is_bare(rest[0]):
         if (path := saved_path(rest[0])) is not None:
@@ -148,10 +148,10 @@ def quoted(word: str) -> str:
     return word
 
 
-def latest(words: Sequence[str]) -> list[str]:
+def latest(overrides: Sequence[str]) -> list[str]:
     """Return the last override of each key; `until`, `steps` and `epochs` replace one another."""
     last: dict[str, str] = {}
-    for word in words:
+    for word in overrides:
         key = key_of(word)
         if key == "until":
             for replaced in [name for name in last if name in ("steps", "epochs") or name.startswith("until.")]:
@@ -164,16 +164,16 @@ def latest(words: Sequence[str]) -> list[str]:
     return list(last.values())
 
 
-def check_end(words: Sequence[str]) -> None:
+def check_end(overrides: Sequence[str]) -> None:
     """Check that `steps` or `epochs` and `until` do not both set the same limit.
 
     Raises:
         UsageError: they do.
     """
-    overrides = {key_of(word): word for word in words if value_of(word) != "null"}
-    short = [name for name in ("steps", "epochs") if name in overrides]
-    long: list[str] = [name for name in ("until.steps", "until.epochs") if name in overrides]
-    if not long and re.search(r"[{,]\s*(steps|epochs)\s*:", overrides.get("until", "")):
+    by_key = {key_of(word): word for word in overrides if value_of(word) != "null"}
+    short = [name for name in ("steps", "epochs") if name in by_key]
+    long: list[str] = [name for name in ("until.steps", "until.epochs") if name in by_key]
+    if not long and re.search(r"[{,]\s*(steps|epochs)\s*:", by_key.get("until", "")):
         long = ["until"]
     if short and long:
         raise UsageError("conflict", first=f"{short[0]}=", second=f"{long[0]}=", reason="both limit the run")

@@ -46,14 +46,14 @@ def session(extra: Sequence[Path]) -> Iterator[None]:
         GlobalHydra.instance().hydra = previous
 
 
-def group_words(words: Sequence[str], extra: Folders) -> list[str]:
+def group_words(overrides: Sequence[str], extra: Folders) -> list[str]:
     """Return the overrides that select members of groups.
 
     Raises:
         UsageError: a group has no such member.
     """
     selections = []
-    for word in words:
+    for word in overrides:
         key, _, value = word.partition("=")
         group = key.lstrip("+~").partition("@")[0]
         known = catalogue.members(group, extra)
@@ -89,18 +89,18 @@ def base(verb: str, recipe: str | None, groups: tuple[str, ...]) -> tuple[DictCo
     return config, {group: name for group, name in choices.items() if not group.startswith("hydra")}
 
 
-def _check_package(verb: str, recipe: str | None, words: Sequence[str], error: Exception) -> None:
+def _check_package(verb: str, recipe: str | None, overrides: Sequence[str], error: Exception) -> None:
     """Explain why Hydra rejects `model@model.bdy=vgg`: list the keys at which the group has members.
 
     Raises:
         UsageError: the group has no member at this key.
     """
     rejected = re.match(r"Could not override '([^']+)'", str(error))
-    overrides = [word for word in words if rejected and key_of(word) == rejected[1]]
-    if not rejected or not overrides:
+    matches = [word for word in overrides if rejected and key_of(word) == rejected[1]]
+    if not rejected or not matches:
         return
-    _, choices = base(verb, recipe, tuple(word for word in words if word not in overrides))
-    key, value = rejected[1], value_of(overrides[0])
+    _, choices = base(verb, recipe, tuple(word for word in overrides if word not in matches))
+    key, value = rejected[1], value_of(matches[0])
     group, at, _ = key.partition("@")
     known = [choice for choice in choices if choice.partition("@")[0] == group]
     if not known:

@@ -46,10 +46,10 @@ def sources(point: Point, extra: Sequence[Path] = ()) -> dict[str, str]:
     return sources | _overridden(point, routed.typed)
 
 
-def _overridden(point: Point, words: Sequence[str]) -> dict[str, str]:
+def _overridden(point: Point, overrides: Sequence[str]) -> dict[str, str]:
     """The keys that overrides of the command line set."""
     known = {*checks.leaves(point.config)}
-    return {_configuration_key(key_of(word), known): "command line" for word in words}
+    return {_configuration_key(key_of(word), known): "command line" for word in overrides}
 
 
 def _configuration_key(key: str, known: Collection[str]) -> str:

@@ -73,20 +73,20 @@ def dump(config: Mapping[str, Any]) -> str:
     return OmegaConf.to_yaml(OmegaConf.create(dict(config)))
 
 
-def change(config: Mapping[str, Any], words: Sequence[str]) -> dict[str, Any]:
+def change(config: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
     """Apply overrides to a resolved configuration and return the result.
 
     Args:
         config: plain values; not modified.
-        words: overrides.
+        overrides: `key=value`.
 
     Raises:
         UsageError: an override is invalid, or its key does not exist.
     """
-    for word in words:
+    for word in overrides:
         check_word(word)
     changed = OmegaConf.create(dict(config))
-    for word in [checks.with_new_names(quoted(renamed(word)), changed) for word in words]:
+    for word in [checks.with_new_names(quoted(renamed(word)), changed) for word in overrides]:
         override = parse(word)
         if override.is_sweep_override():
             raise UsageError("invalid_value", key=override.key_or_group, must="one value", got=word)

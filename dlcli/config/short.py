@@ -86,12 +86,12 @@ def of_recipe(config: DictConfig, extra: Folders) -> list[str]:
     Raises:
         UsageError: a group has no such member.
     """
-    words = []
+    overrides = []
     for head in [name for name in SHORT if name in config]:
         value = OmegaConf.to_container(config, resolve=False)[head]  # type: ignore[index, call-overload]
         del config[head]
         if head not in SHORT_GROUPS:
-            words.append(f"{head}={written(value)}")
+            overrides.append(f"{head}={written(value)}")
             continue
         settings = dict(value) if isinstance(value, Mapping) else {"name": value}
         name = settings.pop("name", None)
@@ -99,9 +99,9 @@ def of_recipe(config: DictConfig, extra: Folders) -> list[str]:
             known = catalogue.members(head, extra)
             if name not in known:
                 raise UsageError("unknown_name", kind=head, name=str(name), known=known)
-            words.append(f"{head}={name}")
-        words += [f"{key}={written(part)}" for key, part in _flat(settings, head)]
-    return words
+            overrides.append(f"{head}={name}")
+        overrides += [f"{key}={written(part)}" for key, part in _flat(settings, head)]
+    return overrides
 
 
 def _flat(settings: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:

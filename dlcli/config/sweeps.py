@@ -81,13 +81,13 @@ def zipped(text: str) -> list[str]:
     Raises:
         UsageError: it does not have the form `a=1,2 b=3,4`.
     """
-    words = _NEXT_WORD.split(text.strip())
-    if len(words) < 2 or any("=" not in word for word in words):
+    overrides = _NEXT_WORD.split(text.strip())
+    if len(overrides) < 2 or any("=" not in word for word in overrides):
         must = "two or more overrides in one pair of quotes: 'a=1,2 b=3,4'"
         raise UsageError("invalid_value", key="--zip", must=must, got=text)
-    for word in words:
+    for word in overrides:
         check_word(word)
-    return [quoted(renamed(word)) for word in words]
+    return [quoted(renamed(word)) for word in overrides]
 
 
 def check_once(groups: Sequence[Sequence[str]]) -> None:
@@ -100,23 +100,23 @@ def check_once(groups: Sequence[Sequence[str]]) -> None:
         UsageError: a key is given twice.
     """
     seen: set[str] = set()
-    for index, words in enumerate(groups):
-        for key in map(key_of, words):
+    for index, overrides in enumerate(groups):
+        for key in map(key_of, overrides):
             if index and key in seen:
                 raise UsageError("conflict", first="--zip", second=f"{key}=", reason=f"{key} is given twice")
             seen.add(key)
 
 
-def in_pairs(words: Sequence[str], extra: Folders) -> list[tuple[str, ...]]:
+def in_pairs(overrides: Sequence[str], extra: Folders) -> list[tuple[str, ...]]:
     """Pair the values of several sweeps: all first values, all second values, and so on.
 
     Raises:
         UsageError: the keys have different numbers of values.
     """
-    columns = [values(word, extra) for word in words]
-    for word, column in zip(words, columns, strict=True):
+    columns = [values(word, extra) for word in overrides]
+    for word, column in zip(overrides, columns, strict=True):
         if len(column) != len(columns[0]):
-            got = f"{len(columns[0])} for {key_of(words[0])} and {len(column)} for {key_of(word)}"
+            got = f"{len(columns[0])} for {key_of(overrides[0])} and {len(column)} for {key_of(word)}"
             raise UsageError("invalid_value", key="--zip", must="the same number of values for each key", got=got)
     return list(zip(*columns, strict=True))
 

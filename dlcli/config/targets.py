@@ -24,27 +24,27 @@ _TYPE_NAMES = {int: "an integer", float: "a number", str: "text", bool: "true or
 _PLURALS = {int: "integers", float: "numbers", str: "texts"}
 
 
-def factory(node: Any, config: Mapping[str, Any], place: str) -> Callable[..., Any]:
+def factory(node: Any, config: Mapping[str, Any], node_key: str) -> Callable[..., Any]:
     """Return the factory that a configuration node describes.
 
     Args:
         node: mapping with a `_target_` and keyword arguments.
         config: complete configuration; its `plugins` are allowed packages.
-        place: dotted key of the node, for messages.
+        node_key: dotted key of the node, for messages.
 
     Raises:
         UsageError: the class does not exist or is not allowed, or a keyword is unknown or has the wrong type.
     """
     if not isinstance(node, dict) or "_target_" not in node:
-        raise UsageError("required", key=f"{place}._target_", hint="It names the class: package.module.Class")
+        raise UsageError("required", key=f"{node_key}._target_", hint="It names the class: package.module.Class")
     node, plugins = without_metadata(node), config.get("plugins") or ()
-    for key, part in class_nodes(node, place):
+    for key, part in class_nodes(node, node_key):
         _check(part, key, plugins)
     try:
         constructor = instantiate(_with_partials(node, plugins), _partial_=True, _convert_="all")
     except InstantiationException as error:
-        raise _unwrapped(error, place) from error
-    return _guarded(constructor, place)
+        raise _unwrapped(error, node_key) from error
+    return _guarded(constructor, node_key)
 
 
 METADATA = ("scales", "eval_keys", "finishes", "short")
@@ -105,7 +105,7 @@ def _hints(cls: type) -> dict[str, Any]:
         return {}
 
 
-def _guarded(constructor: Callable[..., Any], place: str) -> Callable[..., Any]:
+def _guarded(constructor: Callable[..., Any], node_key: str) -> Callable[..., Any]:
     """Wrap a constructor so that its exceptions are raised as `UsageError`."""
 
     def construct(*args: Any, **kwargs: Any) -> Any:
@@ -114,10 +114,10 @@ def _guarded(constructor: Callable[..., Any], place: str) -> Callable[..., Any]:
         except UsageError:
             raise
         except InstantiationException as error:
-            raise _unwrapped(error, place) from error
+            raise _unwrapped(error, node_key) from error
         except WRONG as error:
             check_memory(error)
-            raise _construction_error(error, place) from error
+            raise _construction_error(error, node_key) from error
 
     return construct
 
@@ -128,7 +128,7 @@ def check_memory(error: BaseException) -> None:
         raise MemoryError from error
 
 
-def _unwrapped(error: InstantiationException, place: str) -> UsageError:
+def _unwrapped(error: InstantiationException, node_key: str) -> UsageError:
     """The error for the exception that caused Hydra's."""
     cause: BaseException = error
     while cause.__cause__ is not None:
@@ -136,33 +136,33 @@ def _unwrapped(error: InstantiationException, place: str) -> UsageError:
     if isinstance(cause, UsageError):
         return cause
     check_memory(cause)
-    return _construction_error(cause, place)
+    return _construction_error(cause, node_key)
 
 
-def _construction_error(error: BaseException, place: str) -> UsageError:
+def _construction_error(error: BaseException, node_key: str) -> UsageError:
     first_line = next(iter(str(error).strip().splitlines()), type(error).__name__)
-    return UsageError("construction_failed", key=place, problem=first_line[:300])
+    return UsageError("construction_failed", key=node_key, problem=first_line[:300])
 
 
-def class_nodes(node: Any, place: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def class_nodes(node: Any, node_key: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Iterate over (dotted key, node) of every nested node with a `_target_`."""
     if isinstance(node, dict):
         if "_target_" in node:
-            yield place, node
+            yield node_key, node
         for key, value in node.items():
-            yield from class_nodes(value, f"{place}.{key}")
+            yield from class_nodes(value, f"{node_key}.{key}")
     elif isinstance(node, list):
         for index, value in enumerate(node):
-            yield from class_nodes(value, f"{place}.{index}")
+            yield from class_nodes(value, f"{node_key}.{index}")
 
 
-def _check(node: Mapping[str, Any], place: str, plugins: Sequence[str]) -> None:
+def _check(node: Mapping[str, Any], node_key: str, plugins: Sequence[str]) -> None:
     """Check the keywords of a node and, for classes of dlcli, the types of their values.
 
     Raises:
         UsageError: the class is not allowed, a keyword is unknown, or a value has the wrong type.
     """
-    cls = class_of(node["_target_"], place, plugins)
+    cls = class_of(node["_target_"], node_key, plugins)
     try:
         parameters = inspect.signature(cls).parameters
         hints = get_type_hints(getattr(cls, "__init__"))  # noqa: B009 - mypy takes cls.__init__ for an instance's
@@ -173,26 +173,26 @@ def _check(node: Mapping[str, Any], place: str, plugins: Sequence[str]) -> None:
         if key.startswith("_") or isinstance(value, dict):
             continue
         if key not in parameters and not has_kwargs:
-            known = [f"{place}.{name}" for name in parameters]
+            known = [f"{node_key}.{name}" for name in parameters]
             hint = f"{cls.__name__} has no such keyword"
-            raise UsageError("unknown_key", key=f"{place}.{key}", known=known, hint=hint)
+            raise UsageError("unknown_key", key=f"{node_key}.{key}", known=known, hint=hint)
         if cls.__module__.startswith("dlcli.") and key in hints and not _fits(value, hints[key]):
-            raise UsageError("invalid_value", key=f"{place}.{key}", must=_type_name(hints[key]), got=value)
+            raise UsageError("invalid_value", key=f"{node_key}.{key}", must=_type_name(hints[key]), got=value)
 
 
-def class_of(target: Any, place: str, plugins: Sequence[str]) -> type:
+def class_of(target: Any, node_key: str, plugins: Sequence[str]) -> type:
     """Import the class of a `_target_`.
 
     Args:
         target: `package.module.Class`.
-        place: dotted key of the node, for messages.
+        node_key: dotted key of the node, for messages.
         plugins: packages that are allowed beside dlcli, torch and scikit-learn.
 
     Raises:
         UsageError: it is outside the allowed packages, does not exist, or is not a class.
         Missing: the module imports a package that is not installed.
     """
-    key = f"{place}._target_"
+    key = f"{node_key}._target_"
     allowed = (*_OURS, _ESTIMATORS, *(f"{plugin}." for plugin in plugins))
     must = "a class of dlcli, torch or a package in plugins=[...]"
     if not isinstance(target, str) or not target.startswith(allowed):

@@ -41,5 +41,5 @@ def column(key: str, name: str, columns: Sequence[str]) -> str:
         UsageError: the file does not have the column; the message suggests the nearest one.
     """
     if name not in columns:
-        raise UsageError("unknown_name", kind=f"column ({key})", name=name, known=columns, key=key)
+        raise UsageError("not_found", kind=f"{key}: column", name=name, known=columns, key=key)
     return name

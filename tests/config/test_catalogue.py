@@ -84,7 +84,9 @@ def test_completion_lists_keys_of_learner_and_optimizer():
 
 def test_completion_lists_existing_keys_only():
     (point,) = compose.expand("train", ["tcn"])
-    keys = [word.removesuffix("=") for word in [*completions("learner."), *completions("model."), *completions("task.")]]
+    keys = [
+        word.removesuffix("=") for word in [*completions("learner."), *completions("model."), *completions("task.")]
+    ]
     assert len(keys) > 20
     for key in keys:
         OmegaConf.select(point.config, key, throw_on_missing=True)

@@ -43,4 +43,3 @@ def test_usage_error_prints_no_control_characters_and_bounds_values():
 )
 def test_nearest_consults_synonyms_before_spelling(typed, known, suggestion):
     assert f'"{suggestion}"' in nearest(typed, known)
-

@@ -124,7 +124,7 @@ def test_samples_are_made_on_the_device_that_holds_the_digits():
         ({"clutter": -1}, "task.clutter is at least 0, not -1"),
         ({"clutter_size": 9}, "task.clutter_size is 1 to 8, not 9"),
         ({"repeats": 0}, "task.repeats must be at least 1, got 0"),
-        ({"source": "mist"}, "task.source is"),
+        ({"source": "mist"}, "task.source must be"),
         ({"test": {"rotate": 1.0}}, r'task.test may change rotation, .* not \'rotate\' \(did you mean "rotation"'),
         ({"test": {"rotation": "far"}}, "task.test.rotation is not of a kind that task.rotation can be: 'far'"),
         ({"test": {"scale": ["a", 1.0]}}, "task.test.scale is not of a kind that task.scale can be"),

@@ -111,9 +111,8 @@ def test_modes_that_differ_or_have_no_channels(tmp_path):
     with pytest.raises(UsageError, match=r"2 modes: RGB \(20, cat/00.png\), L \(1, cat/grey.png\)"):
         made(tmp_path)
     assert made(tmp_path, mode="RGB").spec.inputs == (Real((3, 6, 9)),)
-    with pytest.raises(UsageError) as error:
+    with pytest.raises(UsageError, match=r"task.mode is L or RGB or RGBA, not 'RBG' \(did you mean"):
         made(tmp_path, mode="RBG")
-    assert (error.value.code, error.value.fields["key"]) == ("invalid_value", "task.mode")
     with pytest.raises(UsageError, match=r"pictures of mode P have no channels: task.mode=RGB converts them"):
         made(fill(tmp_path / "palette", mode="P"))
     (tmp_path / "palette" / "dog" / "deep.png").write_bytes(sixteen_bits())

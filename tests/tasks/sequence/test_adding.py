@@ -75,4 +75,4 @@ def test_data_depend_on_their_own_seed_only_and_splits_differ():
 def test_small_numbers_are_refused(key, least):
     with pytest.raises(UsageError) as error:
         adding(**{key: least - 1})
-    assert (error.value.code, error.value.fields["key"]) == ("invalid_value", f"task.{key}")
+    assert f"task.{key}" in str(error.value)

@@ -80,4 +80,4 @@ def test_data_depend_on_their_own_seed_only():
 def test_small_numbers_are_refused(key):
     with pytest.raises(UsageError) as error:
         CopyMemory(**SIZES | {key: 0})
-    assert (error.value.code, error.value.fields["key"]) == ("invalid_value", f"task.{key}")
+    assert f"task.{key}" in str(error.value)

@@ -254,7 +254,7 @@ def test_what_is_wrong_is_said(path, tmp_path):
         text_file(tmp_path / "none.txt")
     with pytest.raises(UsageError, match="is not a file"):
         text_file(tmp_path)
-    with pytest.raises(UsageError, match=r"task\.unit is .*char.*, not 'chars'"):
+    with pytest.raises(UsageError, match=r"task\.unit must be .*char.*, got 'chars'"):
         text_file(path, unit="chars")
     with pytest.raises(UsageError, match=r"task\.fractions are three .* not 0\.8, 0\.1"):
         text_file(path, fractions=[0.8, 0.1])
@@ -265,7 +265,7 @@ def test_what_is_wrong_is_said(path, tmp_path):
     for key, least in {"batch": 1, "length": 1, "min_count": 1, "context": 0}.items():
         with pytest.raises(UsageError) as error:
             text_file(path, **{key: least - 1})
-        assert (error.value.code, error.value.fields["key"]) == ("invalid_value", f"task.{key}")
+        assert f"task.{key}" in str(error.value)
 
 
 def test_line_ends_of_other_systems_and_a_byte_order_mark_change_nothing(path):
