@@ -15,13 +15,13 @@ from dlcli.engine.device import choose_device
 CPU = torch.device("cpu")
 
 
-def config(*words):
-    (point,) = compose.expand("train", ["tcn", "model.channels=[4,4]", *words])
+def config(*overrides):
+    (point,) = compose.expand("train", ["tcn", "model.channels=[4,4]", *overrides])
     return settle_budget(point.resolved())
 
 
-def signature(*words):
-    (point,) = compose.expand("train", ["tcn", "model.channels=[4,4]", *words])
+def signature(*overrides):
+    (point,) = compose.expand("train", ["tcn", "model.channels=[4,4]", *overrides])
     plain = settle_budget(point.resolved(seed=0))
     return identity.signature(identity.core(plain), plain["until"])
 
@@ -50,9 +50,9 @@ def test_core_depends_on_the_content_of_data_files_not_on_their_names(tmp_path):
     files = [tmp_path / name for name in ("one.npz", "copy.npz", "other.npz")]
     for file, shift in zip(files, (0, 0, 1), strict=True):
         np.savez(file, x=np.arange(40.0).reshape(20, 2) + shift, y=np.arange(20) % 2)
-    one, copy, other = (identity.core(config("task=npz", f"task.path={file}")) for file in files)
-    assert one == copy
-    assert one != other
+    first, copy, other = (identity.core(config("task=npz", f"task.path={file}")) for file in files)
+    assert first == copy
+    assert first != other
 
 
 def test_budget_has_the_core_of_the_solved_width():
@@ -95,11 +95,11 @@ def test_budget_keeps_proportions_of_widths(target):
 def test_build_initial_weights_depend_on_the_seed_only():
     torch.manual_seed(123)
     before = torch.get_rng_state()
-    one = build.build(config("seed=5"), CPU).model
+    first = build.build(config("seed=5"), CPU).model
     assert torch.equal(torch.get_rng_state(), before)
     torch.manual_seed(456)
     same, other = build.build(config("seed=5"), CPU).model, build.build(config("seed=6"), CPU).model
-    pairs = list(zip(one.parameters(), same.parameters(), other.parameters(), strict=True))
+    pairs = list(zip(first.parameters(), same.parameters(), other.parameters(), strict=True))
     assert all(torch.equal(a, b) for a, b, _ in pairs)
     assert not all(torch.equal(a, c) for a, _, c in pairs)
 
@@ -195,8 +195,8 @@ def test_build_requires_target_of_model(node):
 @pytest.mark.parametrize("model", ["bilstm", "bigru"])
 def test_build_rejects_noncausal_model_of_causal_task(tmp_path, model):
     (tmp_path / "own.txt").write_text("so many words, and none of them twice over; " * 40)
-    words = ["task=text", f"task.path={tmp_path / 'own.txt'}", "task.length=16", "task.context=0", f"model={model}"]
-    config = settle_budget(compose.expand("train", [*words, "model.hidden=4"])[0].resolved())
+    overrides = ["task=text", f"task.path={tmp_path / 'own.txt'}", "task.length=16", "task.context=0", f"model={model}"]
+    config = settle_budget(compose.expand("train", [*overrides, "model.hidden=4"])[0].resolved())
     with pytest.raises(Mismatch) as error:
         build.build(config, CPU)
     assert error.value.fields["requirement"] == "a causal model"
@@ -205,5 +205,5 @@ def test_build_rejects_noncausal_model_of_causal_task(tmp_path, model):
 @pytest.mark.parametrize("model", ["tcn", "gru", "sru", "mut1", "transformer"])
 def test_build_accepts_causal_model_of_causal_task(tmp_path, model):
     (tmp_path / "own.txt").write_text("so many words, and none of them twice over; " * 40)
-    words = ["task=text", f"task.path={tmp_path / 'own.txt'}", "task.length=16", "task.context=0", f"model={model}"]
-    build.build(settle_budget(compose.expand("train", words)[0].resolved()), CPU)
+    overrides = ["task=text", f"task.path={tmp_path / 'own.txt'}", "task.length=16", "task.context=0", f"model={model}"]
+    build.build(settle_budget(compose.expand("train", overrides)[0].resolved()), CPU)

@@ -1,4 +1,4 @@
-"""Models, tasks and recipes by name, read from the first lines of YAML files; completion on top of them."""
+"""Catalogue of models, tasks and recipes, and shell completion."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ from dlcli.core.errors import Missing
 
 
 def completions(*words):
-    """What is offered for the last word, as in zsh, where words are broken at blanks alone."""
+    """Completions of the last argument as in zsh, which splits arguments at blanks only."""
     return completion.words(SimpleNamespace(params={"words": words[:-1]}), words[-1])
 
 
@@ -112,10 +112,10 @@ printf '%s\\n' "${COMPREPLY[@]}"
 
 
 @pytest.mark.parametrize(
-    ("words", "expected"),
+    ("typed", "expected"),
     [
         ("dlcli tra", ["train"]),
-        ("dlcli train model = t", ["tcn", "transformer"]),  # bash breaks words at =
+        ("dlcli train model = t", ["tcn", "transformer"]),  # bash splits arguments at =
         ("dlcli train model =", sorted(catalogue.members("model"))),
         ("dlcli train bigr", ["bigru"]),
         ("dlcli train model = gru model.hid", ["model.hidden="]),
@@ -124,8 +124,8 @@ printf '%s\\n' "${COMPREPLY[@]}"
         ("dlcli nonsense mod", []),
     ],
 )
-def test_bash_completion(words, expected, tmp_path):
+def test_bash_completion(typed, expected, tmp_path):
     program = f"{sys.prefix}/bin/dlcli"
-    script = SHELL.replace("PROG", program).replace("TYPED", words)
+    script = SHELL.replace("PROG", program).replace("TYPED", typed)
     done = subprocess.run(["bash", "--norc", "-c", script], capture_output=True, text=True, cwd=tmp_path, check=False)
     assert sorted(done.stdout.split()) == expected, done.stderr

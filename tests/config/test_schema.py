@@ -1,4 +1,4 @@
-"""Key schema: a key is stated in one place, and everything else derives from it."""
+"""Key schema: the single definition of each top-level key."""
 
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -24,8 +24,8 @@ def extra_key(monkeypatch):
     return "patience_factor"
 
 
-def resolved(command, *words):
-    (point,) = expand(command, words)
+def resolved(command, *overrides):
+    (point,) = expand(command, overrides)
     return point.resolved()
 
 

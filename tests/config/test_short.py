@@ -1,4 +1,4 @@
-"""Short keys: the learner's YAML says where they go, and recipes set them whatever the learner is."""
+"""Short keys: full keys by learner, and values set by recipes."""
 
 import pytest
 
@@ -8,8 +8,8 @@ from dlcli.core.errors import UsageError
 PLAYER = "learner.players.model"
 
 
-def resolved(command, *words, **more):
-    (point,) = expand(command, words, **more)
+def resolved(command, *overrides, **more):
+    (point,) = expand(command, overrides, **more)
     return point.resolved()
 
 
@@ -20,7 +20,7 @@ def value(config, key):
 
 
 @pytest.mark.parametrize(
-    ("words", "key", "expected"),
+    ("overrides", "key", "expected"),
     [
         (("learner=dqn", "lr=0.5"), "learner.lr", 0.5),
         (("learner=a2c", "clip=0.25"), "learner.clip", 0.25),
@@ -29,8 +29,8 @@ def value(config, key):
         (("learner=snes", "lr=0.5"), "learner.learning_rate", 0.5),
     ],
 )
-def test_short_key_sets_the_full_key_of_the_learner(words, key, expected):
-    assert value(resolved("evolve", "task=hard_maze", "model=mlp", *words), key) == expected
+def test_short_key_sets_the_full_key_of_the_learner(overrides, key, expected):
+    assert value(resolved("evolve", "task=hard_maze", "model=mlp", *overrides), key) == expected
 
 
 def test_short_mapping_is_not_part_of_the_configuration():

@@ -1,4 +1,4 @@
-"""Leaves as files: what is written can be read by others."""
+"""Artifacts as files in standard formats."""
 
 import csv
 import io
@@ -13,24 +13,24 @@ from dlcli.core.learner import Image, Rows, Text, Tree
 
 
 def chunks(content):
-    """Kind and body of every chunk, its checksum tested."""
+    """Kind and body of every PNG chunk, with its checksum verified."""
     assert content[:8] == b"\x89PNG\r\n\x1a\n"
-    place = 8
-    while place < len(content):
-        length = int.from_bytes(content[place : place + 4], "big")
-        kind, body = content[place + 4 : place + 8], content[place + 8 : place + 8 + length]
-        assert int.from_bytes(content[place + 8 + length : place + 12 + length], "big") == zlib.crc32(kind + body)
+    offset = 8
+    while offset < len(content):
+        length = int.from_bytes(content[offset : offset + 4], "big")
+        kind, body = content[offset + 4 : offset + 8], content[offset + 8 : offset + 8 + length]
+        assert int.from_bytes(content[offset + 8 + length : offset + 12 + length], "big") == zlib.crc32(kind + body)
         yield kind, body
-        place += 12 + length
+        offset += 12 + length
 
 
 def pixels(content):
-    found = dict(chunks(content))
-    header = found[b"IHDR"]
+    chunk_by_kind = dict(chunks(content))
+    header = chunk_by_kind[b"IHDR"]
     width, height = int.from_bytes(header[:4], "big"), int.from_bytes(header[4:8], "big")
     channels = {0: 1, 2: 3}[header[9]]
     assert header[8] == 8
-    raw = zlib.decompress(found[b"IDAT"])
+    raw = zlib.decompress(chunk_by_kind[b"IDAT"])
     rows = [raw[i : i + 1 + width * channels] for i in range(0, len(raw), 1 + width * channels)]
     assert len(rows) == height
     assert all(row[0] == 0 for row in rows)
@@ -59,6 +59,6 @@ def test_encode_noncontiguous_color_image_as_png():
     [(Text("λ\n"), ".txt", "λ\n"), (Tree({"a": [1, {"b": None}]}), ".json", None)],
 )
 def test_encode_text_and_trees(leaf, ending, text):
-    found, content = encode(leaf)
-    assert found == ending
+    extension, content = encode(leaf)
+    assert extension == ending
     assert content.decode() == text if text else json.loads(content) == leaf.tree

@@ -1,4 +1,4 @@
-"""The table of confusions: against scikit-learn's, and only where there are classes."""
+"""Confusion matrix: agreement with scikit-learn, and supported tasks."""
 
 import torch
 from sklearn.metrics import confusion_matrix
@@ -16,36 +16,36 @@ NAMES = ["cat", "dog", "eel", "fox"]
 
 def task(samples=103, batch=7):
     draw = torch.Generator().manual_seed(0)
-    x, target = torch.randn(samples, 4, generator=draw), torch.randint(3, (samples,), generator=draw)  # never a fox
+    x, target = torch.randn(samples, 4, generator=draw), torch.randint(3, (samples,), generator=draw)  # no class 3
     arrays = Arrays((x,), target)
     spec = Spec((Real((4,)),), Classes(4))
     return ArrayTask({"train": arrays, "test": arrays}, spec, Classification(NAMES), batch=batch, order=0), x, target
 
 
 def test_confusion_matrix_matches_scikit_learn_over_uneven_batches():
-    made, x, target = task()
-    table = Confusion.of(made)
-    scores = score(nn.Identity(), made, "test", table.see)
-    wanted = confusion_matrix(target, x.argmax(1), labels=range(4))
-    assert table.counts.tolist() == wanted.tolist()
+    problem, x, target = task()
+    table = Confusion.of(problem)
+    scores = score(nn.Identity(), problem, "test", table.see)
+    expected = confusion_matrix(target, x.argmax(1), labels=range(4))
+    assert table.counts.tolist() == expected.tolist()
     assert scores["accuracy"] == table.counts.diagonal().sum().item() / 103
     assert table.rows().columns == ["true", *NAMES]
     assert [list(row) for row in table.rows().rows] == [
-        [name, *row] for name, row in zip(NAMES, wanted.tolist(), strict=True)
+        [name, *row] for name, row in zip(NAMES, expected.tolist(), strict=True)
     ]
 
 
 def test_confusion_matrix_ignores_rows_without_a_class():
-    made, _, target = task()
+    problem, _, target = task()
     target[::2] = IGNORED
-    table = Confusion.of(made)
-    score(nn.Identity(), made, "test", table.see)
+    table = Confusion.of(problem)
+    score(nn.Identity(), problem, "test", table.see)
     assert table.counts.sum() == 51
 
 
 def test_batch_callback_changes_no_score():
-    made, _, _ = task()
-    assert score(nn.Identity(), made, "test") == score(nn.Identity(), made, "test", Confusion.of(made).see)
+    problem, _, _ = task()
+    assert score(nn.Identity(), problem, "test") == score(nn.Identity(), problem, "test", Confusion.of(problem).see)
 
 
 def test_confusion_matrix_is_none_for_regression_and_sequences():

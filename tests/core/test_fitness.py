@@ -1,4 +1,4 @@
-"""A supervised task rates a population by its loss."""
+"""Fitness of a supervised task: the negative loss."""
 
 import logging
 
@@ -48,7 +48,7 @@ class Sums:
 
 
 class Remembers(nn.Module):
-    """A fused GRU, which vmap does not take."""
+    """Fused GRU, which vmap does not support."""
 
     def __init__(self):
         super().__init__()
@@ -87,11 +87,11 @@ def test_fitness_is_the_negative_weighted_mean_loss(make):
     task, model = Sums(), make()
     layout, vectors = population(model)
     batches = [task.batch("train", index) for index in (0, 2)]
-    found = rated(task).rate(model.train(), layout.stack(vectors), batches)
+    rating = rated(task).rate(model.train(), layout.stack(vectors), batches)
     assert model.training
     assert all(module.training for module in model.modules())
-    assert found.cost.tolist() == [6] * 5
-    for vector, fitness in zip(vectors, found.fitness, strict=True):
+    assert rating.cost.tolist() == [6] * 5
+    for vector, fitness in zip(vectors, rating.fitness, strict=True):
         layout.load(model, vector)
         assert -float(fitness) == pytest.approx(by_hand(model, task, batches), rel=1e-5)
 
@@ -109,11 +109,11 @@ def test_rate_evaluates_models_without_vmap_support_one_by_one_and_logs_once(cap
 def test_behavior_is_the_output_on_the_first_validation_rows():
     model, task = Drops(), Sums()
     layout, vectors = population(model)
-    found = rated(task).rate(model, layout.stack(vectors), [task.batch("train", 0)])
+    rating = rated(task).rate(model, layout.stack(vectors), [task.batch("train", 0)])
     layout.load(model.eval(), vectors[3])
     with torch.no_grad():
-        wanted = model(task.batch("valid", 0).inputs[0][:64])[:, 0]
-    torch.testing.assert_close(found.behaviour[3], wanted)
+        expected = model(task.batch("valid", 0).inputs[0][:64])[:, 0]
+    torch.testing.assert_close(rating.behaviour[3], expected)
 
 
 def test_behavior_of_wide_outputs_is_a_distance_preserving_projection():
@@ -124,14 +124,14 @@ def test_behavior_of_wide_outputs_is_a_distance_preserving_projection():
     torch.manual_seed(0)
     model = Drops(3000)
     layout, vectors = population(model)
-    found = rated(Any()).rate(model, layout.stack(vectors), [Sums().batch("train", 0)])
-    assert found.behaviour.shape == (5, 64)
+    rating = rated(Any()).rate(model, layout.stack(vectors), [Sums().batch("train", 0)])
+    assert rating.behaviour.shape == (5, 64)
     outputs = []
     for vector in vectors:
         layout.load(model.eval(), vector)
         with torch.no_grad():
             outputs.append(model(Sums().batch("valid", 0).inputs[0][:1])[0])
-    before, after = torch.pdist(torch.stack(outputs)), torch.pdist(found.behaviour)
+    before, after = torch.pdist(torch.stack(outputs)), torch.pdist(rating.behaviour)
     assert ((after / before - 1).abs() < 0.4).all()
 
 
@@ -152,7 +152,7 @@ def test_rated_returns_fitness_task_and_rejects_tasks_without_loss():
 
 
 class Nothing:
-    """Neither rates nor has a loss."""
+    """Task without a loss and without ratings."""
 
     spec, main, fitted = Sums.spec, Sums.main, Sums.fitted
     size, rows, batch = Sums.size, Sums.rows, Sums.batch

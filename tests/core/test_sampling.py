@@ -9,7 +9,7 @@ from dlcli.core.sampling import draw
 
 
 class Noise(nn.Module):
-    """Dropout of noise; with `wrong` it returns that instead."""
+    """Generative model that applies dropout to noise, or returns `wrong`."""
 
     def __init__(self, wrong=None):
         super().__init__()

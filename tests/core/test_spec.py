@@ -90,6 +90,6 @@ def test_fields_ignore_lengths():
 )
 def test_mismatches_name_the_field_that_differs(other, name, got):
     expected = Spec((Real((2, 9)),), Nothing()).fields()
-    found = mismatches(expected, other.fields())
-    assert list(found) == [name]
-    assert found[name][1] == got
+    differences = mismatches(expected, other.fields())
+    assert list(differences) == [name]
+    assert differences[name][1] == got

@@ -1,4 +1,4 @@
-"""Curves as SVG: everything finite is drawn, names are text."""
+"""Line charts as SVG: finite points and escaped names."""
 
 import math
 import re
@@ -9,21 +9,21 @@ from dlcli.core.learner import Curves
 from dlcli.core.svg_chart import svg
 
 
-def lines(text):
+def polylines(text):
     return [
-        [tuple(map(float, pair.split(","))) for pair in one.split()]
-        for one in re.findall(r'<polyline points="([^"]*)"', text)
+        [tuple(map(float, pair.split(","))) for pair in points.split()]
+        for points in re.findall(r'<polyline points="([^"]*)"', text)
     ]
 
 
 def test_svg_points_are_in_order_with_larger_values_higher():
-    ((first, second, third),) = lines(svg("step", {"fitness": [(0.0, 1.0), (5.0, 3.0), (10.0, 2.0)]}))
+    ((first, second, third),) = polylines(svg("step", {"fitness": [(0.0, 1.0), (5.0, 3.0), (10.0, 2.0)]}))
     assert first[0] < second[0] < third[0]
     assert first[1] > third[1] > second[1]
 
 
 def test_svg_omits_nonfinite_values():
-    (drawn,) = lines(svg("step", {"a": [(0.0, 1.0), (1.0, math.nan), (2.0, math.inf), (3.0, 2.0)]}))
+    (drawn,) = polylines(svg("step", {"a": [(0.0, 1.0), (1.0, math.nan), (2.0, math.inf), (3.0, 2.0)]}))
     assert len(drawn) == 2
 
 
@@ -40,11 +40,11 @@ def test_svg_escapes_names():
 
 def test_svg_thins_long_curves_and_keeps_their_ends():
     points = [(float(x), float(x % 7)) for x in range(5001)]
-    (drawn,) = lines(svg("step", {"a": points}))
+    (drawn,) = polylines(svg("step", {"a": points}))
     assert len(drawn) < 500
-    whole = lines(svg("step", {"a": [points[0], points[-1], (2500.0, 0.0), (2500.0, 6.0)]}))[0]
-    assert drawn[0][0] == whole[0][0]
-    assert drawn[-1][0] == whole[1][0]
+    expected = polylines(svg("step", {"a": [points[0], points[-1], (2500.0, 0.0), (2500.0, 6.0)]}))[0]
+    assert drawn[0][0] == expected[0][0]
+    assert drawn[-1][0] == expected[1][0]
 
 
 def test_encode_curves_as_svg():
@@ -54,15 +54,15 @@ def test_encode_curves_as_svg():
 
 
 def test_svg_logarithmic_axis():
-    """Equal factors are equal lengths, and its ends are told in the data's own numbers."""
+    """Equal ratios have equal distances, and tick labels are in the units of the data."""
     text = svg("dimension", {"a": [(256.0, 1.0), (1024.0, 0.1), (4096.0, 0.01), (8192.0, 0.0)]}, "error", "xy")
-    ((first, second, third),) = lines(text)
+    ((first, second, third),) = polylines(text)
     assert abs((second[0] - first[0]) - (third[0] - second[0])) < 0.2
     assert abs((second[1] - first[1]) - (third[1] - second[1])) < 0.2
     assert {"500", "1,000", "2,000", "0.01", "0.1", "1", "error"} <= set(re.findall(r">([^<>]+)</text>", text))
 
 
 def test_svg_repeats_colors_with_other_dashes():
-    text = svg("step", {f"line {place}": [(0.0, float(place)), (1.0, 2.0)] for place in range(9)})
+    text = svg("step", {f"line {index}": [(0.0, float(index)), (1.0, 2.0)] for index in range(9)})
     styles = re.findall(r'<polyline points="[^"]*" (stroke="[^/]*)/>', text)
     assert len(set(styles)) == 9

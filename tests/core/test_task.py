@@ -1,4 +1,4 @@
-"""What is carried from batch to batch, and which of two scores is better."""
+"""Recurrent state between batches, and comparison of scores."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ NAN = float("nan")
 
 
 class Summing(nn.Module):
-    """Remembers the sum of all it has seen, times a weight."""
+    """Recurrent model: the carry is the weighted sum of all inputs."""
 
     def __init__(self):
         super().__init__()
