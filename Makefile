@@ -1,6 +1,6 @@
 PYTHON ?= python
 
-.PHONY: check format lint types contracts test slow docs bench
+.PHONY: check format lint types contracts test slow docs error-messages bench
 
 check: lint types contracts test
 
@@ -27,6 +27,10 @@ slow:
 # The pages that are generated: docs/claims.md and docs/systems.md.
 docs:
 	$(PYTHON) -m dlcli reproduce --docs
+
+# The golden file of error messages, after a deliberate change of dlcli/core/errors.py.
+error-messages:
+	DLCLI_WRITE_GOLDEN=1 $(PYTHON) -m pytest -q -n 0 tests/core/test_error_messages.py
 
 bench:
 	$(PYTHON) benchmarks/tcn.py

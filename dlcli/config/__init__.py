@@ -1,1 +1,1 @@
-"""Configuration: from words on the command line to objects, and the identity of an experiment."""
+"""Configuration: compose it from command-line arguments, build objects from it, and identify experiments."""

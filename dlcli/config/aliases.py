@@ -1,4 +1,4 @@
-"""Old names of configuration keys and groups, accepted for one version with a note."""
+"""Aliases: previous names of configuration keys and groups, accepted for one version with a note."""
 
 import logging
 
@@ -11,23 +11,23 @@ KEYS = {
     "nonlocal_form": "nonlocal_variant",
     "wall": "wall_time_limit",
 }
-"""Old name -> new name of a key, of any segment of a dotted key, or of a group."""
+"""New name by previous name of a key, of a segment of a dotted key, or of a group."""
 
 OPTIONS = ("norm", "warp_init")
-"""Former groups that are plain options now: `norm@model.norm=batch` is `model.norm=batch`."""
+"""Former groups that are now plain options: `norm@model.norm=batch` is `model.norm=batch`."""
 
 _LOG = logging.getLogger("dlcli.aliases")
 _NOTED: set[str] = set()
 
 
 def renamed(key: str) -> str:
-    """The key with every segment under its new name: `optimiser.lr` is `optimizer.lr`."""
-    group, at, place = key.rpartition("@")
-    return KEYS.get(group, group) + at + ".".join(KEYS.get(part, part) for part in place.split("."))
+    """Return the key with the new name of every segment: `optimiser.lr` becomes `optimizer.lr`."""
+    group, at, package = key.rpartition("@")
+    return KEYS.get(group, group) + at + ".".join(KEYS.get(part, part) for part in package.split("."))
 
 
 def note(old: str, new: str) -> None:
-    """Tell the user once per process that a key has a new name."""
+    """Log once per process that a key has a new name."""
     if old not in _NOTED:
         _NOTED.add(old)
         _LOG.warning("note: %s is now %s", old, new)

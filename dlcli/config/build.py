@@ -1,4 +1,4 @@
-"""Configurations in, objects out: task, model, learner, on a device."""
+"""Build task, model, learner and strategy from a resolved configuration."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ from dlcli.core.spec import Real
 from dlcli.core.task import Batch, Fitted, Supervised, Task, few
 from dlcli.core.trials import Trials
 
-_FEW = 4  # rows that a pairing is tried with
+_TEST_ROWS = 4  # rows of the batch that checks whether a model fits a task
 _TASK, _INITIAL, _TRIAL, _LEARNER, _STRATEGY = 0x7A5C, 0x1417, 0x7214, 0x1EA2, 0x57A7
-"""The parts of a configuration have independent random streams, so that a draw of one does not change another."""
+"""Each part of a configuration has its own random stream, so that a draw for one part does not change another."""
 
 
 @dataclass(frozen=True)
 class Built:
-    """What a configuration describes, ready to step."""
+    """Task, model and learner of a configuration, before the first step."""
 
     task: Task
     model: nn.Module
@@ -34,58 +34,68 @@ class Built:
 
     @property
     def parameters(self) -> int:
-        """Trainable and fitted values of the model."""
+        """Number of trainable and fitted parameters of the model."""
         return count(self.model)
 
 
 def count(model: nn.Module) -> int:
-    """Trainable and fitted values of a model, shared ones once."""
+    """Count the trainable and fitted parameters of a model; shared parameters count once."""
     trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
     fitted = [module for module in model.modules() if isinstance(module, Fits)]
     return trained + sum(buffer.numel() for module in fitted for buffer in module.buffers())
 
 
 def build_task(config: Mapping[str, Any], device: torch.device, fitted: Fitted | None = None) -> Task:
-    """The task of a resolved configuration; one that fits something takes over `fitted` when it is given.
+    """Build the task of a resolved configuration.
 
-    Its draws are a function of `task.data_seed` (0 for a task without one) and never of the seed of the run, so that
-    all seeds, and a later evaluation, have the same data.
+    Its random draws are a function of `task.data_seed` (0 for a task without this option) and never of the seed of the
+    run, so that all seeds, and a later evaluation, use the same data.
+
+    Args:
+        config: resolved configuration.
+        device: device of the data.
+        fitted: statistics of the training data (vocabulary, normalization) of an earlier run; None fits them again.
 
     Raises:
-        UsageError: the data or a value are wrong.
+        UsageError: the data or an option are invalid.
     """
     node = dict(config["task"])
-    given: dict[str, Any] = {}
+    arguments: dict[str, Any] = {}
     if fitted and "fitted" in node:
-        node["fitted"], given = None, {"fitted": dict(fitted)}
+        node["fitted"], arguments = None, {"fitted": dict(fitted)}
     data_seed = node.get("data_seed")
     with seeded(device, data_seed if isinstance(data_seed, int) else 0, _TASK):
-        task = _checked(factory(node, config, "task")(**given), Task, "task")
+        task = _checked(factory(node, config, "task")(**arguments), Task, "task")
     return task_in(task.to(device), config.get("precision", "float32"))
 
 
-def _checked(made: Any, kind: Any, place: str) -> Any:
-    """What was made, when it is of the kind that its place wants."""
-    if isinstance(made, kind):
-        return made
-    raise UsageError(f"{place}._target_: {type(made).__name__} is no {kind.__name__.lower()}")
+def _checked(value: Any, kind: Any, node_key: str) -> Any:
+    """Return the value if it is an instance of the class or protocol `kind`.
+
+    Raises:
+        UsageError: it is an instance of another class.
+    """
+    if isinstance(value, kind):
+        return value
+    must = f"a class that implements {kind.__name__}"
+    raise UsageError("invalid_value", key=f"{node_key}._target_", must=must, got=type(value).__name__)
 
 
 def build_model(config: Mapping[str, Any], task: Task, device: torch.device) -> nn.Module:
-    """The untrained model, its weights a function of the seed."""
+    """Build the model of a resolved configuration; its initial weights are a function of the seed."""
     with seeded(device, config["seed"], _INITIAL):
         model = _checked(factory(config["model"], config, "model")(task.spec), nn.Module, "model").to(device)
     return model_in(model, config.get("precision", "float32"))
 
 
 def build(config: Mapping[str, Any], device: torch.device) -> Built:
-    """Everything a run of the resolved configuration needs.
+    """Build task, model and learner of a resolved configuration.
 
-    What model, objectives and learner draw during construction is a function of the seed; the states of the global
-    generators are as before afterwards.
+    Random draws of model, objectives and learner during construction are a function of the seed; the states of the
+    global generators are restored.
 
     Raises:
-        UsageError: something does not exist, does not fit, or has an impossible value.
+        UsageError: a class does not exist, a value is invalid, or the parts do not fit together.
     """
     task = build_task(config, device)
     model = build_model(config, task, device)
@@ -97,17 +107,17 @@ def build(config: Mapping[str, Any], device: torch.device) -> Built:
 
 
 def build_strategy(config: Mapping[str, Any], trials: Trials) -> Learner:
-    """The strategy of a search's configuration.
+    """Build the strategy of a search.
 
     Raises:
-        UsageError: it does not exist, does not fit, or has an impossible value.
+        UsageError: its class does not exist, does not fit the search space, or has an invalid value.
     """
     with seeded(torch.device("cpu"), config["seed"], _STRATEGY):
         return _checked(factory(config["strategy"], config, "strategy")(trials), Learner, "strategy")
 
 
 def _try(model: nn.Module, task: Task) -> None:
-    """Run a few rows through the model, so that an impossible pairing is reported before a run exists.
+    """Score a few rows with the model, so that a mismatch is reported before a run directory is created.
 
     Raises:
         Mismatch: the task cannot be trained or scored with the model.
@@ -121,13 +131,13 @@ def _try(model: nn.Module, task: Task) -> None:
         raise
     except WRONG as error:
         check_memory(error)
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise _unfit(model, task, f"{type(model).__name__} fails on a batch: {lines[0][:200]}") from error
+        first_line = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise _model_mismatch(model, task, f"{type(model).__name__} fails on a batch: {first_line[:200]}") from error
     finally:
         model.train(training)
 
 
-def _unfit(model: nn.Module, task: Task, hint: str) -> Mismatch:
+def _model_mismatch(model: nn.Module, task: Task, hint: str) -> Mismatch:
     requirement = f"a model for {task.spec.describe()}"
     return Mismatch(
         "mismatch", subject=type(task).__name__, requirement=requirement, got=type(model).__name__, hint=hint
@@ -135,10 +145,10 @@ def _unfit(model: nn.Module, task: Task, hint: str) -> Mismatch:
 
 
 def _try_task(model: nn.Module, task: Task) -> None:
-    """An environment is a task that can be played; a task without a loss leaves it to the objectives."""
+    """Check the loss, or the metrics of a task without a loss, on a few rows; a policy on one observation."""
     if isinstance(task, Plays):
         return _try_policy(model, task)
-    batch = few(task.batch("valid", 0), _FEW)
+    batch = few(task.batch("valid", 0), _TEST_ROWS)
     if not isinstance(task, Supervised):
         task.metrics(model, batch)
         return None
@@ -147,7 +157,7 @@ def _try_task(model: nn.Module, task: Task) -> None:
         raise Mismatch(
             "mismatch", subject=f"the loss of {type(task).__name__}", requirement="a scalar", got=tuple(shape)
         )
-    if task.spec.causal and _sees_ahead(model, batch):
+    if task.spec.causal and _is_noncausal(model, batch):
         raise Mismatch(
             "mismatch",
             subject=type(task).__name__,
@@ -168,17 +178,18 @@ def _try_policy(model: nn.Module, task: Task) -> None:
     width = task.spec.target.width
     if not isinstance(output, torch.Tensor) or output.shape != (1, width):
         got = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
-        raise _unfit(model, task, f"A policy outputs (batch, {width}); {type(model).__name__} outputs {got}.")
+        hint = f"A policy outputs (batch, {width}); {type(model).__name__} outputs {got}."
+        raise _model_mismatch(model, task, hint)
 
 
-def _sees_ahead(model: nn.Module, batch: Batch) -> bool:
+def _is_noncausal(model: nn.Module, batch: Batch) -> bool:
     """True if the output at earlier steps depends on the last input."""
     changed = []
     for part in batch.inputs:
-        other = part.clone()
-        other[..., -1] = other[..., 0] if part.dtype == torch.long else other[..., -1] + 1.0
-        if torch.equal(other, part):
-            other[..., -1] = (other[..., -1] == 0).to(part.dtype)
-        changed.append(other)
+        copy = part.clone()
+        copy[..., -1] = copy[..., 0] if part.dtype == torch.long else copy[..., -1] + 1.0
+        if torch.equal(copy, part):
+            copy[..., -1] = (copy[..., -1] == 0).to(part.dtype)
+        changed.append(copy)
     before, after = model(*batch.inputs)[..., :-1], model(*changed)[..., :-1]
     return not torch.allclose(before, after, rtol=1e-3, atol=1e-4)

@@ -1,4 +1,4 @@
-"""Compose configurations with Hydra: words of the command line in, configurations out, errors as `UsageError`."""
+"""Compose configurations with Hydra from the arguments of a command; errors are raised as `UsageError`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,25 +10,24 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from dlcli.config import catalogue, checks, schema, short, sweeps
-from dlcli.config import overrides as words_of
-from dlcli.config.overrides import Folders, key_of, parse, value_of
-from dlcli.config.primary import ERRORS, base, group_words, plain_error, session
+from dlcli.config.overrides import Folders, check_end, key_of, parse, split, value_of
+from dlcli.config.primary import ERRORS, base, config_error, group_words, session
 from dlcli.config.routing import Request, Routed, is_placed, route
 from dlcli.core.errors import UsageError
 
-_UNTIL = {"epochs": 20}  # of runs that state no limit
+_DEFAULT_LIMIT = {"epochs": 20}
 
 
 @dataclass(frozen=True)
 class Point:
-    """One run to be made: its configuration, unresolved, and where it comes from.
+    """Composed configuration of one run, and its origin.
 
     Args:
         verb: command whose primary configuration it is.
         config: composed and unresolved.
-        recipe: the recipe's name, or None.
-        choices: the chosen member by group.
-        words: the overrides that make it, after the recipe.
+        recipe: name of the recipe, or None.
+        choices: name of the selected member by group.
+        words: overrides after the recipe.
     """
 
     verb: str
@@ -39,14 +38,17 @@ class Point:
 
     @property
     def label(self) -> str:
-        """The name of the folder of its runs."""
+        """Name of the folder of its runs: the recipe, or `<task>_<model>`."""
         return self.recipe or f"{self.choices['task']}_{self.choices['model']}"
 
     def resolved(self, seed: int | None = None) -> dict[str, Any]:
-        """Plain values with all references resolved, with another seed if one is given.
+        """Return plain values with all interpolations resolved.
+
+        Args:
+            seed: replaces the configured seed; None keeps it.
 
         Raises:
-            UsageError: a reference cannot be resolved, or a top-level value is out of range.
+            UsageError: an interpolation cannot be resolved, or a top-level value is out of range.
         """
         config = self.config.copy()
         if seed is not None:
@@ -54,32 +56,35 @@ class Point:
         try:
             plain = OmegaConf.to_container(config, resolve=True)
         except OmegaConfBaseException as error:
-            raise UsageError(
-                "invalid_value", key="a reference", must="resolvable", got=checks.first_line(error)
-            ) from None
+            raise config_error(error) from None
         assert isinstance(plain, dict)
-        named = {str(key): value for key, value in plain.items()}
-        schema.check(named)
-        return named
+        values = {str(key): value for key, value in plain.items()}
+        schema.check(values)
+        return values
 
 
 def expand(
-    verb: str, words: Sequence[str], *, extra: Sequence[Path] = (), smoke: bool = False, zips: Sequence[str] = ()
+    verb: str, overrides: Sequence[str], *, extra: Sequence[Path] = (), smoke: bool = False, zips: Sequence[str] = ()
 ) -> list[Point]:
-    """The runs that the words after a command stand for: one, or several if recipes or values hold commas, or values
-    hold `range()`, `choice()` or, for a group, `glob()`.
+    """Compose the runs that the arguments of a command specify.
+
+    Recipes and values with commas, and values with `range()`, `choice()` or, for a group, `glob()`, give several runs.
 
     Args:
+        verb: "train", "evolve", "search" or "sketch".
+        overrides: arguments of the command: a recipe, then overrides; both are optional.
+        extra: folders given by `--config-dir`.
+        smoke: apply the recipe's overrides of `--smoke`.
         zips: texts such as "a=1,2 b=3,4", whose values are paired.
 
     Raises:
         UsageError: a word is not an override, or names something that does not exist.
     """
     folders = tuple(extra)
-    recipes, rest = words_of.split(verb, words, folders)
+    recipes, rest = split(verb, overrides, folders)
     pairs = [sweeps.zipped(text) for text in zips]
     sweeps.check_once([rest, *pairs])
-    words_of.check_end([*rest, *(word for pair in pairs for word in pair)])
+    check_end([*rest, *(word for pair in pairs for word in pair)])
     with session(folders):
         choices: list[list[tuple[str, ...]]] = [[(value,) for value in sweeps.values(word, folders)] for word in rest]
         choices += [sweeps.in_pairs(pair, folders) for pair in pairs]
@@ -89,18 +94,18 @@ def expand(
         return [_point(request) for request in requests]
 
 
-def _request(verb: str, recipe: str | None, words: tuple[str, ...], extra: Folders, smoke: bool) -> Request:
-    """One run; a model without recipe and task starts from the model's home recipe."""
-    keys = {key_of(word): value_of(word) for word in words}
+def _request(verb: str, recipe: str | None, overrides: tuple[str, ...], extra: Folders, smoke: bool) -> Request:
+    """The request of one run; a model without recipe and task uses the model's home recipe."""
+    keys = {key_of(word): value_of(word) for word in overrides}
     model = keys.get("model", "tcn")
     if recipe is None and "task" not in keys and model in catalogue.members(f"experiment/{verb}", extra):
-        recipe, words = model, tuple(word for word in words if not word.startswith("model="))
+        recipe, overrides = model, tuple(word for word in overrides if not word.startswith("model="))
     if not smoke:
-        return Request(verb, recipe, words, extra)
-    plain = [word for word in words if not short.is_short(key_of(word))]
+        return Request(verb, recipe, overrides, extra)
+    plain = [word for word in overrides if not short.is_short(key_of(word))]
     placed = [word for word in group_words(plain, extra) if is_placed(word)]
-    config, _ = Request(verb, recipe, words, extra).composed(placed)
-    return Request(verb, recipe, words, extra, tuple(map(str, config.get("smoke") or ())))
+    config, _ = Request(verb, recipe, overrides, extra).composed(placed)
+    return Request(verb, recipe, overrides, extra, tuple(map(str, config.get("smoke") or ())))
 
 
 def _point(request: Request) -> Point:
@@ -127,7 +132,11 @@ def _point(request: Request) -> Point:
 
 
 def _fits(word: str, config: DictConfig, strict: bool) -> bool:
-    """True if the configuration has the key with a value of this type."""
+    """True if the configuration has the key and its value has the type of the override.
+
+    Raises:
+        UsageError: it does not, and `strict` is True.
+    """
     try:
         checks.check_value(word, parse(word), config)
     except UsageError:
@@ -138,17 +147,17 @@ def _fits(word: str, config: DictConfig, strict: bool) -> bool:
 
 
 def _check_places(groups: Sequence[str], request: Request) -> None:
-    """Check that an added member (`+task@place=...`) goes to a place that something reads."""
+    """Check that an added member (`+task@KEY=NAME`) is at a top-level key of the command."""
     for word in groups:
         key = key_of(word)
-        place = key.partition("@")[2] or key
-        head = place.partition(".")[0]
+        package = key.partition("@")[2] or key
+        head = package.partition(".")[0]
         if word.startswith("+") and head not in schema.keys_of(request.verb):
             raise UsageError("unknown_key", key=head, known=schema.settable(request.verb))
 
 
 def _drop_foreign(config: DictConfig, choices: Mapping[str, str], request: Request, routed: Routed) -> None:
-    """Remove what a recipe sets of its own task, model, learner ... where the user put another in its place."""
+    """Remove settings of the recipe for a task, model, learner ... that the user has replaced."""
     own = {name: choices[name] for name in schema.groups(request.verb) if choices.get(name)}
     nested = [
         word for word in routed.groups if "@" in key_of(word) and checks.has(config, key_of(word).partition("@")[2])
@@ -156,8 +165,8 @@ def _drop_foreign(config: DictConfig, choices: Mapping[str, str], request: Reque
     plain, _ = base(request.verb, None, (*(f"{name}={member}" for name, member in own.items()), *nested))
     for word in group_words([*request.words], request.extra):
         key = key_of(word)
-        place = key.partition("@")[2] or key
-        node, known = OmegaConf.select(config, place), OmegaConf.select(plain, place)
+        package = key.partition("@")[2] or key
+        node, known = OmegaConf.select(config, package), OmegaConf.select(plain, package)
         if isinstance(node, DictConfig) and isinstance(known, DictConfig):
             _reconcile(node, known)
 
@@ -168,52 +177,56 @@ def _reconcile(node: DictConfig, known: DictConfig) -> None:
         if name not in known:
             del node[name]
             continue
-        mine, other = node._get_node(name), known._get_node(name)
-        if OmegaConf.is_interpolation(mine) or OmegaConf.is_interpolation(other):
+        value, default = node._get_node(name), known._get_node(name)
+        if OmegaConf.is_interpolation(value) or OmegaConf.is_interpolation(default):
             continue
-        if isinstance(mine, DictConfig) and isinstance(other, DictConfig) and not (mine._is_none() or other._is_none()):
-            if mine.get("_target_") == other.get("_target_"):
-                _reconcile(mine, other)
+        if _is_mapping(value) and _is_mapping(default):
+            if value.get("_target_") == default.get("_target_"):
+                _reconcile(value, default)
             continue
         kinds, _ = checks.kind(known[name])
         if kinds and not isinstance(node[name], kinds) and not (list in kinds and OmegaConf.is_list(node[name])):
-            node[name] = other
+            node[name] = default
+
+
+def _is_mapping(node: Any) -> bool:
+    return isinstance(node, DictConfig) and not node._is_none()
 
 
 def _open(word: str) -> list[str]:
-    """Limits take any counter, so their keys can be added; a whole mapping replaces the old one."""
+    """Allow new counters in limits: their keys are added, and a complete mapping replaces the old one."""
     key = key_of(word)
     if checks.takes_counters(key) and "={" in word:
         return [f"{key}=null", f"++{word}"]
     return [f"++{word}"] if checks.takes_counters(key.rpartition(".")[0]) and word.startswith(key) else [word]
 
 
-def _apply(config: DictConfig, words: Sequence[str]) -> None:
-    """Apply overrides of values as Hydra does."""
+def _apply(config: DictConfig, overrides: Sequence[str]) -> None:
+    """Apply overrides of values in place, as Hydra does."""
     OmegaConf.set_struct(config, True)
     try:
-        ConfigLoaderImpl._apply_overrides_to_config([parse(word) for word in words], config)
+        ConfigLoaderImpl._apply_overrides_to_config([parse(word) for word in overrides], config)
     except ERRORS as error:
-        raise UsageError(plain_error(error)) from None
+        raise config_error(error) from None
     finally:
         OmegaConf.set_struct(config, False)
 
 
 def _fold_until(config: DictConfig) -> DictConfig:
-    """Short `steps` and `epochs` replace both in `until`."""
+    """Move `steps` and `epochs` into `until`, in place; without any limit, set the default one."""
     until: Any = config.get("until") or {}
-    given = {name: config[name] for name in ("steps", "epochs") if config.get(name) is not None}
-    if given:
-        until = given | {name: until._get_node(name) for name in until if name not in ("steps", "epochs")}
+    short = {name: config[name] for name in ("steps", "epochs") if config.get(name) is not None}
+    if short:
+        until = short | {name: until._get_node(name) for name in until if name not in ("steps", "epochs")}
         config.steps = config.epochs = None
-    ends = OmegaConf.select(config, "learner.finishes", default=False)  # the learner stops by itself
-    config.until = until or ({} if ends else dict(_UNTIL))
+    finishes = OmegaConf.select(config, "learner.finishes", default=False)  # the learner stops by itself
+    config.until = until or ({} if finishes else dict(_DEFAULT_LIMIT))
     return config
 
 
 def _remove_metadata(node: DictConfig) -> None:
-    """Remove `short` from a learner and from the learners that it is made of."""
+    """Remove `short` from a learner and from its nested learners, in place."""
     node.pop("short", None)
     for name in list(node):
-        if isinstance(part := node._get_node(name), DictConfig) and not part._is_none():
+        if _is_mapping(part := node._get_node(name)):
             _remove_metadata(part)

@@ -1,4 +1,4 @@
-"""Published data sets: their files, addresses and checksums, from `dlcli/data/sets`."""
+"""Published data sets: files, URLs and checksums, read from `dlcli/data/sets`."""
 
 import hashlib
 from dataclasses import dataclass
@@ -10,13 +10,20 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from dlcli.config import catalogue
-from dlcli.core.errors import UsageError, nearest
+from dlcli.core.errors import UsageError
 from dlcli.data.files import data_folder
 
 
 @dataclass(frozen=True)
 class File:
-    """A file of a data set: where it lies, where it comes from, and what it must be."""
+    """A file of a data set.
+
+    Args:
+        path: location on this machine.
+        url: source of the download.
+        sha256: expected SHA-256, hexadecimal.
+        bytes: expected size.
+    """
 
     path: Path
     url: str
@@ -24,27 +31,33 @@ class File:
     bytes: int
 
     def state(self) -> str:
-        """missing, ok, or what is wrong with it."""
+        """Return "missing", "ok", or the difference in size or checksum."""
         if not self.path.is_file():
             return "missing"
         size = self.path.stat().st_size
         if size != self.bytes:
             return f"{size:,} bytes instead of {self.bytes:,}"
         with self.path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-        return "ok" if found == self.sha256 else f"SHA-256 {found[:12]}... instead of {self.sha256[:12]}..."
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return "ok" if digest == self.sha256 else f"SHA-256 {digest[:12]}... instead of {self.sha256[:12]}..."
 
 
 def files_of(name: str) -> list[File]:
+    """Return the files of a data set.
+
+    Raises:
+        UsageError: there is no such data set, or its YAML is invalid.
+    """
     known = catalogue.registry("data")
     if name not in known:
-        raise UsageError(f"no data set {name!r}{nearest(name, known)}")
+        raise UsageError("unknown_name", kind="data set", name=name, known=known)
     folder = data_folder() / name
     try:
         entries: Any = OmegaConf.to_object(OmegaConf.load(known[name]).files)
-        return [File(folder / one["path"], one["url"], one["sha256"], one["bytes"]) for one in entries]
+        return [File(folder / entry["path"], entry["url"], entry["sha256"], entry["bytes"]) for entry in entries]
     except (OSError, YAMLError, OmegaConfBaseException, KeyError, TypeError, AttributeError, ValueError) as error:
-        raise UsageError(f"{known[name]} does not list files with path, url, sha256 and bytes: {error}") from None
+        hint = "`files:` lists path, url, sha256 and bytes of each file"
+        raise UsageError("invalid_data", path=known[name], problem=str(error), hint=hint) from None
 
 
 def complete(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Identity of an experiment: one hash of configuration, data files, source code and class versions."""
+"""Identity of an experiment: a hash of configuration, data files, source code and class versions."""
 
 import hashlib
 import json
@@ -11,29 +11,29 @@ from dlcli.config.source import Source, is_library, sha256, source_of
 from dlcli.config.targets import class_nodes, class_of, without_metadata
 from dlcli.core.errors import UsageError
 
-_DIVISION = ("devices", "chunk")  # how the learner divides its work
-_STORED = 1_000_000  # bytes of source that a run keeps
+_PARALLELISM = ("devices", "chunk")  # learner keys that change no result
+_MAX_STORED = 1_000_000  # bytes of source in a run directory
 
 
 def core(config: Mapping[str, Any]) -> str:
-    """Hash of what makes an experiment, except when it stops.
+    """Return the hash of an experiment without its limits.
 
-    These are task, model, learner, precision and the keys of searches and sketches, with data files replaced by their
-    content; the source of plug-in classes; the `version` of classes, if it is not 1.
+    It covers task, model, learner, precision and the keys of searches and sketches, with data files replaced by their
+    content; the source of plug-in classes; and the `version` of classes, if it is not 1.
 
     Args:
-        config: resolved with seed 0, so that runs that differ only in the seed, or in how the work is divided (devices,
-            chunk), share the hash.
+        config: resolved with seed 0, so that runs that differ only in the seed, or in the parallelism of the learner
+            (devices, chunk), share the hash.
 
     Raises:
         UsageError: a class does not exist or its source is not available.
     """
     hashed = {name: _by_content(without_metadata(config[name])) for name in (*_parts(config), "precision")}
     if isinstance(hashed["task"], dict):
-        hashed["task"].pop("metrics", None)  # which metrics are reported changes no number
+        hashed["task"].pop("metrics", None)  # the selection of reported metrics changes no value
     if isinstance(hashed["learner"], dict):
-        for division in _DIVISION:
-            hashed["learner"].pop(division, None)
+        for key in _PARALLELISM:
+            hashed["learner"].pop(key, None)
     code = {
         "versions": versions(config),
         "sources": {target: source.digest for target, source in sources(config).items()},
@@ -42,7 +42,12 @@ def core(config: Mapping[str, Any]) -> str:
 
 
 def signature(core: str, until: Mapping[str, int | float]) -> str:
-    """Hash of a core and the limits of the run: runs of equal signature differ only in the seed."""
+    """Return the hash of a core and the limits of the run: runs of equal signature differ only in the seed.
+
+    Args:
+        core: result of `core`.
+        until: limits by counter.
+    """
     return _hash({"core": core, "until": dict(until)})
 
 
@@ -51,49 +56,49 @@ def _parts(config: Mapping[str, Any]) -> list[str]:
 
 
 def targets(config: Mapping[str, Any]) -> dict[str, str]:
-    """Places in the configuration by class, `{"dlcli.models.mlp.MLP": "model"}`, sorted by class."""
-    found = {
-        node["_target_"]: place
+    """Return the dotted keys of the classes of a configuration, `{"dlcli.models.mlp.MLP": "model"}`, sorted."""
+    keys = {
+        node["_target_"]: key
         for name in _parts(config)
-        for place, node in class_nodes(config[name], name)
+        for key, node in class_nodes(config[name], name)
         if isinstance(node["_target_"], str)
     }
-    return dict(sorted(found.items()))
+    return dict(sorted(keys.items()))
 
 
 def versions(config: Mapping[str, Any]) -> dict[str, int]:
-    """Versions of the classes of a configuration that have one other than 1. The classes are imported.
+    """Return the versions, by class, that are not 1. The classes are imported.
 
-    A class states `version = 2` when its numbers change: data, scores, initial weights or updates.
+    A class declares `version = 2` when its numbers change: data, scores, initial weights or updates.
 
     Raises:
-        UsageError: a version is not an integer, or a class does not exist.
+        UsageError: a version is not a positive integer, or a class does not exist.
     """
-    found: dict[str, int] = {}
-    for target, place in targets(config).items():
-        version = getattr(class_of(target, place, config.get("plugins") or ()), "version", 1)
+    versions: dict[str, int] = {}
+    for target, key in targets(config).items():
+        version = getattr(class_of(target, key, config.get("plugins") or ()), "version", 1)
         if isinstance(version, bool) or not isinstance(version, int) or version < 1:
             raise UsageError("invalid_value", key=f"{target}.version", must="an integer of at least 1", got=version)
         if version != 1:
-            found[target] = version
-    return found
+            versions[target] = version
+    return versions
 
 
 def sources(config: Mapping[str, Any]) -> dict[str, Source]:
-    """Sources of the plug-in classes of a configuration. Nothing is imported; missing modules are left out.
+    """Return the sources of the plug-in classes, by class, without importing them; missing modules are skipped.
 
     Raises:
         UsageError: the source of a class is not available.
     """
     plugins = config.get("plugins") or ()
-    found = {target: source_of(target, plugins) for target in targets(config) if not is_library(target)}
-    return {target: source for target, source in found.items() if source is not None}
+    sources = {target: source_of(target, plugins) for target in targets(config) if not is_library(target)}
+    return {target: source for target, source in sources.items() if source is not None}
 
 
 def code_record(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """What run.json states about code: by class `sha256`, `files` (SHA-256 by path) and, unless it is 1, `version`.
+    """Return the `code` entry of run.json: by class `sha256`, `files` (SHA-256 by path) and `version` unless it is 1.
 
-    Files of installed packages are not listed: environment.json states the version of the package.
+    Files of installed packages are not listed: environment.json records the version of the package.
     """
     record: dict[str, dict[str, Any]] = {}
     for target, source in sources(config).items():
@@ -104,25 +109,25 @@ def code_record(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return record
 
 
-def stored_files(found: Mapping[str, Source]) -> dict[str, bytes]:
-    """Python files of plug-ins to keep in a run directory: not those of installed packages, 1 MB at most."""
-    kept: dict[str, bytes] = {}
-    free = _STORED
-    for source in found.values():
+def stored_files(sources: Mapping[str, Source]) -> dict[str, bytes]:
+    """Return the Python files of plug-ins to copy into a run directory: at most 1 MB, no installed packages."""
+    files: dict[str, bytes] = {}
+    free = _MAX_STORED
+    for source in sources.values():
         for path, content in sorted(source.files.items()):
-            if not source.installed and path.endswith(".py") and path not in kept and len(content) <= free:
-                kept[path] = content
+            if not source.installed and path.endswith(".py") and path not in files and len(content) <= free:
+                files[path] = content
                 free -= len(content)
-    return kept
+    return files
 
 
 def check_code(config: Mapping[str, Any], recorded: Any, path: Path) -> None:
-    """Check that the plug-ins of a run have the source with which the run was made, before they are imported.
+    """Check that the source of the plug-ins has not changed since a run was created, before they are imported.
 
     Args:
-        config: of the run, possibly changed.
-        recorded: `code` of its run.json; runs of older versions have none.
-        path: of the run, for the message.
+        config: configuration of the run, possibly changed.
+        recorded: `code` of its run.json; None for runs of older versions.
+        path: run directory, for the message.
 
     Raises:
         UsageError: `code_changed`.
@@ -136,7 +141,7 @@ def check_code(config: Mapping[str, Any], recorded: Any, path: Path) -> None:
 
 
 def _hint(then: Mapping[str, Any], now: Source | None, path: Path) -> str:
-    """What to do about changed code."""
+    """The changed files, and the commands or files that restore them."""
     files = then.get("files")
     if not isinstance(files, Mapping) or not files:
         return f"Install the package version that {path / 'environment.json'} states, or start a new run"
@@ -147,7 +152,12 @@ def _hint(then: Mapping[str, Any], now: Source | None, path: Path) -> str:
 
 
 def check_versions(config: Mapping[str, Any], recorded: Any, path: Path) -> None:
-    """Check that the classes of a run to be resumed have the versions with which the run was started.
+    """Check that the versions of the classes have not changed since a run was created.
+
+    Args:
+        config: configuration of the run.
+        recorded: `code` of its run.json; None for runs of older versions.
+        path: run directory, for the message.
 
     Raises:
         UsageError: `code_changed`.
@@ -157,7 +167,7 @@ def check_versions(config: Mapping[str, Any], recorded: Any, path: Path) -> None
     for target in targets(config):
         then = known[target].get("version", 1) if isinstance(known.get(target), Mapping) else 1
         if then != now.get(target, 1):
-            hint = f"Its version was {then} and is now {now.get(target, 1)}: start a new run"
+            hint = f"Its version was {then}, now it is {now.get(target, 1)}: start a new run"
             raise UsageError("code_changed", target=target, path=path, hint=hint)
 
 
@@ -166,9 +176,9 @@ def _hash(plain: Mapping[str, Any]) -> str:
 
 
 def _by_content(value: Any) -> Any:
-    """The value with the names of data files replaced by SHA-256 of their content."""
+    """The value with paths of data files replaced by the SHA-256 of their content."""
     if isinstance(value, dict):
-        return {key: _of_folder(part) if key == "path" else _by_content(part) for key, part in value.items()}
+        return {key: _path_by_content(part) if key == "path" else _by_content(part) for key, part in value.items()}
     if isinstance(value, list):
         return [_by_content(part) for part in value]
     if isinstance(value, str) and Path(value).is_file():
@@ -177,12 +187,12 @@ def _by_content(value: Any) -> Any:
     return value
 
 
-def _of_folder(value: Any) -> Any:
-    """As `_by_content`; a folder of data is replaced by a hash of the names and contents of its files."""
+def _path_by_content(value: Any) -> Any:
+    """As `_by_content`; a folder is replaced by a hash of the names and contents of its files."""
     if not isinstance(value, str) or not Path(value).expanduser().is_dir():
         return _by_content(value)
-    root, whole = Path(value).expanduser(), hashlib.sha256()
+    root, digest = Path(value).expanduser(), hashlib.sha256()
     for path in sorted(path for path in root.rglob("*") if path.is_file() and not path.name.startswith(".")):
-        whole.update(f"{path.relative_to(root)}\0".encode())
-        whole.update(hashlib.sha256(path.read_bytes()).digest())
-    return whole.hexdigest()
+        digest.update(f"{path.relative_to(root)}\0".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""Modules and classes of dlcli 0.1.0 under their present names, for the `_target_`s of its runs."""
+"""Present names of the modules and classes of dlcli 0.1.0, for `_target_` in the configurations of its runs."""
 
 MODULES = {
     "learners.baselines3.a2c": "learners.rl.a2c",
@@ -56,7 +56,7 @@ MODULES = {
     "tasks.svhn": "tasks.image.svhn",
     "tasks.text": "tasks.text.text_file",
 }
-"""Old module -> new module, both below `dlcli`."""
+"""Present module by previous module, both relative to `dlcli`."""
 
 CLASSES = {
     "nn.capsule.routing.Hinton": "DynamicRouting",
@@ -71,7 +71,7 @@ CLASSES = {
     "nn.warp.projective.Projective": "ProjectiveWarp",
     "nn.warp.thin_plate.ThinPlate": "ThinPlateSplineWarp",
 }
-"""New module and old class -> new class."""
+"""Present class name by present module and previous class name."""
 
 
 def renamed_target(target: str) -> str:

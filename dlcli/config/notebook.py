@@ -1,4 +1,4 @@
-"""Source text of classes that were defined in an interactive session: IPython keeps its cells in `linecache`."""
+"""Source text of classes defined in an interactive session, read from `linecache`, where IPython stores its cells."""
 
 import ast
 import inspect
@@ -11,10 +11,10 @@ _PLAIN = (bool, int, float, complex, str, bytes, type(None))
 
 
 def definitions(module: ModuleType, name: str) -> tuple[str | None, list[str]]:
-    """Text of a class and of the functions, classes and constants of the session that it uses.
+    """Return the text of a class and of the functions, classes and constants of the session that it uses.
 
     Returns:
-        the text, None if part of it is not available; and the names of the modules that the text uses.
+        the text, or None if part of it is not available; and the names of the modules that it uses.
     """
     texts: dict[str, str] = {}
     modules: set[str] = set()
@@ -44,12 +44,12 @@ def _is_constant(value: Any) -> bool:
 
 
 def _names(text: str) -> set[str]:
-    """Global names that a text may read."""
+    """Names that the text refers to, global or not."""
     return {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
 
 
 def _text(value: type | FunctionType) -> str | None:
-    """The definition as it stands in its cell, decorators included."""
+    """The text of a definition in its cell, decorators included; None if no cell contains it."""
     for code in _codes(value):
         lines = linecache.getlines(code.co_filename)
         try:

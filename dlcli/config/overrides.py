@@ -1,4 +1,4 @@
-"""Words of the command line as overrides: recipes told from settings, syntax checked, repeated keys resolved."""
+"""Overrides: split arguments into recipes and overrides, check their syntax, and resolve repeated keys."""
 
 import re
 from collections.abc import Sequence
@@ -16,30 +16,30 @@ _RECIPE = re.compile(r"\+?experiment(?:/(\w+))?=(.+)")
 
 
 def key_of(word: str) -> str:
-    """The key of `key=value`, `+key=value` or `~key`."""
+    """Return the key of `key=value`, `+key=value` or `~key`."""
     return word.lstrip("+~").partition("=")[0]
 
 
 def value_of(word: str) -> str:
-    """The text after the first `=`."""
+    """Return the text after the first `=`."""
     return word.partition("=")[2]
 
 
 def is_bare(word: str) -> bool:
-    """True for a word that can be a recipe's name."""
+    """Return True for an argument that can be the name of a recipe."""
     return "=" not in word and not word.startswith(("~", "-", "+"))
 
 
-def split(command: str, words: Sequence[str], extra: Folders) -> tuple[list[str | None], list[str]]:
-    """Split words into recipes ([None] without one) and overrides.
+def split(command: str, overrides: Sequence[str], extra: Folders) -> tuple[list[str | None], list[str]]:
+    """Split the arguments of a command into recipes ([None] without one) and overrides.
 
-    A recipe is the first word, or `experiment=NAME`; so is the path of a saved config.yaml.
+    A recipe is the first argument, or `experiment=NAME`; the path of a saved config.yaml counts as a recipe.
 
     Raises:
-        UsageError: a word is neither, or there is no such recipe.
+        UsageError: an argument is neither a recipe nor an override.
     """
-    named = [word for word in words if (match := _RECIPE.fullmatch(word)) and match[1] in (None, command)]
-    rest = [word for word in words if word not in named]
+    named = [word for word in overrides if (match := _RECIPE.fullmatch(word)) and match[1] in (None, command)]
+    rest = [word for word in overrides if word not in named]
     names = [value_of(word) for word in named]
     if rest and is_bare(rest[0]):
         if (path := saved_path(rest[0])) is not None:
@@ -50,14 +50,14 @@ def split(command: str, words: Sequence[str], extra: Folders) -> tuple[list[str 
         names.insert(0, rest.pop(0))
     if len(names) > 1:
         raise UsageError("conflict", first=names[0], second=names[1], reason="a command takes one recipe")
-    recipes: list[str | None] = [_recipe(command, name, extra) for one in names for name in one.split(",")]
+    recipes: list[str | None] = [_recipe(command, name, extra) for text in names for name in text.split(",")]
     for word in rest:
         check_word(word)
     return recipes or [None], [quoted(renamed(word)) for word in rest]
 
 
 def saved_path(word: str) -> Path | None:
-    """The absolute path of a run's config.yaml; None for any other word."""
+    """Return the absolute path of a run's config.yaml; None for any other argument."""
     path = Path(word).expanduser()
     if path.suffix != ".yaml" or not path.is_file():
         return None
@@ -66,22 +66,27 @@ def saved_path(word: str) -> Path | None:
 
 
 def _recipe(command: str, name: str, extra: Folders) -> str:
+    """Return the name if it is a recipe of the command.
+
+    Raises:
+        UsageError: it is not; for a recipe of another command, the hint is that command.
+    """
     known = catalogue.members(f"experiment/{command}", extra)
     if name in known:
         return name
     for other, recipe, _ in catalogue.recipes(extra):
         if recipe == name:
-            reason = f"{name} is a recipe of {other}"
-            raise UsageError("unknown_name", kind="recipe", name=name, hint=f"{reason}: dlcli {other} {name}")
+            hint = f"{name} is a recipe of {other}: dlcli {other} {name}"
+            raise UsageError("unknown_name", kind="recipe", name=name, hint=hint)
     names = [*known, *catalogue.RESERVED.get(command, ())]
-    raise UsageError("unknown_name", kind="recipe", name=name, known=names, hint="All of them: dlcli list recipes")
+    raise UsageError("unknown_name", kind="recipe", name=name, known=names, hint="All recipes: dlcli list recipes")
 
 
 def check_word(word: str) -> None:
     """Check the form of an override.
 
     Raises:
-        UsageError: it is not `key=value`, or no such change is possible.
+        UsageError: it is not `key=value`, selects a recipe, or deletes a required key.
     """
     if word.startswith("-"):
         raise hints.of_option(word)
@@ -89,19 +94,19 @@ def check_word(word: str) -> None:
         raise hints.of_bare(word)
     key = key_of(word)
     if not key:
-        raise UsageError("invalid_value", key="override", must="key=value", got=word, hint="The key is missing")
+        raise UsageError("invalid_value", key="override", must="key=value", got=word, hint="The key is empty")
     if key.partition("/")[0] == "experiment":
         other = key.partition("/")[2]
         raise UsageError(
-            "invalid_value", key=word, must="the recipe's name as first word", got=value_of(word),
+            "invalid_value", key=word, must="the name of a recipe as first argument", got=value_of(word),
             hint=f"dlcli {other or 'train'} {value_of(word)}",
         )  # fmt: skip
     if word.startswith("~") and "." not in key:
-        raise UsageError("unsupported", subject=f"~{key}", feature="deletion: every run needs it")
+        raise UsageError("unsupported", subject=f"the required key {key}", feature=f"deletion (~{key})")
 
 
 def renamed(word: str) -> str:
-    """The word with old names of groups and top-level keys replaced, with a note."""
+    """Replace previous names of groups and top-level keys in an override, with a note."""
     key = key_of(word)
     head = key.partition(".")[0]
     if "@" in key or catalogue.members(aliases.renamed(key)):
@@ -110,8 +115,8 @@ def renamed(word: str) -> str:
         new = f"{aliases.KEYS[head]}{key.removeprefix(head)}"
     else:
         return word
-    group, _, place = new.partition("@")
-    new = place if place and group in aliases.OPTIONS else new
+    group, _, package = new.partition("@")
+    new = package if package and group in aliases.OPTIONS else new
     if new == key:
         return word
     aliases.note(key, new)
@@ -119,10 +124,10 @@ def renamed(word: str) -> str:
 
 
 def parse(word: str) -> Override:
-    """Parse a word with Hydra's grammar.
+    """Parse an override with Hydra's grammar.
 
     Raises:
-        UsageError: it does not follow the grammar.
+        UsageError: its syntax is invalid.
     """
     try:
         return OverridesParser.create().parse_override(word)
@@ -132,7 +137,7 @@ def parse(word: str) -> Override:
 
 
 def quoted(word: str) -> str:
-    """The word; its value quoted if Hydra's grammar cannot read it and it can only be plain text."""
+    """Quote the value of an override if Hydra's grammar cannot parse it and it contains no special characters."""
     key, equals, value = word.partition("=")
     if not equals or not value or any(sign in value for sign in ",'\"\\$"):
         return word
@@ -143,49 +148,49 @@ def quoted(word: str) -> str:
     return word
 
 
-def latest(words: Sequence[str]) -> list[str]:
-    """The last word of each key; `until` and its short words are one key."""
-    found: dict[str, str] = {}
-    for word in words:
+def latest(overrides: Sequence[str]) -> list[str]:
+    """Return the last override of each key; `until`, `steps` and `epochs` replace one another."""
+    last: dict[str, str] = {}
+    for word in overrides:
         key = key_of(word)
         if key == "until":
-            for other in [one for one in found if one in ("steps", "epochs") or one.startswith("until.")]:
-                del found[other]
+            for replaced in [name for name in last if name in ("steps", "epochs") or name.startswith("until.")]:
+                del last[replaced]
         if key in ("steps", "epochs"):
-            for other in ("until", "until.steps", "until.epochs"):
-                found.pop(other, None)
-        found.pop(key, None)
-        found[key] = word
-    return list(found.values())
+            for replaced in ("until", "until.steps", "until.epochs"):
+                last.pop(replaced, None)
+        last.pop(key, None)
+        last[key] = word
+    return list(last.values())
 
 
-def check_end(words: Sequence[str]) -> None:
+def check_end(overrides: Sequence[str]) -> None:
     """Check that `steps` or `epochs` and `until` do not both set the same limit.
 
     Raises:
         UsageError: they do.
     """
-    given = {key_of(word): word for word in words if value_of(word) != "null"}
-    short = [name for name in ("steps", "epochs") if name in given]
-    long: list[str] = [name for name in ("until.steps", "until.epochs") if name in given]
-    if not long and re.search(r"[{,]\s*(steps|epochs)\s*:", given.get("until", "")):
+    by_key = {key_of(word): word for word in overrides if value_of(word) != "null"}
+    short = [name for name in ("steps", "epochs") if name in by_key]
+    long: list[str] = [name for name in ("until.steps", "until.epochs") if name in by_key]
+    if not long and re.search(r"[{,]\s*(steps|epochs)\s*:", by_key.get("until", "")):
         long = ["until"]
     if short and long:
         raise UsageError("conflict", first=f"{short[0]}=", second=f"{long[0]}=", reason="both limit the run")
 
 
 def whole(word: str) -> str:
-    """`budget=1e4` as `budget=10000`, for keys that hold integers."""
+    """Write out the exponent of an integer value: `budget=1e4` becomes `budget=10000`."""
     key, _, value = word.partition("=")
-    power = re.fullmatch(r"\d{1,3}(\.\d{1,9})?[eE]\+?\d", value, re.ASCII)
-    known = schema.keys_of().get(key)
-    if known is None or known.kinds != (int,) or power is None or not float(value).is_integer():
+    has_exponent = re.fullmatch(r"\d{1,3}(\.\d{1,9})?[eE]\+?\d", value, re.ASCII)
+    top_level = schema.keys_of().get(key)
+    if top_level is None or top_level.kinds != (int,) or not has_exponent or not float(value).is_integer():
         return word
     return f"{key}={float(value):.0f}"
 
 
 def written(value: object) -> str:
-    """A plain value in Hydra's override grammar."""
+    """Format a plain value in Hydra's override grammar."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Primary configurations: what Hydra composes from the YAML files of a command, a recipe and members of groups."""
+"""Primary configurations: the YAML files of a command, a recipe and members of groups, composed by Hydra."""
 
 import functools
 import re
@@ -22,17 +22,17 @@ from dlcli.config.overrides import Folders, key_of, value_of
 from dlcli.core.errors import UsageError
 
 ERRORS = (HydraException, OmegaConfBaseException, YAMLError, ValueError, TypeError, KeyError)
-"""What Hydra and OmegaConf raise for a wrong override or a damaged file."""
+"""Exceptions of Hydra and OmegaConf for an invalid override or a damaged file."""
 
 
 @contextmanager
 def session(extra: Sequence[Path]) -> Iterator[None]:
-    """Hydra over dlcli's search path; the Hydra of a notebook is restored at the end."""
-    before = GlobalHydra.instance().hydra
+    """Initialize Hydra with dlcli's search path; on exit, restore the previous instance (of a notebook)."""
+    previous = GlobalHydra.instance().hydra
     GlobalHydra.instance().clear()
-    *first, own = catalogue.folders(extra)
-    path = create_config_search_path(str(own))
-    for folder in reversed(first):
+    *user_folders, packaged = catalogue.folders(extra)
+    path = create_config_search_path(str(packaged))
+    for folder in reversed(user_folders):
         path.prepend("user", f"file://{folder}")
     for command in schema.COMMANDS:
         ConfigStore.instance().store(f"{command}", schema.defaults(command), group="schema", package="_global_")
@@ -41,72 +41,78 @@ def session(extra: Sequence[Path]) -> Iterator[None]:
         share_files(GlobalHydra.instance().config_loader())
         yield
     finally:
-        base.cache_clear()  # the files can differ the next time
+        base.cache_clear()  # the files may have changed by the next session
         GlobalHydra.instance().clear()
-        GlobalHydra.instance().hydra = before
+        GlobalHydra.instance().hydra = previous
 
 
-def group_words(words: Sequence[str], extra: Folders) -> list[str]:
-    """The words that choose a group's member, each checked.
+def group_words(overrides: Sequence[str], extra: Folders) -> list[str]:
+    """Return the overrides that select members of groups.
 
     Raises:
-        UsageError: the group has no such member.
+        UsageError: a group has no such member.
     """
-    found = []
-    for word in words:
+    selections = []
+    for word in overrides:
         key, _, value = word.partition("=")
         group = key.lstrip("+~").partition("@")[0]
         known = catalogue.members(group, extra)
         if known and group != "experiment":
             if not key.startswith("~") and value not in known:
                 raise UsageError("unknown_name", kind=group, name=value, known=known)
-            found.append(word)
-    return found
+            selections.append(word)
+    return selections
 
 
 @functools.cache
 def base(verb: str, recipe: str | None, groups: tuple[str, ...]) -> tuple[DictConfig, dict[str, str]]:
-    """A composed configuration and the chosen member by group, before values are set: not to be changed.
+    """Compose a configuration from its groups, before values are set.
+
+    The result is cached: callers must copy it before they change it.
+
+    Returns:
+        the configuration, and the selected member by group.
 
     Raises:
-        UsageError: Hydra refuses a choice, or a YAML file is damaged.
+        UsageError: Hydra rejects a selection, or a YAML file is damaged.
     """
-    chosen = [f"+experiment/{verb}={recipe}"] if recipe else []
+    experiment = [f"+experiment/{verb}={recipe}"] if recipe else []
     try:
-        config = hydra_compose(verb, [*chosen, *groups], return_hydra_config=True)
+        config = hydra_compose(verb, [*experiment, *groups], return_hydra_config=True)
         choices = {str(group): str(name) for group, name in config.hydra.runtime.choices.items()}
     except ERRORS as error:
-        _check_place(verb, recipe, groups, error)
-        raise UsageError(plain_error(error)) from None
+        _check_package(verb, recipe, groups, error)
+        raise config_error(error) from None
     OmegaConf.set_struct(config, False)
     OmegaConf.set_readonly(config, False)
     del config["hydra"]
     return config, {group: name for group, name in choices.items() if not group.startswith("hydra")}
 
 
-def _check_place(verb: str, recipe: str | None, words: Sequence[str], error: Exception) -> None:
-    """Explain Hydra's refusal of `model@model.bdy=vgg`: the places where the group's members stand.
+def _check_package(verb: str, recipe: str | None, overrides: Sequence[str], error: Exception) -> None:
+    """Explain why Hydra rejects `model@model.bdy=vgg`: list the keys at which the group has members.
 
     Raises:
-        UsageError: the place does not exist.
+        UsageError: the group has no member at this key.
     """
-    refused = re.match(r"Could not override '([^']+)'", str(error))
-    mine = [word for word in words if refused and key_of(word) == refused[1]]
-    if not refused or not mine:
+    rejected = re.match(r"Could not override '([^']+)'", str(error))
+    matches = [word for word in overrides if rejected and key_of(word) == rejected[1]]
+    if not rejected or not matches:
         return
-    _, choices = base(verb, recipe, tuple(word for word in words if word not in mine))
-    group, at, place = refused[1].partition("@")
-    known = [key for key in choices if key.partition("@")[0] == group]
-    value, written = value_of(mine[0]), f"{group}{at}{place}"
+    _, choices = base(verb, recipe, tuple(word for word in overrides if word not in matches))
+    key, value = rejected[1], value_of(matches[0])
+    group, at, _ = key.partition("@")
+    known = [choice for choice in choices if choice.partition("@")[0] == group]
     if not known:
-        own = hints.equivalent(group, value)
-        hint = f"Write {own}" if own else f"This configuration has no member of the group {group}"
-        raise UsageError("unknown_key", key=written, hint=hint)
+        setting = hints.equivalent(group, value)
+        hint = f"Write {setting}" if setting else f"This configuration has no member of the group {group}"
+        raise UsageError("unknown_key", key=key, hint=hint)
     if at and len(known) > 1:
-        raise UsageError("unknown_key", key=written, known=known)
-    raise UsageError("unknown_key", key=written, hint=f"Write {known[0]}={value}")
+        raise UsageError("unknown_key", key=key, known=known)
+    raise UsageError("unknown_key", key=key, hint=f"Write {known[0]}={value}")
 
 
-def plain_error(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return "\n".join(lines[:3]) if lines else type(error).__name__
+def config_error(error: Exception) -> UsageError:
+    """Return the error for an exception of Hydra or OmegaConf: its first line, and up to two more as the hint."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return UsageError("invalid_configuration", problem=lines[0], hint="\n".join(lines[1:3]))

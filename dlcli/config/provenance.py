@@ -1,4 +1,4 @@
-"""The source of every value of a configuration: a YAML file, the key schema, or the command line."""
+"""Provenance of configuration values: a YAML file, the key schema, or the command line."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -15,47 +15,45 @@ from dlcli.config.routing import Request, route
 
 
 def sources(point: Point, extra: Sequence[Path] = ()) -> dict[str, str]:
-    """The source of every dotted key."""
+    """Return the source of every dotted key: the path of a file, or "command line"."""
     recipe = [f"+experiment/{point.verb}={point.recipe}"] if point.recipe else []
     (first, *rest) = point.words or ("",)
     if (path := saved_path(first)) is not None:
-        return dict.fromkeys(checks.leaves(point.config), str(path)) | _typed(point, rest)
+        return dict.fromkeys(checks.leaves(point.config), str(path)) | _overridden(point, rest)
     request = Request(point.verb, point.recipe, point.words, tuple(extra))
-    found: dict[str, str] = {}
+    sources: dict[str, str] = {}
     with session(extra):
         routed = route(request)
         config, _ = base(request.verb, request.recipe, routed.groups)
-        of_recipe = short.of_recipe(config.copy(), request.extra)
+        short_keys = short.of_recipe(config.copy(), request.extra)
         loader = GlobalHydra.instance().config_loader()
-        listed = loader.compute_defaults_list(point.verb, [*recipe, *routed.groups], RunMode.RUN)
+        defaults_list = loader.compute_defaults_list(point.verb, [*recipe, *routed.groups], RunMode.RUN)
         repository = ConfigRepository(loader.get_search_path())
-        for default in listed.defaults:
+        for default in defaults_list.defaults:
             if default.config_path is None or default.config_path.startswith("hydra/"):
                 continue
             loaded = repository.load_config(default.config_path)
             if loaded is None or "hydra" in loaded.provider:
                 continue
-            of_schema = default.config_path.startswith("schema/")
+            is_schema = default.config_path.startswith("schema/")
             file = f"{loaded.path.removeprefix('file://')}/{default.config_path}.yaml"
-            source = schema.__file__ if of_schema else file
-            place = default.package if default.package is not None else ""
-            for key in checks.leaves(loaded.config, f"{place}." if place else ""):
-                found[key] = source
-        for word in of_recipe:
+            package = f"{default.package}." if default.package else ""
+            sources |= dict.fromkeys(checks.leaves(loaded.config, package), schema.__file__ if is_schema else file)
+        for word in short_keys:
             expanded = short.expand(word, config.learner)
             if expanded is not None and "@" not in key_of(expanded):
-                found[key_of(expanded)] = found.get(short.head_of(key_of(word)), "")
-    return found | _typed(point, routed.typed)
+                sources[key_of(expanded)] = sources.get(short.head_of(key_of(word)), "")
+    return sources | _overridden(point, routed.typed)
 
 
-def _typed(point: Point, words: Sequence[str]) -> dict[str, str]:
-    """The keys that words of the command line set."""
+def _overridden(point: Point, overrides: Sequence[str]) -> dict[str, str]:
+    """The keys that overrides of the command line set."""
     known = {*checks.leaves(point.config)}
-    return {_place(key_of(word), known): "command line" for word in words}
+    return {_configuration_key(key_of(word), known): "command line" for word in overrides}
 
 
-def _place(key: str, known: Collection[str]) -> str:
-    """The key that holds a word's value: `steps` is in `until`, an element of a list in the list."""
+def _configuration_key(key: str, known: Collection[str]) -> str:
+    """The key that contains the value of an override: `until.steps` of `steps`, the list of a list element."""
     key = f"until.{key}" if key in ("steps", "epochs") else ".".join(checks.parts(key))
     while key not in known and "." in key:
         key = key.rpartition(".")[0]

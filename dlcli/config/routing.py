@@ -1,4 +1,4 @@
-"""Route words to their full keys: short keys, groups with one place, old names; groups told from values."""
+"""Route overrides to full keys (short keys, groups, previous names), and separate groups from values."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,13 +13,14 @@ from dlcli.config.primary import base, group_words
 
 @dataclass(frozen=True)
 class Request:
-    """The words of one run, its recipe set apart.
+    """Recipe and overrides of one run.
 
     Args:
-        recipe: None if the run has none; the absolute path of a saved config.yaml.
-        words: the user's overrides.
-        extra: folders of configuration that precede the packaged one.
-        smoke: the recipe's overrides of --smoke, which precede the user's.
+        verb: command that runs it.
+        recipe: name of the recipe, or absolute path of a saved config.yaml; None without a recipe.
+        words: overrides of the user.
+        extra: folders given by `--config-dir`.
+        smoke: the recipe's overrides of `--smoke`, applied before the user's.
     """
 
     verb: str
@@ -34,9 +35,13 @@ class Request:
         return self.recipe is not None and self.recipe.endswith(".yaml")
 
     def composed(self, groups: Sequence[str]) -> tuple[DictConfig, dict[str, str]]:
-        """The configuration with members of groups chosen, before values are set, and the choices."""
+        """Compose the configuration with members of groups, before values are set.
+
+        Returns:
+            the configuration, and the selected member by group.
+        """
         if self.saved:
-            return _changed(self, tuple(groups))
+            return _saved_with_groups(self, tuple(groups))
         return base(self.verb, self.recipe, tuple(groups))
 
 
@@ -45,11 +50,11 @@ class Routed:
     """The overrides of a run at their full keys.
 
     Args:
-        groups: those that choose members of groups.
+        groups: overrides that select members of groups.
         own: values of the recipe's short keys.
-        smoke: full words of the recipe's smoke size by the words as stated, groups included.
-        typed: the user's values.
-        lenient: True if the user replaced a group's member, so that settings of the recipe may not apply.
+        smoke: overrides of `--smoke` by their form in the recipe, groups included.
+        typed: values set by the user.
+        lenient: True if the user replaced a member of a group, so that settings of the recipe may not apply.
     """
 
     groups: tuple[str, ...]
@@ -59,23 +64,23 @@ class Routed:
     lenient: bool
 
 
-def _changed(request: Request, groups: tuple[str, ...]) -> tuple[DictConfig, dict[str, str]]:
-    """A saved configuration in which words have replaced members of groups."""
+def _saved_with_groups(request: Request, groups: tuple[str, ...]) -> tuple[DictConfig, dict[str, str]]:
+    """A saved configuration with other members of groups."""
     config, choices = rerun.opened(Path(str(request.recipe)), request.verb, request.extra)
     if groups:
-        composed, others = base(request.verb, None, groups)
+        composed, new_choices = base(request.verb, None, groups)
         for word in groups:
-            place = key_of(word).partition("@")[2] or key_of(word)
-            OmegaConf.update(config, place, OmegaConf.select(composed, place), merge=False)
-        choices |= {key: others[key] for key in map(key_of, groups)}
+            package = key_of(word).partition("@")[2] or key_of(word)
+            OmegaConf.update(config, package, OmegaConf.select(composed, package), merge=False)
+        choices |= {key: new_choices[key] for key in map(key_of, groups)}
     return config, choices
 
 
 def route(request: Request) -> Routed:
-    """The overrides of a run at their full keys: short keys routed, groups told from values.
+    """Return the overrides of a run at their full keys, groups separated from values.
 
     Raises:
-        UsageError: the learner has no place for a short key that the user typed.
+        UsageError: the learner does not support a short key of the user.
     """
     plain = [word for word in (*request.smoke, *request.words) if not short.is_short(key_of(word))]
     config, choices = request.composed([word for word in group_words(plain, request.extra) if is_placed(word)])
@@ -88,21 +93,21 @@ def route(request: Request) -> Routed:
             raise short.no_place(word, config.learner)
         return None if expanded is None else checks.with_new_names(expanded, config)
 
-    of_recipe = [] if request.saved else short.of_recipe(config.copy(), request.extra)
-    own = [expanded for word in of_recipe if (expanded := full(word, False))]
+    recipe_words = [] if request.saved else short.of_recipe(config.copy(), request.extra)
+    own = [expanded for word in recipe_words if (expanded := full(word, False))]
     smoke = {word: expanded for word in request.smoke if (expanded := full(word, False))}
     typed = [expanded for word in request.words if (expanded := full(word, True))]
-    chosen = group_words([*own, *smoke.values(), *typed], request.extra)
+    selections = group_words([*own, *smoke.values(), *typed], request.extra)
     return Routed(
-        tuple(latest(chosen)),
-        tuple(word for word in own if word not in chosen),
+        tuple(latest(selections)),
+        tuple(word for word in own if word not in selections),
         smoke,
-        tuple(word for word in typed if word not in chosen),
+        tuple(word for word in typed if word not in selections),
         bool(group_words(typed, request.extra)),
     )
 
 
 def is_placed(word: str) -> bool:
-    """True if the word says where its member goes: `model=tcn`, `norm@model.norm=batch`."""
+    """Return True if the override determines the key of its member: `model=tcn`, `norm@model.norm=batch`."""
     key = key_of(word)
     return "@" in key or key in schema.groups()

@@ -14,7 +14,7 @@ from dlcli.core.errors import Missing, UsageError
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A run's config.yaml as plain values.
+    """Read the config.yaml of a run as plain values.
 
     Raises:
         UsageError: it is missing or damaged.
@@ -26,7 +26,7 @@ def read(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise Missing("missing_file", path=path, hint="Without it the run cannot be rebuilt") from None
     except UnicodeDecodeError:
-        raise UsageError("damaged", path=path, problem="it is not UTF-8 text") from None
+        raise UsageError("damaged", path=path, problem="not UTF-8 text") from None
 
 
 def _check_complete(config: Mapping[str, Any], path: Path) -> None:
@@ -41,7 +41,7 @@ def _check_complete(config: Mapping[str, Any], path: Path) -> None:
         return
     missing = _keys(migrate.renamed_keys(stored)) - _keys(config)
     if missing:
-        problem = f"{len(missing)} keys of config.json are missing, {min(missing)} among them"
+        problem = f"{len(missing)} keys of config.json are missing, for example {min(missing)}"
         raise UsageError("damaged", path=path, problem=problem)
 
 
@@ -49,12 +49,12 @@ def _keys(node: Any, prefix: str = "") -> set[str]:
     """All dotted keys of nested mappings."""
     if not isinstance(node, Mapping):
         return set()
-    own = {f"{prefix}{key}" for key in node}
-    return own.union(*(_keys(part, f"{prefix}{key}.") for key, part in node.items()))
+    keys = {f"{prefix}{key}" for key in node}
+    return keys.union(*(_keys(part, f"{prefix}{key}.") for key, part in node.items()))
 
 
 def load(text: str) -> dict[str, Any]:
-    """The text of a run's config.yaml as plain values.
+    """Parse the text of a config.yaml into plain values; previous names of keys and classes are migrated.
 
     Raises:
         UsageError: it is damaged.
@@ -69,20 +69,24 @@ def load(text: str) -> dict[str, Any]:
 
 
 def dump(config: Mapping[str, Any]) -> str:
-    """Plain values as YAML."""
+    """Format plain values as YAML."""
     return OmegaConf.to_yaml(OmegaConf.create(dict(config)))
 
 
-def change(config: Mapping[str, Any], words: Sequence[str]) -> dict[str, Any]:
-    """A resolved configuration with some of its values changed.
+def change(config: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """Apply overrides to a resolved configuration and return the result.
+
+    Args:
+        config: plain values; not modified.
+        overrides: `key=value`.
 
     Raises:
-        UsageError: a word is not an override, or its key does not exist.
+        UsageError: an override is invalid, or its key does not exist.
     """
-    for word in words:
+    for word in overrides:
         check_word(word)
     changed = OmegaConf.create(dict(config))
-    for word in [checks.with_new_names(quoted(renamed(word)), changed) for word in words]:
+    for word in [checks.with_new_names(quoted(renamed(word)), changed) for word in overrides]:
         override = parse(word)
         if override.is_sweep_override():
             raise UsageError("invalid_value", key=override.key_or_group, must="one value", got=word)

@@ -1,8 +1,8 @@
 # ruff: noqa: RUF009 - `key` makes dataclass fields
-"""Top-level configuration keys: type, range, default and use of each, stated once.
+"""Top-level configuration keys: type, range, default and use of each.
 
-The YAML of every command, the checks of values, the lists of `--resume` and of signatures, completion, and the
-reference page (docs/keys.md) derive from the fields of `Keys`.
+The fields of `Keys` are the single definition from which the YAML of every command, the checks of values, the keys of
+`--resume` and of signatures, completion, and the reference page (docs/keys.md) are derived.
 """
 
 import math
@@ -15,14 +15,14 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from dlcli.core.errors import UsageError
 
 COMMANDS = ("train", "evolve", "search", "sketch")
-"""Commands that compose a configuration and have recipes, `conf/experiment/<command>/`."""
+"""Commands that compose a configuration and have recipes in `conf/experiment/<command>/`."""
 
 SHORT_GROUPS = ("optimizer", "schedule", "objective")
-"""Groups whose place the learner's YAML names (`short:`)."""
+"""Groups whose full keys the learner's YAML defines (`short:`)."""
 SHORT = ("lr", "clip", *SHORT_GROUPS)
-"""Short keys whose place the learner's YAML names."""
+"""Short keys whose full keys the learner's YAML defines."""
 SHORT_FIXED = {"batch": "task.batch"}
-"""Short keys whose place does not depend on the learner."""
+"""Full key of each short key that does not depend on the learner."""
 
 _NAMES = {int: "an integer", float: "a number", str: "text", bool: "true or false", list: "a list", dict: "a mapping"}
 _Kinds = tuple[type, ...]
@@ -44,10 +44,10 @@ class Use:
         trial: value in every trial of a search.
         retrain: True if a search passes the key on to runs of another recipe.
         with_run: True if a sketch of a finished run may set the key.
-        inherited: True if a sketch that extends another one takes the value from it.
+        inherited: True if a sketch that extends another one uses its value.
         counters: True if the value is a mapping of limits by counter; counters need no `+`.
-        group: True if the key is a configuration group (task, model ...), chosen by name.
-        member_of: group whose members the key also takes by name.
+        group: True if the key is a configuration group (task, model ...), selected by name.
+        member_of: group whose members the key also accepts by name.
         recipe: True if only recipes set the key.
     """
 
@@ -70,7 +70,7 @@ class Use:
 
 
 def key(default: Any, help: str, **use: Any) -> Any:
-    """A field of `Keys` with its default and metadata."""
+    """Return a field of `Keys` with its default and metadata."""
     return field(default_factory=lambda: default, metadata={"use": Use(help, **use), "default": default})
 
 
@@ -83,15 +83,15 @@ _STORE: dict[str, Any] = {**_SKETCH, "inherited": True}
 
 @dataclass(frozen=True)
 class Keys:
-    """The top-level keys, in the order in which they are printed. A trailing underscore is not part of the name."""
+    """The top-level keys in the order of output; a trailing underscore is not part of the name."""
 
     task: dict = key({}, "data, loss and metrics", group=True, signature=True, retrain=True)
     model: dict = key({}, "network", group=True, signature=True)
     learner: dict = key({}, "update rule", group=True, signature=True)
-    strategy: dict = key({}, "how a search chooses its candidates", group=True, signature=True, **_SEARCH)
-    network: dict = key({}, "how a network is read as modules", group=True, **_STORE)
+    strategy: dict = key({}, "search strategy: selects the candidates", group=True, signature=True, **_SEARCH)
+    network: dict = key({}, "decomposition of a network into modules", group=True, **_STORE)
     scenes: dict | None = key(
-        None, "task whose inputs are sketched; null: the network's own", member_of="task", **_STORE
+        None, "task whose inputs are sketched; null: the network's training task", member_of="task", **_STORE
     )
 
     candidates: int = key(
@@ -99,25 +99,25 @@ class Keys:
         signature=True, resumable=("search", "supernet"), **_SEARCH,
     )  # fmt: skip
     metric: str | None = key(None, "validation metric to optimize; null: the task's main metric", **_SEARCH)
-    over: list = key([], "keys to search over, as --over 'lr=interval(1e-4,1e-2)' writes them", **_SEARCH)
+    over: list = key([], "keys to search over, written by --over 'lr=interval(1e-4,1e-2)'", **_SEARCH)
     limit: dict = key(
-        {}, "further limits of the whole search by counter: trial_steps, seconds", counters=True,
+        {}, "further limits of the complete search by counter: trial_steps, seconds", counters=True,
         resumable=("search", "supernet"), **_SEARCH,
     )  # fmt: skip
     retrain: dict = key(
         {"seeds": 3, "random": None, "finalists": 0, "trainings": 1, "ranked": 0, "until": {}, "recipe": None},
-        "training of the result from scratch. seeds: runs of it (0: none); random: trials of the random-search "
-        "baseline (null: as many steps as the search used, 0: none); finalists: best candidates of a supernet that "
-        "are trained alone before one is selected (0: the first); trainings: runs of each finalist; ranked: further "
-        "candidates trained alone for the rank correlation; until: limits of these runs (empty: a trial's); recipe: "
-        "recipe of train, for networks that a supernet's own recipe does not train",
+        "training of the result from scratch. seeds: number of runs (0: none); random: trials of the random-search "
+        "baseline (null: the number of steps of the search, 0: none); finalists: best candidates of a supernet that "
+        "are trained from scratch before one is selected (0: the first); trainings: runs of each finalist; ranked: "
+        "further candidates trained from scratch for the rank correlation; until: limits of these runs (empty: those "
+        "of a trial); recipe: recipe of train, for networks that the recipe of the supernet does not train",
         resumable=("search", "supernet"), **_SEARCH,
     )  # fmt: skip
 
     from_: Any = key(None, "trained run whose network is sketched; null: train one first", **_SKETCH)
     append: Any = key(None, "sketch run, or list of them, that the new sketches extend", **_SKETCH)
     split: str = key("test", "split of the scenes", **_STORE)
-    skip: int = key(0, "scenes of the split to skip", minimum=0, **_SKETCH)
+    skip: int = key(0, "number of scenes of the split to skip", minimum=0, **_SKETCH)
     most: int | None = key(None, "maximum number of scenes; null: all", minimum=1, **_SKETCH)
     kind: str = key("recursive", "recursive, or flat (attributes without structure)", **_STORE)
     matrix: str = key("hadamard", "hadamard, dense, or block (needed for recover-network)", **_STORE)
@@ -139,16 +139,19 @@ class Keys:
         "each trial of a search, ends at the first one reached", counters=True, resumable=_RUNS,
     )  # fmt: skip
     eval_every: int | None = key(
-        None, "steps between evaluations on valid; null: one per epoch", minimum=1, defaults={"evolve": 1},
+        None, "steps between evaluations on the validation split; null: one epoch", minimum=1, defaults={"evolve": 1},
         resumable=_RUNS,
     )  # fmt: skip
-    log_every: int = key(50, "steps averaged in one training row", minimum=1, defaults={"evolve": 1})
+    log_every: int = key(50, "steps averaged in one training row of metrics.csv", minimum=1, defaults={"evolve": 1})
     checkpoint_every: int | None = key(
         1000, "steps between checkpoints in addition to one at each evaluation; null: none", minimum=1,
         defaults={"evolve": None, "search": None}, resumable=_RUNS,
     )  # fmt: skip
     patience: int | None = key(
-        None, "evaluations without a better main metric before early stopping; null: off", minimum=1, resumable=_RUNS
+        None,
+        "evaluations without improvement of the main metric before early stopping; null: off",
+        minimum=1,
+        resumable=_RUNS,
     )
     wall_time_limit: float | None = key(
         None, "wall-clock seconds of this process, after which it saves a checkpoint and exits with code 75",
@@ -164,7 +167,9 @@ class Keys:
     precision: str = key(
         "float32", "float32, float64, or mixed precision: bfloat16, float16", signature=True, retrain=True
     )
-    budget: int | None = key(None, "parameters that the model's width is solved for; null: as it is", minimum=1)
+    budget: int | None = key(
+        None, "number of parameters that the model's width is solved for; null: the configured width", minimum=1
+    )
     logger: Any = key(
         None, "tensorboard, mlflow, wandb, or a list of them: copies of the metrics", resumable=_ALL, trial="null",
         with_run=True,
@@ -176,7 +181,7 @@ class Keys:
 
 @dataclass(frozen=True)
 class Key:
-    """One top-level key: its name, accepted types, default and metadata."""
+    """Top-level key: name, accepted types, default and metadata."""
 
     name: str
     kinds: _Kinds
@@ -185,12 +190,12 @@ class Key:
     use: Use
 
     def default_of(self, command: str) -> Any:
-        """The default of a command."""
+        """Return the default of a command."""
         return self.use.defaults.get(command, self.default)
 
     @property
     def must(self) -> str:
-        """The accepted values, as in "an integer of at least 1"."""
+        """Description of the accepted values, as in "an integer of at least 1"."""
         if self.use.choices:
             return f"one of {', '.join(self.use.choices)}"
         text = "a number" if float in self.kinds else " or ".join(_NAMES[kind] for kind in self.kinds) or "any value"
@@ -201,8 +206,12 @@ class Key:
     def check_type(self, value: Any, got: Any = None) -> None:
         """Check the type of a value.
 
+        Args:
+            value: parsed value.
+            got: the value as written, for the message; None uses `value`.
+
         Raises:
-            UsageError: it has another type; `got` is what the user wrote.
+            UsageError: it has another type.
         """
         if value is None and self.nullable:
             return
@@ -213,15 +222,15 @@ class Key:
         """Check type and range of a value.
 
         Raises:
-            UsageError: one of them is wrong.
+            UsageError: the type is wrong or the value is out of range.
         """
         self.check_type(value)
         if value is None:
             return
         use = self.use
-        low = use.minimum is not None and value < use.minimum
-        low |= use.above is not None and not use.above < value < math.inf
-        if low or (use.choices and value not in use.choices):
+        out_of_range = use.minimum is not None and value < use.minimum
+        out_of_range |= use.above is not None and not use.above < value < math.inf
+        if out_of_range or (use.choices and value not in use.choices):
             raise UsageError("invalid_value", key=self.name, must=self.must, got=value)
 
 
@@ -229,90 +238,95 @@ class Key:
 def _read(cls: type) -> dict[str, Key]:
     """The fields of a dataclass of keys."""
     hints = get_type_hints(cls)
-    found = {}
-    for one in fields(cls):
-        hint = hints[one.name]
+    keys = {}
+    for item in fields(cls):
+        hint = hints[item.name]
         parts = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
         kinds = tuple(part for part in parts if part not in (types.NoneType, Any))
         kinds = (int, float) if kinds == (float,) else kinds
-        name = one.name.rstrip("_")
+        name = item.name.rstrip("_")
         nullable = types.NoneType in parts or Any in parts
-        found[name] = Key(name, kinds, nullable, one.metadata["default"], one.metadata["use"])
-    return found
+        keys[name] = Key(name, kinds, nullable, item.metadata["default"], item.metadata["use"])
+    return keys
 
 
 def keys_of(command: str | None = None) -> dict[str, Key]:
-    """The keys of a command, or of all commands."""
-    return {name: one for name, one in _read(Keys).items() if command is None or command in one.use.commands}
+    """Return the keys of a command, or of all commands, by name."""
+    return {name: item for name, item in _read(Keys).items() if command is None or command in item.use.commands}
 
 
 def groups(command: str | None = None) -> list[str]:
-    """Keys that are configuration groups."""
-    return [name for name, one in keys_of(command).items() if one.use.group]
+    """Return the keys that are configuration groups."""
+    return having("group", command)
 
 
 def defaults(command: str) -> dict[str, Any]:
-    """The keys of a command that are not groups, with their defaults: what Hydra composes under the YAML files."""
-    return {name: one.default_of(command) for name, one in keys_of(command).items() if not one.use.group}
+    """Return the defaults of the keys of a command that are not groups: the first part of its defaults list."""
+    return {name: item.default_of(command) for name, item in keys_of(command).items() if not item.use.group}
 
 
 def needed() -> list[str]:
-    """Keys without which the configuration of a run is damaged."""
-    return [name for name, one in keys_of("train").items() if one.use.group] + ["seed", "until", "device", "threads"]
+    """Return the keys that every valid configuration of a run has."""
+    return [*groups("train"), "seed", "until", "device", "threads"]
 
 
 def only_of(command: str) -> list[str]:
-    """Keys that a training run does not have."""
-    return [name for name in keys_of(command) if "train" not in keys_of()[name].use.commands]
+    """Return the keys of a command that `train` does not have."""
+    return [name for name, item in keys_of(command).items() if "train" not in item.use.commands]
 
 
 def resumable(*commands: str) -> list[str]:
-    """Keys that `--resume` of any of the commands may change."""
-    return [name for name, one in keys_of().items() if set(commands) & set(one.use.resumable)]
+    """Return the keys that `--resume` of any of the commands may change."""
+    return [name for name, item in keys_of().items() if set(commands) & set(item.use.resumable)]
 
 
 def having(use: str, command: str | None = None) -> list[str]:
-    """Keys with a flag of `Use`: "signature", "retrain", "with_run", "inherited", "counters" ..."""
-    return [name for name, one in keys_of(command).items() if getattr(one.use, use)]
+    """Return the keys with a flag of `Use`: "signature", "retrain", "with_run", "inherited", "counters" ..."""
+    return [name for name, item in keys_of(command).items() if getattr(item.use, use)]
 
 
 def trial_words() -> tuple[str, ...]:
-    """Overrides of every trial of a search."""
-    return tuple(f"{name}={one.use.trial}" for name, one in keys_of().items() if one.use.trial is not None)
+    """Return the overrides of every trial of a search."""
+    return tuple(f"{name}={item.use.trial}" for name, item in keys_of().items() if item.use.trial is not None)
 
 
 def settable(command: str) -> list[str]:
-    """Keys that a user sets: those that only recipes set are left out."""
-    return [name for name, one in keys_of(command).items() if not one.use.recipe]
+    """Return the keys that a user may set: all except those that only recipes set."""
+    return [name for name, item in keys_of(command).items() if not item.use.recipe]
 
 
 def check(config: Mapping[str, Any], names: Iterable[str] | None = None) -> None:
     """Check types and ranges of a resolved configuration.
 
+    Args:
+        config: plain values by key.
+        names: keys to check; None for all.
+
     Raises:
-        UsageError: a value is wrong.
+        UsageError: a value is invalid.
     """
-    for name, one in keys_of().items():
-        if name in config and not one.use.group and (names is None or name in names):
-            one.check(config[name])
+    for name, item in keys_of().items():
+        if name in config and not item.use.group and (names is None or name in names):
+            item.check(config[name])
     for name, limit in config["until"].items():
         if isinstance(limit, bool) or not isinstance(limit, int | float) or not 0 < limit < math.inf:
             raise UsageError("invalid_value", key=f"until.{name}", must="a number above 0", got=limit)
 
 
 def reference() -> str:
-    """The page docs/keys.md: every key with its commands, values, default and meaning."""
+    """Return the page docs/keys.md: every key with its commands, values, default and meaning."""
     lines = [
         "# Configuration keys", "",
         "Top-level keys of `dlcli train`, `evolve`, `search` and `sketch`. Generated from `dlcli/config/schema.py` by "
         "`dlcli config --reference`.", "",
         "| key | commands | value | default | `--resume` | meaning |", "| --- | --- | --- | --- | --- | --- |",
     ]  # fmt: skip
-    for name, one in keys_of().items():
-        use = one.use
+    for name, item in keys_of().items():
+        use = item.use
         commands = "all" if use.commands == COMMANDS else ", ".join(use.commands)
-        value = f"a member of `{name}`" if use.group else one.must + (" or null" if one.nullable and one.kinds else "")
-        default = "" if use.group else f"`{_plain(one.default)}`"
+        null = " or null" if item.nullable and item.kinds else ""
+        value = f"a member of `{name}`" if use.group else f"{item.must}{null}"
+        default = "" if use.group else f"`{_plain(item.default)}`"
         default += "".join(f"; {command}: `{_plain(value)}`" for command, value in use.defaults.items())
         lines.append(
             f"| `{name}` | {commands} | {value} | {default} | {', '.join(use.resumable)} | "

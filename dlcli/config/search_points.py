@@ -1,4 +1,4 @@
-"""Points of a search: the training runs that its words, its trials and its result stand for."""
+"""Configurations of a search: its trials, and training runs of its result."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,62 +17,70 @@ from dlcli.runs import selectors
 
 @dataclass(frozen=True)
 class Base:
-    """What all trials of a search share: the words of a verb, its recipe first where there is one."""
+    """The overrides that all trials of a search share.
+
+    Args:
+        verb: command that the overrides belong to.
+        words: overrides, preceded by the recipe if there is one.
+    """
 
     verb: str
     words: tuple[str, ...]
 
     @classmethod
     def of(cls, info: Mapping[str, Any], recipe: str | None) -> "Base":
-        """Of the search with this run.json.
+        """Read the base of a search from its run.json.
 
         Args:
-            recipe: of `train`, for networks that are not trained as the search trains its own: of the search's words
-                those about the task and the machine come along.
+            info: content of run.json.
+            recipe: recipe of `train` for networks that are not trained as in the search; the overrides of the search
+                that concern task and machine are added to it. None: the search's own recipe and overrides.
         """
         if recipe is None:
             own = [info["recipe"]] if info["recipe"] else []
             return cls("search", (*own, *info["words"]))
         allowed = {*schema.having("retrain"), "batch"}
-        kept = [word for word in info["words"] if word.lstrip("+~").partition("=")[0].partition(".")[0] in allowed]
-        return cls("train", (recipe, f"task={info['task']}", *kept))
+        overrides = [word for word in info["words"] if key_of(word).partition(".")[0] in allowed]
+        return cls("train", (recipe, f"task={info['task']}", *overrides))
 
 
 def trials(verb: str, words: Sequence[str], label: str | None, extra: Sequence[Path] = ()) -> list[Point]:
-    """Training runs of the words of a search, with further words appended: one run per trial.
+    """Compose the training runs of a search: one run per trial.
 
     Args:
-        verb: command that the words belong to.
-        words: the recipe first, if there is one; the last word of each key counts.
-        label: folder of the runs; None is `<task>_<model>`.
+        verb: command that the overrides belong to.
+        words: overrides, preceded by the recipe if there is one; the last override of each key applies.
+        label: folder of the runs; None for `<task>_<model>`.
+        extra: folders given by `--config-dir`.
 
     Raises:
         UsageError: as in `expand`.
     """
-    kept = latest(words)
-    keys = [key_of(word) for word in kept]
+    overrides = latest(words)
+    keys = [key_of(word) for word in overrides]
     short = [f"{name}=null" for name in ("steps", "epochs") if "until" in keys and name not in keys]
-    return [_of_train(point, label) for point in expand(verb, [*kept, *short], extra=extra)]
+    return [_training_run(point, label) for point in expand(verb, [*overrides, *short], extra=extra)]
 
 
 def best_overrides(path: Path) -> list[str]:
-    """The overrides that a search's best.yaml lists.
+    """Read the overrides in the best.yaml of a search.
 
     Raises:
-        UsageError: it is missing or damaged.
+        UsageError: the file is missing or damaged.
     """
     try:
-        words = OmegaConf.to_container(OmegaConf.load(path))["words"]  # type: ignore[index, call-overload]
+        overrides = OmegaConf.to_container(OmegaConf.load(path))["words"]  # type: ignore[index, call-overload]
     except FileNotFoundError:
         raise Missing("missing_file", path=path, hint="The search has no result yet") from None
     except Exception as error:  # noqa: BLE001 - YAML and OmegaConf raise many kinds for a damaged file
         raise UsageError("damaged", path=path, problem=first_line(error)) from None
-    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+    if not isinstance(overrides, list) or not all(isinstance(word, str) for word in overrides):
         raise UsageError("damaged", path=path, problem="words must be a list of key=value")
-    return [str(word) for word in words]
+    return [str(word) for word in overrides]
 
 
-def _of_train(point: Point, label: str | None) -> Point:
+def _training_run(point: Point, label: str | None) -> Point:
+    """The run without the keys that only a search has."""
     config = point.config.copy()
     own = schema.only_of("search")
     for name in own:
@@ -84,12 +92,19 @@ def _of_train(point: Point, label: str | None) -> Point:
 def of_result(selector: str, overrides: Sequence[str], out: Path, extra: Sequence[Path]) -> list[Point]:
     """Compose training runs of the best configuration of a search, changed by overrides.
 
+    Args:
+        selector: selects the search run.
+        overrides: applied after those of the result.
+        out: folder of runs.
+        extra: folders given by `--config-dir`.
+
     Raises:
         UsageError: the run is not a search, or has no result yet.
     """
     source = selectors.one(selector, out)
     if source.info["verb"] != "search":
-        raise UsageError(f"--from-search: run {source.id} is of dlcli {source.info['verb']}, not of search")
+        got = f"a run of dlcli {source.info['verb']} ({source.id})"
+        raise UsageError("mismatch", subject="--from-search", requirement="a search", got=got)
     best = best_overrides(source.path / "artifacts" / "best.yaml")
     base = Base.of(source.info, run_config.read(source.path / "config.yaml")["retrain"]["recipe"])
     return trials(base.verb, [*base.words, *best, *overrides], None, extra)

@@ -1,7 +1,7 @@
-"""Short keys: `lr`, `clip`, `optimizer`, `schedule` and `objective` stand for places that the learner's YAML names.
+"""Short keys: `lr`, `clip`, `optimizer`, `schedule` and `objective` refer to keys of the learner.
 
-A learner's YAML says in `short:` where they go, relative to the learner: `short: {lr: players.model.optimizer.lr}`.
-Recipes and users write `lr: 0.004`, whatever the learner is.
+`short:` in a learner's YAML maps them to full keys, relative to the learner: `short: {lr: players.model.optimizer.lr}`.
+Recipes and users write `lr: 0.004` for every learner.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,26 +18,26 @@ _IN_PLAYER = {"lr": "optimizer.lr", **{name: name for name in SHORT[1:]}}
 
 
 def head_of(key: str) -> str:
-    """The first segment of a key, behind its group: `objective` of `dropout@objective.variant`."""
+    """Return the first segment of a key after its group: `objective` of `dropout@objective.variant`."""
     return key.rpartition("@")[2].partition(".")[0]
 
 
 def is_short(key: str) -> bool:
-    """True for `lr`, `objective`, `objective.alpha`, `dropout@objective.variant` and the like."""
-    head, dotted = head_of(key), "." in key or "@" in key
-    return head in SHORT_GROUPS if dotted else head in (*SHORT, *SHORT_FIXED)
+    """Return True for short keys, such as `lr`, `objective`, `objective.alpha` and `dropout@objective.variant`."""
+    head, is_nested = head_of(key), "." in key or "@" in key
+    return head in SHORT_GROUPS if is_nested else head in (*SHORT, *SHORT_FIXED)
 
 
 def routes(learner: Any) -> dict[str, str]:
-    """The place of each short key.
+    """Return the full key of each short key.
 
-    The keys of a learner without `short:` go to its player if it has exactly one.
+    For a learner without `short:`, they are keys of its player if it has exactly one.
     """
     if not isinstance(learner, DictConfig):
         return {}
-    stated = learner.get("short")
-    if stated is not None:
-        return {str(name): f"learner.{place}" for name, place in stated.items()}
+    declared = learner.get("short")
+    if declared is not None:
+        return {str(name): f"learner.{key}" for name, key in declared.items()}
     players = list(learner.get("players") or {})
     if len(players) != 1:
         return {}
@@ -45,50 +45,53 @@ def routes(learner: Any) -> dict[str, str]:
 
 
 def expand(word: str, learner: Any) -> str | None:
-    """The word at its full key; None if the learner has no place for the short key."""
+    """Return the override at its full key; None if the learner does not support the short key."""
     key, equals, value = word.partition("=")
     if key in SHORT_FIXED:
         return f"{SHORT_FIXED[key]}{equals}{value}"
     sign = key[: len(key) - len(key.lstrip("+~"))]
     group, at, inner = key.lstrip("+~").rpartition("@")
     head, dot, rest = inner.partition(".")
-    place = routes(learner).get(head)
-    if place is None:
+    full_key = routes(learner).get(head)
+    if full_key is None:
         return None
     if head in SHORT_GROUPS and not at and not dot:
-        return f"{sign}{head}@{place}{equals}{value}"
-    return f"{sign}{group}{at}{place}{dot}{rest}{equals}{value}"
+        return f"{sign}{head}@{full_key}{equals}{value}"
+    return f"{sign}{group}{at}{full_key}{dot}{rest}{equals}{value}"
 
 
 def no_place(word: str, learner: DictConfig) -> UsageError:
-    """The error for a short key that the user typed and the learner has no place for."""
+    """Return the error for a short key that the learner does not support."""
     key = key_of(word)
     group, at, inner = key.rpartition("@")
     head, _, _ = inner.partition(".")
     players = list(learner.get("players") or {})
     rest = inner.removeprefix(head)
-    long = [f"{group}{at}learner.players.{name}.{_IN_PLAYER.get(head, head)}{rest}" for name in players]
+    full_keys = [f"{group}{at}learner.players.{name}.{_IN_PLAYER.get(head, head)}{rest}" for name in players]
     name = str(learner.get("_target_", "this learner")).rpartition(".")[2]
     known = sorted(routes(learner))
-    hint = f"Write one of: {', '.join(long)}" if long else f"It has: {', '.join(known)}" if known else ""
+    hint = f"Short keys of {name}: {', '.join(known)}" if known else ""
+    if full_keys:
+        hint = f"Use one of: {', '.join(full_keys)}"
     return UsageError("unsupported", subject=name, feature=f"the short key {key}", hint=hint)
 
 
 def of_recipe(config: DictConfig, extra: Folders) -> list[str]:
-    """The short keys that a recipe sets, as words; they are taken out of the configuration.
+    """Remove the short keys of a recipe from the configuration, in place, and return them as overrides.
 
-    A group is chosen by name (`objective: margin`), by name with settings (`objective: {name: margin, down: 0.25}`),
-    or keeps the learner's member (`optimizer: {weight_decay: 1.0e-4}`).
+    A member of a group is selected by name (`objective: margin`) or by name with settings
+    (`objective: {name: margin, down: 0.25}`); without a name, the settings apply to the learner's own member
+    (`optimizer: {weight_decay: 1.0e-4}`).
 
     Raises:
         UsageError: a group has no such member.
     """
-    words = []
+    overrides = []
     for head in [name for name in SHORT if name in config]:
         value = OmegaConf.to_container(config, resolve=False)[head]  # type: ignore[index, call-overload]
         del config[head]
         if head not in SHORT_GROUPS:
-            words.append(f"{head}={written(value)}")
+            overrides.append(f"{head}={written(value)}")
             continue
         settings = dict(value) if isinstance(value, Mapping) else {"name": value}
         name = settings.pop("name", None)
@@ -96,12 +99,13 @@ def of_recipe(config: DictConfig, extra: Folders) -> list[str]:
             known = catalogue.members(head, extra)
             if name not in known:
                 raise UsageError("unknown_name", kind=head, name=str(name), known=known)
-            words.append(f"{head}={name}")
-        words += [f"{key}={written(part)}" for key, part in _flat(settings, head)]
-    return words
+            overrides.append(f"{head}={name}")
+        overrides += [f"{key}={written(part)}" for key, part in _flat(settings, head)]
+    return overrides
 
 
 def _flat(settings: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    """Nested settings as (dotted key, value); nodes with a `_target_` are values."""
     for name, value in settings.items():
         if isinstance(value, Mapping) and value and "_target_" not in value:
             yield from _flat(value, f"{prefix}.{name}")
@@ -110,12 +114,12 @@ def _flat(settings: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]
 
 
 def part_of(word: str, choices: Mapping[str, str], config: DictConfig) -> str:
-    """`augment=shift` as `augment@task.augment=shift`: a group with exactly one place needs no place."""
+    """Complete the key of a group that has exactly one member: `augment=shift` to `augment@task.augment=shift`."""
     key, _, value = word.partition("=")
-    known = schema.keys_of().get(key)
-    if known is not None and known.use.member_of and key in config:
-        return word if value.startswith("{") else f"{known.use.member_of}@{key}={value}"
-    if known is not None or "@" in key or "." in key:
+    top_level = schema.keys_of().get(key)
+    if top_level is not None and top_level.use.member_of and key in config:
+        return word if value.startswith("{") else f"{top_level.use.member_of}@{key}={value}"
+    if top_level is not None or "@" in key or "." in key:
         return word
-    places = [place for place in choices if place.startswith(f"{key}@")]
-    return f"{places[0]}={value}" if len(places) == 1 else word
+    group_keys = [choice for choice in choices if choice.startswith(f"{key}@")]
+    return f"{group_keys[0]}={value}" if len(group_keys) == 1 else word

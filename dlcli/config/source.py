@@ -1,4 +1,4 @@
-"""Source files of plug-in classes, found by static analysis of their imports: nothing is executed."""
+"""Source files of plug-in classes, collected by static analysis of their imports without executing them."""
 
 import ast
 import contextlib
@@ -27,10 +27,10 @@ class Source:
     """Source files that a class depends on.
 
     Args:
-        files: content by POSIX path (`package/module.py`), with "\\n" as line end. The path follows from the name of
-            the module, so that it does not depend on the folder.
-        folder: the folder that contains the plug-in.
-        installed: whether the folder belongs to the packages of a Python environment.
+        files: content by POSIX path (`package/module.py`), with "\\n" as line end. The path is derived from the name
+            of the module, so that it does not depend on the folder.
+        folder: folder that contains the plug-in.
+        installed: True if the folder belongs to the packages of a Python environment.
     """
 
     files: Mapping[str, bytes]
@@ -40,33 +40,34 @@ class Source:
     @property
     def digest(self) -> str:
         """SHA-256 of paths and contents."""
-        whole = hashlib.sha256()
+        digest = hashlib.sha256()
         for name, content in sorted(self.files.items()):
-            whole.update(f"{name}\0{sha256(content)}\0".encode())
-        return whole.hexdigest()
+            digest.update(f"{name}\0{sha256(content)}\0".encode())
+        return digest.hexdigest()
 
 
 def sha256(content: bytes) -> str:
+    """Return the SHA-256 of a content, hexadecimal."""
     return hashlib.sha256(content).hexdigest()
 
 
 def is_library(target: str) -> bool:
-    """True if the class belongs to dlcli, torch or scikit-learn."""
+    """Return True if the class belongs to dlcli, torch or scikit-learn."""
     return target.partition(".")[0] in LIBRARIES
 
 
 def source_of(target: str, plugins: Sequence[str] = ()) -> Source | None:
-    """Files of a plug-in class: its module, parent packages, and what they import from the same package or folder.
+    """Collect the files of a plug-in class: its module, parent packages, and their imports from the same folder.
 
-    Imports are followed transitively, also those inside functions and `import_module` with a constant. Modules beside
-    the plug-in count unless the plug-in is installed (site-packages); other plug-ins count wherever they are.
+    Imports are followed transitively, including those inside functions and `import_module` with a constant. Modules in
+    the folder of the plug-in are included unless it is installed (site-packages); other plug-ins in any folder are.
 
     Args:
         target: `module.Class`.
         plugins: top-level modules of all plug-ins of the configuration.
 
     Returns:
-        None if there is no module of this name.
+        None if the module does not exist.
 
     Raises:
         UsageError: `no_source`, the class was defined in a session that does not keep its source.
@@ -76,13 +77,13 @@ def source_of(target: str, plugins: Sequence[str] = ()) -> Source | None:
     if tree is None:
         loaded = sys.modules.get(module)
         is_session = loaded is not None and (module == MAIN or loaded.__spec__ is None)
-        return _of_session(loaded, name, plugins) if loaded is not None and is_session else None
+        return _session_source(loaded, name, plugins) if loaded is not None and is_session else None
     files = {path: content for path, content in _walk([module], tree).values() if path}
     return Source(files, tree.folder, tree.installed) if files else None
 
 
-def _of_session(loaded: ModuleType, name: str, plugins: Sequence[str]) -> Source | None:
-    """Source of a class that was defined in a notebook, and of the modules in the working folder that it uses."""
+def _session_source(loaded: ModuleType, name: str, plugins: Sequence[str]) -> Source | None:
+    """Source of a class defined in a notebook, and of the modules in the working folder that it uses."""
     if not hasattr(loaded, name):
         return None
     text, modules = notebook.definitions(loaded, name)
@@ -98,8 +99,8 @@ def _of_session(loaded: ModuleType, name: str, plugins: Sequence[str]) -> Source
 
 
 @dataclass(frozen=True)
-class _Place:
-    """Where a module is: its file (None for a namespace package) and the folders of its submodules."""
+class _Location:
+    """File of a module (None for a namespace package) and folders of its submodules."""
 
     file: Path | None
     folders: tuple[Path, ...] = ()
@@ -109,60 +110,62 @@ class _Tree:
     """Modules of a plug-in: its top-level package, the other plug-ins, and the modules beside it.
 
     Args:
-        known: places of top-level modules.
-        folder: contains the plug-in.
-        installed: modules beside the plug-in do not belong to it.
+        known: locations of top-level modules.
+        folder: folder that contains the plug-in.
+        installed: True if other modules in the folder do not belong to the plug-in.
         plugins: top-level modules of all plug-ins.
     """
 
-    def __init__(self, known: dict[str, _Place], folder: Path, installed: bool, plugins: Sequence[str]) -> None:
+    def __init__(self, known: dict[str, _Location], folder: Path, installed: bool, plugins: Sequence[str]) -> None:
         self.folder, self.installed = folder, installed
         self._known, self._plugins = known, {plugin.partition(".")[0] for plugin in plugins}
 
     @classmethod
     def of(cls, module: str, plugins: Sequence[str]) -> "_Tree | None":
+        """Locate the top-level package of a module; None if it does not exist."""
         top = module.partition(".")[0]
-        place = _place_of_top(top)
-        if place is None:
+        location = _top_level_location(top)
+        if location is None:
             return None
-        inside = place.file or place.folders[0] / "__init__.py"
-        folder = inside.parent.parent if place.folders else inside.parent
-        return cls({top: place}, folder, bool(_INSTALLED & set(folder.parts)), plugins)
+        file = location.file or location.folders[0] / "__init__.py"
+        folder = file.parent.parent if location.folders else file.parent
+        return cls({top: location}, folder, bool(_INSTALLED & set(folder.parts)), plugins)
 
-    def locate(self, module: str) -> _Place | None:
-        """The place of a module; None if it does not belong to the plug-in."""
+    def locate(self, module: str) -> _Location | None:
+        """Return the location of a module; None if it does not belong to the plug-in."""
         top, *rest = module.split(".")
         if top not in self._known and top not in (*LIBRARIES, *sys.stdlib_module_names):
-            beside = None if self.installed else _place_in(self.folder, top)
-            place = beside or (_place_of_top(top) if top in self._plugins else None)
-            if place is not None:
-                self._known[top] = place
-        place = self._known.get(top)
+            location = None if self.installed else _location_in(self.folder, top)
+            if location is None and top in self._plugins:
+                location = _top_level_location(top)
+            if location is not None:
+                self._known[top] = location
+        location = self._known.get(top)
         for part in rest:
-            if place is None:
+            if location is None:
                 return None
-            found = (_place_in(folder, part) for folder in place.folders)
-            place = next((one for one in found if one is not None), None)
-        return place
+            candidates = (_location_in(folder, part) for folder in location.folders)
+            location = next((candidate for candidate in candidates if candidate is not None), None)
+        return location
 
     def children(self, module: str) -> list[str]:
-        """Submodules of a package, for `from package import *`."""
-        place = self.locate(module)
-        names = {path.stem for folder in place.folders for path in folder.glob("*.py")} if place else set()
+        """Return the submodules of a package, for `from package import *`."""
+        location = self.locate(module)
+        names = {path.stem for folder in location.folders for path in folder.glob("*.py")} if location else set()
         return [f"{module}.{name}" for name in sorted(names - {"__init__"})]
 
 
-def _place_of_top(name: str) -> _Place | None:
-    """Place of a top-level module on the import path, the working folder first."""
+def _top_level_location(name: str) -> _Location | None:
+    """Location of a top-level module on the import path, the working folder first."""
     if name == MAIN:
         file = getattr(sys.modules[MAIN], "__file__", None)
-        return _Place(Path(file).resolve()) if file and Path(file).is_file() else None
+        return _Location(Path(file).resolve()) if file and Path(file).is_file() else None
     spec = _spec(name)
     if spec is None:
         return None
     folders = tuple(Path(folder).resolve() for folder in spec.submodule_search_locations or ())
     file = Path(spec.origin).resolve() if spec.origin and Path(spec.origin).is_file() else None
-    return _Place(file, folders) if file or folders else None
+    return _Location(file, folders) if file or folders else None
 
 
 def _spec(name: str) -> ModuleSpec | None:
@@ -178,56 +181,57 @@ def _spec(name: str) -> ModuleSpec | None:
 
 
 def _find(name: str) -> ModuleSpec | None:
-    """What the import system finds now; `importlib.util.find_spec` answers with a module in memory first."""
+    """The specification on the import path; `importlib.util.find_spec` returns that of a loaded module instead."""
     specs = (finder.find_spec(name, None) for finder in sys.meta_path if hasattr(finder, "find_spec"))
     return next((spec for spec in specs if spec is not None), None)
 
 
-def _place_in(folder: Path, name: str) -> _Place | None:
-    """Place of a module or package directly inside a folder, in the order of Python's import system."""
+def _location_in(folder: Path, name: str) -> _Location | None:
+    """Location of a module or package directly inside a folder, in the order of Python's import system."""
     package = folder / name
     if (package / "__init__.py").is_file():
-        return _Place(package / "__init__.py", (package,))
+        return _Location(package / "__init__.py", (package,))
     for suffix in (*EXTENSION_SUFFIXES, ".py"):
         if (file := folder / f"{name}{suffix}").is_file():
-            return _Place(file)
-    return _Place(None, (package,)) if name.isidentifier() and package.is_dir() else None
+            return _Location(file)
+    return _Location(None, (package,)) if name.isidentifier() and package.is_dir() else None
 
 
 def _walk(start: Sequence[str], tree: _Tree) -> dict[str, tuple[str, bytes]]:
-    """Path and content by module of all that the modules import, themselves included; the path of a namespace is ""."""
-    found: dict[str, tuple[str, bytes]] = {}
+    """Path and content, by module, of the modules and of their transitive imports; the path of a namespace is ""."""
+    files: dict[str, tuple[str, bytes]] = {}
     pending = list(start)
     while pending:
         module = pending.pop()
-        if module in found:
+        if module in files:
             continue
         if module.endswith(".*"):
             pending += tree.children(module[:-2])
             continue
-        place = tree.locate(module)
-        if place is None:
+        location = tree.locate(module)
+        if location is None:
             continue
-        content = place.file.read_bytes() if place.file else b""
-        if place.file is not None and place.file.suffix == ".py":
+        content = location.file.read_bytes() if location.file else b""
+        is_python = location.file is not None and location.file.suffix == ".py"
+        if is_python:
             content = content.replace(b"\r\n", b"\n")
-        found[module] = (_path(module, place), content)
+        files[module] = (_path(module, location), content)
         pending += [module.rpartition(".")[0]] if "." in module else []
-        if place.file is not None and place.file.suffix == ".py":
-            pending += _imported(content, module, bool(place.folders))
-    return found
+        if is_python:
+            pending += _imported(content, module, bool(location.folders))
+    return files
 
 
-def _path(module: str, place: _Place) -> str:
-    if place.file is None:
+def _path(module: str, location: _Location) -> str:
+    if location.file is None:
         return ""
     base = module.replace(".", "/")
-    return f"{base}/__init__.py" if place.folders else base + "".join(place.file.suffixes[-1:])
+    return f"{base}/__init__.py" if location.folders else base + "".join(location.file.suffixes[-1:])
 
 
 @lru_cache(maxsize=1024)
 def _imported(content: bytes, module: str, is_package: bool) -> tuple[str, ...]:
-    """Names of modules that a file may import; names that are no modules are among them."""
+    """Names that a file may import as modules; names of other objects are included."""
     try:
         nodes = list(ast.walk(ast.parse(content)))
     except (SyntaxError, ValueError, RecursionError):
@@ -237,6 +241,7 @@ def _imported(content: bytes, module: str, is_package: bool) -> tuple[str, ...]:
 
 
 def _names(node: ast.AST, package: str) -> Iterator[str]:
+    """Names of modules in an import statement, or in a call of `import_module` with a constant."""
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names)
     elif isinstance(node, ast.ImportFrom):
@@ -251,22 +256,22 @@ def _names(node: ast.AST, package: str) -> Iterator[str]:
 
 
 def _absolute(name: str, package: str) -> str:
-    """A name that may begin with dots, as seen from a package."""
+    """The absolute name of a module whose name may start with dots, relative to a package."""
     level = len(name) - len(name.lstrip("."))
     if not level:
         return name
-    above = package.split(".")[: max(0, len(package.split(".")) - level + 1)]
-    return ".".join([*above, *filter(None, [name[level:]])])
+    parents = package.split(".")[: max(0, len(package.split(".")) - level + 1)]
+    return ".".join([*parents, *filter(None, [name[level:]])])
 
 
 _IMPORTED: dict[str, tuple[ModuleSpec, str]] = {}
-"""Import specification and SHA-256 of each plug-in module, as of its import by this process."""
+"""Import specification and SHA-256 of each plug-in module at the time of its import by this process."""
 
 
 def load(module: str, plugins: Sequence[str] = ()) -> ModuleType:
     """Import the module of a class; import a plug-in again if one of its files has changed since its last import.
 
-    A notebook can therefore edit a plug-in and train again: the code that runs is the code that is hashed.
+    The imported code is therefore always the hashed code, also after edits between two runs of a notebook.
 
     Raises:
         UsageError: the file of a plug-in cannot be executed.
@@ -280,33 +285,34 @@ def load(module: str, plugins: Sequence[str] = ()) -> ModuleType:
             _forget(name)
         importlib.invalidate_caches()
     try:
-        made = importlib.import_module(module)
+        imported = importlib.import_module(module)
     except (ImportError, UsageError):
         raise
     except Exception as error:
-        where = getattr(error, "filename", None) or module
-        raise UsageError("invalid_data", path=where, problem=f"{type(error).__name__}: {error}") from error
+        path = getattr(error, "filename", None) or module
+        raise UsageError("invalid_data", path=path, problem=f"{type(error).__name__}: {error}") from error
     for name, digest in digests.items():
         spec = getattr(sys.modules.get(name), "__spec__", None)
         if spec is not None and (name not in _IMPORTED or _IMPORTED[name][0] is not spec):
             _IMPORTED[name] = (spec, digest)
-    return made
+    return imported
 
 
-def _is_stale(name: str, digest: str, place: _Place | None) -> bool:
-    """True if the module in memory was made from another file, or from another content of it.
+def _is_stale(name: str, digest: str, location: _Location | None) -> bool:
+    """True if the loaded module comes from another file, or from another content of the file.
 
-    `importlib.reload` makes a new specification.
+    `importlib.reload` creates a new specification.
     """
     loaded = getattr(sys.modules.get(name), "__file__", None)
-    if loaded is not None and place is not None and place.file is not None and Path(loaded).resolve() != place.file:
+    file = location.file if location is not None else None
+    if loaded is not None and file is not None and Path(loaded).resolve() != file:
         return True
-    spec, known = _IMPORTED.get(name, (None, None))
-    return spec is not None and getattr(sys.modules.get(name), "__spec__", None) is spec and known != digest
+    spec, old_digest = _IMPORTED.get(name, (None, None))
+    return spec is not None and getattr(sys.modules.get(name), "__spec__", None) is spec and old_digest != digest
 
 
 def _forget(name: str) -> None:
-    """Remove a module and its bytecode, whose time stamp may be that of the changed file."""
+    """Remove a module and its cached bytecode, whose time stamp may equal that of the changed file."""
     module = sys.modules.pop(name, None)
     if cached := getattr(module, "__cached__", None):
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""What learners, tasks and models leave behind, as files."""
+"""Encode artifacts of learners, tasks and models as files."""
 
 import csv
 import io
@@ -16,7 +16,10 @@ from dlcli.core.learner import Curves, File, Growing, Image, Leaf, Rows, Text
 
 
 def encode(leaf: Leaf) -> tuple[str, bytes]:
-    """File ending and content: Rows as CSV, Image as PNG, Text as it is, Tree as JSON; of Growing its heading alone."""
+    """Return file extension and content of an artifact.
+
+    Tables are CSV (of a growing one the header only), images PNG, curves SVG, trees JSON.
+    """
     if isinstance(leaf, Rows):
         return ".csv", _csv((leaf.columns, *leaf.rows))
     if isinstance(leaf, Growing):
@@ -33,7 +36,7 @@ def encode(leaf: Leaf) -> tuple[str, bytes]:
 
 
 def more(leaf: Growing) -> str:
-    """The rows that are added."""
+    """Return the new rows of a growing table as CSV without header."""
     return _csv(leaf.rows).decode()
 
 
@@ -44,12 +47,12 @@ def _csv(rows: Iterable[Sequence[Any]]) -> bytes:
 
 
 def _png(pixels: Tensor) -> bytes:
-    """Portable network graphics (ISO/IEC 15948): eight bits, grey or colour, no row filter."""
+    """Portable network graphics (ISO/IEC 15948): eight bits, grayscale or RGB, no row filter."""
     image = pixels.detach().cpu().clamp(0, 1).mul(255).round().to(torch.uint8).contiguous()
     height, width = image.shape[:2]
-    colour = 2 if image.dim() == 3 else 0
+    color_type = 2 if image.dim() == 3 else 0
     rows = b"".join(b"\0" + row.numpy().tobytes() for row in image)
-    header = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, 8, color_type, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, content) for kind, content in chunks)
 

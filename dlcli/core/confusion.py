@@ -10,14 +10,14 @@ from dlcli.core.learner import Rows
 from dlcli.core.spec import Classes
 from dlcli.core.task import Batch, Metrics, Sorts, Task
 
-_MOST = 1000  # classes: a table of their squares
+_MAX_CLASSES = 1000  # the matrix has the square of this number of entries
 
 
 class Confusion:
-    """Counts of (true, predicted) classes, filled while a split is scored.
+    """Confusion matrix: counts of (true, predicted) classes, accumulated while a split is scored.
 
     Args:
-        names: of the classes, in the order of their numbers.
+        names: class names by class index.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
@@ -26,30 +26,31 @@ class Confusion:
 
     @classmethod
     def of(cls, task: Task) -> "Confusion | None":
-        """An empty one for a task that sorts samples into classes; None for any other, or for thousands of classes."""
+        """Return an empty matrix for a classification task; None for other tasks and for more than 1,000 classes."""
         target = task.spec.target
-        fits = isinstance(target, Classes) and not target.positions and target.count <= _MOST
-        return cls(task.classes) if fits and isinstance(task, Sorts) else None
+        is_supported = isinstance(target, Classes) and not target.positions and target.count <= _MAX_CLASSES
+        return cls(task.classes) if is_supported and isinstance(task, Sorts) else None
 
     def see(self, batch: Batch, metrics: Metrics) -> None:
-        """Count the answers of a batch; rows without a class of their own do not count."""
+        """Count the predictions of a batch; rows without a label are ignored."""
         if metrics.output is None:
             return
         count = len(self.names)
-        counted = (batch.target >= 0) & (batch.target < count)
-        pairs = (batch.target * count + metrics.output.argmax(1))[counted]
+        labeled = (batch.target >= 0) & (batch.target < count)
+        pairs = (batch.target * count + metrics.output.argmax(1))[labeled]
         self._counts = self._counts.to(pairs.device) + torch.bincount(pairs, minlength=count**2)
 
     @property
     def counts(self) -> Int64[Tensor, "true predicted"]:
+        """The matrix, int64 [true class, predicted class], on the CPU."""
         return self._counts.view(len(self.names), -1).cpu()
 
     def per_class(self) -> Rows:
-        """Precision, recall, F1 and number of samples of each class; 0 where a denominator is 0, as in scikit-learn."""
+        """Return precision, recall, F1 and number of samples of each class; 0 if a denominator is 0 (scikit-learn)."""
         counts = self.counts.double()
-        right, predicted, support = counts.diagonal(), counts.sum(0), counts.sum(1)
-        precision, recall = right / predicted.clamp(min=1), right / support.clamp(min=1)
-        f1 = 2 * right / (predicted + support).clamp(min=1)
+        correct, predicted, support = counts.diagonal(), counts.sum(0), counts.sum(1)
+        precision, recall = correct / predicted.clamp(min=1), correct / support.clamp(min=1)
+        f1 = 2 * correct / (predicted + support).clamp(min=1)
         columns = (part.tolist() for part in (precision, recall, f1, support.long()))
         return Rows(
             ["class", "precision", "recall", "f1", "support"],
@@ -57,10 +58,10 @@ class Confusion:
         )
 
     def tables(self) -> dict[str, Rows]:
-        """Both tables by file name without ending."""
+        """Return both tables by file name without extension."""
         return {"confusion": self.rows(), "per_class": self.per_class()}
 
     def rows(self) -> Rows:
-        """A row for every true class, a column for every predicted one."""
+        """Return the matrix as a table: one row per true class, one column per predicted class."""
         rows = zip(self.names, self.counts.tolist(), strict=True)
         return Rows(["true", *self.names], [[name, *counts] for name, counts in rows])

@@ -1,4 +1,4 @@
-"""Episodes: what a policy acts in, one step of many of them at a time."""
+"""Episodes: a vectorized environment that steps many episodes at once."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from dlcli.core.task import Task
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a step of some episodes led to, one row an episode.
+    """Result of one step, one row per episode.
 
     Args:
-        observation: float32 [row, *shape], what the policy sees next; of no account where the episode is over.
-        reward: float64 [row]; NaN fails the episode.
-        over: bool [row].
+        observation: float32 [row, *shape], the next observation; undefined for finished episodes.
+        reward: float64 [row]; NaN marks a failed episode.
+        over: bool [row]; True if the episode has finished.
     """
 
     observation: Tensor
@@ -26,11 +26,11 @@ class Outcome:
 
 @dataclass(frozen=True)
 class End:
-    """What episodes came to, one row an episode.
+    """Summary of finished episodes, one row per episode.
 
     Args:
-        behaviour: float32 [row, k], their characterisation.
-        scores: float64 [row] by name, what is reported beside the return.
+        behaviour: float32 [row, k], behavior characterization (Lehman & Stanley 2011).
+        scores: float64 [row] by name, reported in addition to the return.
     """
 
     behaviour: Tensor
@@ -39,24 +39,32 @@ class End:
 
 @runtime_checkable
 class Simulator(Protocol):
-    """Episodes side by side, each a function of its seed and of the actions alone, whoever is beside it."""
+    """Vectorized environment: each episode depends only on its seed and its actions, not on the other episodes."""
 
     def reset(self) -> Tensor:
-        """The first observations [row, *shape]; called once."""
+        """Return the first observations [row, *shape]; called once."""
 
     def step(self, output: Tensor) -> Outcome:
-        """Every episode one step further by its policy's raw output [row, unit]. An episode ends by itself in time."""
+        """Advance every episode by one step.
+
+        Args:
+            output: [row, unit], the raw output of the policy. Every episode has a finite length.
+        """
 
     def end(self, rows: Tensor) -> End:
-        """What the episodes in some rows came to; called when they are over."""
+        """Return the summary of finished episodes.
+
+        Args:
+            rows: int64 [n], indices of the episodes.
+        """
 
     def keep(self, rows: Tensor) -> None:
-        """Only the episodes in these rows go on, in this order."""
+        """Drop all episodes except those in `rows` (int64 [n]), and reorder them."""
 
 
 @runtime_checkable
 class Plays(Task, Protocol):
-    """A task whose batches are seeds of episodes, and which lets others play them."""
+    """Environment: a task whose batches are seeds of episodes that a policy can play."""
 
     def simulate(self, seeds: Tensor) -> Simulator:
-        """Episodes of these seeds, int64 [row], side by side."""
+        """Return a vectorized environment with one episode per seed, int64 [row]."""

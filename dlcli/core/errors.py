@@ -27,6 +27,9 @@ MESSAGES = {
     "undeclared_metric": "{subject} reports the metric {name} without declaring its direction",
     "no_source": "the source code of {target} is not available, so that its runs cannot be told from others",
     "code_changed": "the source code of {target} has changed since {path} was created",
+    # config
+    "invalid_configuration": "invalid configuration: {problem}",
+    "construction_failed": "{key} cannot be constructed: {problem}",
 }
 """The statement of each error code. Every error can also have a `hint` (what to do) and `known` names."""
 
@@ -46,7 +49,7 @@ SYNONYMS = {
 """Names that newcomers use, and dlcli's own. They are consulted before the spelling distance."""
 
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
-_LONGEST = 120  # characters of a value in a message
+_LONGEST, _LONGEST_PROBLEM = 120, 300  # characters of a value in a message
 
 
 class UsageError(ValueError):
@@ -111,7 +114,8 @@ def _value(name: str, value: Any) -> str:
     """A field as text: printable, bounded, quoted where it repeats what the user wrote."""
     text = repr(value) if name in _QUOTED and isinstance(value, str) else str(value)
     text = _UNSAFE.sub(" ", text)
-    return text if len(text) <= _LONGEST or name in ("path", "hint") else f"{text[:_LONGEST]}..."
+    longest = _LONGEST_PROBLEM if name == "problem" else _LONGEST
+    return text if len(text) <= longest or name in ("path", "hint") else f"{text[:longest]}..."
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -119,7 +123,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     names = sorted(set(known))
     lower = {other.lower(): other for other in names}
     spelled = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.5)
-    close = synonym(name, names) or next((lower[one] for one in spelled), None)
+    close = synonym(name, names) or next((lower[match] for match in spelled), None)
     if close:
         return f' (did you mean "{close}"?)'
     if not names:

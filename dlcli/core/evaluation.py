@@ -1,4 +1,4 @@
-"""Scoring: the one loop over the batches of a split."""
+"""Evaluate models on a split: metrics, baselines and predictions. The only loop over the batches of a split."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -14,21 +14,21 @@ from dlcli.core.metric import Derived, Metric, PerSplit, Whole
 from dlcli.core.rng import reseed
 from dlcli.core.task import Batch, Carry, HasBaseline, Metrics, Predicts, Reports, Task, declared, few
 
-_SCORING = 0x5C02E  # separates random draws while scoring from those of training
+_SCORING = 0x5C02E  # random stream of evaluation, independent of that of training
 
 
 See = Callable[[Batch, Metrics], None]
-"""A callback that receives every batch with its metrics."""
+"""Callback that receives every batch with its metrics."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over a split.
+    """Mean of a metric over a split.
 
     Args:
-        mean: of all units.
-        deviation: standard deviation of the rows, where each row counts once; NaN if rows count unequally, if there is
-            only one, or if the value is not a mean of rows.
+        mean: mean over all units.
+        deviation: standard deviation over rows; NaN if rows have unequal weights, if there is only one row, or if the
+            metric is not a mean over rows.
         rows: number of rows.
     """
 
@@ -40,10 +40,16 @@ class Estimate:
 def score(model: nn.Module, task: Task, split: str, see: See | None = None) -> dict[str, float]:
     """Compute every metric of the task on a complete split, in evaluation mode; module modes are restored.
 
-    Random draws of a model while it is scored are a function of the batch index.
+    Random draws of the model during evaluation are a function of the batch index.
 
     Args:
-        see: receives every batch, for statistics that are no means.
+        model: the model to evaluate.
+        task: provides batches and metrics.
+        split: "train", "valid", "test" or "all".
+        see: receives every batch, for statistics that are not means.
+
+    Returns:
+        value by metric name.
     """
     return {name: estimate.mean for name, estimate in estimates(model, task, split, see).items()}
 
@@ -51,11 +57,15 @@ def score(model: nn.Module, task: Task, split: str, see: See | None = None) -> d
 def estimates(
     model: nn.Module, task: Task, split: str, see: See | None = None, *, rows: int | None = None, whole: bool = True
 ) -> dict[str, Estimate]:
-    """As `score`, with the deviation of the rows of the split.
+    """Compute every metric as `score` does, with the standard deviation over rows.
 
     Args:
+        model: the model to evaluate.
+        task: provides batches and metrics.
+        split: "train", "valid", "test" or "all".
+        see: receives every batch, for statistics that are not means.
         rows: number of rows to score, from the beginning of the split; None for all.
-        whole: whether metrics of the whole model (`Whole`) are computed.
+        whole: True to compute metrics of the model as a unit (`Whole`).
     """
     reported = tuple(declared(task).values())
     sums: dict[str, Tensor] = {}
@@ -71,23 +81,23 @@ def estimates(
                 see(batch, metrics)
             if metrics.collected is not None:
                 collected.append(metrics.collected)
-        found = {name: _estimate(*values.tolist()) for name, values in sums.items()}
-        means = {name: estimate.mean for name, estimate in found.items()} | _per_split(reported, collected)
+        results = {name: _estimate(*values.tolist()) for name, values in sums.items()}
+        means = {name: estimate.mean for name, estimate in results.items()} | _per_split(reported, collected)
         if whole:
             means |= _whole(reported, model, task, split)
     means |= _derived(reported, means)
-    return {name: found[name] if name in found else Estimate(float(value)) for name, value in means.items()}
+    return {name: results[name] if name in results else Estimate(float(value)) for name, value in means.items()}
 
 
 def _batches(task: Task, split: str, rows: int | None) -> Iterator[Batch]:
     """The batches of a split, up to a number of rows."""
-    done = 0
+    count = 0
     for index in range(task.size(split)):
         batch = task.batch(split, index)
-        if rows is not None and done + len(batch) >= rows:
-            yield few(batch, rows - done)
+        if rows is not None and count + len(batch) >= rows:
+            yield few(batch, rows - count)
             return
-        done += len(batch)
+        count += len(batch)
         yield batch
 
 
@@ -127,7 +137,7 @@ def _whole(reported: Iterable[Metric], model: nn.Module, task: Task, split: str)
 
 
 def _derived(reported: Iterable[Metric], means: Mapping[str, float]) -> dict[str, float]:
-    """Metrics that follow from the means, where all these means are there."""
+    """Metrics that are functions of other means, if all of these are available."""
     return {
         metric.name: float(metric.compute.compute(means))
         for metric in reported
@@ -136,7 +146,11 @@ def _derived(reported: Iterable[Metric], means: Mapping[str, float]) -> dict[str
 
 
 def check_reported(task: Task, names: Iterable[str]) -> None:
-    """Check the names of a scoring against the metrics that the task declares.
+    """Check the names of reported metrics against those that the task declares.
+
+    Args:
+        task: the evaluated task.
+        names: names of the metrics that its evaluation reports.
 
     Raises:
         Mismatch: the main metric is missing, or a metric has no declared direction.
@@ -145,7 +159,7 @@ def check_reported(task: Task, names: Iterable[str]) -> None:
     if task.main.metric not in names:
         raise Mismatch(
             "unreported_metric", subject=subject, name=task.main.metric, known=names,
-            hint=f"{task.main.metric} is the task's main metric; its scorings report: {', '.join(names) or 'nothing'}",
+            hint=f"{task.main.metric} is the task's main metric; its evaluation reports: {', '.join(names) or 'none'}",
         )  # fmt: skip
     known = declared(task)
     for name in names if isinstance(task, Reports) else ():
@@ -155,12 +169,12 @@ def check_reported(task: Task, names: Iterable[str]) -> None:
 
 
 def describe_metrics(task: Task, split: str) -> dict[str, Any]:
-    """Entries of run.json about the metrics that the task declares.
+    """Return the entries of run.json about the metrics that the task declares.
 
     Returns:
         `metric_info`: direction, unit and baseline of each metric; `baseline`: the name of the trivial predictor.
-        Baselines are the scores of that predictor on the split, unless the metric declares another value; they are
-        None for metrics of the whole model, and if the task has no trivial predictor.
+        Baselines are the scores of that predictor on the split, unless the metric declares a value; they are None for
+        metrics of the model as a unit, and if the task has no trivial predictor.
     """
     trivial = task.baseline() if isinstance(task, HasBaseline) else None
     measured: dict[str, Estimate] = {}
@@ -175,7 +189,7 @@ def describe_metrics(task: Task, split: str) -> dict[str, Any]:
 
 
 def predict(model: nn.Module, task: Predicts, batches: Iterable[Batch]) -> dict[str, list[Any]]:
-    """Predictions over the batches, one row per sample in their order: columns of equal length."""
+    """Compute predictions: columns of equal length by name, one row per sample in the order of the batches."""
     columns: dict[str, list[Any]] = {}
     with evaluating(model):
         carry: Carry = None

@@ -1,4 +1,4 @@
-"""Temporary evaluation mode."""
+"""Context managers that put a model into evaluation mode temporarily."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,31 +9,31 @@ from torch import nn
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Put the model in evaluation mode under `no_grad`; each of its modules gets its mode back.
+    """Put the model into evaluation mode under `no_grad`; restore the mode of each module on exit.
 
-    Not `inference_mode`: a model that samples by its own gradient (an energy-based model) enables gradients inside,
-    which tensors created in inference mode do not allow.
+    `inference_mode` is not used: a model that samples by its own gradient (an energy-based model) enables gradients in
+    its forward pass, which tensors created in inference mode do not allow.
     """
-    with _scoring(model), torch.no_grad():
+    with _eval_mode(model), torch.no_grad():
         yield
 
 
 @contextmanager
 def still(model: nn.Module) -> Iterator[None]:
-    """With the model in evaluation mode and gradients of what goes in alone; modes and parameters as before after."""
-    moved = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    """Put the model into evaluation mode with gradients of its inputs only; restore modes and parameters on exit."""
+    trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
     try:
-        for parameter in moved:
+        for parameter in trainable:
             parameter.requires_grad_(False)
-        with _scoring(model), torch.enable_grad():
+        with _eval_mode(model), torch.enable_grad():
             yield
     finally:
-        for parameter in moved:
+        for parameter in trainable:
             parameter.requires_grad_(True)
 
 
 @contextmanager
-def _scoring(model: nn.Module) -> Iterator[None]:
+def _eval_mode(model: nn.Module) -> Iterator[None]:
     modes = {module: module.training for module in model.modules()}
     model.eval()
     try:

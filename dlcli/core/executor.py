@@ -1,4 +1,4 @@
-"""Where jobs run: in this process, local processes, a cluster. Learners see only this."""
+"""Executor protocol: runs jobs in this process, in local processes or on a cluster."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,13 +7,13 @@ from typing import Any, Protocol, runtime_checkable
 
 @dataclass(frozen=True)
 class Job:
-    """A run as plain data: it can be pickled, sent and submitted again with a later stop.
+    """A run as plain data: it can be pickled, sent, and submitted again with a later limit.
 
     Args:
         verb: "train", "search" ...
-        overrides: the words after the verb, recipe first where there is one.
-        options: keyword options of the verb (out, name, tag, threads ...).
-        run: path of the run directory to go on with; None makes a new one.
+        overrides: arguments after the command, preceded by the recipe if there is one.
+        options: keyword options of the command (out, name, tag, threads ...).
+        run: path of the run directory to resume; None creates a new one.
     """
 
     verb: str
@@ -24,15 +24,15 @@ class Job:
 
 @dataclass(frozen=True)
 class News:
-    """What a job tells while it runs.
+    """Progress of a running job.
 
     Args:
-        run: path of its run directory; empty while there is none yet.
-        step: how far it is.
-        done: the part of the way, in [0, 1].
-        metric: name of the latest value.
-        value: the latest value; None before there is one.
-        note: what a reader should know of a job that begins once more.
+        run: path of its run directory; empty before it exists.
+        step: number of completed steps.
+        done: completed fraction, in [0, 1].
+        metric: name of the latest metric.
+        value: its value; None before the first evaluation.
+        note: reason why the job is started again; empty otherwise.
     """
 
     run: str = ""
@@ -45,13 +45,13 @@ class News:
 
 @dataclass(frozen=True)
 class Report:
-    """How a job ended.
+    """Result of a job.
 
     Args:
-        exit_code: dlcli's exit codes; 0 is good.
-        run: path of the run directory, None when there is none.
+        exit_code: exit code of dlcli; 0 is success.
+        run: path of the run directory; None if it was not created.
         metrics: {split: {name: value}} of the selected checkpoint.
-        error: the last line of what went wrong, empty when nothing did.
+        error: last line of the error message; empty without an error.
     """
 
     exit_code: int
@@ -60,32 +60,40 @@ class Report:
     error: str = ""
 
 
-NOT_BEGUN = Report(130, error="not begun")
-"""Of a job that was still waiting when everything was stopped."""
+NOT_BEGUN = Report(130, error="not started")
+"""Result of a job that was waiting when the executor was stopped."""
 
 Tell = Callable[[News], None]
+"""Callback that receives the progress of a job."""
 Perform = Callable[[Job, Tell], Report]
-"""Does a job, telling how it goes."""
+"""Runs a job and reports its progress."""
 Listener = Callable[[int, News | Report], None]
-"""Told of news and reports by job id at the moment they happen, in whatever order."""
+"""Callback that receives progress and results by job id as they occur, in any order."""
 
 
 def deaf(number: int, what: News | Report) -> None:
-    """A listener that does not listen."""
+    """Ignore progress and results."""
 
 
 @runtime_checkable
 class Executor(Protocol):
-    """Reports come in the order the jobs were submitted in, so that how many run at once changes nothing."""
+    """Runs jobs; results are returned in the order of submission, so that they do not depend on the parallelism."""
 
     def submit(self, job: Job) -> int:
-        """Hand over a job; its id."""
+        """Submit a job and return its id."""
 
     def wait(self) -> tuple[int, Report]:
-        """The next report in submission order; IndexError when there is none to come."""
+        """Return id and result of the next job in the order of submission.
+
+        Raises:
+            IndexError: all submitted jobs have been returned.
+        """
 
     def workers(self) -> Sequence[str]:
-        """Where jobs run, one name a worker."""
+        """Return the names of the workers."""
 
     def stop(self) -> None:
-        """Begin nothing more, and ask what runs to save itself and end; their reports still come."""
+        """Start no further job, and request running jobs to save a checkpoint and stop.
+
+        `wait` still returns their results.
+        """

@@ -1,4 +1,4 @@
-"""Any supervised task as one that rates a population: fitness is minus the loss."""
+"""Adapter from supervised tasks to fitness tasks: the fitness is the negative loss."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -14,16 +14,16 @@ from dlcli.core.population import Rated, Rating, Stacked
 from dlcli.core.rng import normal_vector, reseed
 from dlcli.core.task import Batch, Supervised, Task
 
-_NUMBERS = 64  # of a behaviour, at most
-_SIGNS = 0x516  # seed of the projection of longer behaviours
-_RATING = 0x4A7E  # sets draws while rating apart from those of training
+_MAX_BEHAVIOR = 64  # values of a behavior characterization
+_SIGNS = 0x516  # seed of the random projection of longer behaviors
+_RATING = 0x4A7E  # random stream of fitness evaluation, independent of that of training
 
 
 def rated(task: Task) -> Rated:
-    """The task itself where it rates populations, or a supervised one as such.
+    """Return the task if it rates populations, or the adapter of a supervised task.
 
     Raises:
-        Mismatch: it is neither.
+        Mismatch: the task neither rates populations nor has a loss.
     """
     if isinstance(task, Rated):
         return task
@@ -34,11 +34,15 @@ def rated(task: Task) -> Rated:
 
 
 class Graded:
-    """Fitness is minus the task's loss on the batches; behaviour the outputs on a probe, at most 64 numbers.
+    """Fitness task of a supervised task: the negative loss on the batches, and the outputs on a probe as behavior.
 
-    The probe is the first rows of the validation split; outputs of more numbers a row are added up with random signs
-    (Charikar, Chen & Farach-Colton 2002, ICALP). Each call starts without a carry. Models that `vmap` does not take
-    (nn.GRU and its kin) are rated one by one.
+    The probe consists of the first rows of the validation split, so many that the behavior has at most 64 values;
+    wider outputs are projected by random signs (count sketch; Charikar, Chen & Farach-Colton 2002, ICALP). Recurrent
+    models start each batch without a carry. Models that `vmap` does not support (nn.GRU, nn.LSTM) are evaluated one by
+    one.
+
+    Args:
+        task: supervised task.
     """
 
     counter = "samples"
@@ -56,42 +60,46 @@ class Graded:
         count = len(next(iter(parameters.values())))
         total = weight = torch.zeros(count, dtype=torch.float64)
         for batch in batches:
-            value, units = self._each(_Grade(model, self._task, batch), parameters, batch.inputs)
+            value, units = self._each(_BatchLoss(model, self._task, batch), parameters, batch.inputs)
             total, weight = total + value.double().cpu() * units.double().cpu(), weight + units.double().cpu()
-        outputs = self._each(_Answer(model), parameters, self._seen(model))[0]
+        outputs = self._each(_ModelOutput(model), parameters, self._probe_inputs(model))[0]
         rows = torch.full((count,), sum(len(batch) for batch in batches))
-        return Rating(-total / weight.where(weight > 0, 1.0), _behaviour(outputs.flatten(1).cpu().float()), rows)
+        return Rating(-total / weight.where(weight > 0, 1.0), _behavior(outputs.flatten(1).cpu().float()), rows)
 
-    def _seen(self, model: nn.Module) -> tuple[Tensor, ...]:
-        """As many rows of the validation split as make up a behaviour."""
+    def _probe_inputs(self, model: nn.Module) -> tuple[Tensor, ...]:
+        """First rows of the validation split, whose outputs are the behavior."""
         if self._probe is None:
             inputs = self._task.batch("valid", 0).inputs
             width = _output(model(*(part[:1] for part in inputs))).numel()
-            self._probe = tuple(part[: max(1, _NUMBERS // width)] for part in inputs)
+            self._probe = tuple(part[: max(1, _MAX_BEHAVIOR // width)] for part in inputs)
         return self._probe
 
-    def _each(self, graded: "_Grade | _Answer", parameters: Stacked, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """What the module answers with the parameters of every individual."""
+    def _each(
+        self, module: "_BatchLoss | _ModelOutput", parameters: Stacked, inputs: tuple[Tensor, ...]
+    ) -> tuple[Tensor, ...]:
+        """Outputs of the module with the parameters of every individual, stacked along the first axis."""
         named = {f"model.{name}": value for name, value in parameters.items()}
 
-        def one(own: Stacked, *x: Tensor) -> Any:
-            return functional_call(graded, dict(own), x)
+        def forward(individual: Stacked, *x: Tensor) -> Any:
+            return functional_call(module, dict(individual), x)
 
-        kind = type(graded.model)
+        kind = type(module.model)
         if kind not in self._one_by_one:
             try:
-                return _batched(one, named, inputs)
+                return _batched(forward, named, inputs)
             except RuntimeError as error:
                 if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error):
                     raise
                 self._one_by_one.add(kind)
                 reason = str(error).strip().splitlines()[0][:160]
-                logging.getLogger("dlcli").info(f"{kind.__name__} is rated one by one, which is slower: {reason}")
-        return _in_turn(one, named, inputs)
+                logging.getLogger("dlcli").info(
+                    f"vmap does not support {kind.__name__}; individuals are evaluated one by one (slower): {reason}"
+                )
+        return _sequential(forward, named, inputs)
 
 
-class _Grade(nn.Module):
-    """A model's loss on a batch, and how many units it is over."""
+class _BatchLoss(nn.Module):
+    """Loss of a model on a batch, and the number of units that it averages."""
 
     def __init__(self, model: nn.Module, task: Supervised, batch: Batch) -> None:
         super().__init__()
@@ -102,8 +110,8 @@ class _Grade(nn.Module):
         return loss.value, torch.as_tensor(loss.weight, dtype=torch.float64, device=loss.value.device)
 
 
-class _Answer(nn.Module):
-    """A model's output alone."""
+class _ModelOutput(nn.Module):
+    """Output of a model without its carry."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -113,28 +121,28 @@ class _Answer(nn.Module):
         return (_output(self.model(*inputs)),)
 
 
-def _output(answer: Any) -> Tensor:
-    return answer if isinstance(answer, Tensor) else answer[0]
+def _output(result: Any) -> Tensor:
+    return result if isinstance(result, Tensor) else result[0]
 
 
-def _batched(one: Callable[..., Any], named: Stacked, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """All individuals in one call. Each gets the inputs as its own, so that every product is one of a batch."""
+def _batched(forward: Callable[..., Any], named: Stacked, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Evaluate all individuals in one call; the inputs are expanded so that every product is a batched one."""
     count = len(next(iter(named.values())))
-    return vmap(one, randomness="error")(named, *(part.expand(count, *part.shape) for part in inputs))
+    return vmap(forward, randomness="error")(named, *(part.expand(count, *part.shape) for part in inputs))
 
 
-def _in_turn(one: Callable[..., Any], named: Stacked, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    answers = []
-    for number in range(len(next(iter(named.values())))):
+def _sequential(forward: Callable[..., Any], named: Stacked, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    results = []
+    for index in range(len(next(iter(named.values())))):
         reseed(inputs[0].device, _RATING)
-        answers.append(one({name: value[number] for name, value in named.items()}, *inputs))
-    return tuple(torch.stack(parts) for parts in zip(*answers, strict=True))
+        results.append(forward({name: value[index] for name, value in named.items()}, *inputs))
+    return tuple(torch.stack(parts) for parts in zip(*results, strict=True))
 
 
-def _behaviour(outputs: Tensor) -> Tensor:
-    """[individual, n] as at most 64 numbers each."""
+def _behavior(outputs: Tensor) -> Tensor:
+    """Outputs [individual, n] reduced to at most 64 values per individual."""
     size = outputs.shape[1]
-    if size <= _NUMBERS:
+    if size <= _MAX_BEHAVIOR:
         return outputs
     signed = outputs * normal_vector(_SIGNS, size).sign()
-    return nn.functional.pad(signed, (0, -size % _NUMBERS)).unflatten(1, (-1, _NUMBERS)).sum(1)
+    return nn.functional.pad(signed, (0, -size % _MAX_BEHAVIOR)).unflatten(1, (-1, _MAX_BEHAVIOR)).sum(1)

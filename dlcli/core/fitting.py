@@ -1,4 +1,4 @@
-"""Models that are fitted to a whole training split at once."""
+"""Protocol of models that are fitted to a complete training split without gradients."""
 
 from typing import Protocol, runtime_checkable
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 @runtime_checkable
 class Fits(Protocol):
-    """A model that is fitted without gradients. Its buffers hold the fitted tensors, and count as parameters."""
+    """Model with a closed-form or third-party fit; its buffers hold the fitted tensors and count as parameters."""
 
     def fit(self, inputs: tuple[Tensor, ...], target: Tensor, seed: int) -> None:
         """Fit the model to all samples of a split.

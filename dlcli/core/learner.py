@@ -1,4 +1,4 @@
-"""A learner: who updates what, when. And what it may leave behind."""
+"""Learner and objective protocols, and the types of artifacts that they can save."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,13 +11,13 @@ from dlcli.core.task import Batch, Carry, Loss
 
 @dataclass(frozen=True)
 class Row:
-    """What one step reports.
+    """Report of one step.
 
     Args:
-        values: 0-d tensors by name, detached, still on their device: nobody waits for them before they are logged.
-        counts: what the step consumed (samples, updates, batches, env_steps, evaluations, trials), host integers.
-            `batches` are those of the training split, of the player that takes most of them: they measure epochs.
-        note: an event of the step for log.txt (the end of a stage, a warning of a library); "" without one.
+        values: 0-d tensors by name, detached and on their device, so that a step does not synchronize before logging.
+        counts: consumed units by counter (samples, updates, batches, env_steps, evaluations, trials), Python integers.
+            `batches` counts those of the training split for the player that uses most of them; it defines epochs.
+        note: event for log.txt (the end of a stage, a warning of a library); empty without an event.
     """
 
     values: Mapping[str, Tensor]
@@ -27,69 +27,74 @@ class Row:
 
 @runtime_checkable
 class Learner(Protocol):
-    """Moves a model, one step at a time.
+    """Learner protocol: one optimization step at a time, with resumable state.
 
-    `counters` names what its steps count, so that a limit on anything else is refused. `resumable = False` (optional)
-    says that the state is not all of it, so that no run goes on from a checkpoint. `finished` (optional, a property) is
-    True when the learner has reached its own end; the run then ends before any limit, and needs none.
+    `counters` lists the counters of its steps; limits on other counters are errors. `resumable = False` (optional)
+    declares that `state_dict` is incomplete, so that runs cannot be resumed. `finished` (optional property) is True
+    when the learner has terminated by itself; the run then ends before any limit, and requires none.
     """
 
     counters: Sequence[str]
 
     @property
     def model(self) -> nn.Module | None:
-        """The best answer so far; None before there is one."""
+        """The best model so far; None before the first one."""
 
     def step(self) -> Row:
-        """One step, a function of the learner's state and its seed alone."""
+        """Run one step, a function of the learner's state and its seed only."""
 
     def state_dict(self) -> dict[str, Any]:
-        """Tensors and plain scalars, in dictionaries and lists, from which `load_state_dict` goes on exactly."""
+        """Return the complete state: tensors and plain scalars in dictionaries and lists; resuming is bit-exact."""
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state; Mismatch when it is another model's."""
+        """Restore a state.
+
+        Raises:
+            Mismatch: the state belongs to another model.
+        """
 
 
 @runtime_checkable
 class Objective(Protocol):
-    """A loss whose gradient is a learning rule. One with memory is an nn.Module whose buffers are saved.
+    """Loss whose gradient is a learning rule; an objective with state is an nn.Module whose buffers are saved.
 
-    `needs` (optional) is a runtime-checkable Protocol that the model must meet, checked before the first step.
+    `needs` (optional) is a runtime-checkable Protocol that the model must implement, checked before the first step.
     """
 
-    def __call__(self, model: nn.Module, batch: Batch, carry: Carry = None) -> Loss: ...
+    def __call__(self, model: nn.Module, batch: Batch, carry: Carry = None) -> Loss:
+        """Compute the loss of the model on a batch; `carry` is the recurrent state of the previous batch."""
 
 
 @runtime_checkable
 class Paced(Protocol):
-    """An objective that depends on the progress of training: KL annealing, scheduled sampling, replayed samples."""
+    """Objective that depends on the progress of training: KL annealing, scheduled sampling, replayed samples."""
 
     def pace(self, update: int, turn: int) -> None:
-        """Receive the progress; called before each use.
+        """Receive the progress; called before each call of the objective.
 
         Args:
-            update: number of the player's update, from 0.
-            turn: number of the update within the step's `repeats`, from 0.
+            update: index of the player's update, from 0.
+            turn: index of the update within the step's `repeats`, from 0.
         """
 
 
 def pace(objective: object, update: int, turn: int) -> None:
-    """Pass the progress to an objective that depends on it."""
+    """Pass the progress of training to an objective that depends on it; see `Paced`."""
     if isinstance(objective, Paced):
         objective.pace(update, turn)
 
 
 @runtime_checkable
 class Schedule(Protocol):
-    """The learning rate as a multiple of the optimizer's own."""
+    """Learning-rate schedule, as a factor of the optimizer's learning rate."""
 
     def factor(self, update: int) -> float:
-        """What the rate is multiplied with in this update."""
+        """Return the factor of the learning rate in an update (from 0)."""
 
 
 @dataclass(frozen=True)
 class Rows:
-    """A table: column names and rows of plain values."""
+    """Table: column names and rows of plain values."""
 
     columns: Sequence[str]
     rows: Sequence[Sequence[Any]]
@@ -97,7 +102,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class Growing:
-    """Rows that are added to a table: those since the last time it was left."""
+    """Rows that are appended to a table: those since the last call."""
 
     columns: Sequence[str]
     rows: Sequence[Sequence[Any]]
@@ -105,18 +110,20 @@ class Growing:
 
 @dataclass(frozen=True)
 class Image:
-    """A picture: (height, width) or (height, width, 3), values in [0, 1]."""
+    """Grayscale image (height, width) or RGB image (height, width, 3) with values in [0, 1]."""
 
     pixels: Tensor
 
 
 @dataclass(frozen=True)
 class Curves:
-    """Lines over a common axis named `x`: (x, y) by name.
+    """Line chart.
 
     Args:
-        up: name of the other axis.
-        logarithmic: axes that go by factors, "x", "y" or "xy"; values of 0 and below are left out there.
+        x: label of the horizontal axis.
+        series: points (x, y) by name of the line.
+        up: label of the vertical axis.
+        logarithmic: logarithmic axes, "x", "y" or "xy"; values of 0 and below are omitted there.
     """
 
     x: str
@@ -127,14 +134,19 @@ class Curves:
 
 @dataclass(frozen=True)
 class Text:
-    """Words."""
+    """Plain text."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class File:
-    """Text of a form that has its own ending: `.svg`, `.yaml`."""
+    """Text file with its own extension.
+
+    Args:
+        ending: extension with its dot, such as `.svg` or `.yaml`.
+        text: content.
+    """
 
     ending: str
     text: str
@@ -152,15 +164,19 @@ Leaf = Rows | Growing | Image | Curves | Text | File | Tree
 
 @runtime_checkable
 class Leaves(Protocol):
-    """A learner, task or model with something to leave in artifacts/, asked after each evaluation and at the end."""
+    """Learner, task or model that saves artifacts after each evaluation and at the end of a run."""
 
     def leave(self) -> Mapping[str, Leaf]:
-        """Things by file name without ending."""
+        """Return artifacts by file name without extension."""
 
 
 @runtime_checkable
 class Depicts(Protocol):
-    """A model that can draw what it does with some inputs: asked once, of the best weights, when a run ends."""
+    """Model with a visualization of its computation, saved once at the end of a run for the best weights."""
 
     def depict(self, batch: Batch) -> Mapping[str, Leaf]:
-        """Things by file name without ending, for a few rows of valid; in evaluation mode, without gradients."""
+        """Return artifacts by file name without extension.
+
+        Args:
+            batch: a few rows of the validation split. The model is in evaluation mode under `no_grad`.
+        """

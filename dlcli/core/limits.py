@@ -1,4 +1,4 @@
-"""Limits by counter: how long a learner runs."""
+"""Limits of a run by counter (steps, epochs, samples, seconds ...)."""
 
 from collections.abc import Mapping
 
@@ -10,28 +10,30 @@ from dlcli.core.task import Task
 def limits(
     until: Mapping[str, int | float], learner: Learner, task: Task, key: str = "until"
 ) -> list[tuple[str, int | float]]:
-    """The limits by counter; epochs become batches of the training split.
+    """Return the limits as (counter, value); epochs are converted to batches of the training split.
 
-    A learner that can finish (it has `finished`) requires no limit.
+    A learner that terminates by itself (it has `finished`) requires no limit.
 
     Args:
-        until: limits by counter; `steps`, `seconds` and, for learners that count batches, `epochs` are always known.
+        until: limits by counter: `steps`, `seconds`, the counters of the learner and, if it counts batches, `epochs`.
+        learner: provides the counters.
+        task: provides the number of batches per epoch.
         key: the configuration key of `until`, for messages.
 
     Raises:
-        UsageError: there is no limit, or one on something the learner does not count.
+        UsageError: there is no limit, or a limit on an unknown counter.
     """
     if not until and not hasattr(learner, "finished"):
         raise UsageError("required", key=key, hint=f"Set steps=N, epochs=N or {key}={{samples: N}}.")
     known = ("steps", *(["epochs"] if "batches" in learner.counters else []), *learner.counters, "seconds")
-    found = []
+    counters = []
     for name, limit in until.items():
         if name not in known:
             raise UsageError("unknown_counter", key=f"{key}.{name}", name=name, known=known)
-        found.append(("batches", limit * task.size("train")) if name == "epochs" else (name, limit))
-    return found
+        counters.append(("batches", limit * task.size("train")) if name == "epochs" else (name, limit))
+    return counters
 
 
 def finished(learner: Learner) -> bool:
-    """Whether the learner has reached an end of its own."""
+    """Return True if the learner has terminated by itself."""
     return bool(getattr(learner, "finished", False))

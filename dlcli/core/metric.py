@@ -1,4 +1,4 @@
-"""Metrics as objects: name, direction, unit, computation and baseline. Needs no PyTorch to be imported."""
+"""Metrics: name, direction, unit, computation and baseline. The module does not import PyTorch."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,16 +27,18 @@ ALIASES = {
     "solved": "success_rate",
     "tau": "kendall_tau",
 }
-"""Metric names that dlcli 0.1.0 wrote, and their present names."""
+"""Present metric name by the name in dlcli 0.1.0."""
 
 
 @dataclass(frozen=True)
 class Goal:
-    """The metric that ranks models, and its direction.
+    """Metric that ranks models, with its direction.
 
     Args:
-        ties: which of two equal values counts as the better one: the "first", or the "last" (for a metric that stays
-            at 0 until it is 1).
+        metric: name of the metric.
+        direction: "max" if larger values are better, else "min".
+        ties: the better one of two equal values: the "first", or the "last" (for a metric that stays at 0 until it
+            is 1).
     """
 
     metric: str
@@ -44,7 +46,7 @@ class Goal:
     ties: Literal["first", "last"] = "first"
 
     def better(self, new: float, old: float | None) -> bool:
-        """Whether `new` replaces `old` as the best value (None: no value so far; NaN is never better)."""
+        """Return True if `new` replaces `old` as the best value (None: no value so far; NaN is never better)."""
         if new != new:
             return False
         if old is None or old != old:
@@ -54,16 +56,16 @@ class Goal:
         return new < old if self.direction == "min" else new > old
 
     def rank(self, value: float) -> tuple[bool, float]:
-        """Sorting key of a value: the best value first, NaN last."""
+        """Return the sorting key of a value: the best value first, NaN last."""
         return value != value, value if self.direction == "min" else -value
 
 
 @dataclass(frozen=True)
 class PerSample:
-    """A mean over units: one sum and one weight per sample.
+    """Mean over units: one sum and one weight per sample.
 
     Args:
-        compute: (model, batch, output) -> Score, both of its tensors [batch]. The output is computed once per batch.
+        compute: (model, batch, output) -> Score with tensors [batch]; the output is computed once per batch.
     """
 
     compute: _SampleRule
@@ -71,7 +73,7 @@ class PerSample:
 
 @dataclass(frozen=True)
 class PerSplit:
-    """A statistic of the joint distribution of outputs and targets of a split, which is no mean (AUC, F1, R2).
+    """Statistic of the joint distribution of outputs and targets of a split that is not a mean (AUC, F1, R2).
 
     Args:
         compute: (outputs, targets) -> value, over the labeled units of the complete split, the unit axis first.
@@ -82,7 +84,7 @@ class PerSplit:
 
 @dataclass(frozen=True)
 class Whole:
-    """A property of the model that is computed once per evaluation (log Z, number of modes).
+    """Property of the model that is computed once per evaluation (log Z, number of modes).
 
     Args:
         compute: (model, task, split) -> value, called under `torch.no_grad`; it may enable gradients.
@@ -93,11 +95,11 @@ class Whole:
 
 @dataclass(frozen=True)
 class Derived:
-    """A function of the means of other metrics (RMSE, perplexity).
+    """Function of the means of other metrics (RMSE, perplexity).
 
     Args:
         compute: means by name -> value.
-        needs: the metrics that it reads.
+        needs: names of these metrics.
     """
 
     compute: Callable[[Mapping[str, float]], float]
@@ -109,14 +111,14 @@ Kind = PerSample | PerSplit | Whole | Derived
 
 @dataclass(frozen=True)
 class Metric:
-    """A reported quantity.
+    """Reported metric.
 
     Args:
         name: key in run.json, at `metrics.<split>.<name>`.
         direction: "max" if larger values are better, else "min".
-        unit: unit of the values; empty for shares and counts.
-        compute: how the value is computed; None if the task's `metrics` reports the value itself.
-        baseline: value of a trivial predictor; None: measured by scoring the task's trivial predictor.
+        unit: unit of the values; empty for fractions and counts.
+        compute: computation of the value; None if the task's `metrics` returns the value.
+        baseline: value of a trivial predictor; None: measured with the task's trivial predictor.
         ties: see `Goal`.
     """
 
@@ -129,11 +131,15 @@ class Metric:
 
     @property
     def goal(self) -> Goal:
-        """This metric as the one that ranks models."""
+        """The goal of ranking models by this metric."""
         return Goal(self.name, self.direction, self.ties)
 
     def info(self, baseline: float | None = None) -> dict[str, Any]:
-        """The entry of this metric in run.json, at `metric_info.<name>`."""
+        """Return the entry of this metric in run.json, at `metric_info.<name>`.
+
+        Args:
+            baseline: measured baseline; None uses the declared one.
+        """
         value = self.baseline if baseline is None else baseline
         finite = value is not None and math.isfinite(value)
         return {"direction": self.direction, "unit": self.unit, "baseline": value if finite else None}
@@ -144,11 +150,11 @@ def choose(
 ) -> tuple[Metric, ...]:
     """Select the reported metrics, in the order of `available`.
 
-    The main metric is always reported, and so are the metrics from which a selected metric is derived.
+    The main metric is always reported, as are the metrics from which a selected metric is derived.
 
     Args:
         available: the metrics of the target type.
-        default: names that are reported if the user selects none.
+        default: names that are reported without a selection.
         main: the metric that ranks models.
         names: selected names (`task.metrics`); None selects the default.
 
@@ -171,7 +177,7 @@ def choose(
 
 
 def per_sample(metrics: Iterable[Metric], model: Any, batch: Any, output: Any) -> dict[str, Any]:
-    """Scores by name of those metrics that are means over units."""
+    """Compute the scores, by name, of those metrics that are means over units."""
     return {
         metric.name: metric.compute.compute(model, batch, output)
         for metric in metrics

@@ -14,6 +14,7 @@ def check_needs(user: object, model: nn.Module) -> None:
 
     Args:
         user: a task or an objective.
+        model: the model that it is used with.
 
     Raises:
         Mismatch: a member is missing.
@@ -21,9 +22,9 @@ def check_needs(user: object, model: nn.Module) -> None:
     needs = getattr(user, "needs", None)
     if needs is None:
         return
-    members = {name for part in needs.__mro__ for name in (*vars(part), *get_annotations(part))}
+    members = {name for base in needs.__mro__ for name in (*vars(base), *get_annotations(base))}
     required = sorted(name for name in members if not name.startswith("_"))
-    # isinstance does not see sub-modules, which are not class attributes (Python 3.12)
+    # isinstance does not find sub-modules, which are not class attributes (Python 3.12)
     missing = [name for name in required if not hasattr(model, name)]
     if missing:
         raise Mismatch(
@@ -36,9 +37,10 @@ def check_needs(user: object, model: nn.Module) -> None:
 
 
 def require_loss(task: Task, user: str) -> Supervised:
-    """The task, typed as one with a loss.
+    """Return the task, typed as one with a loss.
 
     Args:
+        task: any task.
         user: name of the class that minimizes the loss, for the message.
 
     Raises:

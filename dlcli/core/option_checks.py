@@ -1,4 +1,4 @@
-"""Checks of what a user set under `task.`"""
+"""Range checks of task options (`task.KEY=VALUE`)."""
 
 from collections.abc import Sequence
 
@@ -6,33 +6,40 @@ from dlcli.core.errors import UsageError, nearest
 
 
 def at_least(least: int, **numbers: int) -> None:
-    """Check whole numbers against a lower bound.
+    """Check task options, given by name, against a lower bound.
 
     Raises:
-        UsageError: one is below it.
+        UsageError: a value is smaller than `least`.
     """
     for name, number in numbers.items():
         if number < least:
-            raise UsageError(f"task.{name} is at least {least}, not {number}")
+            raise UsageError("invalid_value", key=f"task.{name}", must=f"at least {least}", got=number)
 
 
-def one_of(known: Sequence[str], **words: str) -> None:
-    """Check words against the known ones.
+def one_of(known: Sequence[str], **options: str) -> None:
+    """Check task options, given by name, against the allowed values.
 
     Raises:
-        UsageError: one is another.
+        UsageError: a value is not in `known`; the hint names the nearest one.
     """
-    for name, word in words.items():
-        if word not in known:
-            raise UsageError(f"task.{name} is {' or '.join(known)}, not {word!r}{nearest(word, known)}")
+    for name, value in options.items():
+        if value not in known:
+            suggestion = nearest(value, known)
+            hint = suggestion.strip(" ()") if "did you mean" in suggestion else ""
+            raise UsageError("invalid_value", key=f"task.{name}", must=" or ".join(known), got=value, hint=hint)
 
 
 def column(key: str, name: str, columns: Sequence[str]) -> str:
-    """The name when it is one of the columns.
+    """Return the name if it is one of the columns of a file.
+
+    Args:
+        key: option that names the column, for messages.
+        name: name of the column.
+        columns: columns of the file.
 
     Raises:
-        UsageError: it is not; the message has the nearest one.
+        UsageError: the file does not have the column; the message suggests the nearest one.
     """
     if name not in columns:
-        raise UsageError(f"{key}: the file has no column {name!r}{nearest(name, columns)}")
+        raise UsageError("not_found", kind=f"{key}: column", name=name, known=columns, key=key)
     return name

@@ -1,4 +1,4 @@
-"""Many versions of one model at once: parameters with an axis of individuals, how they answer, how they are rated."""
+"""Populations: stacked parameters of one model, their batched forward pass, and their fitness."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ Stacked = Mapping[str, Tensor]
 
 @dataclass(frozen=True)
 class Rating:
-    """What a population is worth.
+    """Fitness of a population.
 
     Args:
-        fitness: float64 [individual], the more the better; NaN marks one that failed.
-        behaviour: float32 [individual, k], what it did, for novelty.
-        cost: int64 [individual], what rating it took, in units of the task's `counter`.
+        fitness: float64 [individual], to be maximized; NaN marks a failed individual.
+        behaviour: float32 [individual, k], behavior characterization for novelty search.
+        cost: int64 [individual], cost of the evaluation in units of the task's `counter`.
     """
 
     fitness: Tensor
@@ -34,20 +34,21 @@ class Rating:
 
     @staticmethod
     def join(parts: Sequence["Rating"]) -> "Rating":
-        """The individuals of all parts, in their order."""
+        """Concatenate ratings along the axis of individuals."""
         columns = zip(*((part.fitness, part.behaviour, part.cost) for part in parts), strict=True)
         return Rating(*(torch.cat(column) for column in columns))
 
 
 @dataclass(frozen=True)
 class Genome:
-    """Parameters as the numbers they are made from: tens of bytes, whatever the size of the model.
+    """Compact encoding of parameters by seeds (Such et al. 2017, arXiv:1712.06567): tens of bytes for any model.
 
     Args:
-        seeds: of noise. Without a centre the first makes the initial parameters; each further one is a mutation.
-        sigmas: what the noise of each mutation is multiplied with; negative for the mirrored one.
-        centre: number of a vector that the mutations start from; None for initial parameters.
-        scale: number of a vector that the noise is also multiplied with, value by value; None for none.
+        seeds: seeds of noise vectors. Without a center, the first seed gives the initial parameters; each further seed
+            is a mutation.
+        sigmas: factor of the noise of each mutation; negative for mirrored noise.
+        centre: index of the vector to which mutations are added; None for initial parameters.
+        scale: index of a vector by which the noise is also multiplied elementwise; None: no scaling.
     """
 
     seeds: tuple[int, ...]
@@ -58,57 +59,66 @@ class Genome:
     def __post_init__(self) -> None:
         mutations = len(self.seeds) - (self.centre is None)
         if len(self.sigmas) != mutations:
-            raise ValueError(f"{mutations} mutations have as many sigmas, not {len(self.sigmas)}")
+            raise ValueError(f"{mutations} mutations require {mutations} sigmas, got {len(self.sigmas)}")
 
     def child(self, seed: int, sigma: float) -> "Genome":
-        """With one more mutation."""
+        """Return this genome with one more mutation."""
         return Genome((*self.seeds, seed), (*self.sigmas, sigma), self.centre, self.scale)
 
 
 @runtime_checkable
 class Rater(Protocol):
-    """Rates genomes, here or on other processors; the answer depends on neither that nor on how they are grouped."""
+    """Evaluator of genomes, in this process or in workers; results do not depend on the processes or the chunks."""
 
     def rate(self, genomes: Sequence[Genome], centres: Mapping[int, Tensor], batches: Sequence[int]) -> Rating:
-        """Every genome on these training batches, in their order.
+        """Rate genomes, in their order.
 
         Args:
-            centres: the vectors that genomes start from, by number.
+            genomes: the individuals.
+            centres: vectors that genomes refer to, by index.
             batches: indices of training batches.
         """
 
 
 @runtime_checkable
 class Populous(Protocol):
-    """A learner that rates populations, and lets others do it."""
+    """Learner that rates populations by a replaceable evaluator."""
 
     rater: Rater
 
 
 @runtime_checkable
 class Rated(Protocol):
-    """A task that rates a population. `counter` is what its cost counts: "env_steps", "samples"."""
+    """Fitness task: rates a population. `counter` is the unit of the cost: "env_steps", "samples"."""
 
     counter: str
 
     def rate(self, model: nn.Module, parameters: Stacked, batches: Sequence[Batch]) -> Rating:
-        """Every individual on all batches; a function of parameters and batches alone, whoever else is rated."""
+        """Rate every individual on all batches.
+
+        The rating of an individual is a function of its parameters and the batches, not of the other individuals.
+
+        Args:
+            model: module whose parameters are replaced by those of each individual.
+            parameters: by name, each [individual, *shape].
+            batches: batches of the task.
+        """
 
 
 @runtime_checkable
 class Pictures(Protocol):
-    """A task that can draw what individuals did."""
+    """Task that plots the behavior of individuals."""
 
     def picture(self, behaviour: Tensor, generation: Tensor) -> Image:
-        """Behaviours [n, k], each with the generation [n] it is of."""
+        """Plot behaviors [n, k], each with its generation [n]."""
 
 
 @runtime_checkable
 class Renders(Task, Protocol):
-    """A task that can show an episode."""
+    """Task that renders an episode."""
 
     def frames(self, model: nn.Module, seed: int) -> tuple[Tensor, float]:
-        """uint8 [frame, height, width, 3], and frames a second."""
+        """Return the frames of an episode, uint8 [frame, height, width, 3], and the number of frames per second."""
 
 
 @runtime_checkable
@@ -119,61 +129,61 @@ class BatchedForward(Protocol):
         """Forward pass of a population: [individual, row, *input] to [individual, row, unit]."""
 
 
-_COPIES = 1 << 24
-"""Parameters of all rows together, up to which a lone policy answers as a population."""
+_MAX_COPIED = 1 << 24
+"""Maximum number of parameters of all rows of a single policy that is evaluated as a population."""
 
 
 class Policies:
-    """A population as one function of observations, with what its members remember.
+    """Population of policies with their recurrent states: one batched function of observations.
 
-    A population of one is computed as two, because PyTorch's kernels for a batch of one differ in the last bits. A lone
-    model that is a `BatchedForward` evaluates each of its rows as an individual of a population, while the copies of
-    its parameters stay small: a deterministic episode is then bit-identical in training and in evaluation.
+    A population of one is computed as two, because PyTorch's kernels for a batch of one differ in the last bits. A
+    single model that is a `BatchedForward` evaluates each of its rows as an individual of a population if the copies of
+    its parameters are small: a deterministic episode is then bit-identical in training and in evaluation.
 
     Args:
-        model: whose forward pass it is; its own parameters are used where none are given.
-        parameters: of the individuals; None is the model itself, as a population of one.
-        rows: observations of an individual at a time.
+        model: provides the forward pass; its own parameters are used if `parameters` is None.
+        parameters: by name, each [individual, *shape]; None: the model itself, as a population of one.
+        rows: number of observations per individual and step.
     """
 
     def __init__(self, model: nn.Module, parameters: Stacked | None, rows: int) -> None:
         self._model = model
         self._parameters = None if parameters is None else _at_least_two(parameters)
-        self._carry = self._begin(rows)
-        self._answers = model.batched_forward if isinstance(model, BatchedForward) and self._carry is None else None
-        self._own = _repeated(model, rows) if parameters is None and self._answers is not None else None
-        self._batched = vmap(self._one, in_dims=(0, 0, None if self._carry is None else 0), randomness="error")
+        self._carry = self._initial_carry(rows)
+        self._forward = model.batched_forward if isinstance(model, BatchedForward) and self._carry is None else None
+        self._own = _repeated(model, rows) if parameters is None and self._forward is not None else None
+        self._batched = vmap(self._individual, in_dims=(0, 0, None if self._carry is None else 0), randomness="error")
 
-    def _begin(self, rows: int) -> Carry:
+    def _initial_carry(self, rows: int) -> Carry:
         if not isinstance(self._model, Recurrent):
             return None
         count = len(next(iter(self._parameters.values()))) if self._parameters is not None else 1
         return over(self._model.start(rows), lambda part: part.expand(count, *part.shape))
 
-    def _one(self, parameters: Stacked, x: Tensor, carry: Carry) -> Any:
-        more = {} if carry is None else {"carry": carry}
-        return functional_call(self._model, dict(parameters), (x,), more)
+    def _individual(self, parameters: Stacked, x: Tensor, carry: Carry) -> Any:
+        keywords = {} if carry is None else {"carry": carry}
+        return functional_call(self._model, dict(parameters), (x,), keywords)
 
     def __call__(self, x: Tensor) -> Tensor:
         """Forward pass of a population: [individual, row, *input] to [individual, row, unit]."""
         if self._parameters is None:
-            return self._alone(x)
-        return self._together(x.expand(2, *x.shape[1:]))[:1] if len(x) == 1 else self._together(x)
+            return self._single(x)
+        return self._population(x.expand(2, *x.shape[1:]))[:1] if len(x) == 1 else self._population(x)
 
-    def _together(self, x: Tensor) -> Tensor:
+    def _population(self, x: Tensor) -> Tensor:
         assert self._parameters is not None
-        if self._answers is not None:
-            return self._answers(self._parameters, x)
+        if self._forward is not None:
+            return self._forward(self._parameters, x)
         if self._carry is None:
             return self._batched(self._parameters, x, None)
         output, self._carry = self._batched(self._parameters, x, self._carry)
         return output
 
-    def _alone(self, x: Tensor) -> Tensor:
-        if self._own is not None and self._answers is not None:
-            each = x.transpose(0, 1)
-            each = each.expand(2, *each.shape[1:]) if len(each) == 1 else each
-            return self._answers(self._own, each)[: x.shape[1]].transpose(0, 1)
+    def _single(self, x: Tensor) -> Tensor:
+        if self._own is not None and self._forward is not None:
+            rows = x.transpose(0, 1)
+            rows = rows.expand(2, *rows.shape[1:]) if len(rows) == 1 else rows
+            return self._forward(self._own, rows)[: x.shape[1]].transpose(0, 1)
         if self._carry is None:
             return self._model(x[0])[None]
         output, carry = self._model(x[0], carry=over(self._carry, lambda part: part[0]))
@@ -181,7 +191,7 @@ class Policies:
         return output[None]
 
     def keep(self, individuals: Tensor) -> None:
-        """Only these go on."""
+        """Drop all individuals except those given, int64 [n]."""
         if self._parameters is not None:
             individuals = individuals.expand(2) if len(individuals) == 1 else individuals
             self._parameters = {name: value[individuals] for name, value in self._parameters.items()}
@@ -189,23 +199,23 @@ class Policies:
 
 
 def _repeated(model: nn.Module, rows: int) -> Stacked | None:
-    """The model's parameters once for every row, at least twice; None where that is too much."""
-    own = dict(model.named_parameters())
+    """A copy of the model's parameters for every row, at least two; None if the copies are too large."""
+    parameters = dict(model.named_parameters())
     count = max(2, rows)
-    if count * sum(value.numel() for value in own.values()) > _COPIES:
+    if count * sum(value.numel() for value in parameters.values()) > _MAX_COPIED:
         return None
-    return {name: value.detach().expand(count, *value.shape).contiguous() for name, value in own.items()}
+    return {name: value.detach().expand(count, *value.shape).contiguous() for name, value in parameters.items()}
 
 
 def _at_least_two(parameters: Stacked) -> Stacked:
-    return {name: v.expand(2, *v.shape[1:]) if len(v) == 1 else v for name, v in parameters.items()}
+    return {name: part.expand(2, *part.shape[1:]) if len(part) == 1 else part for name, part in parameters.items()}
 
 
 class Layout:
-    """Where each trainable parameter of a model lies in a vector of all of them.
+    """Flat parameter vector: positions of the trainable parameters of a model.
 
     Args:
-        model: whose; shared parameters count once.
+        model: provides names and shapes; shared parameters are included once.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -214,7 +224,7 @@ class Layout:
         self.size = sum(self._sizes)
 
     def stack(self, vectors: Tensor) -> dict[str, Tensor]:
-        """[individual, size] as parameters by name, views of it."""
+        """Return views of vectors [individual, size] as parameters by name, each [individual, *shape]."""
         parts = vectors.split(self._sizes, dim=1)
         return {
             name: part.view(len(vectors), *shape)
@@ -222,13 +232,13 @@ class Layout:
         }
 
     def vector(self, model: nn.Module) -> Tensor:
-        """A copy of the model's parameters, float32 [size], on the CPU."""
-        own = dict(model.named_parameters())
-        return torch.cat([own[name].detach().cpu().float().flatten() for name in self.shapes])
+        """Return a copy of the model's parameters, float32 [size], on the CPU."""
+        parameters = dict(model.named_parameters())
+        return torch.cat([parameters[name].detach().cpu().float().flatten() for name in self.shapes])
 
     def load(self, model: nn.Module, vector: Tensor) -> None:
-        """Put a vector into the model's parameters."""
-        own = dict(model.named_parameters())
+        """Copy a vector [size] into the model's parameters."""
+        parameters = dict(model.named_parameters())
         with torch.no_grad():
             for name, value in self.stack(vector[None]).items():
-                own[name].copy_(value[0])
+                parameters[name].copy_(value[0])

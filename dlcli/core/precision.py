@@ -1,4 +1,4 @@
-"""Double precision: batches and models in float64."""
+"""Double precision: convert batches and models to float64."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,17 +14,18 @@ DOUBLE = "float64"
 
 
 def model_in(model: nn.Module, precision: str) -> nn.Module:
-    """The model with float64 parameters and buffers if the precision is float64; its initial values are rounded
-    to float32, so that runs of both precisions start from equal weights.
+    """Convert parameters and buffers of the model to float64 if the precision is "float64".
+
+    The initial values are drawn in float32, so that runs of both precisions start from equal weights.
     """
     return model.double() if precision == DOUBLE else model
 
 
 def task_in(task: Task, precision: str) -> Task:
-    """The task with float64 inputs and targets if the precision is float64.
+    """Convert inputs and targets of the task to float64 if the precision is "float64", in place.
 
     Raises:
-        Mismatch: it is an environment, whose observations are float32.
+        Mismatch: the task is an environment, whose observations are float32.
     """
     if precision != DOUBLE:
         return task
@@ -40,8 +41,8 @@ def _doubled(batch: Callable[[str, int], Batch]) -> Callable[[str, int], Batch]:
     """The batch function with floating-point inputs and targets in float64."""
 
     def doubled(split: str, index: int) -> Batch:
-        made = batch(split, index)
-        return replace(made, inputs=tuple(map(_double, made.inputs)), target=_double(made.target))
+        result = batch(split, index)
+        return replace(result, inputs=tuple(map(_double, result.inputs)), target=_double(result.target))
 
     return doubled
 

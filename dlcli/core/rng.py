@@ -1,4 +1,4 @@
-"""Random numbers as functions of integers: of a seed, a player and an update, or of the index of a sample."""
+"""Counter-based random numbers: functions of integers such as seed, player and update, or the index of a sample."""
 
 import math
 import random
@@ -11,12 +11,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 _MASK = (1 << 64) - 1
-_STEP, _FIRST, _SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB  # splitmix64's own
-_ROW = 0xD1B54A32D192ED03  # odd, so that different rows are different states
+_STEP, _FIRST, _SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB  # constants of splitmix64
+_ROW = 0xD1B54A32D192ED03  # odd, so that different rows have different states
 
 
 def mix(*words: int) -> int:
-    """A 64-bit number that depends on every word and their order (splitmix64, Steele, Lea & Flood 2014)."""
+    """Hash integers and their order to 64 bits (splitmix64; Steele, Lea & Flood 2014)."""
     state = 0
     for word in words:
         state = (state + (word & _MASK) + 0x9E3779B97F4A7C15) & _MASK
@@ -27,12 +27,17 @@ def mix(*words: int) -> int:
 
 
 def generator(*words: int) -> torch.Generator:
-    """A CPU generator seeded by the words."""
+    """Return a CPU generator seeded by the hash of the integers."""
     return torch.Generator().manual_seed(mix(*words))
 
 
 def reseed(device: torch.device, *words: int) -> None:
-    """Set the global generator that layers such as dropout draw from."""
+    """Seed the global generators of PyTorch, which layers such as dropout use.
+
+    Args:
+        device: if it is a CUDA device, its generator is seeded as well.
+        words: integers, see `mix`.
+    """
     seed = mix(*words)
     torch.default_generator.manual_seed(seed)
     if device.type == "cuda":
@@ -42,7 +47,7 @@ def reseed(device: torch.device, *words: int) -> None:
 
 @contextmanager
 def seeded(device: torch.device, *words: int) -> Iterator[None]:
-    """Seed the global generators of PyTorch, NumPy and Python by the words; restore their states on exit.
+    """Seed the global generators of PyTorch, NumPy and Python; restore their states on exit.
 
     Args:
         device: if it is a CUDA device, its generator is seeded as well.
@@ -61,28 +66,36 @@ def seeded(device: torch.device, *words: int) -> Iterator[None]:
 
 
 def uniform(index: Int[Tensor, " batch"], count: int, *words: int) -> Float[Tensor, "batch count"]:
-    """Float32 numbers in [0, 1), on the device of `index`.
+    """Draw float32 numbers uniform in [0, 1), on the device of `index`.
 
-    A row is a function of its index and the words (seed, epoch, what it is for): neither of the other rows nor of
-    where it stands in the batch, and the same bits on every device. The first numbers do not depend on `count`.
+    A row is a function of its index and the integers (seed, epoch, purpose), not of the other rows or of its position
+    in the batch, with the same bits on every device. The first numbers do not depend on `count`.
 
-    Splitmix64 (Steele, Lea & Flood 2014) in wrapping 64-bit arithmetic, 24 bits of each result: every row is a stream
-    of its own, which begins at a hash of its index.
+    Splitmix64 (Steele, Lea & Flood 2014) in wrapping 64-bit arithmetic, 24 bits of each result: every row is a separate
+    stream that starts at a hash of its index.
+
+    Args:
+        index: index of the sample of each row.
+        count: numbers per row.
+        words: integers, see `mix`.
     """
     return _shifted(_bits(index, count, words), 40).float().mul_(2.0**-24)
 
 
 def integers(index: Int[Tensor, " batch"], count: int, below: int | Tensor, *words: int) -> Int[Tensor, "batch count"]:
-    """As `uniform`, whole numbers from 0 to `below - 1`.
+    """Draw integers uniform in [0, below), as `uniform` does.
 
     Args:
-        below: up to 2**31; a tensor that broadcasts to [batch, count] gives a row or a number an end of its own.
+        index: index of the sample of each row.
+        count: numbers per row.
+        below: exclusive upper bound, up to 2**31; an integer, or a tensor that broadcasts to [batch, count].
+        words: integers, see `mix`.
     """
     return (_shifted(_bits(index, count, words), 33) * below) >> 31
 
 
 def normal(index: Int[Tensor, " batch"], count: int, *words: int) -> Float[Tensor, "batch count"]:
-    """As `uniform`, standard normal numbers (Box & Muller 1958)."""
+    """Draw standard normal numbers as `uniform` does (Box & Muller 1958)."""
     half = (count + 1) // 2
     radius, angle = uniform(index, 2 * half, *words).split(half, 1)
     radius, angle = radius.neg().log1p().mul(-2.0).sqrt(), angle * (2.0 * torch.pi)
@@ -90,7 +103,7 @@ def normal(index: Int[Tensor, " batch"], count: int, *words: int) -> Float[Tenso
 
 
 def _bits(index: Tensor, count: int, words: tuple[int, ...]) -> Tensor:
-    """64 random bits a number, int64 [batch, count]."""
+    """64 random bits per number, int64 [batch, count]."""
     start = _hashed(index * _signed(_ROW) + _signed(mix(*words)))
     step = torch.arange(1, count + 1, device=index.device) * _signed(_STEP)
     return _hashed(start[:, None] + step)
@@ -103,7 +116,7 @@ def _hashed(state: Tensor) -> Tensor:
 
 
 def _shifted(bits: Tensor, places: int) -> Tensor:
-    """To the right, filled with zeros: int64 would be filled with its sign."""
+    """Logical right shift: the right shift of int64 would repeat the sign bit."""
     return (bits >> places) & ((1 << (64 - places)) - 1)
 
 
@@ -112,20 +125,21 @@ def _signed(word: int) -> int:
 
 
 def normal_vector(seed: int, size: int) -> Tensor:
-    """float32 [size], independent standard normal values, on the CPU.
+    """Draw independent standard normal values, float32 [size], on the CPU.
 
-    Counter-based uniform numbers (Philox 4x64, Salmon et al. 2011, SC11) in pairs through Box and Muller (1958). A
-    uniform number has 24 bits, so no value lies beyond 5.77. No table is shared and nothing is kept: the same seed and
-    size give the same bits in every process of a machine.
+    Counter-based uniform numbers (Philox 4x64; Salmon et al. 2011, SC11), transformed in pairs (Box & Muller 1958). A
+    uniform number has 24 bits, so that no absolute value exceeds 5.77. The same seed and size give the same bits in
+    every process of a machine, without a shared noise table.
 
     Args:
-        seed: from 0, below 2**64.
+        seed: in [0, 2**64).
+        size: number of values.
     """
     half = (size + 1) // 2
     uniform = torch.from_numpy(np.random.Generator(np.random.Philox(key=seed)).random(2 * half, dtype=np.float32))
     radius = uniform[:half].neg().log1p_().mul_(-2.0).sqrt_()
     angle = uniform[half:].mul_(2.0 * math.pi)
-    made = torch.empty(2 * half)
-    torch.cos(angle, out=made[:half]).mul_(radius)
-    torch.sin(angle, out=made[half:]).mul_(radius)
-    return made[:size]
+    normal = torch.empty(2 * half)
+    torch.cos(angle, out=normal[:half]).mul_(radius)
+    torch.sin(angle, out=normal[half:]).mul_(radius)
+    return normal[:size]

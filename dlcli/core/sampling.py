@@ -9,7 +9,7 @@ from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.evaluation_mode import evaluating
 from dlcli.core.rng import mix, reseed
 
-_DRAWING = 0xD8A3  # separates the random numbers of drawing from those of training and scoring
+_DRAWING = 0xD8A3  # random stream of sampling, independent of those of training and evaluation
 
 
 @runtime_checkable
@@ -22,16 +22,17 @@ class Sampler(Protocol):
         Called in evaluation mode under `no_grad`; a model that needs gradients enables them (`torch.enable_grad`).
 
         Args:
-            rng: the source of all randomness, on the device of the model.
+            n: number of samples.
+            rng: generator of all random draws, on the device of the model.
         """
 
 
 def draw(model: nn.Module, n: int, seed: int) -> Tensor:
-    """Draw `n` samples, a function of weights and seed. Modes and the global random state are restored.
+    """Draw `n` samples [n, *shape], a function of weights and seed; modes and global random states are restored.
 
     Raises:
         UsageError: `n` is below 1.
-        Mismatch: the model is not a `Sampler`, or returns something else than `n` samples.
+        Mismatch: the model is not a `Sampler`, or does not return a tensor of `n` samples.
     """
     name = type(model).__name__
     if n < 1:
@@ -42,7 +43,7 @@ def draw(model: nn.Module, n: int, seed: int) -> Tensor:
     device = next((value.device for value in (*model.parameters(), *model.buffers())), torch.device("cpu"))
     rng = torch.Generator(device).manual_seed(mix(seed, _DRAWING))
     with torch.random.fork_rng([device] if device.type == "cuda" else []), evaluating(model):
-        reseed(device, seed, _DRAWING)  # of layers that ignore `rng`, such as dropout
+        reseed(device, seed, _DRAWING)  # for layers that do not use `rng`, such as dropout
         samples = model.sample(n, rng)
     if not isinstance(samples, Tensor) or samples.dim() == 0 or len(samples) != n:
         got = tuple(samples.shape) if isinstance(samples, Tensor) else type(samples).__name__

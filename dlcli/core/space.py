@@ -41,14 +41,14 @@ class Graph:
 
 @runtime_checkable
 class Space(Protocol):
-    """Search space, shared by the supernet, the standalone network and the drawing."""
+    """Search space, shared by the supernet, the standalone network and the graph layout."""
 
     @property
     def decisions(self) -> Sequence[Decision]:
         """Decisions in the order of an architecture's entries; numbers of choices do not depend on other decisions."""
 
     def graph(self, architecture: Architecture) -> Graph:
-        """Computation of an architecture, without nodes on which its output does not depend."""
+        """Return the computation graph of an architecture, without nodes that its output does not depend on."""
 
 
 @runtime_checkable
@@ -63,7 +63,7 @@ class OneShotModel(Searchable, Protocol):
     """One-shot model: trained once for all architectures of a space, of which one is selected at the end."""
 
     def standalone_overrides(self, architecture: Architecture) -> tuple[str, ...]:
-        """Overrides that build the standalone network of an architecture."""
+        """Return the overrides that build the standalone network of an architecture."""
 
 
 @runtime_checkable
@@ -74,14 +74,14 @@ class SharesWeights(Searchable, Protocol):
         controller: Any
 
     def child(self, architecture: Architecture) -> nn.Module:
-        """Child network of an architecture on the shared weights, without copying them."""
+        """Return the child network of an architecture on the shared weights, without copying them."""
 
     def standalone_overrides(self, architecture: Architecture) -> tuple[str, ...]:
-        """Overrides that build the standalone network: "model=macro_cnn", its architecture and sizes."""
+        """Return the overrides that build the standalone network: "model=macro_cnn", its architecture and sizes."""
 
 
 def size(space: Space) -> int:
-    """Number of architectures."""
+    """Return the number of architectures."""
     return math.prod(len(decision.choices) for decision in space.decisions)
 
 
@@ -104,29 +104,29 @@ def check(space: Space, architecture: Sequence[int]) -> Architecture:
 
 def draw(space: Space, count: int, generator: Generator) -> list[Architecture]:
     """Sample architectures uniformly, with replacement."""
-    columns = [torch.randint(len(one.choices), (count,), generator=generator) for one in space.decisions]
+    columns = [torch.randint(len(decision.choices), (count,), generator=generator) for decision in space.decisions]
     return [tuple(row) for row in torch.stack(columns, 1).tolist()]
 
 
 def neighbour(space: Space, architecture: Architecture, generator: Generator) -> Architecture:
-    """Mutate one random decision that has several choices (Real et al. 2019, arXiv:1802.01548)."""
-    free = [place for place, one in enumerate(space.decisions) if len(one.choices) > 1]
-    place = free[int(torch.randint(len(free), (), generator=generator))]
-    other = int(torch.randint(len(space.decisions[place].choices) - 1, (), generator=generator))
-    changed = other + (other >= architecture[place])
-    return (*architecture[:place], changed, *architecture[place + 1 :])
+    """Mutate one random decision that has at least two choices (Real et al. 2019, arXiv:1802.01548)."""
+    free = [index for index, decision in enumerate(space.decisions) if len(decision.choices) > 1]
+    index = free[int(torch.randint(len(free), (), generator=generator))]
+    offset = int(torch.randint(len(space.decisions[index].choices) - 1, (), generator=generator))
+    choice = offset + (offset >= architecture[index])
+    return (*architecture[:index], choice, *architecture[index + 1 :])
 
 
 def members(space: Space) -> Iterator[Architecture]:
     """Iterate over all architectures, the last decision changing fastest."""
-    return itertools.product(*(range(len(one.choices)) for one in space.decisions))
+    return itertools.product(*(range(len(decision.choices)) for decision in space.decisions))
 
 
 def word(architecture: Sequence[int]) -> str:
-    """Override that selects an architecture of the model."""
+    """Return the override that selects an architecture of the model."""
     return f"model.architecture=[{','.join(map(str, architecture))}]"
 
 
 def as_tensor(architectures: Sequence[Architecture]) -> Tensor:
-    """int64 [architecture, decision]."""
+    """Stack architectures as int64 [architecture, decision]."""
     return torch.tensor(architectures, dtype=torch.int64)

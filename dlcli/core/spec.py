@@ -1,4 +1,4 @@
-"""Data specification: everything that a model may know about the data."""
+"""Data specification: shapes and types of the inputs and the target of a task."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,23 +9,24 @@ from torch import Tensor
 from dlcli.core.errors import Mismatch
 
 IGNORED = -100
-"""Class of a unit without a label (padding, unlabeled samples)."""
+"""Class index of a unit without a label (padding, unlabeled samples)."""
 
 Shape = tuple[int | None, ...]
 
 
 @dataclass(frozen=True)
 class Real:
-    """Real values of a shape without the batch axis: (channel, time), (channel, height, width), (value,).
+    """Real-valued data.
 
-    An axis of any length is None.
+    Args:
+        shape: without the batch axis: (channel, time), (channel, height, width), (value,); None for any length.
     """
 
     shape: Shape
 
     @property
     def width(self) -> int:
-        """Values per position: the length of the first axis, 1 for a scalar."""
+        """Number of values per position: the length of the first axis, 1 for a scalar."""
         return (self.shape[0] or 1) if self.shape else 1
 
     @property
@@ -36,9 +37,11 @@ class Real:
 
 @dataclass(frozen=True)
 class Classes:
-    """A class out of `count` at every position of `shape`: () for one per sample, (time,) for one per step.
+    """Categorical data: int64 [batch, *shape] in [0, count).
 
-    Data are int64 [batch, *shape] in [0, count).
+    Args:
+        count: number of classes.
+        shape: () for one class per sample, (time,) for one class per step.
     """
 
     count: int
@@ -46,35 +49,41 @@ class Classes:
 
     @property
     def width(self) -> int:
-        """Logits per position: the number of classes."""
+        """Number of logits per position: the number of classes."""
         return self.count
 
     @property
     def positions(self) -> Shape:
+        """The axes of the positions, each of which has a class."""
         return self.shape
 
 
 @dataclass(frozen=True)
 class Labels:
-    """A subset of `count` classes (multi-label): a target is float32 [batch, count], 1 for each class that applies.
+    """Multi-label target: float32 [batch, count], 1 for each class that applies, 0 otherwise.
 
     Models output one logit per class; its sigmoid is the probability of the class.
+
+    Args:
+        count: number of classes.
     """
 
     count: int
 
     @property
     def width(self) -> int:
+        """Number of logits: the number of classes."""
         return self.count
 
     @property
     def positions(self) -> Shape:
+        """Always (): one target per sample."""
         return ()
 
 
 @dataclass(frozen=True)
 class Places:
-    """An index into the positions of an input, as a pointer network predicts (Vinyals et al. 2015, arXiv:1506.03134).
+    """Index into the positions of an input: the target of a pointer network (Vinyals et al. 2015, arXiv:1506.03134).
 
     Data are int64 [batch, *shape] in [0, length of the input). Models output one logit per position of the input,
     [batch, position, *shape], so that the softmax runs over axis 1 as it does for `Classes`.
@@ -82,7 +91,7 @@ class Places:
     Args:
         count: number of positions of the input; None if its length varies.
         shape: () for one index per sample, (step,) for a sequence of indices; None for any length.
-        source: number of the input that is indexed.
+        source: index of the input whose positions are referred to.
     """
 
     count: int | None
@@ -91,7 +100,7 @@ class Places:
 
     @property
     def width(self) -> int:
-        """Logits per index: the number of positions of the input.
+        """Number of logits per index: the number of positions of the input.
 
         Raises:
             Mismatch: the number varies, so that a layer of fixed width cannot produce the logits.
@@ -108,20 +117,22 @@ class Places:
 
     @property
     def positions(self) -> Shape:
+        """The axes of the target, each position of which is an index."""
         return self.shape
 
 
 @dataclass(frozen=True)
 class Nothing:
-    """No target (density estimation, generative models). `Batch.target` is float32 [batch, 0]."""
+    """No target (density estimation, generative models); `Batch.target` is float32 [batch, 0]."""
 
     @property
     def width(self) -> int:
-        """Outputs per position: 0."""
+        """Number of outputs per position: 0."""
         return 0
 
     @property
     def positions(self) -> Shape:
+        """Always ()."""
         return ()
 
 
@@ -131,16 +142,16 @@ Target = Real | Classes | Labels | Places | Nothing
 
 @dataclass(frozen=True)
 class Spec:
-    """Inputs and target of a task, and the tensors that belong to the problem.
+    """Inputs and target of a task, with its constant tensors.
 
     Models output [batch, target.width] if the target has one position, [batch, target.width, time] if it has one per
     step. `Places` of variable length have one logit per position of the input instead of `target.width`.
 
     Args:
         inputs: one part per argument of the model.
-        target: what is predicted.
+        target: type and shape of the target.
         given: constant tensors by name (a dictionary, word vectors, an operator).
-        causal: the target of a step is a later input, so that a model must not depend on later inputs.
+        causal: True if the target of a step is a later input, so that a model must not depend on later inputs.
     """
 
     inputs: tuple[Input, ...]
@@ -154,15 +165,15 @@ class Spec:
         return len(self.target.positions) == 1
 
     def describe(self) -> str:
-        """`Real(1, 64) -> Classes(10)`, for messages."""
+        """Return a description for messages, such as `Real(1, 64) -> Classes(10)`."""
         return f"{', '.join(map(_describe, self.inputs))} -> {_describe(self.target)}"
 
     def fields(self) -> dict[str, Any]:
-        """What a trained model depends on, as plain values by field: kinds, widths and numbers of axes, no lengths.
+        """Return the properties on which a trained model depends: kinds, widths and numbers of axes, but no lengths.
 
-        `mismatches` compares two of these.
+        They are plain values by name; `mismatches` compares two of these dictionaries.
         """
-        parts = {f"input {number}": part for number, part in enumerate(self.inputs)} | {"target": self.target}
+        parts = {f"input {index}": part for index, part in enumerate(self.inputs)} | {"target": self.target}
         return {name: _fields(part) for name, part in parts.items()} | {"given": sorted(self.given)}
 
     def __str__(self) -> str:
@@ -170,23 +181,27 @@ class Spec:
 
 
 def mismatches(expected: Mapping[str, Any], got: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
-    """The fields of `Spec.fields` that differ, by name: their descriptions before and now. Lengths may differ."""
+    """Compare two results of `Spec.fields`.
+
+    Returns:
+        descriptions (expected, got) of the fields that differ, by name.
+    """
     names = sorted({*expected, *got})
     return {
-        name: (_shown(expected.get(name)), _shown(got.get(name)))
+        name: (_field_text(expected.get(name)), _field_text(got.get(name)))
         for name in names
         if expected.get(name) != got.get(name)
     }
 
 
 def _fields(part: Input | Target) -> dict[str, Any]:
-    """Kind, width and number of further axes. The width of Places is a length, so it is left out."""
+    """Kind, width and number of further axes; the width of `Places` is a length and therefore None."""
     width = None if isinstance(part, Places) else part.width
     fields: dict[str, Any] = {"kind": type(part).__name__, "width": width, "axes": len(part.positions)}
     return fields | {"source": part.source} if isinstance(part, Places) else fields
 
 
-def _shown(value: Any) -> str:
+def _field_text(value: Any) -> str:
     if not isinstance(value, Mapping):
         return "missing" if value is None else str(value)
     width = "" if value.get("width") is None else f" of width {value['width']}"

@@ -1,4 +1,4 @@
-"""Task protocol: data, loss and metrics. The contract between data, models, objectives, learners and the engine."""
+"""Task protocol: data, loss and metrics of a problem, with the batches and losses that the engine exchanges."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,24 +11,24 @@ from dlcli.core.metric import Goal, Metric
 from dlcli.core.spec import Spec
 
 Carry = Any
-"""What a model remembers from one batch to the next: tensors, or tuples and lists of them, batch axis first."""
+"""Recurrent state between batches: a tensor, or nested tuples and lists of tensors, batch axis first."""
 
 Fitted = Mapping[str, Any]
-"""What a task learned from its training data (vocabulary, normalisation, categories): tensors, lists, scalars."""
+"""Statistics of the training data (vocabulary, normalization, categories): tensors, lists, scalars."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows of a split.
+    """Batch of a split.
 
     Args:
-        inputs: what the model is called with, batch axis first.
-        target: what is wanted, batch axis first.
-        first: bool [batch]; True where a carried state starts anew.
-        step: the index the batch was asked for.
-        epoch: complete passes over the split before this batch.
-        index: int64 [batch]; which sample of the split each row is.
-        split: whose samples they are; "" where the task needs no reminder.
+        inputs: arguments of the model, batch axis first.
+        target: targets, batch axis first.
+        first: bool [batch]; True for rows at which the recurrent state restarts.
+        step: index of the batch.
+        epoch: number of complete passes over the split before this batch.
+        index: int64 [batch]; sample of the split in each row.
+        split: name of the split; empty if the task does not need it.
     """
 
     inputs: tuple[Tensor, ...]
@@ -43,20 +43,20 @@ class Batch:
         return len(self.index)
 
     def with_inputs(self, *inputs: Tensor) -> "Batch":
-        """The same rows with other inputs (augmentation, mixing)."""
+        """Return the same rows with other inputs (augmentation, mixup)."""
         return replace(self, inputs=inputs)
 
 
 @dataclass(frozen=True)
 class Loss:
-    """A value to descend.
+    """Scalar training loss with logged terms and a normalization weight.
 
     Args:
         value: 0-d, the mean over `weight` units, attached to the graph; 0 with a gradient of 0 if no unit is labeled.
-        terms: its parts and companions, 0-d and detached, logged by name.
-        weight: how many units (samples, frames, tokens) the mean is over: what averages over unequal batches
-            and processes are weighted with.
-        carry: what to hand to the next batch, detached; None without memory.
+        terms: further values to log by name, 0-d and detached.
+        weight: number of units (samples, frames, tokens) in the mean; the weight of this value in averages over batches
+            and processes.
+        carry: recurrent state for the next batch, detached; None for models without memory.
     """
 
     value: Tensor
@@ -67,11 +67,11 @@ class Loss:
 
 @dataclass(frozen=True)
 class Score:
-    """A metric as sums, so that averages are right on uneven batches: mean = total.sum() / weight.sum().
+    """Metric of a batch as sums, so that means over batches of unequal size are exact: total.sum() / weight.sum().
 
     Args:
-        total: [batch] sum over a row's units.
-        weight: [batch] how many units the row has.
+        total: [batch], sum over the units of each row.
+        weight: [batch], number of units of each row.
     """
 
     total: Tensor
@@ -83,9 +83,9 @@ class Metrics:
     """Scores of one batch by name, and the carry for the next batch.
 
     Args:
-        values: by metric name.
-        carry: recurrent state for the next batch, detached; None without memory.
-        output: the model's output, for statistics that are no means (a confusion matrix); None if the task keeps it.
+        values: scores by metric name.
+        carry: recurrent state for the next batch, detached; None for models without memory.
+        output: output of the model, for statistics that are not means (a confusion matrix); None if it is not provided.
         collected: outputs and targets of the batch's labeled units, unit axis first, for metrics of the whole split;
             None if no such metric is reported.
     """
@@ -98,12 +98,12 @@ class Metrics:
 
 @dataclass(frozen=True)
 class Baseline:
-    """The trivial predictor of a task.
+    """Trivial predictor of a task, the baseline of its metrics.
 
     Args:
-        name: what it predicts: "majority class", "mean", "last value".
-        predictor: scored in place of a model.
-        rows: samples of the split that are scored; None for all.
+        name: its prediction: "majority class", "mean", "last value".
+        predictor: module that is scored in place of a model.
+        rows: number of scored samples of a split; None for all.
     """
 
     name: str
@@ -113,115 +113,127 @@ class Baseline:
 
 @runtime_checkable
 class Task(Protocol):
-    """Data, loss and metrics, in splits "train", "valid", "test" (and "all" where a user's own data are scored)."""
+    """Data and metrics in the splits "train", "valid" and "test", and "all" for data of the user."""
 
     spec: Spec
     main: Goal
     fitted: Fitted
 
     def size(self, split: str) -> int:
-        """Batches in one pass over the split."""
+        """Return the number of batches in one pass over the split."""
 
     def rows(self, split: str) -> int:
-        """Samples in one pass over the split: the rows of all its batches."""
+        """Return the number of samples in one pass over the split: the rows of all its batches."""
 
     def batch(self, split: str, index: int) -> Batch:
-        """Batch `index`, a pure function of its arguments; training batches go on after one pass (the next epoch)."""
+        """Return a batch, a pure function of the arguments.
+
+        Args:
+            split: "train", "valid", "test" or "all".
+            index: from 0; indices of the training split continue after one pass with the next epoch.
+        """
 
     def metrics(self, model: nn.Module, batch: Batch, carry: Carry = None) -> Metrics:
-        """Scores of the model on the batch, for metrics that are means; called in evaluation mode under `no_grad`."""
+        """Compute the scores of the model on a batch, in evaluation mode under `no_grad`."""
 
     def to(self, device: torch.device) -> "Task":
-        """Move the data to the device; returns itself."""
+        """Move the data to a device and return the task."""
 
 
 @runtime_checkable
 class Supervised(Task, Protocol):
-    """A task with a loss that gradients descend. An environment has none."""
+    """Task with a differentiable loss (an environment has none)."""
 
     def loss(self, model: nn.Module, batch: Batch, carry: Carry = None) -> Loss:
-        """The task's own loss of the model on the batch."""
+        """Compute the task's loss of the model on a batch."""
 
 
 @runtime_checkable
 class Reports(Protocol):
-    """A task that declares its metrics. One that does not can be ranked by its main metric only."""
+    """Task that declares its metrics; models of other tasks can be ranked by the main metric only."""
 
     reported: Sequence[Metric]
-    """Every metric that a scoring reports."""
+    """Every metric that an evaluation reports."""
 
 
 @runtime_checkable
 class HasBaseline(Protocol):
-    """A task with a trivial predictor, whose scores are the baselines of the metrics."""
+    """Task with a trivial predictor, whose scores are the baselines of the metrics."""
 
     def baseline(self) -> Baseline | None:
-        """The trivial predictor; None if the data to fit it to are missing."""
+        """Return the trivial predictor; None if the data for its fit are missing."""
 
 
 @runtime_checkable
 class Predicts(Protocol):
-    """A task that can write one row a sample (`dlcli eval RUN --predictions FILE.csv`)."""
+    """Task that formats predictions, one row per sample (`dlcli eval RUN --predictions FILE.csv`)."""
 
     def predictions(self, model: nn.Module, batch: Batch, carry: Carry = None) -> tuple[dict[str, list[Any]], Carry]:
-        """Columns of equal length, one entry a sample, and the carry for the next batch."""
+        """Return columns of equal length, one entry per sample, and the carry for the next batch."""
 
 
 @runtime_checkable
 class Sorts(Protocol):
-    """A task whose target is of classes with names; its `metrics` hand on the scores of the classes as their output."""
+    """Classification task with class names; its `metrics` return the logits as their output."""
 
     classes: Sequence[str]
-    """Names, in the order of their numbers."""
+    """Class names by class index."""
 
 
 @runtime_checkable
 class Composed(Protocol):
-    """A task whose inputs are put together from single images."""
+    """Task whose inputs are composed of single images."""
 
     def sources(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """The single images [batch, source, channel, height, width] where they lie in the input, and their classes.
+        """Return the single images at their positions in the input, and their classes.
 
-        Classes are int64 [batch, source]; a row that has fewer is filled with class -100 and black.
+        Returns:
+            images [batch, source, channel, height, width] and classes int64 [batch, source]; rows with fewer sources
+            are padded with black images of class -100.
         """
 
 
 @runtime_checkable
 class Recurrent(Protocol):
-    """A model with memory: called with `carry=` it answers `(output, carry)`; without, just the output."""
+    """Model with memory: called with `carry=` it returns (output, carry); without it, only the output."""
 
     def start(self, batch: int) -> Carry:
-        """The carry of `batch` sequences that have seen nothing."""
+        """Return the initial carry of `batch` sequences."""
 
 
 def declared(task: Task) -> dict[str, Metric]:
-    """The metrics of a task by name, its main metric among them."""
+    """Return the metrics of a task by name, including its main metric."""
     main = task.main
-    own = {metric.name: metric for metric in (task.reported if isinstance(task, Reports) else ())}
-    return own if main.metric in own else {main.metric: Metric(main.metric, main.direction, ties=main.ties), **own}
+    reported = {metric.name: metric for metric in (task.reported if isinstance(task, Reports) else ())}
+    if main.metric in reported:
+        return reported
+    return {main.metric: Metric(main.metric, main.direction, ties=main.ties), **reported}
 
 
 def call(model: nn.Module, batch: Batch, carry: Carry = None) -> tuple[Tensor, Carry]:
-    """The model's output on a batch that continues earlier ones, and its detached carry (None without memory).
+    """Compute the output of a model on a batch that continues earlier ones, and the detached carry.
 
-    Rows marked `first` start from `model.start`.
+    Args:
+        model: with or without memory; the carry of a model without memory is None.
+        batch: rows marked `first` start from `model.start`.
+        carry: recurrent state after the previous batch; None starts all rows from `model.start`.
     """
     if not isinstance(model, Recurrent):
         return model(*batch.inputs), None
-    fresh = model.start(len(batch))
-    begin = fresh if carry is None else merge(batch.first, fresh, carry)
-    output, after = model(*batch.inputs, carry=begin)
+    initial = model.start(len(batch))
+    before = initial if carry is None else merge(batch.first, initial, carry)
+    output, after = model(*batch.inputs, carry=before)
     return output, detach(after)
 
 
 def few(batch: Batch, rows: int) -> Batch:
-    """The first rows of a batch."""
+    """Return the first rows of a batch."""
     inputs = tuple(part[:rows] for part in batch.inputs)
     return replace(batch, inputs=inputs, target=batch.target[:rows], first=batch.first[:rows], index=batch.index[:rows])
 
 
 def merge(first: Tensor, fresh: Carry, carry: Carry) -> Carry:
-    """`fresh` in the rows marked first, `carry` in the others."""
+    """Select `fresh` for rows marked `first` (bool [batch]) and `carry` for the other rows."""
     if carry is None:
         return fresh
     if isinstance(carry, Tensor):
@@ -230,17 +242,17 @@ def merge(first: Tensor, fresh: Carry, carry: Carry) -> Carry:
 
 
 def over(carry: Carry, change: Callable[[Tensor], Tensor]) -> Carry:
-    """The carry with a function over its tensors."""
+    """Apply a function to every tensor of a carry."""
     if carry is None or isinstance(carry, Tensor):
         return carry if carry is None else change(carry)
     return type(carry)(over(part, change) for part in carry)
 
 
 def move(carry: Carry, device: torch.device) -> Carry:
-    """The carry on a device."""
+    """Move a carry to a device."""
     return over(carry, lambda part: part.to(device))
 
 
 def detach(carry: Carry) -> Carry:
-    """The carry cut off from the graph."""
+    """Detach a carry from the graph."""
     return over(carry, Tensor.detach)

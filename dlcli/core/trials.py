@@ -1,4 +1,4 @@
-"""Trials: runs that a strategy asks for and is told of. What it may know of them, and who carries them out."""
+"""Trials of a search: the runs that a strategy proposes, their results, and the protocol that runs them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,13 +10,13 @@ from dlcli.core.space import Architecture, Space
 
 @dataclass(frozen=True)
 class Trial:
-    """A run to be: the recipe of the search, changed.
+    """Proposed run: the recipe of the search with overrides.
 
     Args:
-        number: counted from 0; asked again with a later stop it is the same run, which goes on.
-        words: overrides beside the architecture: `lr=0.01`.
-        architecture: a member of the space; None where the search is not over architectures.
-        until: limits by counter; empty are those of the search's configuration.
+        number: index of the trial, from 0; the same number with a later limit resumes the run.
+        words: overrides other than the architecture, such as `lr=0.01`.
+        architecture: a member of the space; None if the search is not over architectures.
+        until: limits by counter; empty for those of the search's configuration.
     """
 
     number: int
@@ -27,16 +27,17 @@ class Trial:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a trial ended.
+    """Result of a trial.
 
     Args:
-        trial: what was asked.
-        value: the main metric on valid at the selected checkpoint; NaN when it has none.
-        status: completed, or how it failed: diverged, failed, "out of memory" ... A failure ends the trial, no search.
-        steps: learner steps that it has taken, all its stops together.
-        seconds: of them.
-        run: path of its run directory, empty where there is none.
-        error: what went wrong, in a line.
+        trial: the proposed run.
+        value: main metric on the validation split at the selected checkpoint; NaN without one.
+        status: "completed", or the reason of failure: "diverged", "failed", "out of memory" ... A failed trial does not
+            end the search.
+        steps: total number of learner steps, including earlier limits.
+        seconds: duration of these steps.
+        run: path of its run directory; empty if it was not created.
+        error: error message in one line; empty without an error.
     """
 
     trial: Trial
@@ -49,7 +50,7 @@ class Outcome:
 
 
 class Interrupted(KeyboardInterrupt):
-    """Trials were asked to stop, and saved themselves; carried out again, they go on.
+    """Trials were stopped after saving checkpoints; running them again resumes them.
 
     Args:
         exit_code: 128 and the signal's number, or 75.
@@ -62,19 +63,19 @@ class Interrupted(KeyboardInterrupt):
 
 @runtime_checkable
 class Trials(Protocol):
-    """Carries trials out, however many at a time; a function of what is asked, whoever does it."""
+    """Runner of trials: results are a function of the trials, independent of the parallelism."""
 
     @property
     def goal(self) -> Goal:
-        """The metric of `Outcome.value`, and where it should go."""
+        """The metric of `Outcome.value` and its direction."""
 
     @property
     def space(self) -> Space | None:
-        """What architectures are drawn from."""
+        """The search space of architectures; None if the search is not over architectures."""
 
     def carry_out(self, asked: Sequence[Trial]) -> list[Outcome]:
-        """All of them to their ends, in their order.
+        """Run trials until their limits and return their results in the same order.
 
         Raises:
-            Interrupted: somebody stopped them.
+            Interrupted: the trials were stopped by a signal or a time limit.
         """

@@ -1,4 +1,4 @@
-"""Old names of keys and groups are accepted with a note."""
+"""Aliases: previous names of keys and groups are accepted with a note."""
 
 import pytest
 
@@ -8,8 +8,8 @@ from dlcli.config.compose import expand
 PLAYER = "learner.players.model"
 
 
-def value(words, key):
-    (point,) = expand("train", words)
+def value(overrides, key):
+    (point,) = expand("train", overrides)
     config = point.resolved()
     for part in key.split("."):
         config = config[part]
@@ -17,7 +17,7 @@ def value(words, key):
 
 
 @pytest.mark.parametrize(
-    ("words", "key", "expected"),
+    ("overrides", "key", "expected"),
     [
         (["tcn", "optimiser=sgd"], f"{PLAYER}.optimizer._target_", "torch.optim.SGD"),
         (["tcn", "optimiser.lr=0.5"], f"{PLAYER}.optimizer.lr", 0.5),
@@ -33,8 +33,8 @@ def value(words, key):
         (["cnn", "norm@model.norm=none"], "model.norm", "none"),
     ],
 )  # fmt: skip
-def test_old_key_sets_the_new_one(words, key, expected):
-    assert value(words, key) == expected
+def test_old_key_sets_the_new_one(overrides, key, expected):
+    assert value(overrides, key) == expected
 
 
 def test_old_key_is_noted_once(caplog, monkeypatch):

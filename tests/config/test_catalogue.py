@@ -1,4 +1,4 @@
-"""Models, tasks and recipes by name, read from the first lines of YAML files; completion on top of them."""
+"""Catalogue of models, tasks and recipes, and shell completion."""
 
 import subprocess
 import sys
@@ -12,8 +12,8 @@ from dlcli.config import catalogue, compose
 from dlcli.core.errors import Missing
 
 
-def offered(*words):
-    """What is offered for the last word, as in zsh, where words are broken at blanks alone."""
+def completions(*words):
+    """Completions of the last argument as in zsh, which splits arguments at blanks only."""
     return completion.words(SimpleNamespace(params={"words": words[:-1]}), words[-1])
 
 
@@ -26,64 +26,67 @@ def mine(tmp_path, monkeypatch):
     return tmp_path / "conf"
 
 
-def test_a_user_s_own_members_come_before_ours(mine):
-    found = catalogue.members("model")
-    assert found["mine"] == mine / "model/mine.yaml"
-    assert found["tcn"] == mine / "model/tcn.yaml"
-    assert found["gru"].is_relative_to(catalogue.packaged())
-    assert list(found) == sorted(found)
+def test_members_of_local_conf_precede_packaged_ones(mine):
+    members = catalogue.members("model")
+    assert members["mine"] == mine / "model/mine.yaml"
+    assert members["tcn"] == mine / "model/tcn.yaml"
+    assert members["gru"].is_relative_to(catalogue.packaged())
+    assert list(members) == sorted(members)
 
 
-def test_a_named_folder_comes_before_the_one_that_is_here(mine, tmp_path):
+def test_config_dir_precedes_local_conf(mine, tmp_path):
     (tmp_path / "named/model").mkdir(parents=True)
     (tmp_path / "named/model/tcn.yaml").write_text("# Another\n")
     assert catalogue.folders([tmp_path / "named"]) == [tmp_path / "named", mine, catalogue.packaged()]
     assert catalogue.members("model", [tmp_path / "named"])["tcn"].is_relative_to(tmp_path / "named")
 
 
-def test_a_folder_that_is_not_there_is_missing(tmp_path):
-    with pytest.raises(Missing, match="no folder"):
+def test_folders_missing_config_dir_raises_missing(tmp_path):
+    with pytest.raises(Missing) as error:
         catalogue.folders([tmp_path / "none"])
+    assert (error.value.code, error.value.fields["path"]) == ("missing_file", tmp_path / "none")
 
 
-def test_the_description_is_the_first_comment_that_is_not_hydra_s(mine, tmp_path):
+def test_describe_returns_first_comment_without_hydra_directive(mine, tmp_path):
     assert catalogue.describe(mine / "model/mine.yaml") == "My own model"
     (tmp_path / "plain.yaml").write_bytes(b"a: 1\n# \xff late\n")
     assert catalogue.describe(tmp_path / "plain.yaml") == ""
 
 
-def test_members_of_a_group_are_offered_behind_its_name():
-    assert offered("model=t") == ["model=tcn", "model=transformer"]
-    assert offered("task=seq") == ["task=sequential_digits", "task=sequential_mnist"]
-    assert offered("optimizer=ada") == ["optimizer=adam", "optimizer=adamw"]
-    assert offered("seed=") == []
-    assert offered("optim") == [f"optimizer={name}" for name in catalogue.members("optimizer")]
+def test_completion_lists_members_of_group():
+    assert completions("model=t") == ["model=tcn", "model=transformer"]
+    assert completions("task=seq") == ["task=sequential_digits", "task=sequential_mnist"]
+    assert completions("optimizer=ada") == ["optimizer=adam", "optimizer=adamw"]
+    assert completions("seed=") == []
+    assert completions("optim") == [f"optimizer={name}" for name in catalogue.members("optimizer")]
 
 
-def test_recipes_are_offered_as_the_first_word_only():
-    assert "adding_tcn" in offered("adding")
-    assert offered("seed=1", "adding") == []
+def test_completion_lists_recipes_as_first_argument_only():
+    assert "adding_tcn" in completions("adding")
+    assert completions("seed=1", "adding") == []
 
 
-def test_the_keys_of_the_chosen_model_and_task_are_offered():
-    assert "model.kernel_size=" in offered("model.")
-    assert offered("model=gru", "model.k") == []
-    assert offered("model=gru", "model.h") == ["model.hidden="]
-    assert offered("gru", "model.h") == ["model.hidden="]
-    assert offered("adding_gru", "task.l") == ["task.length="]
-    assert offered("task=npz", "task.s") == ["task.scaling="]
-    assert not [word for word in offered("model.") if "scales" in word or "_target_" in word]
+def test_completion_lists_keys_of_selected_model_and_task():
+    assert "model.kernel_size=" in completions("model.")
+    assert completions("model=gru", "model.k") == []
+    assert completions("model=gru", "model.h") == ["model.hidden="]
+    assert completions("gru", "model.h") == ["model.hidden="]
+    assert completions("adding_gru", "task.l") == ["task.length="]
+    assert completions("task=npz", "task.s") == ["task.scaling="]
+    assert not [word for word in completions("model.") if "scales" in word or "_target_" in word]
 
 
-def test_the_keys_of_the_learner_and_its_optimizer_are_offered():
-    found = offered("learner.")
-    assert {"learner.players.model.clip=", "learner.players.model.optimizer.lr=", "learner.compile="} <= set(found)
-    assert "learner.players.model.optimizer.alpha=" in offered("optimizer=rmsprop", "learner.")
+def test_completion_lists_keys_of_learner_and_optimizer():
+    keys = set(completions("learner."))
+    assert {"learner.players.model.clip=", "learner.players.model.optimizer.lr=", "learner.compile="} <= keys
+    assert "learner.players.model.optimizer.alpha=" in completions("optimizer=rmsprop", "learner.")
 
 
-def test_what_is_offered_can_be_typed():
+def test_completion_lists_existing_keys_only():
     (point,) = compose.expand("train", ["tcn"])
-    keys = [word.removesuffix("=") for word in [*offered("learner."), *offered("model."), *offered("task.")]]
+    keys = [
+        word.removesuffix("=") for word in [*completions("learner."), *completions("model."), *completions("task.")]
+    ]
     assert len(keys) > 20
     for key in keys:
         OmegaConf.select(point.config, key, throw_on_missing=True)
@@ -91,12 +94,12 @@ def test_what_is_offered_can_be_typed():
         assert last in OmegaConf.select(point.config, ".".join(above))
 
 
-def test_a_user_s_own_models_are_offered_too(mine, tmp_path):
-    assert offered("model=mi") == ["model=micro_cnn", "model=mine", "model=mixed_micro"]
-    assert offered("model=mine", "model.") == ["model.hidden="]
+def test_completion_lists_models_of_local_conf(mine, tmp_path):
+    assert completions("model=mi") == ["model=micro_cnn", "model=mine", "model=mixed_micro"]
+    assert completions("model=mine", "model.") == ["model.hidden="]
 
 
-def test_data_sets_are_offered():
+def test_completion_lists_data_sets():
     assert completion.datasets("p") == ["poly-music", "ptb"]
 
 
@@ -109,10 +112,10 @@ printf '%s\\n' "${COMPREPLY[@]}"
 
 
 @pytest.mark.parametrize(
-    ("words", "wanted"),
+    ("typed", "expected"),
     [
         ("dlcli tra", ["train"]),
-        ("dlcli train model = t", ["tcn", "transformer"]),  # bash breaks words at =
+        ("dlcli train model = t", ["tcn", "transformer"]),  # bash splits arguments at =
         ("dlcli train model =", sorted(catalogue.members("model"))),
         ("dlcli train bigr", ["bigru"]),
         ("dlcli train model = gru model.hid", ["model.hidden="]),
@@ -121,8 +124,8 @@ printf '%s\\n' "${COMPREPLY[@]}"
         ("dlcli nonsense mod", []),
     ],
 )
-def test_bash_completes(words, wanted, tmp_path):
+def test_bash_completion(typed, expected, tmp_path):
     program = f"{sys.prefix}/bin/dlcli"
-    script = SHELL.replace("PROG", program).replace("TYPED", words)
+    script = SHELL.replace("PROG", program).replace("TYPED", typed)
     done = subprocess.run(["bash", "--norc", "-c", script], capture_output=True, text=True, cwd=tmp_path, check=False)
-    assert sorted(done.stdout.split()) == wanted, done.stderr
+    assert sorted(done.stdout.split()) == expected, done.stderr

@@ -40,29 +40,29 @@ def project(tmp_path, monkeypatch):
         sys.modules.pop(name, None)
 
 
-def dlcli(*words, code=0):
-    result = CliRunner().invoke(app, [*words])
+def dlcli(*arguments, code=0):
+    result = CliRunner().invoke(app, [*arguments])
     assert result.exit_code == code, (result.stdout, result.stderr, result.exception)
     return result
 
 
-def train(*words):
-    return json.loads(dlcli("train", "mean", "--json", *words).stdout)
+def train(*arguments):
+    return json.loads(dlcli("train", "mean", "--json", *arguments).stdout)
 
 
 def edit(project):
     (project / "blocks.py").write_text(BLOCKS.replace("return hidden", "return 2 * hidden"))
 
 
-def git(folder, *words):
-    command = ["git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@b.c", *words]
+def git(folder, *arguments):
+    command = ["git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@b.c", *arguments]
     try:
         subprocess.run(command, check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError) as error:
         pytest.skip(f"git is not available: {error}")
 
 
-def test_compare_does_not_average_two_networks_of_one_name(project):
+def test_compare_separates_runs_of_edited_plugin(project):
     first = train("seed=0")
     edit(project)
     second = train("seed=1")
@@ -72,7 +72,7 @@ def test_compare_does_not_average_two_networks_of_one_name(project):
     assert sorted(group["n"] for group in groups) == [1, 2]
 
 
-def test_plugin_of_another_folder_in_memory_is_not_taken(project, tmp_path, monkeypatch):
+def test_load_replaces_plugin_of_another_folder(project, tmp_path, monkeypatch):
     other = tmp_path / "other"
     other.mkdir()
     (other / "blocks.py").write_text("def width(hidden):\n    return 7\n")
@@ -82,7 +82,7 @@ def test_plugin_of_another_folder_in_memory_is_not_taken(project, tmp_path, monk
     assert train("seed=0")["parameters"] == 4 * 64 + 4 + 4 * 10 + 10
 
 
-def test_needed_runs_again_after_an_edit(project):
+def test_skip_existing_runs_again_after_edit(project):
     train("seed=0")
     reports = json.loads(dlcli("train", "mean", "seed=0", "--needed", "--json").stdout)
     edit(project)
@@ -94,11 +94,11 @@ def test_compare_configs_shows_the_difference_of_code(project):
     a = train()
     edit(project)
     b = train()
-    found = json.loads(dlcli("compare", "configs", a["id"], b["id"], "--json").stdout)
-    assert not found["same_experiment"]
-    assert found["data"] == {}
-    assert len(set(found["code"]["mymodels.Mean"])) == 2
-    assert found["code"]["sources"] == [
+    comparison = json.loads(dlcli("compare", "configs", a["id"], b["id"], "--json").stdout)
+    assert not comparison["same_experiment"]
+    assert comparison["data"] == {}
+    assert len(set(comparison["code"]["mymodels.Mean"])) == 2
+    assert comparison["code"]["sources"] == [
         f"--- {a['id']}/blocks.py", f"+++ {b['id']}/blocks.py", "@@ -1,2 +1,2 @@", " def width(hidden):",
         "-    return hidden", "+    return 2 * hidden",
     ]  # fmt: skip
@@ -106,21 +106,21 @@ def test_compare_configs_shows_the_difference_of_code(project):
 
 
 @pytest.mark.parametrize(
-    "words", [("train", "--resume", "last", "steps=4"), ("eval", "last"), ("export", "last", "--to", "torchexport")]
+    "arguments", [("train", "--resume", "last", "steps=4"), ("eval", "last"), ("export", "last", "--to", "torchexport")]
 )
-def test_run_is_not_used_with_changed_code(project, words):
+def test_eval_and_resume_reject_changed_code(project, arguments):
     train()
     edit(project)
-    result = dlcli(*words, code=2)
+    result = dlcli(*arguments, code=2)
     assert "mymodels.Mean" in result.stderr
     assert "blocks.py" in result.stderr
     (project / "blocks.py").write_text(BLOCKS)
-    dlcli(*words)
+    dlcli(*arguments)
 
 
-def test_environment_has_commit_and_patch_of_the_repository_of_a_plugin(project):
-    for words in (["init", "-q"], ["add", "mymodels.py", "blocks.py"], ["commit", "-qm", "first"]):
-        git(project, *words)
+def test_environment_records_commit_and_patch_of_plugin(project):
+    for arguments in (["init", "-q"], ["add", "mymodels.py", "blocks.py"], ["commit", "-qm", "first"]):
+        git(project, *arguments)
     (project / "blocks.py").write_text(BLOCKS + "# changed\n")
     run = project / train()["path"]
     environment = json.loads((run / "environment.json").read_text())

@@ -1,4 +1,4 @@
-"""The table of the space that was trained whole: complete, and with differences that are no noise."""
+"""Results of an exhaustively trained search space: complete, with differences larger than noise."""
 
 import csv
 import sys
@@ -23,24 +23,24 @@ def split_half(monkeypatch):
     sys.modules.pop("benchmarks.exhaustive", None)
 
 
-def test_every_member_is_there_with_three_seeds():
-    found = sorted((row["architecture"], row["seed"]) for row in ROWS)
-    wanted = ("-".join(map(str, one)) for one in members(MacroSpace(2)))
-    assert found == sorted((name, seed) for name in wanted for seed in "012")
+def test_exhaustive_results_have_three_seeds_per_member():
+    runs = sorted((row["architecture"], row["seed"]) for row in ROWS)
+    names = ("-".join(map(str, member)) for member in members(MacroSpace(2)))
+    assert runs == sorted((name, seed) for name in names for seed in "012")
 
 
-def test_members_differ_by_more_than_noise(split_half):
+def test_exhaustive_results_differ_by_more_than_noise(split_half):
     assert split_half(ROWS, "valid_accuracy") > 0.5
-    values = [fmean(float(row["valid_accuracy"]) for row in ROWS[place::72]) for place in range(72)]
+    values = [fmean(float(row["valid_accuracy"]) for row in ROWS[index::72]) for index in range(72)]
     assert max(values) - min(values) > 0.1
 
 
-def test_the_tau_between_halves_by_hand(split_half):
-    """Seed a against b and the other way round: of three pairs of members two are in order, (2 - 1) / 3."""
+def test_kendall_tau_between_halves_matches_definition(split_half):
+    """Seed 0 against seed 1 and vice versa: two of three pairs are concordant, (2 - 1) / 3."""
     values = {"x": (1, 1), "y": (2, 3), "z": (3, 2)}
     rows = [
-        {"architecture": name, "seed": str(seed), "v": str(one)}
+        {"architecture": name, "seed": str(seed), "v": str(member)}
         for name, pair in values.items()
-        for seed, one in enumerate(pair)
+        for seed, member in enumerate(pair)
     ]
     assert split_half(rows, "v") == pytest.approx(1 / 3)

@@ -1,4 +1,4 @@
-"""What the identity of an experiment covers beside the configuration: source code and versions of classes."""
+"""Identity of an experiment: configuration, source code and versions of classes."""
 
 import copy
 import sys
@@ -55,13 +55,13 @@ def mine(tmp_path, monkeypatch):
 
 
 @cache
-def _composed(words):
-    (point,) = compose.expand("train", ["tcn", "model.channels=[4,4]", *words])
+def _composed(overrides):
+    (point,) = compose.expand("train", ["tcn", "model.channels=[4,4]", *overrides])
     return point.resolved()
 
 
-def resolved(*words):
-    return copy.deepcopy(_composed(words))
+def resolved(*overrides):
+    return copy.deepcopy(_composed(overrides))
 
 
 def with_plugins():
@@ -135,7 +135,7 @@ def test_check_versions_refuses_to_resume_across_versions(monkeypatch, tmp_path)
 def test_stored_files_are_bounded(mine, monkeypatch):
     sources = identity.sources(with_plugins())
     assert identity.stored_files(sources) == {"mine.py": PLUGIN.encode()}
-    monkeypatch.setattr(identity, "_STORED", 10)
+    monkeypatch.setattr(identity, "_MAX_STORED", 10)
     assert identity.stored_files(sources) == {}
 
 
@@ -143,10 +143,10 @@ def test_build_seeds_every_part_and_restores_the_generators(mine):
     def drawn(seed):
         torch.manual_seed(torch.seed())  # another global state in every call
         before = torch.get_rng_state()
-        made = build.build(with_plugins() | {"seed": seed}, torch.device("cpu"))
+        experiment = build.build(with_plugins() | {"seed": seed}, torch.device("cpu"))
         assert torch.equal(torch.get_rng_state(), before)
-        (seat,) = made.learner._seats.values()
-        return made.task.drawn, made.learner.drawn, seat.objective.drawn
+        (seat,) = experiment.learner._seats.values()
+        return experiment.task.drawn, experiment.learner.drawn, seat.objective.drawn
 
     task, learner, objective = drawn(1)
     assert drawn(1) == (task, learner, objective)

@@ -1,4 +1,4 @@
-"""Task, model and learner are a free product: pairs from different families compose and build, or say why not."""
+"""Combinations of tasks, models and learners: pairs from different families build, or raise a usage error."""
 
 import pytest
 import torch
@@ -12,13 +12,13 @@ CPU = torch.device("cpu")
 SMALL = ("learner.population=8", "learner.chunk=8")
 
 
-def built(command, *words):
-    (point,) = expand(command, words)
+def built(command, *overrides):
+    (point,) = expand(command, overrides)
     return build.build(settle_budget(point.resolved()), CPU)
 
 
 @pytest.mark.parametrize(
-    ("command", "words"),
+    ("command", "overrides"),
     [
         ("train", ("mlp_digits", "learner=genetic", *SMALL, "learner.parents=2", "learner.candidates=2")),
         ("train", ("mlp_digits_mixup", "learner=evolution_strategy", *SMALL)),
@@ -31,12 +31,12 @@ def built(command, *words):
         ("evolve", ("ga", "learner=nsr_es", *SMALL)),
     ],
 )
-def test_pairs_from_different_families_build(command, words):
-    assert built(command, *words).learner.step
+def test_pairs_from_different_families_build(command, overrides):
+    assert built(command, *overrides).learner.step
 
 
 @pytest.mark.parametrize(
-    ("command", "words", "reason"),
+    ("command", "overrides", "reason"),
     [
         ("evolve", ("novelty", "learner=gradient"), "HardMaze"),
         ("train", ("mlp_digits", "learner=dqn"), "Digits"),
@@ -45,7 +45,7 @@ def test_pairs_from_different_families_build(command, words):
         ("train", ("mlp_digits", "task=ptb_word"), ""),
     ],
 )
-def test_pairs_that_cannot_work_are_refused_with_the_reason(command, words, reason):
+def test_incompatible_pairs_raise_usage_error(command, overrides, reason):
     with pytest.raises(UsageError) as error:
-        built(command, *words)
+        built(command, *overrides)
     assert reason in str(error.value)

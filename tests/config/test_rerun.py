@@ -1,4 +1,4 @@
-"""Saved configurations as a starting point: `train RUN/config.yaml KEY=VALUE` and `train --from RUN`."""
+"""Re-run saved configurations with changes: `train RUN/config.yaml KEY=VALUE` and `train --from RUN`."""
 
 import json
 
@@ -14,8 +14,8 @@ SMALL = ("task=adding", "task.length=8", "task.train=16", "task.valid=8", "task.
          "model.channels=[4,4]", "steps=2", "threads=1", "device=cpu")  # fmt: skip
 
 
-def save(folder, command, *words):
-    (point,) = expand(command, words)
+def save(folder, command, *overrides):
+    (point,) = expand(command, overrides)
     (folder / "config.yaml").write_text(run_config.dump(point.resolved()))
     (folder / "run.json").write_text(json.dumps({"task": point.choices["task"], "model": point.choices["model"]}))
     return str(folder / "config.yaml")
@@ -31,7 +31,10 @@ def test_saved_configuration_without_changes_is_the_same(tmp_path):
 def test_seed_of_a_saved_configuration_changes_everything_that_refers_to_it(tmp_path):
     points = expand("train", [save(tmp_path, "train", "gru"), "seed=3,4", "lr=0.25"])
     configs = [point.resolved() for point in points]
-    assert [(one["seed"], one["learner"]["seed"], one["task"]["order"]) for one in configs] == [(3, 3, 3), (4, 4, 4)]
+    assert [(first["seed"], first["learner"]["seed"], first["task"]["order"]) for first in configs] == [
+        (3, 3, 3),
+        (4, 4, 4),
+    ]
     assert configs[0]["learner"]["players"]["model"]["optimizer"]["lr"] == 0.25
 
 
@@ -45,7 +48,7 @@ def test_member_of_a_saved_configuration_can_be_replaced(tmp_path):
     assert point.choices["model"] == "lstm"
 
 
-def test_words_of_a_saved_configuration_reproduce_it(tmp_path):
+def test_overrides_of_a_saved_configuration_reproduce_it(tmp_path):
     (point,) = expand("train", [save(tmp_path, "train", "gru"), "seed=3"])
     (again,) = expand("train", point.words)
     assert again.resolved() == point.resolved()
@@ -62,11 +65,11 @@ def test_solved_widths_of_a_budget_are_kept(tmp_path):
 def test_provenance_names_the_saved_file_or_the_command_line(tmp_path):
     path = save(tmp_path, "train", "gru")
     (point,) = expand("train", [path, "seed=3"])
-    found = provenance.sources(point)
-    assert (found["model.hidden"], found["seed"]) == (path, "command line")
+    result = provenance.sources(point)
+    assert (result["model.hidden"], result["seed"]) == (path, "command line")
 
 
-def test_saved_configuration_of_another_command_is_refused(tmp_path):
+def test_saved_configuration_of_another_command_raises_usage_error(tmp_path):
     path = save(tmp_path, "search", "random")
     with pytest.raises(UsageError) as error:
         expand("train", [path])
@@ -75,8 +78,8 @@ def test_saved_configuration_of_another_command_is_refused(tmp_path):
 
 
 def test_train_from_a_run_repeats_it_with_changes(tmp_path):
-    def dlcli(*words):
-        result = CliRunner().invoke(app, ["train", *words, "--out", str(tmp_path), "--progress", "none", "--json"])
+    def dlcli(*overrides):
+        result = CliRunner().invoke(app, ["train", *overrides, "--out", str(tmp_path), "--progress", "none", "--json"])
         assert result.exit_code == 0, (result.stderr, result.exception)
         return json.loads(result.stdout)
 

@@ -1,4 +1,4 @@
-"""Key schema: a key is stated in one place, and everything else derives from it."""
+"""Key schema: the single definition of each top-level key."""
 
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -24,12 +24,12 @@ def extra_key(monkeypatch):
     return "patience_factor"
 
 
-def resolved(command, *words):
-    (point,) = expand(command, words)
+def resolved(command, *overrides):
+    (point,) = expand(command, overrides)
     return point.resolved()
 
 
-def test_key_stated_once_is_composed_checked_listed_completed_and_documented(extra_key):
+def test_new_key_is_composed_checked_listed_completed_and_documented(extra_key):
     config = resolved("train", "tcn", f"{extra_key}=7")
     assert config[extra_key] == 7
     assert resolved("evolve", "ga")[extra_key] == 4
@@ -44,7 +44,7 @@ def test_key_stated_once_is_composed_checked_listed_completed_and_documented(ext
 
 
 @pytest.mark.parametrize(("value", "must"), [("x", "an integer of at least 2"), ("1", "an integer of at least 2")])
-def test_key_stated_once_refuses_wrong_type_and_range(extra_key, value, must):
+def test_new_key_rejects_wrong_type_and_range(extra_key, value, must):
     with pytest.raises(UsageError) as error:
         resolved("train", "tcn", f"{extra_key}={value}")
     assert error.value.code == "invalid_value"

@@ -1,4 +1,4 @@
-"""Short keys: the learner's YAML says where they go, and recipes set them whatever the learner is."""
+"""Short keys: full keys by learner, and values set by recipes."""
 
 import pytest
 
@@ -8,8 +8,8 @@ from dlcli.core.errors import UsageError
 PLAYER = "learner.players.model"
 
 
-def resolved(command, *words, **more):
-    (point,) = expand(command, words, **more)
+def resolved(command, *overrides, **more):
+    (point,) = expand(command, overrides, **more)
     return point.resolved()
 
 
@@ -20,7 +20,7 @@ def value(config, key):
 
 
 @pytest.mark.parametrize(
-    ("words", "key", "expected"),
+    ("overrides", "key", "expected"),
     [
         (("learner=dqn", "lr=0.5"), "learner.lr", 0.5),
         (("learner=a2c", "clip=0.25"), "learner.clip", 0.25),
@@ -29,8 +29,8 @@ def value(config, key):
         (("learner=snes", "lr=0.5"), "learner.learning_rate", 0.5),
     ],
 )
-def test_short_key_goes_where_the_learner_says(words, key, expected):
-    assert value(resolved("evolve", "task=hard_maze", "model=mlp", *words), key) == expected
+def test_short_key_sets_the_full_key_of_the_learner(overrides, key, expected):
+    assert value(resolved("evolve", "task=hard_maze", "model=mlp", *overrides), key) == expected
 
 
 def test_short_mapping_is_not_part_of_the_configuration():
@@ -52,26 +52,26 @@ def test_full_key_overrides_the_short_key_of_a_recipe():
     assert value(config, f"{PLAYER}.optimizer._target_") == "torch.optim.SGD"
 
 
-def test_short_key_of_a_recipe_is_ignored_where_the_learner_has_no_place():
+def test_short_key_of_recipe_is_ignored_if_the_learner_does_not_support_it():
     assert "players" not in resolved("train", "mlp_digits_mixup", "learner=genetic")["learner"]
 
 
 @pytest.mark.parametrize("word", ["lr=0.1", "objective=mixup", "objective.alpha=1.0", "clip=1.0", "optimizer=sgd"])
-def test_typed_short_key_without_a_place_is_refused(word):
+def test_unsupported_short_key_of_user_raises_usage_error(word):
     with pytest.raises(UsageError) as error:
         resolved("train", "mlp_digits", "learner=genetic", word)
     assert error.value.code == "unsupported"
     assert word.partition("=")[0] in error.value.fields["feature"]
 
 
-def test_typed_short_key_of_a_learner_with_two_players_lists_the_full_keys():
+def test_unsupported_short_key_hint_lists_full_keys_of_players():
     with pytest.raises(UsageError) as error:
         resolved("search", "enas", "lr=0.1")
     assert f"{PLAYER[:-6]}.shared.optimizer.lr" in error.value.fields["hint"]
     assert f"{PLAYER[:-6]}.controller.optimizer.lr" in error.value.fields["hint"]
 
 
-def test_recipe_with_a_wrong_setting_of_its_own_member_is_refused(tmp_path):
+def test_recipe_with_unknown_member_raises_usage_error(tmp_path):
     folder = tmp_path / "experiment/train"
     folder.mkdir(parents=True)
     (folder / "typo.yaml").write_text("# @package _global_\nobjective: {name: mixup, alhpa: 0.2}\n")
@@ -93,11 +93,11 @@ def test_another_member_does_not_inherit_settings_that_it_does_not_have():
     assert "weight" not in player["objective"]
 
 
-def test_value_typed_for_another_member_has_that_member_s_type():
+def test_value_has_the_type_of_the_selected_member():
     assert resolved("train", "mlp_digits", "model=gru", "model.hidden=9")["model"]["hidden"] == 9
 
 
-def test_player_costs_three_lines_of_yaml(tmp_path):
+def test_player_group_needs_three_lines_of_yaml(tmp_path):
     (tmp_path / "learner").mkdir()
     (tmp_path / "learner/pair.yaml").write_text(
         "defaults:\n  - _players\n  - /player@players.critic: default\n  - /player@players.generator: default\n"

@@ -33,7 +33,7 @@ FILES = {
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A function that writes files into a new folder, which is then the only one with plug-ins."""
+    """A function that writes files into a new folder, the only one with plug-ins."""
     before = set(sys.modules)
 
     def write(files, name="one"):
@@ -53,18 +53,18 @@ def folder(tmp_path, monkeypatch):
 
 def test_source_follows_imports_inside_the_folder(folder):
     folder(FILES)
-    found = source_of("mine.Net", ["mine"])
-    assert set(found.files) == {
+    source = source_of("mine.Net", ["mine"])
+    assert set(source.files) == {
         "mine.py", "beside.py", "deep/__init__.py", "deep/inner.py", "deep/sibling.py", "deep/late.py",
         "deep/starred.py",
     }  # fmt: skip
-    assert not found.installed
+    assert not source.installed
 
 
 def test_source_of_a_package_has_parents_and_reexported_modules(folder):
     folder(FILES)
-    found = source_of("pack.nets.Net", ["pack"])
-    assert set(found.files) == {"pack/__init__.py", "pack/nets/__init__.py", "pack/nets/cells.py", "pack/blocks.py"}
+    source = source_of("pack.nets.Net", ["pack"])
+    assert set(source.files) == {"pack/__init__.py", "pack/nets/__init__.py", "pack/nets/cells.py", "pack/blocks.py"}
     assert "pack" not in sys.modules
 
 
@@ -81,8 +81,8 @@ def test_digest_depends_on_content_and_not_on_the_folder(folder):
 
 def test_source_of_an_installed_plugin_has_no_modules_beside_it(folder, monkeypatch):
     root = folder(FILES, "site-packages")
-    found = source_of("mine.Net", ["mine"])
-    assert (set(found.files), found.installed, found.folder) == ({"mine.py"}, True, root)
+    source = source_of("mine.Net", ["mine"])
+    assert (set(source.files), source.installed, source.folder) == ({"mine.py"}, True, root)
     assert set(source_of("mine.Net", ["mine", "beside"]).files) == {"mine.py", "beside.py"}
 
 
@@ -132,7 +132,7 @@ class Net:
 
 @pytest.fixture
 def session(folder, monkeypatch):
-    """Digest of a class that a notebook cell defines."""
+    """Digest of a class that is defined in a notebook cell."""
 
     numbers = itertools.count()
 
@@ -159,7 +159,7 @@ def test_digest_of_a_notebook_class_covers_what_the_class_uses(session):
     assert session(CELL, "size = 2\n") != first
 
 
-def test_notebook_class_without_source_is_refused(session):
+def test_notebook_class_without_source_raises_usage_error(session):
     with pytest.raises(UsageError) as error:
         session(CELL, keeps_source=False)
     assert (error.value.code, error.value.fields["target"]) == ("no_source", "cells.Net")

@@ -1,4 +1,4 @@
-"""The table of confusions: against scikit-learn's, and only where there are classes."""
+"""Confusion matrix: agreement with scikit-learn, and supported tasks."""
 
 import torch
 from sklearn.metrics import confusion_matrix
@@ -16,39 +16,39 @@ NAMES = ["cat", "dog", "eel", "fox"]
 
 def task(samples=103, batch=7):
     draw = torch.Generator().manual_seed(0)
-    x, target = torch.randn(samples, 4, generator=draw), torch.randint(3, (samples,), generator=draw)  # never a fox
+    x, target = torch.randn(samples, 4, generator=draw), torch.randint(3, (samples,), generator=draw)  # no class 3
     arrays = Arrays((x,), target)
     spec = Spec((Real((4,)),), Classes(4))
     return ArrayTask({"train": arrays, "test": arrays}, spec, Classification(NAMES), batch=batch, order=0), x, target
 
 
-def test_it_is_scikit_learn_s_over_batches_of_uneven_size():
-    made, x, target = task()
-    table = Confusion.of(made)
-    scores = score(nn.Identity(), made, "test", table.see)
-    wanted = confusion_matrix(target, x.argmax(1), labels=range(4))
-    assert table.counts.tolist() == wanted.tolist()
+def test_confusion_matrix_matches_scikit_learn_over_uneven_batches():
+    problem, x, target = task()
+    table = Confusion.of(problem)
+    scores = score(nn.Identity(), problem, "test", table.see)
+    expected = confusion_matrix(target, x.argmax(1), labels=range(4))
+    assert table.counts.tolist() == expected.tolist()
     assert scores["accuracy"] == table.counts.diagonal().sum().item() / 103
     assert table.rows().columns == ["true", *NAMES]
     assert [list(row) for row in table.rows().rows] == [
-        [name, *row] for name, row in zip(NAMES, wanted.tolist(), strict=True)
+        [name, *row] for name, row in zip(NAMES, expected.tolist(), strict=True)
     ]
 
 
-def test_rows_without_a_class_do_not_count():
-    made, _, target = task()
+def test_confusion_matrix_ignores_rows_without_a_class():
+    problem, _, target = task()
     target[::2] = IGNORED
-    table = Confusion.of(made)
-    score(nn.Identity(), made, "test", table.see)
+    table = Confusion.of(problem)
+    score(nn.Identity(), problem, "test", table.see)
     assert table.counts.sum() == 51
 
 
-def test_who_looks_changes_no_score():
-    made, _, _ = task()
-    assert score(nn.Identity(), made, "test") == score(nn.Identity(), made, "test", Confusion.of(made).see)
+def test_batch_callback_changes_no_score():
+    problem, _, _ = task()
+    assert score(nn.Identity(), problem, "test") == score(nn.Identity(), problem, "test", Confusion.of(problem).see)
 
 
-def test_real_targets_and_targets_at_every_step_have_none():
+def test_confusion_matrix_is_none_for_regression_and_sequences():
     arrays = Arrays((torch.zeros(4, 1),), torch.zeros(4, 1))
     real = ArrayTask({"train": arrays}, Spec((Real((1,)),), Real((1,))), Regression(), batch=2, order=0)
     assert Confusion.of(real) is None

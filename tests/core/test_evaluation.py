@@ -1,4 +1,4 @@
-"""Scoring: sums with weights are right on uneven batches, and nothing is left changed."""
+"""Evaluation: weighted means over uneven batches, restored modes and random states."""
 
 from dataclasses import replace
 from typing import ClassVar
@@ -17,7 +17,7 @@ SIZES = (3, 5, 1, 4)
 
 
 class Uneven:
-    """Batches of 3, 5, 1 and 4 rows; a row has as many units as its value says."""
+    """Batches of 3, 5, 1 and 4 rows; the value of a row is its number of units."""
 
     main = Goal("error", "min")
     reported = (
@@ -67,7 +67,7 @@ class Collecting(Uneven):
 
 
 class Modes(nn.Module):
-    """Dropout in training, a part that is frozen in evaluation mode."""
+    """Dropout in training mode, with one module in evaluation mode."""
 
     def __init__(self):
         super().__init__()
@@ -81,20 +81,20 @@ class Modes(nn.Module):
         return self.dropout(x)
 
 
-def test_uneven_batches_and_rows_give_the_mean_over_the_whole_set():
+def test_score_of_uneven_batches_is_the_mean_over_the_split():
     task = Uneven()
     units = task.values.double()
-    found = score(nn.Identity(), task, "valid")
-    assert found["error"] == pytest.approx(float((units * units).sum() / units.sum()), rel=1e-12)
-    assert found["twice"] == 2 * found["error"]
+    result = score(nn.Identity(), task, "valid")
+    assert result["error"] == pytest.approx(float((units * units).sum() / units.sum()), rel=1e-12)
+    assert result["twice"] == 2 * result["error"]
 
 
-def test_everything_is_a_plain_number():
-    found = score(nn.Identity(), Collecting(), "valid")
-    assert {type(value) for value in found.values()} == {float}
+def test_score_returns_floats():
+    result = score(nn.Identity(), Collecting(), "valid")
+    assert {type(value) for value in result.values()} == {float}
 
 
-def test_metrics_of_a_whole_distribution_are_collected_once_in_order():
+def test_callback_receives_batches_in_order_once():
     task = Collecting()
     assert score(nn.Identity(), task, "valid")["rows"] == sum(SIZES)
     ((outputs, targets),) = task.calls
@@ -102,7 +102,7 @@ def test_metrics_of_a_whole_distribution_are_collected_once_in_order():
     assert torch.equal(targets, task.values)
 
 
-def test_every_part_gets_its_own_mode_back_even_after_an_error():
+def test_evaluating_restores_modes_after_an_error():
     model = Modes()
     score(model, Uneven(), "valid")
     assert (model.training, model.dropout.training, model.frozen.training) == (True, True, False)
@@ -116,7 +116,7 @@ def test_every_part_gets_its_own_mode_back_even_after_an_error():
     assert not any(module.training for module in model.modules())
 
 
-def test_the_carry_goes_through_consecutive_batches_from_none():
+def test_score_passes_the_carry_between_batches():
     seen = []
 
     class Watched(Uneven):
@@ -128,18 +128,18 @@ def test_the_carry_goes_through_consecutive_batches_from_none():
     assert seen == [None, 1, 2, 3]
 
 
-def test_a_model_that_draws_is_scored_the_same_every_time():
+def test_score_of_stochastic_model_is_deterministic():
     class Drawing(nn.Module):
         def forward(self, x):
             return x + torch.randn_like(x)
 
     torch.manual_seed(1)
-    one = score(Drawing(), Uneven(), "valid")
+    first = score(Drawing(), Uneven(), "valid")
     torch.manual_seed(2)
-    assert score(Drawing(), Uneven(), "valid") == one
+    assert score(Drawing(), Uneven(), "valid") == first
 
 
-def test_no_graph_is_built():
+def test_score_builds_no_graph():
     class Asking(nn.Module):
         def __init__(self):
             super().__init__()
@@ -153,20 +153,20 @@ def test_no_graph_is_built():
     score(Asking(), Uneven(), "valid")
 
 
-def test_predictions_are_one_row_a_sample_in_order():
+def test_predict_returns_one_row_per_sample_in_order():
     class Telling(Uneven):
         def predictions(self, model, batch, carry=None):
             return {"sample": batch.index.tolist(), "carry": [carry or 0] * len(batch)}, (carry or 0) + 1
 
     task = Telling()
-    found = predict(nn.Identity(), task, (task.batch("test", index) for index in range(4)))
-    assert found["sample"] == list(range(sum(SIZES)))
-    assert found["carry"] == [0] * 3 + [1] * 5 + [2] + [3] * 4
+    result = predict(nn.Identity(), task, (task.batch("test", index) for index in range(4)))
+    assert result["sample"] == list(range(sum(SIZES)))
+    assert result["carry"] == [0] * 3 + [1] * 5 + [2] + [3] * 4
 
 
-def test_model_may_enable_gradients_while_it_is_scored():
+def test_score_allows_models_to_enable_gradients():
     class Descends(nn.Module):
-        """The input after one step down its own energy x**2."""
+        """The input after one gradient step on the energy x**2."""
 
         def forward(self, x):
             assert not torch.is_inference_mode_enabled()

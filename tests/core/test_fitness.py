@@ -1,4 +1,4 @@
-"""A supervised task rates a population by its loss."""
+"""Fitness of a supervised task: the negative loss."""
 
 import logging
 
@@ -48,7 +48,7 @@ class Sums:
 
 
 class Remembers(nn.Module):
-    """A fused GRU, which vmap does not take."""
+    """Fused GRU, which vmap does not support."""
 
     def __init__(self):
         super().__init__()
@@ -82,41 +82,41 @@ def by_hand(model, task, batches):
 
 
 @pytest.mark.parametrize("make", [Drops, Remembers])
-def test_fitness_is_minus_the_mean_loss_by_weight(make):
+def test_fitness_is_the_negative_weighted_mean_loss(make):
     torch.manual_seed(0)
     task, model = Sums(), make()
     layout, vectors = population(model)
     batches = [task.batch("train", index) for index in (0, 2)]
-    found = rated(task).rate(model.train(), layout.stack(vectors), batches)
+    rating = rated(task).rate(model.train(), layout.stack(vectors), batches)
     assert model.training
     assert all(module.training for module in model.modules())
-    assert found.cost.tolist() == [6] * 5
-    for vector, fitness in zip(vectors, found.fitness, strict=True):
+    assert rating.cost.tolist() == [6] * 5
+    for vector, fitness in zip(vectors, rating.fitness, strict=True):
         layout.load(model, vector)
         assert -float(fitness) == pytest.approx(by_hand(model, task, batches), rel=1e-5)
 
 
-def test_models_that_vmap_refuses_are_rated_one_by_one_and_that_is_said_once(caplog):
+def test_rate_evaluates_models_without_vmap_support_one_by_one_and_logs_once(caplog):
     model, task = Remembers(), rated(Sums())
     layout, vectors = population(model)
     with caplog.at_level(logging.INFO, logger="dlcli"):
         for _ in range(2):
             task.rate(model, layout.stack(vectors), [Sums().batch("train", 0)])
     assert len(caplog.records) == 1
-    assert "Remembers is rated one by one" in caplog.text
+    assert "vmap does not support Remembers" in caplog.text
 
 
-def test_behaviour_is_the_answer_to_the_first_validation_rows():
+def test_behavior_is_the_output_on_the_first_validation_rows():
     model, task = Drops(), Sums()
     layout, vectors = population(model)
-    found = rated(task).rate(model, layout.stack(vectors), [task.batch("train", 0)])
+    rating = rated(task).rate(model, layout.stack(vectors), [task.batch("train", 0)])
     layout.load(model.eval(), vectors[3])
     with torch.no_grad():
-        wanted = model(task.batch("valid", 0).inputs[0][:64])[:, 0]
-    torch.testing.assert_close(found.behaviour[3], wanted)
+        expected = model(task.batch("valid", 0).inputs[0][:64])[:, 0]
+    torch.testing.assert_close(rating.behaviour[3], expected)
 
 
-def test_wide_outputs_are_projected_to_64_numbers_that_keep_distances():
+def test_behavior_of_wide_outputs_is_a_distance_preserving_projection():
     class Any(Sums):
         def loss(self, model, batch, carry=None):
             return Loss(model(*batch.inputs).square().mean(), {}, float(len(batch)))
@@ -124,18 +124,18 @@ def test_wide_outputs_are_projected_to_64_numbers_that_keep_distances():
     torch.manual_seed(0)
     model = Drops(3000)
     layout, vectors = population(model)
-    found = rated(Any()).rate(model, layout.stack(vectors), [Sums().batch("train", 0)])
-    assert found.behaviour.shape == (5, 64)
+    rating = rated(Any()).rate(model, layout.stack(vectors), [Sums().batch("train", 0)])
+    assert rating.behaviour.shape == (5, 64)
     outputs = []
     for vector in vectors:
         layout.load(model.eval(), vector)
         with torch.no_grad():
             outputs.append(model(Sums().batch("valid", 0).inputs[0][:1])[0])
-    before, after = torch.pdist(torch.stack(outputs)), torch.pdist(found.behaviour)
+    before, after = torch.pdist(torch.stack(outputs)), torch.pdist(rating.behaviour)
     assert ((after / before - 1).abs() < 0.4).all()
 
 
-def test_a_loss_that_is_no_number_is_a_fitness_that_is_none():
+def test_fitness_of_nan_loss_is_nan():
     model, task = Drops(), Sums()
     layout, vectors = population(model)
     vectors[1] = torch.nan
@@ -143,7 +143,7 @@ def test_a_loss_that_is_no_number_is_a_fitness_that_is_none():
     assert fitness.isnan().tolist() == [False, True, False, False, False]
 
 
-def test_a_task_that_rates_is_taken_as_it_is_and_others_are_refused():
+def test_rated_returns_fitness_task_and_rejects_tasks_without_loss():
     assert isinstance(Graded(Sums()), Rated)
     assert rated(Sums()).counter == "samples"
     with pytest.raises(Mismatch) as error:
@@ -152,7 +152,7 @@ def test_a_task_that_rates_is_taken_as_it_is_and_others_are_refused():
 
 
 class Nothing:
-    """Neither rates nor has a loss."""
+    """Task without a loss and without ratings."""
 
     spec, main, fitted = Sums.spec, Sums.main, Sums.fitted
     size, rows, batch = Sums.size, Sums.rows, Sums.batch

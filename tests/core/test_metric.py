@@ -20,7 +20,7 @@ RMSE = Metric("rmse", "min", compute=Derived(lambda means: means["mse"] ** 0.5, 
 
 
 class Named:
-    """Batches of 3, 5, 1 and 4 rows whose metrics have names that say nothing about their direction."""
+    """Batches of 3, 5, 1 and 4 rows with metrics whose names do not imply a direction."""
 
     main = Goal("psnr", "max")
     spec = Spec((Real((1,)),), Real((1,)))
@@ -99,15 +99,15 @@ def test_whole_metric_is_computed_once_and_may_enable_gradients():
     assert (info["baseline"], len(calls)) == (None, 1)
 
 
-def test_model_may_enable_gradients_while_it_is_scored():
+def test_score_allows_models_to_enable_gradients():
     class Descends(nn.Module):
         def forward(self, x):
             with torch.enable_grad():
                 y = x.detach().clone().requires_grad_()
                 return torch.autograd.grad((y**2).sum(), y)[0]
 
-    found = score(Descends(), Named(), "valid")
-    assert found["psnr"] == pytest.approx(1 + sum(SIZES))
+    scores = score(Descends(), Named(), "valid")
+    assert scores["psnr"] == pytest.approx(1 + sum(SIZES))
 
 
 def test_per_split_metric_sees_all_units_in_order():
@@ -117,8 +117,8 @@ def test_per_split_metric_sees_all_units_in_order():
         reported = (*Named.reported, Metric("spread", "min", compute=PerSplit(lambda o, t: seen.append((o, t)) or 7.0)))
 
         def metrics(self, model, batch, carry=None):
-            made = super().metrics(model, batch, carry)
-            return Metrics(made.values, collected=(model(*batch.inputs), batch.target))
+            result = super().metrics(model, batch, carry)
+            return Metrics(result.values, collected=(model(*batch.inputs), batch.target))
 
     assert score(nn.Identity(), Collecting(), "valid")["spread"] == 7.0
     assert torch.equal(seen[0][0], Collecting().values)
@@ -139,7 +139,7 @@ def test_choose_rejects_unknown_metric_and_names_the_available_ones():
     assert "mse, mae" in error.value.fields["hint"]
 
 
-def test_choose_rejects_a_single_word():
+def test_choose_rejects_a_string():
     with pytest.raises(UsageError) as error:
         choose([MSE], ["mse"], "mse", "mse")
     assert error.value.fields["key"] == "task.metrics"

@@ -33,7 +33,7 @@ def test_check_needs_accepts_attributes_methods_and_sub_modules():
     check_needs(object(), nn.Linear(1, 1))
 
 
-def test_check_needs_names_what_is_missing():
+def test_check_needs_names_missing_members():
     model = nn.Linear(1, 1)
     model.critic = nn.Linear(1, 1)
     with pytest.raises(Mismatch) as error:
@@ -44,7 +44,7 @@ def test_check_needs_names_what_is_missing():
     }  # fmt: skip
 
 
-def test_require_loss_says_what_an_environment_is_for():
+def test_require_loss_hint_for_environment():
     with pytest.raises(Mismatch) as error:
         require_loss(HardMaze(episodes=1, valid_episodes=1, test_episodes=1, lanes=1), "Supervised")
     assert error.value.fields["requirement"] == "a task with a loss"

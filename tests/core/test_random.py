@@ -1,39 +1,39 @@
-"""Randomness is a function of words: every word counts, and their order."""
+"""Random streams as functions of integers and their order."""
 
 import torch
 
 from dlcli.core.rng import generator, mix, reseed
 
 
-def test_mix_is_the_published_splitmix64():
+def test_mix_matches_published_splitmix64():
     # Vigna's splitmix64.c, seeded with 0: the first output.
     assert mix(0) == 0xE220A8397B1DCDAF
     assert mix() == 0
 
 
-def test_every_word_and_the_order_count():
-    words = [(0,), (0, 0), (1, 0), (0, 1), (1,), (-1,), (0, 0, 0), (1 << 63,)]
-    assert len({mix(*some) for some in words}) == len(words)
+def test_mix_depends_on_every_integer_and_their_order():
+    keys = [(0,), (0, 0), (1, 0), (0, 1), (1,), (-1,), (0, 0, 0), (1 << 63,)]
+    assert len({mix(*some) for some in keys}) == len(keys)
     assert mix(3, -7, 11) == mix(3, -7, 11)
 
 
-def test_neighbouring_words_differ_in_half_of_the_bits():
+def test_mix_of_neighboring_integers_differs_in_half_of_the_bits():
     flips = [bin(mix(seed, step) ^ mix(seed, step + 1)).count("1") for seed in range(20) for step in range(50)]
     assert 31 < sum(flips) / len(flips) < 33
 
 
-def test_a_generator_is_its_words_and_leaves_the_global_one_alone():
+def test_generator_is_seeded_and_leaves_global_state():
     before = torch.get_rng_state()
-    one, same, other = (torch.rand(5, generator=generator(*words)) for words in ((4, 2), (4, 2), (2, 4)))
-    assert torch.equal(one, same)
-    assert not torch.equal(one, other)
+    first, same, other = (torch.rand(5, generator=generator(*keys)) for keys in ((4, 2), (4, 2), (2, 4)))
+    assert torch.equal(first, same)
+    assert not torch.equal(first, other)
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_reseed_sets_what_dropout_draws():
+def test_reseed_determines_dropout():
     drawn = []
-    for words in ((1, 5), (1, 5), (1, 6)):
-        reseed(torch.device("cpu"), *words)
+    for keys in ((1, 5), (1, 5), (1, 6)):
+        reseed(torch.device("cpu"), *keys)
         drawn.append(torch.nn.functional.dropout(torch.ones(64), 0.5))
     assert torch.equal(drawn[0], drawn[1])
     assert not torch.equal(drawn[0], drawn[2])

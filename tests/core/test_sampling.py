@@ -9,7 +9,7 @@ from dlcli.core.sampling import draw
 
 
 class Noise(nn.Module):
-    """Dropout of noise; with `wrong` it returns that instead."""
+    """Generative model that applies dropout to noise, or returns `wrong`."""
 
     def __init__(self, wrong=None):
         super().__init__()
@@ -35,13 +35,13 @@ def test_draw_depends_on_the_seed_alone_and_restores_modes_and_random_state():
 
 
 @pytest.mark.parametrize("wrong", [torch.zeros(3, 3), torch.zeros(()), [1, 2, 3, 4]])
-def test_draw_checks_what_the_model_returns(wrong):
+def test_draw_checks_the_samples_of_the_model(wrong):
     with pytest.raises(Mismatch) as error:
         draw(Noise(wrong), 4, seed=0)
     assert (error.value.code, error.value.fields["requirement"]) == ("mismatch", "a tensor [4, ...]")
 
 
-def test_draw_refuses_predictors_and_numbers_below_1():
+def test_draw_rejects_predictors_and_counts_below_1():
     with pytest.raises(Mismatch) as error:
         draw(nn.Linear(1, 1), 4, seed=0)
     assert error.value.fields["got"] == "Linear"

@@ -40,16 +40,16 @@ def test_width_and_positions(part, width, positions):
         (Places(None, (None,)), True),
     ],
 )
-def test_per_step_is_one_target_a_step(target, per_step):
+def test_per_step_is_true_for_one_target_per_step(target, per_step):
     assert Spec((Real((2, 7)),), target).per_step is per_step
 
 
-def test_it_is_described_in_words():
+def test_spec_str_is_its_description():
     spec = Spec((Real((1, None)), Classes(5, (3,))), Classes(10))
     assert spec.describe() == "Real(1, any), Classes(5, shape (3)) -> Classes(10)"
 
 
-def test_it_is_frozen():
+def test_spec_is_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
         Spec((Real((1,)),), Classes(2)).target = Classes(3)
 
@@ -90,6 +90,6 @@ def test_fields_ignore_lengths():
 )
 def test_mismatches_name_the_field_that_differs(other, name, got):
     expected = Spec((Real((2, 9)),), Nothing()).fields()
-    found = mismatches(expected, other.fields())
-    assert list(found) == [name]
-    assert found[name][1] == got
+    differences = mismatches(expected, other.fields())
+    assert list(differences) == [name]
+    assert differences[name][1] == got

@@ -1,4 +1,4 @@
-"""What is carried from batch to batch, and which of two scores is better."""
+"""Recurrent state between batches, and comparison of scores."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ NAN = float("nan")
 
 
 class Summing(nn.Module):
-    """Remembers the sum of all it has seen, times a weight."""
+    """Recurrent model: the carry is the weighted sum of all inputs."""
 
     def __init__(self):
         super().__init__()
@@ -30,7 +30,7 @@ def batch(values, first):
     return Batch((x,), x, torch.tensor(first), 0, 0, torch.arange(len(x)))
 
 
-def test_rows_marked_first_start_anew_and_the_others_go_on():
+def test_call_restarts_the_carry_of_first_rows():
     model = Summing()
     _, carry = call(model, batch([1.0, 2.0], [True, True]), torch.tensor([[100.0], [100.0]]))
     assert carry.flatten().tolist() == [1, 2]
@@ -39,19 +39,19 @@ def test_rows_marked_first_start_anew_and_the_others_go_on():
     assert carry.flatten().tolist() == [10, 22]
 
 
-def test_the_carry_is_cut_off_from_the_graph_and_the_output_is_not():
+def test_call_detaches_the_carry_and_not_the_output():
     output, carry = call(Summing(), batch([1.0], [True]))
     assert output.requires_grad
     assert not carry.requires_grad
 
 
-def test_a_model_without_memory_has_no_carry():
+def test_call_of_model_without_memory_has_no_carry():
     output, carry = call(nn.Identity(), batch([3.0], [True]))
     assert output.item() == 3
     assert carry is None
 
 
-def test_merge_goes_into_tuples_and_lists_and_keeps_their_kind():
+def test_merge_keeps_nested_tuples_and_lists():
     first = torch.tensor([True, False])
     fresh = (torch.zeros(2, 3), [torch.zeros(2), None])
     old = (torch.ones(2, 3), [torch.ones(2), None])
@@ -80,5 +80,5 @@ def test_detach_and_move_keep_the_structure():
         ("min", 5.0, None, True), ("max", NAN, None, False), ("min", NAN, 1.0, False), ("max", 1.0, NAN, True),
     ],
 )  # fmt: skip
-def test_better_is_strict_and_nan_never_is(direction, new, old, better):
+def test_goal_better_is_strict_and_false_for_nan(direction, new, old, better):
     assert Goal("score", direction).better(new, old) is better

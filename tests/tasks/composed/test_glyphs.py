@@ -58,7 +58,7 @@ def test_bytes_are_read_as_values_up_to_one():
 
 
 def test_what_is_wrong_is_said():
-    with pytest.raises(UsageError, match=r'task.source is .* not \'digit\' \(did you mean "digits"'):
+    with pytest.raises(UsageError, match=r"task.source must be .* got 'digit'\ndid you mean \"digits\""):
         glyphs("digit")
     with pytest.raises(UsageError, match="split test has no 3"):
         _sorted("test", torch.zeros(9, 1, 2, 2), torch.tensor([0, 1, 2, 4, 5, 6, 7, 8, 9]), 1.0)

@@ -221,9 +221,12 @@ def test_scores_and_predictions_take_the_other_height_of_test():
 
 
 def test_what_is_wrong_is_said():
-    with pytest.raises(UsageError, match=r"task.repeats is at least 1, not 0"):
+    with pytest.raises(UsageError) as error:
         multi(repeats=0)
-    with pytest.raises(UsageError, match=r"task.shift is at least 0, not -1"):
+    assert (error.value.code, error.value.fields["key"]) == ("invalid_value", "task.repeats")
+    with pytest.raises(UsageError) as error:
         multi(shift=-1)
-    with pytest.raises(UsageError, match=r"task.most is at least 1, not 0"):
+    assert (error.value.code, error.value.fields["key"]) == ("invalid_value", "task.shift")
+    with pytest.raises(UsageError) as error:
         scenes(most=0)
+    assert (error.value.code, error.value.fields["key"]) == ("invalid_value", "task.most")

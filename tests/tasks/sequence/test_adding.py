@@ -73,5 +73,6 @@ def test_data_depend_on_their_own_seed_only_and_splits_differ():
 
 @pytest.mark.parametrize(("key", "least"), [("length", 2), ("train", 1), ("valid", 1), ("test", 1), ("batch", 1)])
 def test_small_numbers_are_refused(key, least):
-    with pytest.raises(UsageError, match=rf"task\.{key} is at least {least}, not {least - 1}"):
+    with pytest.raises(UsageError) as error:
         adding(**{key: least - 1})
+    assert f"task.{key}" in str(error.value)

@@ -78,5 +78,6 @@ def test_data_depend_on_their_own_seed_only():
 
 @pytest.mark.parametrize("key", ["length", "train", "valid", "test", "batch"])
 def test_small_numbers_are_refused(key):
-    with pytest.raises(UsageError, match=rf"task\.{key} is at least 1, not 0"):
+    with pytest.raises(UsageError) as error:
         CopyMemory(**SIZES | {key: 0})
+    assert f"task.{key}" in str(error.value)
