@@ -14,7 +14,7 @@ from dlcli.core.errors import Missing
 
 def offered(*words):
     """What is offered for the last word, as in zsh, where words are broken at blanks alone."""
-    return completion.words(SimpleNamespace(params={"words": words[:-1]}), words[-1])
+    return completion.words(SimpleNamespace(params={"overrides": words[:-1]}), words[-1])
 
 
 @pytest.fixture
