@@ -98,7 +98,7 @@ def _rating(report: Report) -> Rating:
     if isinstance(report, Answer) and report.exit_code == 0:
         return Rating(*(torch.tensor(column) for column in report.rating))
     if report.exit_code == 2:
-        raise UsageError(report.error)
+        raise UsageError("worker_failed", text=report.error)
     if report.exit_code == 4:
         raise MemoryError(report.error)
     if report.exit_code == 130:

@@ -56,7 +56,7 @@ class OnSlurm(Remote):
         try:
             return self._executor.submit(perform_by_mail, self._perform, job, str(box))
         except (FailedJobError, CalledProcessError, OSError) as error:
-            raise UsageError("unsupported", subject="Slurm", feature=f"this job: {_line(error, -1)}") from None
+            raise UsageError("rejected", subject="Slurm", feature="the job", reason=_line(error, -1)) from None
 
     def _pause(self, handles: Sequence[Any]) -> None:
         time.sleep(_POLL)
