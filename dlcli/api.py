@@ -1,4 +1,4 @@
-"""The verbs as functions, for notebooks: `dlcli.train("model=tcn", seed=1)`."""
+"""Commands as Python functions, for notebooks: `dlcli.train("model=tcn", seed=1)`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,27 +15,27 @@ _OUT = Path("outputs")
 
 
 class Run(directory.Run):
-    """A run directory with what notebooks ask of it."""
+    """Run directory with its metrics as a table and its model."""
 
     @classmethod
     def of(cls, run: directory.Run) -> "Run":
-        """The same run; the exception that ended it is raised.
+        """Convert a run directory; the exception that ended the run in this process is raised.
 
         Raises:
-            Exception: what went wrong in this process.
+            Exception: the exception that ended the run.
         """
         if run.error is not None:
             raise run.error
         return cls(run.path, run.info)
 
     def table(self) -> "pandas.DataFrame":
-        """metrics.csv as a table: step, split, metric, value."""
+        """Read metrics.csv as a table with the columns step, split, metric, value."""
         import pandas
 
         return pandas.DataFrame(self.metrics(), columns=["step", "split", "metric", "value"])
 
     def load(self) -> "nn.Module":
-        """The model with the weights of the best checkpoint, on the CPU, in evaluation mode."""
+        """Load the model from the best checkpoint, on the CPU, in evaluation mode."""
         from dlcli.engine.evaluate import restore
 
         return restore(self)
@@ -44,7 +44,8 @@ class Run(directory.Run):
         """Draw `n` samples [n, *shape] of a generative model with the weights of the best checkpoint, on the CPU.
 
         Args:
-            seed: of the random numbers; None is the seed of the run, with which `dlcli eval RUN --draw N` draws.
+            n: number of samples.
+            seed: seed of the samples; None is the seed of the run, as in `dlcli eval RUN --draw N`.
 
         Raises:
             Mismatch: the model is not generative.
@@ -55,7 +56,7 @@ class Run(directory.Run):
 
 
 def train(
-    *words: str,
+    *overrides: str,
     name: str | None = None,
     tags: Sequence[str] = (),
     smoke: bool = False,
@@ -64,24 +65,29 @@ def train(
     progress: str = "auto",
     **settings: Any,
 ) -> "Run | list[Run]":
-    """Train as `dlcli train WORDS` does; settings are overrides too: `train("model=tcn", seed=1)`.
+    """Train a model, as `dlcli train OVERRIDES`: `train("model=tcn", seed=1)`.
 
     Args:
-        words: a recipe, then key=value.
-        settings: overrides by name, `__` for a dot: `task__path="series.csv"`.
-        name, tags, smoke, config_dir, out, progress: the command's options of these names.
+        overrides: a recipe, then key=value.
+        name: display name.
+        tags: tags, selected with "@TAG".
+        smoke: use the recipe's one-second version.
+        config_dir: folder of your own YAML files.
+        out: folder of run directories.
+        progress: progress display: auto, bar, plain or none.
+        settings: overrides as keywords, with `__` for a dot: `task__path="series.csv"`.
 
     Returns:
-        The run, or a list of runs where a value holds several (`seed="0,1,2"`, `seed=[0, 1, 2]`).
+        The run, or a list of runs if a setting has several values (`seed="0,1,2"`, `seed=[0, 1, 2]`).
 
     Raises:
-        UsageError: something is wrong with the words or the data.
+        UsageError: the configuration or the data are invalid.
     """
-    return _runs("train", [*words, *_written(settings)], name, tags, smoke, config_dir, out, progress)
+    return _runs("train", [*overrides, *_as_overrides(settings)], name, tags, smoke, config_dir, out, progress)
 
 
 def evolve(
-    *words: str,
+    *overrides: str,
     name: str | None = None,
     tags: Sequence[str] = (),
     smoke: bool = False,
@@ -90,12 +96,12 @@ def evolve(
     progress: str = "auto",
     **settings: Any,
 ) -> "Run | list[Run]":
-    """Evolve as `dlcli evolve WORDS` does: `evolve("novelty", seed=1)`; everything else as in `train`."""
-    return _runs("evolve", [*words, *_written(settings)], name, tags, smoke, config_dir, out, progress)
+    """Evolve a model, as `dlcli evolve OVERRIDES`: `evolve("novelty", seed=1)`; arguments as in `train`."""
+    return _runs("evolve", [*overrides, *_as_overrides(settings)], name, tags, smoke, config_dir, out, progress)
 
 
 def search(
-    *words: str,
+    *overrides: str,
     over: Sequence[str] = (),
     name: str | None = None,
     tags: Sequence[str] = (),
@@ -105,15 +111,19 @@ def search(
     progress: str = "auto",
     **settings: Any,
 ) -> "Run | list[Run]":
-    """Search as `dlcli search WORDS` does: `search("tpe", over=["lr=interval(1e-4,1e-2)"])`; the rest as in `train`."""
+    """Search, as `dlcli search OVERRIDES`: `search("tpe", over=["lr=interval(1e-4,1e-2)"])`; arguments as in `train`.
+
+    Args:
+        over: keys to search over, each as KEY=interval(LOW,HIGH), range(A,B,STEP) or choice(A,B).
+    """
     from dlcli.config import sweeps
 
-    asked = [sweeps.over(over, (Path(config_dir),) if config_dir is not None else ())] if over else []
-    return _runs("search", [*words, *asked, *_written(settings)], name, tags, smoke, config_dir, out, progress)
+    space = [sweeps.over(over, (Path(config_dir),) if config_dir is not None else ())] if over else []
+    return _runs("search", [*overrides, *space, *_as_overrides(settings)], name, tags, smoke, config_dir, out, progress)
 
 
 def sketch(
-    *words: str,
+    *overrides: str,
     name: str | None = None,
     tags: Sequence[str] = (),
     smoke: bool = False,
@@ -122,15 +132,24 @@ def sketch(
     progress: str = "auto",
     **settings: Any,
 ) -> "Run | list[Run]":
-    """Sketch as `dlcli sketch WORDS` does: `sketch("recursive", f"from={run.path}")`; the rest as in `train`."""
-    return _runs("sketch", [*words, *_written(settings)], name, tags, smoke, config_dir, out, progress)
+    """Sketch a network, as `dlcli sketch OVERRIDES`: `sketch("recursive", f"from={run.path}")`.
+
+    Arguments as in `train`.
+    """
+    return _runs("sketch", [*overrides, *_as_overrides(settings)], name, tags, smoke, config_dir, out, progress)
 
 
 def query(run: "str | directory.Run", question: str, *, out: str | Path = _OUT, **about: Any) -> dict[str, Any]:
-    """Ask as `dlcli sketch query RUN QUESTION KEY=VALUE ...` does: `query(run, "count", module=3)["count"]`.
+    """Query sketches, as `dlcli sketch query RUN QUESTION KEY=VALUE ...`: `query(run, "count", module=3)["count"]`.
+
+    Args:
+        run: a run, or its selector.
+        question: count, mean, attribute, similar, erase, recover-network or bench.
+        out: folder of run directories.
+        about: settings of the query.
 
     Raises:
-        UsageError: there is no such question, or it is about nothing that is there.
+        UsageError: the question or a setting is unknown, or the run has no such sketch.
     """
     from dlcli.commands.sketch.queries.query import ask
 
@@ -141,7 +160,7 @@ def query(run: "str | directory.Run", question: str, *, out: str | Path = _OUT, 
 
 def _runs(
     verb: str,
-    words: Sequence[str],
+    overrides: Sequence[str],
     name: str | None,
     tags: Sequence[str],
     smoke: bool,
@@ -153,27 +172,41 @@ def _runs(
     from dlcli.engine.options import Options
 
     extra = (Path(config_dir),) if config_dir is not None else ()
-    options = Options(Path(out), name, tuple(tags), progress, extra=extra, argv=(verb, *words), smoke=smoke, verb=verb)
-    points = run_commands.points(words, options)
-    found = [Run.of(run_commands.start(point, options)) for point in points]
-    return found if len(points) > 1 else found[0]
+    options = Options(
+        Path(out), name, tuple(tags), progress, extra=extra, argv=(verb, *overrides), smoke=smoke, verb=verb
+    )
+    points = run_commands.points(overrides, options)
+    runs = [Run.of(run_commands.start(point, options)) for point in points]
+    return runs if len(points) > 1 else runs[0]
 
 
 def evaluate(
     run: "str | directory.Run",
-    *words: str,
+    *overrides: str,
     split: str | None = None,
     predictions: str | Path | None = None,
     out: str | Path = _OUT,
     **settings: Any,
 ) -> dict[str, dict[str, float]]:
-    """Score a run as `dlcli eval RUN WORDS` does: {split: {metric: value}}; test-time keys too: `samples=50`."""
+    """Evaluate a run, as `dlcli eval RUN OVERRIDES`.
+
+    Args:
+        run: a run, or its selector.
+        overrides: settings of the task or of the evaluation, such as "task.path=new.csv" or "samples=50".
+        split: train, valid, test or all; None is test.
+        predictions: CSV file to write, one row per sample.
+        out: folder of run directories.
+        settings: overrides as keywords, with `__` for a dot.
+
+    Returns:
+        {split: {metric: value}}.
+    """
     from dlcli.commands.eval.eval import score
     from dlcli.engine.options import Options
 
     selector = str(run.path) if isinstance(run, directory.Run) else run
     table = Path(predictions) if predictions is not None else None
-    scored = score(selector, [*words, *_written(settings)], Options(Path(out)), split=split, predictions=table)
+    scored = score(selector, [*overrides, *_as_overrides(settings)], Options(Path(out)), split=split, predictions=table)
     return scored.info["metrics"]
 
 
@@ -191,9 +224,11 @@ def compare(
     direction: str | None = None,
     out: str | Path = _OUT,
 ) -> "pandas.DataFrame":
-    """One row a group of runs that differ only in the seed, as `dlcli compare runs` prints it.
+    """Compare groups of runs that differ only in the seed, as `dlcli compare runs`; arguments as its options.
 
-    Its `attrs` hold the "pairs" as a table, the "sentence" that says what the seeds can show, and what was "left_out".
+    Returns:
+        One row per group; `attrs` contains the tests of "pairs" as a table, the conclusion as "sentence", and the
+        excluded runs as "left_out".
     """
     import pandas
 
@@ -201,22 +236,22 @@ def compare(
     from dlcli.commands.compare.selection import Choice, chosen
     from dlcli.report.comparison.comparison import compare as answer
 
-    asked = question(metric, split, baseline, all_pairs, interval, x, direction)
-    found, damaged = chosen(Choice(selectors, Path(out), where, since, status))
-    plain = answer(found, asked, damaged).plain()
+    request = question(metric, split, baseline, all_pairs, interval, x, direction)
+    runs, damaged = chosen(Choice(selectors, Path(out), where, since, status))
+    plain = answer(runs, request, damaged).plain()
     table = pandas.DataFrame(plain["groups"])
     table.attrs.update(sentence=plain["sentence"], left_out=plain["left_out"], pairs=pandas.DataFrame(plain["pairs"]))
     return table
 
 
 def find(selector: str = "last", out: str | Path = _OUT) -> Run:
-    """The run that a selector names."""
-    found = selectors.one(selector, Path(out))
-    return Run(found.path, found.info)
+    """Find the run of a selector: path, id prefix, position (1 is the newest), @TAG or last."""
+    run = selectors.one(selector, Path(out))
+    return Run(run.path, run.info)
 
 
-def _written(settings: dict[str, Any]) -> Sequence[str]:
-    """Keyword arguments as overrides; a list of seeds is a sweep, any other list a value."""
+def _as_overrides(settings: dict[str, Any]) -> Sequence[str]:
+    """Convert keyword arguments to overrides; a list of seeds is a sweep, any other list a value."""
     return [f"{key.replace('__', '.')}={_value(key, value)}" for key, value in settings.items()]
 
 

@@ -13,12 +13,13 @@ from dlcli.runs.run import Run
 from dlcli.runs.selectors import scan, select
 
 
-def members(kind: str, extra: Sequence[Path], as_json: bool) -> int:
-    """One line a model, task or recipe."""
+def members(kind: str, extra: Sequence[Path], as_json: bool, text: str = "") -> int:
+    """Print one line per model, task or recipe whose name contains `text`, ignoring case."""
     if kind == "recipe":
         found = {f"{verb} {name}": catalogue.describe(path) for verb, name, path in catalogue.recipes(extra)}
     else:
         found = {name: catalogue.describe(path) for name, path in catalogue.members(kind, extra).items()}
+    found = {name: words for name, words in found.items() if text.lower() in name.lower()}
     if as_json:
         print(json.dumps(found, indent=1))  # noqa: T201
         return 0

@@ -81,7 +81,7 @@ def _one_by_one(claims: Sequence[Claim], done: list[Done], options: Options, way
 
 def _again(sweep: str, options: Options) -> str:
     """What goes on with the runs that were interrupted, and the command as it was typed, for what is missing then."""
-    words = [word for word in options.argv if word not in ("--needed", "--anew")]
+    words = [word for word in options.argv if word not in ("--needed", "--anew", "--skip-existing", "--fresh")]
     out = [] if options.out == Options.out else ["--out", str(options.out)]
     first = shlex.join(["dlcli", "sweep", "resume", sweep, *out])
     return f"{first} && {shlex.join(['dlcli', *words, '--needed'])}"

@@ -30,6 +30,9 @@ MESSAGES = {
     # config
     "invalid_configuration": "invalid configuration: {problem}",
     "construction_failed": "{key} cannot be constructed: {problem}",
+    # launch
+    "worker_failed": "{text}",
+    "rejected": "{subject} rejected {feature}{reason}",
 }
 """The statement of each error code. Every error can also have a `hint` (what to do) and `known` names."""
 

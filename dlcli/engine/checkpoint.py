@@ -1,4 +1,4 @@
-"""Checkpoints: tensors and plain scalars, and nothing else is ever loaded."""
+"""Checkpoints: tensors and plain scalars, loaded with `weights_only=True`."""
 
 import io
 import pickle
@@ -13,53 +13,57 @@ from dlcli.runs.run import Run
 
 
 def read_last(run: Run) -> dict[str, Any] | None:
-    """The last checkpoint of a run, None where there is none yet.
+    """Read the last checkpoint of a run; None if there is none yet.
 
     Raises:
-        UsageError: it cannot be read, or is another run's.
+        UsageError: the checkpoint is damaged or belongs to another run.
     """
     path = run.checkpoint_path("last")
-    return _own(path, run, "learner", "lengths", "step", "counters") if path.exists() else None
+    return _read_own(path, run, "learner", "lengths", "step", "counters") if path.exists() else None
 
 
 def best_step(path: Path, run: Run) -> int:
-    """The step that a best.pt of the run is of."""
-    return _own(path, run, "model", "step")["step"]
+    """Read the step at which the run's best.pt was saved."""
+    return _read_own(path, run, "model", "step")["step"]
 
 
-def _own(path: Path, run: Run, *keys: str) -> dict[str, Any]:
+def _read_own(path: Path, run: Run, *keys: str) -> dict[str, Any]:
+    """Read a checkpoint and check that it belongs to the run and holds `keys`."""
     saved = read_checkpoint(path)
     missing = [key for key in ("run", *keys) if key not in saved]
     if missing:
-        raise Mismatch(f"{path} is not a checkpoint of a run: it has no {', '.join(missing)}")
+        raise Mismatch("damaged", path=path, problem=f"not a checkpoint of a run: {', '.join(missing)} missing")
     if saved["run"] != run.id:
-        raise Mismatch(f"{path} belongs to run {saved['run']}, not to {run.id}")
+        raise Mismatch("mismatch", subject=path, requirement=f"run {saved['run']}", got=f"run {run.id}")
     return saved
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """The tensors and plain scalars of a checkpoint, on the CPU.
+    """Read the tensors and plain scalars of a checkpoint onto the CPU.
 
     Raises:
-        Missing: there is none.
-        UsageError: it is truncated, damaged, or holds anything else than tensors and plain scalars.
+        Missing: the file does not exist.
+        UsageError: the file is truncated, damaged, or contains something other than tensors and plain scalars.
     """
     try:
         saved = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        raise Missing(f"{path} is missing: the run has no such checkpoint yet") from None
+        hint = "The run has not saved this checkpoint yet."
+        raise Missing("missing_file", path=path, hint=hint) from None
     except pickle.UnpicklingError:
-        raise UsageError(f"{path} holds something else than tensors and plain values; it was not loaded") from None
-    except Exception as error:  # noqa: BLE001 - whatever a damaged file makes the reader trip over
+        problem = "contains something other than tensors and plain values; it was not loaded"
+        raise UsageError("damaged", path=path, problem=problem) from None
+    except Exception as error:  # noqa: BLE001 - a damaged file raises arbitrary exceptions in the reader
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
-        raise UsageError(f"{path} cannot be read: truncated or damaged ({reason})") from None
+        raise UsageError("damaged", path=path, problem=f"truncated or overwritten ({reason})") from None
     if not isinstance(saved, dict):
-        raise Mismatch(f"{path} is not a checkpoint of a run: it holds a {type(saved).__name__}")
+        problem = f"not a checkpoint of a run: contains a {type(saved).__name__}"
+        raise Mismatch("damaged", path=path, problem=problem)
     return saved
 
 
 def to_bytes(state: Mapping[str, Any]) -> bytes:
-    """A checkpoint as the content of a file."""
+    """Serialize a checkpoint to the content of a file."""
     buffer = io.BytesIO()
     torch.save(dict(state), buffer)
     return buffer.getvalue()

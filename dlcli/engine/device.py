@@ -1,4 +1,4 @@
-"""The device and the threads that a run computes with."""
+"""Device and number of threads of a computation."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,10 +9,10 @@ from dlcli.core.errors import UsageError
 
 
 def choose_device(name: str) -> torch.device:
-    """The device of a name; auto is the GPU when there is one.
+    """Return the device of a name; `auto` is the GPU if PyTorch finds one, else the CPU.
 
     Raises:
-        UsageError: there is no such device here.
+        UsageError: there is no such device.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -20,23 +20,24 @@ def choose_device(name: str) -> torch.device:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, ValueError):
-        raise UsageError(f"device {name!r} is not here (auto, cpu, or cuda where PyTorch finds a GPU)") from None
+        hint = "No CUDA device found." if name.startswith("cuda") else "Use auto, cpu or cuda."
+        raise UsageError("invalid_value", key="device", must="an available device", got=name, hint=hint) from None
     return device
 
 
 @contextmanager
 def computing(threads: int) -> Iterator[None]:
-    """Compute with so many threads, and take numbers too small to be normal for zero; both are given back.
+    """Use `threads` CPU threads and flush denormal numbers to zero inside the block; restore both afterwards.
 
-    Gradients that vanish over hundreds of steps end in such numbers, which the processor handles in microcode: an
-    Elman network on the adding problem takes nine times as long with them (benchmarks/denormals.py).
+    Gradients that vanish over hundreds of steps become denormal, which the processor handles in microcode: an Elman
+    network on the adding problem takes nine times as long with denormals (benchmarks/denormals.py).
     """
-    before = torch.get_num_threads()
-    flushed = bool(torch.tensor(1e-30) * torch.tensor(1e-10) == 0)
+    previous_threads = torch.get_num_threads()
+    previous_flush = bool(torch.tensor(1e-30) * torch.tensor(1e-10) == 0)
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
-        torch.set_flush_denormal(flushed)
+        torch.set_num_threads(previous_threads)
+        torch.set_flush_denormal(previous_flush)

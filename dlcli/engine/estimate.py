@@ -12,7 +12,7 @@ from dlcli.engine.train import choose_threads, plan, reach
 
 
 def estimate_training(point: compose.Point) -> Mapping[str, Any]:
-    """Estimate sizes and time of a training run from a few steps: one row of `--dry-run`."""
+    """Estimate sizes and duration of a training run from a few steps: one row of `--dry-run`."""
     config = settle_budget(point.resolved())
     core = identity.core(settle_budget(point.resolved(seed=0)))
     device = choose_device(config["device"])

@@ -19,20 +19,20 @@ from dlcli.runs.run import Run
 
 
 def thread_count(threads: int | str) -> int:
-    """As many as were probed, or as said; auto keeps PyTorch's own number.
+    """Return the configured number of threads; `auto` is PyTorch's default.
 
     Raises:
-        UsageError: it is neither auto nor at least 1.
+        UsageError: `threads` is neither auto nor an integer of at least 1.
     """
     if threads == "auto":
         return torch.get_num_threads()
     if not isinstance(threads, int) or threads < 1:
-        raise UsageError(f"threads is a whole number from 1, or auto, not {threads!r}")
+        raise UsageError("invalid_value", key="threads", must="an integer of at least 1, or auto", got=threads)
     return threads
 
 
 def evaluate_split(run: Run, split: str) -> dict[str, Estimate]:
-    """Evaluate the best checkpoint of a run on a split of its own data, on the run's device; no run is written."""
+    """Evaluate the best checkpoint of a run on a split of its data, on the run's device, without writing a run."""
     config = run_config.read(run.path / "config.yaml")
     device = choose_device(config["device"])
     with computing(thread_count(config["threads"])), listening(quiet=True):
@@ -40,17 +40,17 @@ def evaluate_split(run: Run, split: str) -> dict[str, Estimate]:
 
 
 def restore(run: Run) -> nn.Module:
-    """The model of a run with the weights of its best checkpoint, on the CPU, in evaluation mode."""
+    """Load the model of a run from its best checkpoint, on the CPU, in evaluation mode."""
     config = run_config.read(run.path / "config.yaml")
     return restored(run, config, torch.device("cpu"))[0].eval()
 
 
 def restored(source: Run, config: Mapping[str, Any], device: torch.device) -> tuple[nn.Module, Task]:
-    """Model and task of a run, with the weights and what was fitted on training data.
+    """Build model and task of a run with the weights and the statistics of its best checkpoint.
 
     Raises:
-        Mismatch: the task is for another model, or the checkpoint is another model's.
-        UsageError: the source of a plug-in has changed since the run was made.
+        Mismatch: the data or the checkpoint does not fit the model.
+        UsageError: the source of a plug-in has changed since the run was created.
     """
     check_code(config, source.info.get("code"), source.path)
     path = source.checkpoint_path("best")
@@ -61,14 +61,14 @@ def restored(source: Run, config: Mapping[str, Any], device: torch.device) -> tu
         model = build.build_model(config, task, device)
         model.load_state_dict(state["model"])
     except (RuntimeError, KeyError, TypeError) as error:
-        subject, requirement = str(path), "the model that was trained, on data of the same shape"
+        subject, requirement = str(path), "the trained model, and data of the same shape"
         name = config["model"].get("_target_") if isinstance(config.get("model"), Mapping) else None
         raise Mismatch("mismatch", subject=subject, requirement=requirement, got=name, hint=_last_line(error)) from None
     return model, task
 
 
 def _compare_specs(source: Run, task: Task) -> None:
-    """Compare the specifications field by field; lengths of sequences may differ.
+    """Compare the task specifications field by field; sequence lengths may differ.
 
     Raises:
         Mismatch: a field differs.

@@ -1,4 +1,4 @@
-"""The loop over steps. It knows no model, task, learner or verb by name."""
+"""Training loop, independent of model, task, learner and command."""
 
 import math
 import signal
@@ -23,21 +23,21 @@ from dlcli.runs.run import Run
 
 __all__ = ["Ending", "Plan", "Watcher", "evaluate", "fit", "limits"]
 
-_TICK = 0.1  # seconds between two looks of the watcher
+_TICK = 0.1  # seconds between two updates of the display
 
 
 @dataclass(frozen=True)
 class Plan:
-    """When to stop, score, log and save.
+    """Limits and intervals of a training run.
 
     Args:
-        until: limits by counter; `steps`, `epochs` and `seconds` are known everywhere. The first one reached ends it;
-            a learner that finishes by itself requires none.
-        eval_every: steps between two scorings; None is once an epoch.
-        log_every: steps whose means make one training row.
-        checkpoint_every: steps between two checkpoints beside those of every scoring; None for no more.
-        patience: scorings without a better main metric before it stops; None never does.
-        wall_time_limit: seconds of this process after which a checkpoint is saved and the run counts as preempted.
+        until: limits by counter; the first one reached ends the run. Every learner counts `steps`, `epochs` and
+            `seconds`; a learner that finishes by itself requires no limit.
+        eval_every: steps between two evaluations; None is once per epoch.
+        log_every: steps averaged in one training row of metrics.csv.
+        checkpoint_every: steps between additional checkpoints; None saves them at evaluations only.
+        patience: evaluations without improvement of the main metric before early stopping; None disables it.
+        wall_time_limit: seconds of this process after which the run is saved and preempted; None is unlimited.
     """
 
     until: Mapping[str, int | float]
@@ -50,7 +50,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Ending:
-    """How a fit ended: run status, exit code, and the reason in words."""
+    """Outcome of a run: status, exit code and reason."""
 
     status: str
     exit_code: int
@@ -59,18 +59,18 @@ class Ending:
 
 @runtime_checkable
 class Watcher(Protocol):
-    """Somebody who is shown how it goes."""
+    """Observer of the training progress, such as a progress bar."""
 
     def tick(self, step: int, done: float, latest: Mapping[str, float]) -> None:
-        """Now and then: the step, the part of the way that is done in [0, 1], the latest logged values."""
+        """Show the step, the completed fraction in [0, 1], and the latest logged values."""
 
     def scored(self, step: int, split: str, means: Mapping[str, float], best: bool) -> None:
-        """After a scoring; `best` when it is the best so far."""
+        """Show the means of an evaluation; `best` is True if the main metric improved."""
 
 
 @dataclass
 class _State:
-    """Where the loop is: all that a checkpoint holds beside the learner."""
+    """State of the loop: the part of a checkpoint that does not belong to the learner."""
 
     step: int = 0
     seconds: float = 0.0
@@ -87,20 +87,20 @@ class _State:
         for name, number in counts.items():
             self.counters[name] = self.counters.get(name, 0) + number
 
-    def keep(self, values: Mapping[str, Tensor]) -> None:
+    def collect(self, values: Mapping[str, Tensor]) -> None:
         for name, value in values.items():
             self.pending.setdefault(name, []).append(value)
 
 
 class _Diverged(Exception):
-    """A loss or a parameter is not finite."""
+    """Raised if a loss or a parameter is not finite."""
 
 
 def fit(learner: Learner, task: Task, run: Run, plan: Plan, watcher: Watcher, signals: Signals) -> Ending:
-    """Step until the plan is done, scoring, logging and saving on the way; goes on from last.pt when there is one.
+    """Train until a limit is reached, with evaluation, logging and checkpoints; resumes from last.pt if it exists.
 
     Raises:
-        Mismatch: last.pt is another run's.
+        Mismatch: last.pt belongs to another run.
     """
     return _Fit(learner, task, run, plan, watcher, signals).run_to_end()
 
@@ -112,8 +112,8 @@ class _Fit:
         self.state = _State()
         self.limits = limits(plan.until, learner, task)
         self._restore()
-        self.begun = time.perf_counter()
-        self.before = self.state.seconds
+        self.start = time.perf_counter()
+        self.seconds_before = self.state.seconds
 
     def run_to_end(self) -> Ending:
         try:
@@ -124,11 +124,11 @@ class _Fit:
             self.run.flush()
             return Ending("diverged", 3, f"{error} at step {self.state.step}")
         finally:
-            self._tell()
+            self._record_progress()
         return ending
 
-    def _tell(self) -> None:
-        """How far it came, for run.json."""
+    def _record_progress(self) -> None:
+        """Record steps, counters and the best evaluation for run.json."""
         state = self.state
         self.run.info |= {"steps": state.step, "seconds": round(state.seconds, 3), "counters": state.counters}
         self.run.info["best"] = {"step": state.best_step, "value": state.best}
@@ -137,7 +137,7 @@ class _Fit:
         state, plan, next_tick = self.state, self.plan, 0.0
         while True:
             now = time.perf_counter()
-            state.seconds = self.before + now - self.begun
+            state.seconds = self.seconds_before + now - self.start
             ending = self._ending(now)
             if ending is not None:
                 self._save()
@@ -145,40 +145,47 @@ class _Fit:
             row = self.learner.step()
             previous = state.counters.get("batches", 0)
             state.count(row.counts)
-            state.keep(row.values)
+            state.collect(row.values)
             if row.note:
                 self.run.note(row.note)
             if state.step % plan.log_every == 0:
                 self._log()
-            if self._scoring_due(previous):
-                self._score()
+            if self._evaluation_due(previous):
+                self._evaluate()
                 self._save()
             elif plan.checkpoint_every and state.step % plan.checkpoint_every == 0:
                 self._save()
             if now >= next_tick:
                 next_tick = now + _TICK
-                state.seconds = self.before + time.perf_counter() - self.begun
-                self.watcher.tick(state.step, self._done(), state.latest)
+                state.seconds = self.seconds_before + time.perf_counter() - self.start
+                self.watcher.tick(state.step, self._fraction(), state.latest)
 
     def _ending(self, now: float) -> Ending | None:
-        """Whether to stop here, and how that is called."""
+        """Return the outcome if the run stops at this step, else None."""
         state, plan = self.state, self.plan
         number = self.signals.received
         if number is not None:
             name = signal.Signals(number).name
             if number == signal.SIGUSR1:
-                return Ending("preempted", 75, f"{name}: a checkpoint is saved")
-            return Ending("stopped", 128 + number, f"{name}: a checkpoint is saved")
+                return Ending("preempted", 75, f"{name}; checkpoint saved")
+            return Ending("stopped", 128 + number, f"{name}; checkpoint saved")
         if finished(self.learner):
             return Ending("completed", 0, f"{type(self.learner).__name__} finished")
         for name, limit in self.limits:
             if self._counter(name) >= limit:
-                return Ending("completed", 0, f"{name} reached {limit:g}")
+                return Ending("completed", 0, self._limit_text(name, limit))
         if plan.patience is not None and state.stale >= plan.patience:
-            return Ending("completed", 0, f"no better {self.task.main.metric} in {state.stale} scorings")
-        if plan.wall_time_limit is not None and now - self.begun >= plan.wall_time_limit:
-            return Ending("preempted", 75, f"the wall-clock budget of {plan.wall_time_limit:g} s is used up")
+            reason = f"validation {self.task.main.metric} did not improve for {state.stale} evaluations"
+            return Ending("completed", 0, f"early stopping: {reason}")
+        if plan.wall_time_limit is not None and now - self.start >= plan.wall_time_limit:
+            return Ending("preempted", 75, f"wall_time_limit={plan.wall_time_limit:g} s reached")
         return None
+
+    def _limit_text(self, counter: str, limit: int | float) -> str:
+        """A reached limit in the user's counter: 40 epochs rather than 1,520 batches."""
+        if counter == "batches" and "epochs" in self.plan.until:
+            counter, limit = "epochs", self.plan.until["epochs"]
+        return f"{limit:,g} {counter}" if isinstance(limit, float) else f"{limit:,} {counter}"
 
     def _counter(self, name: str) -> int | float:
         if name == "steps":
@@ -187,17 +194,17 @@ class _Fit:
             return self.state.seconds
         return self.state.counters.get(name, 0)
 
-    def _done(self) -> float:
+    def _fraction(self) -> float:
         return min(1.0, max((self._counter(name) / limit for name, limit in self.limits), default=0.0))
 
-    def _scoring_due(self, batches_before: int) -> bool:
+    def _evaluation_due(self, batches_before: int) -> bool:
         if self.plan.eval_every is not None:
             return self.state.step % self.plan.eval_every == 0
         size = self.task.size("train")
         return self.state.counters.get("batches", 0) // size > batches_before // size
 
     def _log(self) -> None:
-        """Write the means of the pending rows; the only place where training waits for its numbers."""
+        """Write the means of the pending values; the only synchronization with the device during training."""
         pending, self.state.pending = self.state.pending, {}
         if not pending:
             return
@@ -205,46 +212,46 @@ class _Fit:
         self.state.latest = row
         self.run.log(self.state.step, "train", row)
         self.run.time(self.state.step, self.state.seconds, self.state.counters)
-        broken = [name for name, value in row.items() if name.endswith("loss") and not math.isfinite(value)]
-        if broken:
-            raise _Diverged(f"{broken[0]} is {row[broken[0]]}")
+        not_finite = [name for name, value in row.items() if name.endswith("loss") and not math.isfinite(value)]
+        if not_finite:
+            raise _Diverged(f"{not_finite[0]} is {row[not_finite[0]]}")
 
-    def _score(self) -> None:
-        """Score the model so far on valid, and keep it when it is the best."""
+    def _evaluate(self) -> None:
+        """Evaluate the model on the validation split and save it if the main metric improved."""
         state, model, goal = self.state, self.learner.model, self.task.main
         if model is None:
-            self._leave(self.learner, self.task)
+            self._save_artifacts(self.learner, self.task)
             return
         _check_finite(model)
         means = evaluate(model, self.task, "valid")
         self.run.log(state.step, "valid", means)
         state.scored = state.step
         check_reported(self.task, means)
-        better = goal.better(means[goal.metric], state.best)
-        if better:
+        improved = goal.better(means[goal.metric], state.best)
+        if improved:
             state.best, state.best_step, state.stale = means[goal.metric], state.step, 0
             self._save_best(model)
         else:
             state.stale += 1
-        self.watcher.scored(state.step, "valid", means, better)
-        self._leave(self.learner, self.task, model)
+        self.watcher.scored(state.step, "valid", means, improved)
+        self._save_artifacts(self.learner, self.task, model)
 
     def _complete(self) -> None:
-        """The rows and the scoring that are left at the end. last.pt is older, so a longer run repeats nothing."""
+        """Write the last rows and evaluate once more; last.pt is older, so that an extended run repeats nothing."""
         self._log()
         if self.state.scored != self.state.step:
-            self._score()
+            self._evaluate()
         self.run.flush()
 
-    def _leave(self, *sources: object) -> None:
+    def _save_artifacts(self, *sources: object) -> None:
         for source in sources:
             if isinstance(source, Leaves):
-                for name, leaf in source.leave().items():
-                    ending, content = encode(leaf)
-                    if isinstance(leaf, Growing):
-                        self.run.grow(name + ending, content.decode(), more(leaf))
+                for name, artifact in source.leave().items():
+                    suffix, content = encode(artifact)
+                    if isinstance(artifact, Growing):
+                        self.run.grow(name + suffix, content.decode(), more(artifact))
                     else:
-                        self.run.keep(name + ending, content)
+                        self.run.keep(name + suffix, content)
 
     def _save(self) -> None:
         model = self.learner.model
@@ -284,32 +291,33 @@ class _Fit:
         except UsageError:
             raise
         except (LookupError, TypeError, ValueError, AttributeError) as error:
-            raise Mismatch(f"{self.run.checkpoint_path('last')} is not a checkpoint of this run: {error}") from None
+            path = self.run.checkpoint_path("last")
+            raise Mismatch("damaged", path=path, problem=f"not a checkpoint of this run: {error}") from None
         self._restore_best()
 
     def _restore_best(self) -> None:
-        """The best.pt that last.pt knows: a kill, or the end of a shorter run, may have left a newer one."""
+        """Restore the best.pt that belongs to last.pt: an interrupted or shorter run may have saved a newer one."""
         path = self.run.checkpoint_path("best")
-        for kept in (path, self.run.checkpoint_path("best_before")):
-            if kept.exists() and best_step(kept, self.run) == self.state.best_step:
-                kept.replace(path)
+        for candidate in (path, self.run.checkpoint_path("best_before")):
+            if candidate.exists() and best_step(candidate, self.run) == self.state.best_step:
+                candidate.replace(path)
                 return
         path.unlink(missing_ok=True)
         self.state.best, self.state.best_step = None, -1
 
 
 def _mean(values: Sequence[Tensor]) -> float:
-    """On the newest value's device: those from a checkpoint come from the CPU."""
+    """Mean on the device of the newest value; values restored from a checkpoint are on the CPU."""
     return float(torch.stack([value.to(values[-1].device) for value in values]).cpu().double().mean())
 
 
 def _check_finite(model: nn.Module) -> None:
-    """Parameters are finite; buffers may be infinite (masks), but are numbers.
+    """Check that parameters are finite and buffers are not NaN; masks may be infinite.
 
     Raises:
-        _Diverged: one is not.
+        _Diverged: a value is invalid.
     """
-    sound = [value.isfinite().all() for value in model.parameters() if value.numel()]
-    sound += [~value.isnan().any() for value in model.buffers() if value.numel()]
-    if sound and not bool(torch.stack(sound).all()):
+    valid = [value.isfinite().all() for value in model.parameters() if value.numel()]
+    valid += [~value.isnan().any() for value in model.buffers() if value.numel()]
+    if valid and not bool(torch.stack(valid).all()):
         raise _Diverged("a parameter is not finite")

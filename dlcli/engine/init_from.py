@@ -1,4 +1,4 @@
-"""`--init-from RUN`: the weights of another run, as far as they fit."""
+"""`--init-from RUN`: initialize a model with the matching weights of another run."""
 
 import hashlib
 import logging
@@ -11,60 +11,65 @@ from dlcli.core.errors import Mismatch
 from dlcli.engine.checkpoint import read_checkpoint
 from dlcli.runs.run import Run
 
-_LEAST = 0.5  # of the values must fit: with fewer it is another network
-_NAMED = 4  # parts that a message names
+_MIN_MATCH = 0.5  # fraction of the values that must match; with fewer the run trained another network
+_MAX_NAMES = 4  # modules that a message names
 
 log = logging.getLogger(__name__)
 
 
 def inherit(model: nn.Module, source: Run) -> dict[str, Any]:
-    """Give a model the best weights of a run; the run, the hash of its file and the parts that begin anew.
+    """Load the matching weights of a run's best checkpoint into a model.
 
-    A part (a module with tensors of its own) is taken whole or not at all: for other classes than the run's, the
-    network is the run's and its answer begins anew. What begins anew, and what of the run is left over, is logged.
+    A module is loaded completely or not at all: if the classes differ, the backbone is loaded and the output layer
+    keeps its initial values. Modules that keep their initial values, and unused ones of the run, are logged.
+
+    Returns:
+        The run's id, the SHA-256 of its checkpoint, and the modules that keep their initial values ("anew").
 
     Raises:
-        Mismatch: less than half of the values fit.
+        Mismatch: less than half of the model's values match.
     """
     path = source.checkpoint_path("best")
     saved, own = read_checkpoint(path).get("model"), model.state_dict()
     if not isinstance(saved, Mapping):
-        raise Mismatch(f"{path} holds no weights of a model")
-    anew = {_part(name) for name, value in own.items() if not _fits(value, saved.get(name))}
-    taken = {name: saved[name] for name in own if _part(name) not in anew}
-    fitting, whole = (sum(value.numel() for value in values) for values in (taken.values(), own.values()))
-    if fitting < _LEAST * whole:
+        raise Mismatch("damaged", path=path, problem="contains no weights of a model")
+    initial = {_module(name) for name, value in own.items() if not _matches(value, saved.get(name))}
+    loaded = {name: saved[name] for name in own if _module(name) not in initial}
+    matching, total = (sum(value.numel() for value in values) for values in (loaded.values(), own.values()))
+    if matching < _MIN_MATCH * total:
         raise Mismatch(
-            f"run {source.id} has other weights: {fitting:,} of {whole:,} values of {type(model).__name__} fit, at "
-            f"least half should\nAnother shape or not there: {_listed(_differences(own, saved))}"
-        )
-    model.load_state_dict(taken, strict=False)
-    parts = [part for part in dict.fromkeys(map(_part, own)) if part in anew]
-    if parts:
-        log.info(f"weights of run {source.id}; {whole - fitting:,} of {whole:,} values begin anew: {_listed(parts)}")
-    spare = list(dict.fromkeys(_part(name) for name in saved if name not in own))
-    if spare:
-        log.info(f"of run {source.id} nobody takes {_listed(spare)}")
-    return {"run": source.id, "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "anew": parts}
+            "mismatch", subject=f"--init-from {source.id}", requirement="a model at least half of whose values match",
+            got=f"{type(model).__name__} ({matching:,} of {total:,} values)",
+            hint=f"Missing or of another shape: {_shortened(_differences(own, saved))}",
+        )  # fmt: skip
+    model.load_state_dict(loaded, strict=False)
+    modules = [module for module in dict.fromkeys(map(_module, own)) if module in initial]
+    if modules:
+        count = f"{total - matching:,} of {total:,}"
+        log.info(f"init-from run {source.id}: {count} values keep their initial values: {_shortened(modules)}")
+    unused = list(dict.fromkeys(_module(name) for name in saved if name not in own))
+    if unused:
+        log.info(f"init-from run {source.id}: unused modules: {_shortened(unused)}")
+    return {"run": source.id, "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "anew": modules}
 
 
-def _part(name: str) -> str:
-    """The module that a tensor belongs to; the tensor itself where it is the network's own."""
+def _module(name: str) -> str:
+    """The module that owns a tensor; the tensor's own name if the root module owns it."""
     return name.rpartition(".")[0] or name
 
 
-def _fits(value: Tensor, saved: Any) -> bool:
+def _matches(value: Tensor, saved: Any) -> bool:
     return isinstance(saved, Tensor) and saved.shape == value.shape
 
 
 def _differences(own: Mapping[str, Tensor], saved: Mapping[str, Any]) -> list[str]:
     return [
         f"{name} {tuple(value.shape)}"
-        + (f", there {tuple(saved[name].shape)}" if isinstance(saved.get(name), Tensor) else "")
+        + (f" (run: {tuple(saved[name].shape)})" if isinstance(saved.get(name), Tensor) else "")
         for name, value in own.items()
-        if not _fits(value, saved.get(name))
+        if not _matches(value, saved.get(name))
     ]
 
 
-def _listed(words: list[str]) -> str:
-    return ", ".join(words[:_NAMED]) + (f" and {len(words) - _NAMED} more" if len(words) > _NAMED else "")
+def _shortened(names: list[str]) -> str:
+    return ", ".join(names[:_MAX_NAMES]) + (f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else "")

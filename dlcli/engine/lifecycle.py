@@ -1,4 +1,4 @@
-"""Lifecycle of a run: display, signals, training, evaluation, and the record of how it ended."""
+"""Lifecycle of a run: display, signals, training, evaluation, and the record of its end."""
 
 import sys
 import traceback
@@ -29,12 +29,12 @@ from dlcli.report.progress import progress
 from dlcli.report.progress.job_progress import Telling
 from dlcli.runs.run import Run
 
-_SHOWN = 16  # rows that a model draws what it does with
+_SAMPLES = 16  # validation samples that a model draws
 
 
 @dataclass
 class ActiveRun:
-    """A run in progress: its directory, display and signal handlers, and how it ends.
+    """A run in progress: directory, display, signal handlers and outcome.
 
     Args:
         run: the run directory.
@@ -56,13 +56,13 @@ class ActiveRun:
 
 @contextmanager
 def lifecycle(run: Run, metric: str, options: Options) -> Iterator[ActiveRun]:
-    """Record how a run ends: the command's `ending`, or the exception that left the block.
+    """Record the outcome of a run: the command's `ending`, or the exception that left the block.
 
     An exception ends the run as failed, diverged, stopped or preempted (`engine.status`); it is stored in `run.error`
     and not raised again, except a UsageError.
 
     Args:
-        metric: shown by the progress display.
+        metric: metric of the progress display.
     """
     active = ActiveRun(run, display_of(run, metric, options))
     error: BaseException | None = None
@@ -87,10 +87,10 @@ def execute_run(
     threads: int,
     afterwards: Callable[[Callable[[str], None]], None] | None = None,
 ) -> Run:
-    """Train, evaluate the best checkpoint and record how the run ended.
+    """Train, evaluate the best checkpoint and record the outcome.
 
     Args:
-        afterwards: called with a function that prints a line, after training and evaluation.
+        afterwards: called after training and evaluation with a function that prints a line.
     """
     with (
         lifecycle(run, built.task.main.metric, options) as active,
@@ -102,7 +102,7 @@ def execute_run(
         run.info["parameters"] = built.parameters  # an estimator has them after its fit
         if active.ending.status == "completed":
             with active.signals.at_once():
-                active.ending = _answered(built.learner, active.ending)
+                active.ending = _check_population(built.learner, active.ending)
                 run.info["metrics"] = score_best(run, built.task, built.learner.model)
                 if run.info["metrics"]:
                     run.info |= describe_metrics(built.task, "test")
@@ -112,15 +112,15 @@ def execute_run(
     return run
 
 
-def _answered(learner: Learner, ending: Ending) -> Ending:
-    """A population none of whose members ever finished has failed, though it was bred to the end."""
+def _check_population(learner: Learner, ending: Ending) -> Ending:
+    """Return a failure if no individual of a population was ever evaluated successfully."""
     if isinstance(learner, Populous) and learner.model is None:
-        return Ending("failed", 1, "every individual failed, so there is no answer; see artifacts/population.csv")
+        return Ending("failed", 1, "every individual failed; see artifacts/population.csv")
     return ending
 
 
 def display_of(run: Run, metric: str, options: Options) -> progress.Shown:
-    """A display, or the voice of a job."""
+    """Create the progress display of a run, or the event sender of a job."""
     if options.tell is not None:
         return Telling(str(run.path), metric, run.note, options.tell)
     title = run.info["name"] or run.info["label"]
@@ -128,7 +128,7 @@ def display_of(run: Run, metric: str, options: Options) -> progress.Shown:
 
 
 def score_best(run: Run, task: Task, model: nn.Module | None) -> dict[str, dict[str, float]]:
-    """Valid and test scores of best.pt, the one time that test data are touched by training.
+    """Evaluate best.pt on the validation and test splits; the only use of test data in a training run.
 
     For a task with classes, artifacts/confusion.csv and artifacts/per_class.csv hold the confusion matrix of the test
     split, and precision, recall and F1 of each class.
@@ -138,40 +138,48 @@ def score_best(run: Run, task: Task, model: nn.Module | None) -> dict[str, dict[
     path = run.checkpoint_path("best")
     if path.exists():
         model.load_state_dict(read_checkpoint(path)["model"])
-    table = Confusion.of(task)
-    found = {
+    confusion = Confusion.of(task)
+    scores = {
         "valid": evaluate(model, task, "valid"),
-        "test": evaluate(model, task, "test", table.see if table else None),
+        "test": evaluate(model, task, "test", confusion.see if confusion else None),
     }
-    if table is not None:
-        keep(run, table.tables())
-    return found
+    if confusion is not None:
+        keep(run, confusion.tables())
+    return scores
 
 
 def _depict(run: Run, task: Task, model: nn.Module | None) -> None:
-    """What the best model draws of a few rows of valid, into artifacts/."""
+    """Save the figures that the best model draws of a few validation samples."""
     if not isinstance(model, Depicts):
         return
     with evaluating(model):
-        keep(run, model.depict(few(task.batch("valid", 0), _SHOWN)))
+        keep(run, model.depict(few(task.batch("valid", 0), _SAMPLES)))
 
 
-def keep(run: Run, leaves: Mapping[str, Leaf]) -> None:
-    """Put things into artifacts/."""
-    for name, leaf in leaves.items():
-        ending, content = encode(leaf)
-        run.keep(name + ending, content)
+def keep(run: Run, artifacts: Mapping[str, Leaf]) -> None:
+    """Save artifacts by name into artifacts/."""
+    for name, artifact in artifacts.items():
+        suffix, content = encode(artifact)
+        run.keep(name + suffix, content)
 
 
 def finish(run: Run, ending: Ending, error: BaseException | None, say: Callable[[str], None]) -> None:
-    """Write down how it ended, as far as the disk lets us."""
+    """Record how a run ended in run.json and log.txt; a full disk is reported on standard error."""
     if error is not None and not isinstance(error, KeyboardInterrupt):
         _try_to(run.note, "".join(traceback.format_exception(error)))
-    _try_to(say, f"{ending.status} at step {run.info['steps']:,}: {ending.reason}")
+    _try_to(say, end_message(ending, run.info["steps"]))
     try:
         run.finish(ending.status, ending.exit_code, reason=ending.reason)
     except OSError as failed:
         print(f"run.json: {failed}", file=sys.stderr)  # noqa: T201 - the log cannot be written either
+
+
+def end_message(ending: Ending, steps: int) -> str:
+    """Format the last line of a run: `finished after 1,520 steps (40 epochs)`, or status, step and reason."""
+    if ending.status == "completed":
+        same = ending.reason == f"{steps:,} steps"
+        return f"finished after {steps:,} steps" + ("" if same else f" ({ending.reason})")
+    return f"{ending.status} at step {steps:,}: {ending.reason}"
 
 
 def _try_to(say: Callable[[str], None], text: str) -> None:

@@ -1,4 +1,4 @@
-"""What verbs are told beside the configuration, and what is heard while they load."""
+"""Options of a run besides its configuration, and capture of log messages while it is built."""
 
 import logging
 import sys
@@ -13,26 +13,26 @@ from dlcli.core.executor import Tell
 
 @dataclass(frozen=True)
 class Options:
-    """What is said beside the configuration.
+    """Options of a command that starts runs, besides the configuration.
 
     Args:
-        out: where run directories go.
-        name: a name for people.
-        tags: words to find the run by.
-        show: display mode of the progress.
-        quiet: nothing but errors.
-        extra: folders of configuration before ours.
-        argv: the command as it was typed.
-        parent: id of the run this one belongs to.
-        init_from: selector of a run whose weights are the initial ones.
-        smoke: the recipe's own one-second version.
-        threads: what `threads=auto` stands for; None asks the probe.
-        facts: what run.json says besides.
-        tell: told how the run goes, in place of a display.
-        verb: whose recipes and configuration are meant.
-        jobs: workers that rate a run's populations; None is one.
-        on: the engine that they are of.
-        from_search: selector of a search whose best is trained.
+        out: folder of run directories.
+        name: display name.
+        tags: tags, selected with @TAG.
+        show: progress display: auto, bar, plain or none.
+        quiet: print only errors.
+        extra: configuration folders that precede ./conf and the packaged one.
+        argv: the command line.
+        parent: id of the parent run.
+        init_from: selector of the run whose best weights are the initial ones.
+        smoke: use the recipe's one-second version.
+        threads: value of `threads=auto`; None measures it.
+        facts: further entries of run.json.
+        tell: receives progress events in place of a display.
+        verb: the command: train, evolve, search or sketch.
+        jobs: workers that evaluate a population; None is 1.
+        on: launcher of these workers: local, ray or slurm.
+        from_search: selector of the search whose result is trained.
     """
 
     out: Path = Path("outputs")
@@ -56,28 +56,28 @@ class Options:
 
 @contextmanager
 def listening(quiet: bool) -> Iterator[list[str]]:
-    """What tasks say of their data while they load, each once: on standard error, and in the list."""
-    ear = _Ear(quiet)
+    """Collect the log messages of the block without duplicates; print them on standard error unless `quiet`."""
+    handler = _MessageCollector(quiet)
     logger = logging.getLogger("dlcli")
-    before = logger.level
+    previous_level = logger.level
     logger.setLevel(logging.INFO)
-    logger.addHandler(ear)
+    logger.addHandler(handler)
     try:
-        yield ear.lines
+        yield handler.messages
     finally:
-        logger.removeHandler(ear)
-        logger.setLevel(before)
+        logger.removeHandler(handler)
+        logger.setLevel(previous_level)
 
 
-class _Ear(logging.Handler):
+class _MessageCollector(logging.Handler):
     def __init__(self, quiet: bool) -> None:
         super().__init__()
         self.quiet = quiet
-        self.lines: list[str] = []
+        self.messages: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        line = record.getMessage()
-        if line not in self.lines:
-            self.lines.append(line)
+        message = record.getMessage()
+        if message not in self.messages:
+            self.messages.append(message)
             if not self.quiet:
-                print(line, file=sys.stderr, flush=True)  # noqa: T201
+                print(message, file=sys.stderr, flush=True)  # noqa: T201

@@ -1,4 +1,4 @@
-"""`dlcli train --resume`: go on with a run from its last checkpoint."""
+"""`dlcli train --resume`: resume a run from its last checkpoint."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,15 +20,19 @@ from dlcli.runs.run import Busy, Run
 
 
 def resume(selector: str, words: Sequence[str], options: Options) -> Run:
-    """Go on with a run from its last checkpoint, or from the beginning when it has none.
+    """Resume a run from its last checkpoint, or from step 0 if it has none.
+
+    Args:
+        selector: path, id prefix, position, @TAG or last.
+        words: overrides; only limits, device, intervals and logging may change.
 
     Raises:
-        UsageError: the run is alive or done, or the words change what is trained.
-        Unresumable: its learner does not save all of its state.
+        UsageError: the run is running or complete, or an override changes the training.
+        Unresumable: the learner does not save its complete state.
     """
     with held(selectors.one(selector, options.out)) as run:
         if run.info["verb"] != options.verb:
-            raise UsageError(_other(run, options.verb))
+            raise _other_command(run, options.verb)
         _check_words(words)
         old = run_config.read(run.path / "config.yaml")
         config = extended(old, words)
@@ -54,15 +58,15 @@ def resume(selector: str, words: Sequence[str], options: Options) -> Run:
 
 @contextmanager
 def held(run: Run) -> Iterator[Run]:
-    """The run as it is now, locked; let go when something is wrong with going on.
+    """Lock a run and read its current record; the lock is released if the block raises.
 
     Raises:
-        UsageError: another process has it.
+        UsageError: another process is running it.
     """
     try:
         run.lock()
     except Busy as error:
-        raise UsageError(str(error)) from None
+        raise UsageError("not_resumable", path=run.path, reason=str(error)) from None
     try:
         run.info = Run.open(run.path).info
         yield run
@@ -71,11 +75,12 @@ def held(run: Run) -> Iterator[Run]:
         raise
 
 
-def _other(run: Run, verb: str) -> str:
-    """Why a run of another verb is not gone on with here."""
-    if run.info["verb"] in catalogue.VERBS:
-        return f"run {run.id} is of dlcli {run.info['verb']}: dlcli {run.info['verb']} --resume {run.id}, not {verb}"
-    return f"run {run.id} is of dlcli {run.info['verb']}, which are not resumed"
+def _other_command(run: Run, command: str) -> UsageError:
+    """The error for a run that another command than `command` started."""
+    own = run.info["verb"]
+    reason = f"it was started by dlcli {own}, not dlcli {command}"
+    hint = f"Type: dlcli {own} --resume {run.id}" if own in catalogue.VERBS else f"dlcli {own} has no --resume."
+    return UsageError("not_resumable", path=f"run {run.id}", reason=reason, hint=hint)
 
 
 def _check_words(words: Sequence[str]) -> None:
@@ -88,37 +93,39 @@ def _check_words(words: Sequence[str]) -> None:
 
 def _check_resumable(run: Run, learner: Learner) -> None:
     if not getattr(learner, "resumable", True):
-        raise Unresumable(
-            f"run {run.id} cannot be resumed: {type(learner).__name__} runs a library whose state is not all saved; "
-            "begin it anew"
-        )
+        reason = f"{type(learner).__name__} uses a library whose state cannot be saved completely"
+        hint = f"Start it again: dlcli {run.info['verb']} {run.path / 'config.yaml'}"
+        raise Unresumable("not_resumable", path=f"run {run.id}", reason=reason, hint=hint)
 
 
 def _check_longer(run: Run, old: Mapping[str, Any], new: Mapping[str, Any], saved: Mapping[str, Any] | None) -> None:
-    """A completed run goes on only when it may become longer, and has what it goes on from."""
+    """Check that a completed run has a higher limit and still has its last checkpoint."""
     if run.info["status"] != "completed":
         return
     if all(new[name] == old[name] for name in ("until", "patience")):
-        raise UsageError(f"run {run.id} is completed; steps=N or epochs=N beyond {old['until']} goes on with it")
+        reached = ", ".join(f"{name} above {limit:g}" for name, limit in old["until"].items())
+        reason, hint = "it is complete", f"Give {reached or 'steps=N'} to continue it."
+        raise UsageError("not_resumable", path=f"run {run.id}", reason=reason, hint=hint)
     if saved is None:
-        raise UsageError(f"run {run.id} is completed and its {run.checkpoint_path('last')} is gone: it cannot go on")
+        reason = f"it is complete and {run.checkpoint_path('last')} is missing"
+        raise UsageError("not_resumable", path=f"run {run.id}", reason=reason)
 
 
 def _check_ahead(stops: Sequence[tuple[str, int | float]], saved: Mapping[str, Any] | None) -> None:
-    """A run cannot become shorter than it is: its weights are those of all its steps. The last step may overshoot."""
+    """Check that no limit lies before the checkpoint; the last step may overshoot a limit."""
     if saved is None or not saved["step"]:
         return
     for name, limit in stops:
         done = {"steps": saved["step"], **saved["counters"]}.get(name, 0)
         if done - limit >= done / saved["step"] > 0:
-            raise UsageError(f"the run has done {done:,} {name} already; {limit:,g} lies behind it")
+            raise UsageError("invalid_value", key=name, must=f"at least {done:,} (done already)", got=limit)
 
 
 def extended(old: Mapping[str, Any], words: Sequence[str]) -> dict[str, Any]:
-    """The old configuration with the words applied; a new `steps` or `epochs` takes the place of both."""
+    """Apply overrides to a configuration; a new `steps` or `epochs` replaces both limits."""
     config = run_config.change(old, words)
     short = {name: config[name] for name in ("steps", "epochs") if config[name] is not None}
     if short:
-        kept = {name: limit for name, limit in config["until"].items() if name not in ("steps", "epochs")}
-        config |= {"until": short | kept, "steps": None, "epochs": None}
+        others = {name: limit for name, limit in config["until"].items() if name not in ("steps", "epochs")}
+        config |= {"until": short | others, "steps": None, "epochs": None}
     return config

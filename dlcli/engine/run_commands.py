@@ -1,4 +1,4 @@
-"""Dispatch of a run to the command that makes runs of its kind."""
+"""Dispatch of a run to the command that starts runs of its kind."""
 
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -10,26 +10,26 @@ from dlcli.runs.run import Run
 
 
 class RunCommand(Protocol):
-    """What a module `dlcli.commands.NAME` offers when `dlcli NAME` makes runs."""
+    """Interface of a module `dlcli.commands.NAME` for which `dlcli NAME` starts runs."""
 
     def points(self, overrides: Sequence[str], options: Options, zips: Sequence[str] = ()) -> list[Point]:
         """Compose the configurations that the overrides describe."""
         ...
 
     def start(self, point: Point, options: Options) -> Run:
-        """Make a run of one configuration and return it when it has ended."""
+        """Execute a run of one configuration and return it."""
         ...
 
     def resume(self, selector: str, overrides: Sequence[str], options: Options) -> Run:
-        """Continue a run and return it when it has ended."""
+        """Resume a run and return it when it has ended."""
         ...
 
     def estimate(self, point: Point, options: Options) -> Mapping[str, Any]:
-        """Estimate sizes and time of a run without starting it: one row of `--dry-run`."""
+        """Estimate sizes and duration of a run without starting it: one row of `--dry-run`."""
         ...
 
     def print_result(self, run: Run) -> None:
-        """Print what the summary of a completed run does not contain."""
+        """Print the results of a completed run that its summary does not contain."""
         ...
 
 
@@ -44,10 +44,10 @@ def points(overrides: Sequence[str], options: Options, zips: Sequence[str] = ())
 
 
 def start(point: Point, options: Options) -> Run:
-    """Make a run of one configuration and return it when it has ended."""
+    """Execute a run of one configuration and return it."""
     return run_command(point.verb).start(point, options)
 
 
 def resume(selector: str, overrides: Sequence[str], options: Options) -> Run:
-    """Continue a run and return it when it has ended."""
+    """Resume a run and return it when it has ended."""
     return run_command(options.verb).resume(selector, overrides, options)

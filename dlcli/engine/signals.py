@@ -1,4 +1,4 @@
-"""Signals as a flag that a loop looks at, or at once where everything is saved."""
+"""SIGINT, SIGTERM and SIGUSR1 as a flag for the training loop."""
 
 import os
 import signal
@@ -8,54 +8,56 @@ from types import FrameType
 
 from dlcli.core.trials import Interrupted
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+
 
 class Signals:
-    """SIGINT, SIGTERM and SIGUSR1 as a flag that the loop looks at; a second SIGINT interrupts at once."""
+    """Signal handlers that set `received`, which the loop reads after each step; a second SIGINT interrupts at once."""
 
     def __init__(self) -> None:
         self.received: int | None = None
-        self._saved = False
+        self._interruptible = False
 
     @contextmanager
     def caught(self) -> Iterator["Signals"]:
-        """Catch them inside the block, where handlers may be set (the main thread)."""
-        wanted = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+        """Install the handlers inside the block; does nothing outside the main thread."""
         try:
-            before = {number: signal.signal(number, self._receive) for number in wanted}
+            previous = {number: signal.signal(number, self._receive) for number in _SIGNALS}
         except ValueError:
-            before = {}
+            previous = {}
         try:
             yield self
         finally:
-            for number, handler in before.items():
+            for number, handler in previous.items():
                 signal.signal(number, handler)
 
     @contextmanager
     def at_once(self) -> Iterator[None]:
-        """Inside the block a signal interrupts whatever goes on: everything is saved, and can be done again.
+        """Let signals interrupt the block at once: its work is saved or can be repeated.
 
         Raises:
-            Interrupted: there was a signal, or is one.
+            Interrupted: a signal arrived before or inside the block.
         """
-        self._saved = True
+        self._interruptible = True
         try:
             if self.received is not None:
                 raise Interrupted(code(self.received))
             yield
         finally:
-            self._saved = False
+            self._interruptible = False
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        if self._saved:
-            self._saved, self.received = False, number  # once: what is written down after it is not interrupted
+        if self._interruptible:
+            # Only once: recording the end of the run must not be interrupted.
+            self._interruptible, self.received = False, number
             raise Interrupted(code(number))
         if number == signal.SIGINT and self.received == signal.SIGINT:
             raise KeyboardInterrupt
         if number == signal.SIGINT and os.isatty(2):
-            os.write(2, b"\nfinishing this step; Ctrl-C again stops at once\n")
+            os.write(2, b"\nfinishing this step; press Ctrl-C again to stop at once\n")
         self.received = number
 
 
 def code(number: int) -> int:
-    """The exit code of a process that a signal stopped; that of SIGUSR1 says that it can go on."""
+    """Return the exit code of a process stopped by a signal: 75 (resumable) for SIGUSR1, else 128 + number."""
     return 75 if number == signal.SIGUSR1 else 128 + number

@@ -1,4 +1,4 @@
-"""How a run ends that an exception ended."""
+"""Run status and exit code of an exception."""
 
 import errno
 import os
@@ -11,22 +11,22 @@ from dlcli.engine.fit import Ending
 
 
 def broken(error: BaseException) -> Ending:
-    """How a run ends that an exception ended."""
+    """Return the status, exit code and reason of a run that an exception ended."""
     if isinstance(error, Interrupted):
         status = "preempted" if error.exit_code == 75 else "stopped"
-        return Ending(status, error.exit_code, "stopped: what was running is saved")
+        return Ending(status, error.exit_code, "interrupted; all running work is saved")
     if isinstance(error, KeyboardInterrupt):
         return Ending("stopped", 130, "interrupted twice")
     if is_out_of_memory(error):
         return Ending("failed", 4, "out of memory")
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return Ending("failed", 1, f"{os.strerror(error.errno)}; the last checkpoint is intact")
-    lines = str(error).strip().splitlines() or [""]
-    return Ending("failed", 2 if isinstance(error, UsageError) else 1, f"{type(error).__name__}: {lines[0][:300]}")
+    message = (str(error).strip().splitlines() or [""])[0][:300]
+    return Ending("failed", 2 if isinstance(error, UsageError) else 1, f"{type(error).__name__}: {message}")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether the machine, or PyTorch's allocator, had no more."""
+    """Return True for memory errors of Python and of PyTorch's allocators."""
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
         isinstance(error, RuntimeError) and "allocate memory" in str(error)
     )

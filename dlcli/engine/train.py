@@ -16,6 +16,7 @@ from dlcli.core.population import Populous, Renders
 from dlcli.core.task import Task, declared
 from dlcli.engine import threads
 from dlcli.engine.device import choose_device
+from dlcli.engine.evaluate import thread_count
 from dlcli.engine.fit import Plan, limits
 from dlcli.engine.init_from import inherit
 from dlcli.engine.lifecycle import execute_run
@@ -26,24 +27,24 @@ from dlcli.runs.run import Run
 
 
 def train(point: compose.Point, options: Options) -> Run:
-    """A new run of a configuration, to its end.
+    """Execute a new training run.
 
     Raises:
-        UsageError: something is wrong with the configuration or the data; there is no run directory then.
+        UsageError: the configuration or the data are invalid; no run directory is created.
     """
-    with listening(options.quiet) as heard:
-        return _train(point, options, heard)
+    with listening(options.quiet) as messages:
+        return _train(point, options, messages)
 
 
-def _train(point: compose.Point, options: Options, heard: Sequence[str]) -> Run:
+def _train(point: compose.Point, options: Options, messages: Sequence[str]) -> Run:
     config = settle_budget(point.resolved())
     device = choose_device(config["device"])
     built = build.build(config, device)
     limits(config["until"], built.learner, built.task)
     _check_population(built.learner, config, options)
     planned = plan(config)
-    began = _begin_from(built, options)
-    run = create(point, options, config, built, heard, began)
+    origin = _initialize(built, options)
+    run = create(point, options, config, built, messages, origin)
     return execute_run(run, built, planned, options, config["threads"])
 
 
@@ -52,16 +53,18 @@ def create(
     options: Options,
     config: dict[str, Any],
     built: build.Built,
-    heard: Sequence[str],
-    began: Mapping[str, Any] | None = None,
+    messages: Sequence[str],
+    origin: Mapping[str, Any] | None = None,
 ) -> Run:
-    """The directory of a run that is about to begin; `threads` of the configuration is settled.
+    """Create the directory of a run and resolve `threads` of its configuration.
 
     Args:
-        began: whose weights are the initial ones.
+        config: resolved configuration; `threads` is replaced by a number.
+        messages: log messages of building model and task, for log.txt.
+        origin: record of `--init-from`: run, SHA-256 and modules that keep their initial values.
 
     Raises:
-        UsageError: a logger or the number of threads is wrong; there is no directory then.
+        UsageError: a logger or the number of threads is invalid; no directory is created.
     """
     loggers.chosen(config)
     core = identity.core(settle_budget(point.resolved(seed=0)))
@@ -82,7 +85,7 @@ def create(
         "signature": identity.signature(core, config["until"]),
         "code": identity.code_record(config),
         "parameters": built.parameters,
-        "init_from": began,
+        "init_from": origin,
         "goal": {"metric": built.task.main.metric, "direction": built.task.main.direction},
         "metric_info": {name: metric.info() for name, metric in declared(built.task).items()},
         "spec": built.task.spec.fields(),
@@ -96,8 +99,8 @@ def create(
     )
     try:
         keep_environment(run, str(device), config["threads"], config)
-        for line in heard:
-            run.note(line)
+        for message in messages:
+            run.note(message)
         loggers.attach(run, config)
     except BaseException:
         run.discard()
@@ -106,10 +109,10 @@ def create(
 
 
 def _check_population(learner: Learner, config: Mapping[str, Any], options: Options) -> None:
-    """What workers, and populations, cannot be asked for.
+    """Check the options that only some learners support.
 
     Raises:
-        UsageError: they are asked for that.
+        UsageError: `--jobs` without a population, or a population in reduced precision.
     """
     check_shared(learner, options)
     if isinstance(learner, Populous) and config["precision"] != "float32":
@@ -117,28 +120,29 @@ def _check_population(learner: Learner, config: Mapping[str, Any], options: Opti
             "unsupported",
             subject=type(learner).__name__,
             feature=f"precision={config['precision']}",
-            hint="Populations are decoded and rated in float32: use precision=float32.",
+            hint="Populations are evaluated in float32: use precision=float32.",
         )
 
 
 def choose_threads(config: Mapping[str, Any], core: str, device: torch.device, share: int | None = None) -> int:
-    """The number of threads that the configuration asks for; `auto` is the share, else the probe's answer.
+    """Return the number of threads of a configuration; `auto` is `share` if given, else the fastest number.
+
+    Args:
+        core: hash of the configuration, the key of the measurement cache.
+        share: threads per process of a parallel sweep.
 
     Raises:
-        UsageError: it is neither auto nor at least 1.
+        UsageError: `threads` is neither auto nor an integer of at least 1.
     """
-    wanted = config["threads"]
-    if wanted == "auto":
-        devices = config["learner"].get("devices", 1)
-        wanted = share or threads.best_threads(core, lambda: build.build(config, device).learner)
-        wanted = max(1, min(wanted, (share or threads.available_cores()) // devices))
-    if not isinstance(wanted, int) or wanted < 1:
-        raise UsageError(f"threads is a whole number from 1, or auto, not {wanted!r}")
-    return wanted
+    if config["threads"] != "auto":
+        return thread_count(config["threads"])
+    devices = config["learner"].get("devices", 1)
+    fastest = share or threads.best_threads(core, lambda: build.build(config, device).learner)
+    return max(1, min(fastest, (share or threads.available_cores()) // devices))
 
 
 def plan(config: Mapping[str, Any]) -> Plan:
-    """When to stop, score, log and save, of a configuration.
+    """Read the limits and intervals of a configuration.
 
     Raises:
         UsageError: an interval is below 1.
@@ -148,17 +152,17 @@ def plan(config: Mapping[str, Any]) -> Plan:
     return Plan(config["until"], **{name: config[name] for name in names}, wall_time_limit=config["wall_time_limit"])
 
 
-def _begin_from(built: build.Built, options: Options) -> dict[str, Any] | None:
-    """Take the weights that `--init-from` names; whose they are, which no signature tells."""
+def _initialize(built: build.Built, options: Options) -> dict[str, Any] | None:
+    """Load the weights of `--init-from` and return their origin, which the signature does not contain."""
     if not options.init_from:
         return None
     if isinstance(built.learner, Populous):
-        raise UsageError("--init-from: a population begins from genomes, not from a run's weights")
+        raise UsageError("unsupported", subject=type(built.learner).__name__, feature="--init-from (it has no weights)")
     return inherit(built.model, selectors.one(options.init_from, options.out))
 
 
 def reach(model: nn.Module, task: Task) -> dict[str, int]:
-    """Receptive field and sequence length in steps, of models that have one."""
+    """Return receptive field and sequence length in time steps; empty for models without a receptive field."""
     field = getattr(model, "receptive_field", None)
     if not isinstance(field, int):
         return {}
@@ -166,7 +170,7 @@ def reach(model: nn.Module, task: Task) -> dict[str, int]:
 
 
 def keep_environment(run: Run, device: str, threads: int, config: Mapping[str, Any]) -> None:
-    """Write versions, commits and machine of a run, uncommitted changes, and the source of its plug-ins."""
+    """Save versions, commits, machine, uncommitted changes and plug-in sources of a run."""
     sources = identity.sources(config)
     folders = {target.partition(".")[0]: source.folder for target, source in sources.items()}
     facts, patches = environment.describe(device, threads, folders)

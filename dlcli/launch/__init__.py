@@ -1,4 +1,4 @@
-"""Where jobs run. One interface, `core/executor.py`, whatever the engine."""
+"""Executors of jobs: in this process, in local processes, on Ray or Slurm; the interface is `core/executor.py`."""
 
 from dlcli.launch.executors import ENGINES, check, engine
 from dlcli.launch.in_process import InProcess

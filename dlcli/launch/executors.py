@@ -1,4 +1,4 @@
-"""Engines by name."""
+"""Executors by the name of their launcher."""
 
 import os
 import shutil
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dlcli.core.errors import Missing, UsageError, nearest
+from dlcli.core.errors import Missing, UsageError
 from dlcli.core.executor import Executor, Listener, Perform
 from dlcli.launch.in_process import InProcess
 from dlcli.launch.local import Local
@@ -16,44 +16,55 @@ ENGINES = ("local", "ray", "slurm")
 
 
 def check(name: str, jobs: int | None) -> None:
-    """Whether there is such an engine, with so many jobs.
+    """Check that a launcher exists and is installed, and that the number of jobs is valid.
+
+    Args:
+        name: launcher: local, ray or slurm.
+        jobs: maximum number of jobs in parallel; None for the launcher's default.
 
     Raises:
-        UsageError: there is not.
-        Missing: its package is not installed.
+        UsageError: the launcher is unknown, or `jobs` is below 1.
+        Missing: the launcher's package or Slurm's commands are not installed.
     """
     if name not in ENGINES:
-        raise UsageError(f"--on {name!r}{nearest(name, ENGINES)}")
+        raise UsageError("unknown_name", kind="--launcher", name=name, known=ENGINES)
     if jobs is not None and jobs < 1:
-        raise UsageError(f"--jobs is at least 1, not {jobs}")
+        raise UsageError("invalid_value", key="--jobs", must="at least 1", got=jobs)
     package = {"ray": "ray", "slurm": "submitit"}.get(name)
     if package is None:
         return
+    feature = f"--launcher {name}"
     try:
         __import__(package)
     except ImportError as error:
-        raise Missing(f"--on {name} needs {package} ({error})\nGet it: pip install 'dlcli[{name}]'") from None
+        hint = f"pip install 'dlcli[{name}]' ({error})"
+        raise Missing("missing_package", feature=feature, package=package, hint=hint) from None
     if name == "slurm" and shutil.which("srun") is None:
-        raise Missing("--on slurm: Slurm's commands (srun, sbatch) are not on this machine")
+        raise Missing("missing_package", feature=feature, package="slurm-client (the commands srun and sbatch)")
 
 
 @contextmanager
 def engine(name: str, perform: Perform, jobs: int | None, listen: Listener, folder: Path) -> Iterator[Executor]:
-    """An engine by name, for as long as it is needed.
+    """Open the executor of a launcher and close it at the end of the block.
 
     Args:
-        jobs: how many at a time; None is one here, and as many as there is room for elsewhere.
-        folder: for what the engine and its workers write.
+        name: launcher: local, ray or slurm.
+        perform: executes one job.
+        jobs: maximum number of jobs in parallel; None is 1 for local, and the capacity of the cluster otherwise.
+        listen: called with (job number, event) for every event.
+        folder: for the files of the executor and its workers.
     """
-    made = _make(name, perform, jobs, listen, folder)
+    executor = _create(name, perform, jobs, listen, folder)
     try:
-        yield made
+        yield executor
     finally:
-        if not isinstance(made, InProcess):
-            made.close()
+        if not isinstance(executor, InProcess):
+            executor.close()
 
 
-def _make(name: str, perform: Perform, jobs: int | None, listen: Listener, folder: Path) -> InProcess | Local | Remote:
+def _create(
+    name: str, perform: Perform, jobs: int | None, listen: Listener, folder: Path
+) -> InProcess | Local | Remote:
     if name == "ray":
         from dlcli.launch.ray import OnRay
 
@@ -68,11 +79,11 @@ def _make(name: str, perform: Perform, jobs: int | None, listen: Listener, folde
 
 
 def devices() -> list[str]:
-    """The GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them."""
-    import torch  # not before the server of the processes was started: both take their time to load it
+    """List the GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them."""
+    import torch  # after the process server has started: both import it, at the same time
 
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if not torch.cuda.is_available():
         return []
-    named = [name.strip() for name in visible.split(",")] if visible else []
-    return named or [str(number) for number in range(torch.cuda.device_count())]
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    names = [name.strip() for name in visible.split(",")] if visible else []
+    return names or [str(index) for index in range(torch.cuda.device_count())]

@@ -1,4 +1,4 @@
-"""Which points an equal finished run covers."""
+"""`--skip-existing`: configurations for which an identical run has completed."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -18,33 +18,35 @@ _WEIGHTS = "--init-from"
 def covering(
     points: Sequence[compose.Point], options: Options, among: Iterable[Run] | None = None
 ) -> dict[int, Run]:  # fmt: skip
-    """The newest completed run of equal experiment and seed, by the place of the point that it covers.
+    """Find the newest completed run with the same experiment and seed, by index of the configuration.
 
     Args:
-        among: the newest first; None is all that there are.
+        among: candidate runs, newest first; None is all runs below `options.out`.
 
     Raises:
-        UsageError: the runs would start from the weights of another, which nothing tells before they begin.
+        UsageError: with `--init-from`, since the initial weights are not part of an experiment's identity.
     """
     if options.init_from:
-        raise UsageError(f"--needed cannot tell which runs began with the same weights: not with {_WEIGHTS}")
+        raise UsageError(
+            "conflict", first="--skip-existing", second=_WEIGHTS, reason="initial weights are not compared"
+        )
     finished: dict[tuple[str, Any], Run] = {}
     for run in selectors.scan(options.out) if among is None else among:
-        if run.status == "completed" and not _began_elsewhere(run):
+        if run.status == "completed" and not _has_other_initial_weights(run):
             finished.setdefault((experiment(run), run.info.get("seed")), run)
     keys = [_key(point) for point in points]
-    return {place: finished[key] for place, key in enumerate(keys) if key in finished}
+    return {index: finished[key] for index, key in enumerate(keys) if key in finished}
 
 
-def _began_elsewhere(run: Run) -> bool:
-    return origin(run) is not None or any(str(word).startswith(_WEIGHTS) for word in run.info.get("argv") or ())
+def _has_other_initial_weights(run: Run) -> bool:
+    return origin(run) is not None or any(str(argument).startswith(_WEIGHTS) for argument in run.info.get("argv") or ())
 
 
 def _key(point: compose.Point) -> tuple[str, int] | None:
-    """Experiment and seed; None of a configuration that cannot be built, which its run will say."""
+    """Experiment and seed; None if the configuration is invalid, which its run will report."""
     try:
         config = settle_budget(point.resolved())
-        hashed = core(settle_budget(point.resolved(seed=0)))
+        core_hash = core(settle_budget(point.resolved(seed=0)))
     except UsageError:
         return None
-    return identity(signature(hashed, config["until"]), patience=config["patience"]), config["seed"]
+    return identity(signature(core_hash, config["until"]), patience=config["patience"]), config["seed"]

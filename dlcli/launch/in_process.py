@@ -1,4 +1,4 @@
-"""Jobs one after another in this process."""
+"""Executor that runs jobs sequentially in this process."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -6,15 +6,15 @@ from functools import partial
 
 from dlcli.core.executor import NOT_BEGUN, Job, Listener, News, Perform, Report, deaf
 
-_ENDED_BY_SIGNAL = (130, 143, 75)
+_SIGNAL_EXIT_CODES = (130, 143, 75)
 
 
 class InProcess:
-    """One job after another in this process, each when its report is asked for.
+    """Executor that runs jobs sequentially in this process, each when its report is requested.
 
     Args:
-        perform: does a job.
-        listen: told how it goes.
+        perform: executes a job.
+        listen: called with (job number, event) for every event.
     """
 
     def __init__(self, perform: Perform, listen: Listener = deaf) -> None:
@@ -30,11 +30,11 @@ class InProcess:
 
     def wait(self) -> tuple[int, Report]:
         number, job = self._waiting.popleft()
-        report = NOT_BEGUN if self._stopped else self._do(number, job)
+        report = NOT_BEGUN if self._stopped else self._execute(number, job)
         self._listen(number, report)
         return number, report
 
-    def _do(self, number: int, job: Job) -> Report:
+    def _execute(self, number: int, job: Job) -> Report:
         self._listen(number, News(job.run or ""))
         self._busy = True
         try:
@@ -43,7 +43,7 @@ class InProcess:
             report = Report(130, job.run, error="interrupted")
         finally:
             self._busy = False
-        if report.exit_code in _ENDED_BY_SIGNAL:  # it was meant for this process, and so for all of its jobs
+        if report.exit_code in _SIGNAL_EXIT_CODES:  # the signal stops this process and so all of its jobs
             self._stopped = True
         return report
 
@@ -51,7 +51,7 @@ class InProcess:
         return ("this process",)
 
     def stop(self) -> None:
-        """Begin nothing more; a job that is underway, and does not listen to signals itself, is interrupted."""
+        """Start no more jobs; a running job without its own signal handlers is interrupted."""
         self._stopped = True
         if self._busy:
             raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""Jobs as plain data: options packed and unpacked, work guarded, runs reported."""
+"""Jobs as plain data: serialized options, guarded execution, reports of runs."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -15,37 +15,42 @@ from dlcli.runs.run import Run
 
 
 def guarded(job: Job, tell: Tell, do: Callable[[Options], Run]) -> Report:
-    """What a job does with its options; whatever goes wrong is in the report."""
+    """Execute a job with its options and return its report; exceptions become part of the report.
+
+    Args:
+        tell: receives the progress events.
+        do: executes the run.
+    """
     options = replace(unpacked(job.options), tell=tell, quiet=True)
-    if options.threads:  # building shares the processors too; only a process of ours has a share
+    if options.threads:  # building uses the processors too; set only in worker processes
         torch.set_num_threads(options.threads)
     try:
         run = do(options)
     except (UsageError, OSError) as error:
         return Report(2, job.run, error=str(error))
-    except Exception as error:  # noqa: BLE001 - the other jobs go on
+    except Exception as error:  # noqa: BLE001 - other jobs continue
         ending = broken(error)
         return Report(ending.exit_code, job.run, error=ending.reason)
     return report(run)
 
 
 def report(run: Run) -> Report:
-    """How a run ended."""
+    """Return the report of an ended run."""
     code = run.info["exit_code"]
     return Report(code, str(run.path), run.info["metrics"], "" if code == 0 else run.info["reason"])
 
 
 def packed(options: Options) -> dict[str, Any]:
-    """Options as plain values, for JSON and other processes."""
+    """Serialize options to plain values, for JSON and other processes."""
     plain = vars(options) | {
         "out": str(options.out.absolute()),
-        "extra": [str(one.absolute()) for one in options.extra],
+        "extra": [str(folder.absolute()) for folder in options.extra],
     }
     return plain | {"tags": list(options.tags), "argv": list(options.argv), "tell": None}
 
 
 def unpacked(plain: Mapping[str, Any]) -> Options:
-    """The options again."""
+    """Restore options from plain values."""
     sequences = {name: tuple(plain.get(name, ())) for name in ("tags", "argv")}
-    extra = tuple(Path(one) for one in plain.get("extra", ()))
+    extra = tuple(Path(folder) for folder in plain.get("extra", ()))
     return Options(**{**plain, **sequences, "out": Path(plain["out"]), "extra": extra})

@@ -1,4 +1,4 @@
-"""Several jobs at a time in processes of this machine."""
+"""Executor that runs jobs in parallel in processes of this machine."""
 
 import atexit
 import contextlib
@@ -18,12 +18,12 @@ from dlcli.core.executor import Job, Listener, News, Perform, Report, deaf
 from dlcli.launch.local_worker import work
 from dlcli.launch.queue import Ledger
 
-_LOOK = 0.2  # seconds between two looks whether to stop
+_POLL = 0.2  # seconds between checks of the stop flag
 
 
 @dataclass
 class _Worker:
-    """A process, our end of its pipe, and the job it has."""
+    """A worker process, this end of its pipe, and the number of its job."""
 
     process: BaseProcess
     pipe: Connection
@@ -32,14 +32,14 @@ class _Worker:
 
 
 class Local:
-    """Up to `count` jobs at a time, each in a process of its own; a process that dies is replaced.
+    """Executor with up to `count` worker processes, forked from a preloaded server; a process that dies is replaced.
 
     Args:
-        perform: does a job; a function of a module, which is loaded once for all processes.
-        count: processes at a time.
-        listen: told how it goes.
-        devices: GPUs as CUDA_VISIBLE_DEVICES names them; the processes take them in turn.
-        said: a file for what the processes print.
+        perform: executes a job; a module-level function, whose module is imported once for all processes.
+        count: maximum number of processes.
+        listen: called with (job number, event) for every event.
+        devices: GPUs as CUDA_VISIBLE_DEVICES names them, assigned round-robin.
+        output: file for the standard output and error of the processes.
     """
 
     def __init__(
@@ -48,15 +48,15 @@ class Local:
         count: int,
         listen: Listener = deaf,
         devices: Sequence[str] = (),
-        said: Path | None = None,
+        output: Path | None = None,
     ) -> None:
-        self._perform, self._devices, self._said = perform, devices, said
+        self._perform, self._devices, self._output = perform, devices, output
         self._ledger = Ledger(listen)
         self._free = list(range(count))[::-1]
         self._count = count
         self._workers: list[_Worker] = []
-        self._stopping = self._asked = False
-        atexit.register(self._hang_up)  # before multiprocessing waits for its children
+        self._stopping = self._stop_sent = False
+        atexit.register(self._close_pipes)  # before multiprocessing waits for its children
         self._context = prepare(getattr(perform, "__module__", __name__))
 
     def submit(self, job: Job) -> int:
@@ -69,55 +69,55 @@ class Local:
         self._stopping = True
 
     def wait(self) -> tuple[int, Report]:
-        while (found := self._ledger.next_report()) is None:
-            self._ask_to_stop() if self._stopping else self._assign()
-            self._hear()
-        return found
+        while (result := self._ledger.next_report()) is None:
+            self._send_stop() if self._stopping else self._assign()
+            self._receive()
+        return result
 
     def _assign(self) -> None:
-        """A job for every idle process, and a process for every job while there may be more."""
+        """Assign waiting jobs to idle processes; start processes while there are fewer than `count`."""
         idle = [worker for worker in self._workers if worker.number is None]
         while self._ledger.waiting and (idle or self._free):
             worker = idle.pop() if idle else self._start()
             worker.number, job = self._ledger.begin()
-            with contextlib.suppress(OSError):  # it died just now, which is heard of next
+            with contextlib.suppress(OSError):  # the process has just died; _receive notices
                 worker.pipe.send(job)
 
     def _start(self) -> _Worker:
         slot = self._free.pop()
-        ours, theirs = self._context.Pipe()
+        own_end, worker_end = self._context.Pipe()
         process: Any = self._context.Process(
-            target=work, args=(self._perform, theirs, self._environment(slot), self._said), daemon=False
+            target=work, args=(self._perform, worker_end, self._environment(slot), self._output), daemon=False
         )
         process.start()
-        theirs.close()
-        self._workers.append(_Worker(process, ours, slot))
+        worker_end.close()
+        self._workers.append(_Worker(process, own_end, slot))
         return self._workers[-1]
 
     def _environment(self, slot: int) -> Mapping[str, str]:
         return {"CUDA_VISIBLE_DEVICES": self._devices[slot % len(self._devices)]} if self._devices else {}
 
-    def _hear(self) -> None:
-        """Wait for a moment for somebody to say something, and take it down."""
+    def _receive(self) -> None:
+        """Wait up to `_POLL` seconds for events of the workers and record them."""
         if not self._workers:
             return
-        ready = wait([worker.pipe for worker in self._workers], _LOOK)
+        ready = wait([worker.pipe for worker in self._workers], _POLL)
         for worker in [worker for worker in self._workers if worker.pipe in ready]:
             try:
-                self._take(worker, worker.pipe.recv())
+                self._record(worker, worker.pipe.recv())
             except (EOFError, OSError):
-                self._bury(worker)
+                self._remove(worker)
 
-    def _take(self, worker: _Worker, what: News | Report) -> None:
+    def _record(self, worker: _Worker, event: News | Report) -> None:
         assert worker.number is not None
-        if isinstance(what, News):
-            self._ledger.heard(worker.number, what)
+        if isinstance(event, News):
+            self._ledger.heard(worker.number, event)
             return
         number, worker.number = worker.number, None
-        self._ledger.ended(number, what)
+        self._ledger.ended(number, event)
 
-    def _bury(self, worker: _Worker) -> None:
-        """A process is gone."""
+    def _remove(self, worker: _Worker) -> None:
+        """Remove a dead process and return its job to the queue."""
         self._workers.remove(worker)
         self._free.append(worker.slot)
         worker.pipe.close()
@@ -125,33 +125,33 @@ class Local:
         if worker.number is not None:
             self._ledger.died(worker.number, _cause(worker.process.exitcode))
 
-    def _ask_to_stop(self) -> None:
+    def _send_stop(self) -> None:
         self._ledger.abandon()
-        if self._asked:
+        if self._stop_sent:
             return
-        self._asked = True
+        self._stop_sent = True
         for worker in self._workers:
             if worker.number is not None and worker.process.pid is not None:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(worker.process.pid, signal.SIGTERM)
 
     def close(self) -> None:
-        """Let go of the processes: they end when their pipe does."""
-        self._hang_up()
+        """End the processes by closing their pipes."""
+        self._close_pipes()
         for worker in self._workers:
             worker.process.join()
         self._workers.clear()
-        atexit.unregister(self._hang_up)
+        atexit.unregister(self._close_pipes)
 
-    def _hang_up(self) -> None:
+    def _close_pipes(self) -> None:
         for worker in self._workers:
             worker.pipe.close()
 
 
 def prepare(module: str) -> ForkServerContext:
-    """Start the server that processes are forked from, which loads a module meanwhile; it is started once."""
+    """Start the server from which worker processes are forked, and let it import a module; started once."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([module, "torch._dynamo"])  # PyTorch's optimizers load it at their first step
+    context.set_forkserver_preload([module, "torch._dynamo"])  # PyTorch's optimizers import it at their first step
     forkserver.ensure_running()
     return context
 
@@ -159,5 +159,5 @@ def prepare(module: str) -> ForkServerContext:
 def _cause(exit_code: int | None) -> str:
     if exit_code is not None and exit_code < 0:
         name = signal.Signals(-exit_code).name
-        return f"its worker was killed ({name}{', out of memory?' if name == 'SIGKILL' else ''})"
-    return f"its worker ended by itself with exit code {exit_code}"
+        return f"the worker was killed ({name}{', out of memory?' if name == 'SIGKILL' else ''})"
+    return f"the worker exited with code {exit_code}"

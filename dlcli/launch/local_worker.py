@@ -1,4 +1,4 @@
-"""A process that does jobs for another one, and ends with it."""
+"""Worker process of the local executor; it ends with its coordinator."""
 
 import os
 import queue
@@ -15,37 +15,44 @@ from typing import Any
 from dlcli.core.executor import Job, Perform
 
 _GRACE = 60.0
-"""Seconds in which a job may save itself when nobody is left to report to."""
+"""Seconds in which a job may save a checkpoint after its coordinator died."""
 
 
-def work(perform: Perform, pipe: Connection, environment: Mapping[str, str], said: Path | None) -> None:
-    """Do the jobs that come through the pipe, until it closes. Its closing in the middle of a job stops the job."""
+def work(perform: Perform, pipe: Connection, environment: Mapping[str, str], output: Path | None) -> None:
+    """Execute the jobs that arrive through the pipe until it closes, which also stops a running job.
+
+    Args:
+        perform: executes a job.
+        pipe: receives jobs; sends events and reports.
+        environment: additional environment variables.
+        output: file for standard output and error.
+    """
     os.environ.update(environment)
-    if said is not None:
-        _write_to(said)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches everybody; our coordinator says what to do
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # so does the end of a terminal, and then the pipe closes
-    signal.signal(signal.SIGTERM, _leave)
+    if output is not None:
+        _redirect_output(output)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the coordinator decides
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a closed terminal closes the pipe as well
+    signal.signal(signal.SIGTERM, _exit)
     jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(pipe, jobs), daemon=True).start()
     while (job := jobs.get()) is not None:
-        _send(pipe, perform(job, lambda news: _send(pipe, news)))
+        _send(pipe, perform(job, lambda event: _send(pipe, event)))
 
 
-def _write_to(said: Path) -> None:
-    """Whatever is printed goes to a file, not into the coordinator's table."""
-    handle = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+def _redirect_output(path: Path) -> None:
+    """Redirect standard output and error to a file: the terminal belongs to the coordinator's table."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     for stream in (1, 2):
         os.dup2(handle, stream)
     os.close(handle)
 
 
-def _leave(number: int, frame: FrameType | None) -> None:
+def _exit(number: int, frame: FrameType | None) -> None:
     sys.exit(128 + number)
 
 
 def _read(pipe: Connection, jobs: "queue.SimpleQueue[Job | None]") -> None:
-    """Hand on what comes; when the other side is gone, stop as SIGTERM does."""
+    """Queue the jobs that arrive; when the coordinator is gone, stop as on SIGTERM."""
     try:
         while True:
             jobs.put(pipe.recv())
@@ -56,8 +63,8 @@ def _read(pipe: Connection, jobs: "queue.SimpleQueue[Job | None]") -> None:
         os._exit(143)
 
 
-def _send(pipe: Connection, what: Any) -> None:
+def _send(pipe: Connection, event: Any) -> None:
     try:
-        pipe.send(what)
+        pipe.send(event)
     except OSError:
-        return  # nobody is there any more; the reader stops the job
+        return  # the coordinator is gone; _read stops the job

@@ -1,4 +1,4 @@
-"""News between machines that share nothing but a file system: a file a job, a line a piece of news."""
+"""Progress events through a shared file system: one file per job, one JSON line per event."""
 
 import json
 import time
@@ -8,55 +8,55 @@ from pathlib import Path
 
 from dlcli.core.executor import Job, News, Perform, Report
 
-_EVERY = 1.0  # seconds between two lines of how far a job is
+_INTERVAL = 1.0  # minimum seconds between two progress events of a job
 
 
 class Letters:
-    """Writes news of a job to its file: where its run directory is at once, how far it is now and then."""
+    """Append the events of a job to its file: its run directory at once, its progress at most once per second."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.run, self.written = "", 0.0
 
-    def __call__(self, news: News) -> None:
+    def __call__(self, event: News) -> None:
         now = time.monotonic()
-        if news.run == self.run and now - self.written < _EVERY:
+        if event.run == self.run and now - self.written < _INTERVAL:
             return
-        self.run, self.written = news.run, now
+        self.run, self.written = event.run, now
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(news)) + "\n")
+            file.write(json.dumps(asdict(event)) + "\n")
 
 
 class Mailbox:
-    """Reads what is new in the files of a folder."""
+    """Read new events from the files of a folder."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self._read: dict[int, int] = {}
+        self._offsets: dict[int, int] = {}
 
     def path(self, number: int) -> Path:
         return self.folder / f"{number}.jsonl"
 
     def empty(self, number: int) -> None:
-        """Forget what an earlier job of this number wrote."""
+        """Delete the events of an earlier job with this number."""
         self.path(number).unlink(missing_ok=True)
-        self._read.pop(number, None)
+        self._offsets.pop(number, None)
 
     def news(self, number: int) -> Iterator[News]:
-        """Whole lines that were not read before."""
+        """Yield the events of complete lines that have not been read before."""
         try:
             with self.path(number).open("rb") as file:
-                file.seek(self._read.get(number, 0))
+                file.seek(self._offsets.get(number, 0))
                 content = file.read()
         except FileNotFoundError:
             return
-        whole = content[: content.rfind(b"\n") + 1]
-        self._read[number] = self._read.get(number, 0) + len(whole)
-        for line in whole.splitlines():
+        complete = content[: content.rfind(b"\n") + 1]
+        self._offsets[number] = self._offsets.get(number, 0) + len(complete)
+        for line in complete.splitlines():
             yield News(**json.loads(line))
 
 
 def perform_by_mail(perform: Perform, job: Job, box: str) -> Report:
-    """Do a job, its news going to a file."""
+    """Execute a job and append its events to the file `box`."""
     return perform(job, Letters(Path(box)))

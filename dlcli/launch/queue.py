@@ -1,4 +1,4 @@
-"""Which jobs wait, run and ended. A job whose worker died waits again, to go on with its run directory."""
+"""Job queue of the parallel executors; a job whose worker died is queued again and resumes its run directory."""
 
 from collections import deque
 from dataclasses import dataclass, replace
@@ -6,24 +6,24 @@ from dataclasses import dataclass, replace
 from dlcli.core.executor import NOT_BEGUN, Job, Listener, News, Report
 
 TRIES = 3
-"""How often a job is run again whose worker died."""
+"""How often a job is retried after its worker died."""
 _CONTINUATIONS = 1000
-"""How often a preempted job goes on: it comes further each time."""
+"""How often a preempted job is resumed; it makes progress each time."""
 
 
 @dataclass
 class _Entry:
     job: Job
     deaths: int = 0
-    died_of: str = ""
-    continued: int = 0
+    cause: str = ""
+    preemptions: int = 0
 
 
 class Ledger:
-    """The books of an executor with several workers.
+    """Queue of jobs with their states and reports, for an executor with several workers.
 
     Args:
-        listen: told of everything as it happens.
+        listen: called with (job number, event) for every event.
     """
 
     def __init__(self, listen: Listener) -> None:
@@ -31,9 +31,10 @@ class Ledger:
         self._entries: dict[int, _Entry] = {}
         self._waiting: deque[int] = deque()
         self._reports: dict[int, Report] = {}
-        self._submitted = self._told = 0
+        self._submitted = self._reported = 0
 
     def add(self, job: Job) -> int:
+        """Add a job and return its number."""
         self._submitted += 1
         self._entries[self._submitted] = _Entry(job)
         self._waiting.append(self._submitted)
@@ -41,63 +42,65 @@ class Ledger:
 
     @property
     def waiting(self) -> int:
-        """How many have not begun."""
+        """Number of jobs that have not started."""
         return len(self._waiting)
 
     def begin(self) -> tuple[int, Job]:
-        """The next job that waits, as begun."""
+        """Return the next waiting job and mark it as started."""
         number = self._waiting.popleft()
         entry = self._entries[number]
-        job, why = entry.job, entry.died_of
-        entry.died_of = ""
-        goes_on = "it goes on from its checkpoint" if job.run else "it begins anew"
-        self._listen(number, News(job.run or "", note=f"{why}; {goes_on}" if why else ""))
+        job, cause = entry.job, entry.cause
+        entry.cause = ""
+        consequence = "resumed from its last checkpoint" if job.run else "started again"
+        self._listen(number, News(job.run or "", note=f"{cause}; {consequence}" if cause else ""))
         return number, job
 
-    def heard(self, number: int, news: News) -> None:
+    def heard(self, number: int, event: News) -> None:
+        """Record an event of a running job."""
         entry = self._entries[number]
-        if news.run:
-            entry.job = replace(entry.job, run=news.run)
-        self._listen(number, news)
+        if event.run:
+            entry.job = replace(entry.job, run=event.run)
+        self._listen(number, event)
 
     def ended(self, number: int, report: Report) -> None:
+        """Record the report of a job."""
         self._reports[number] = report
         self._listen(number, report)
 
-    def died(self, number: int, why: str) -> None:
-        """Its worker is gone: the job waits again, in front, unless that happened too often."""
+    def died(self, number: int, cause: str) -> None:
+        """Queue a job whose worker died at the front, or report it as failed after `TRIES` retries."""
         entry = self._entries[number]
         entry.deaths += 1
         if entry.deaths > TRIES:
-            self.ended(number, Report(1, entry.job.run, error=f"{why}, {entry.deaths} times"))
+            self.ended(number, Report(1, entry.job.run, error=f"{cause}, {entry.deaths} times"))
         else:
-            entry.died_of = why
+            entry.cause = cause
             self._waiting.appendleft(number)
 
     def preempted(self, number: int, report: Report) -> None:
-        """It was told to make room, and saved itself: it waits again, behind the others."""
+        """Queue a job that was preempted after saving a checkpoint at the back."""
         entry = self._entries[number]
-        entry.continued += 1
-        if entry.continued > _CONTINUATIONS:
+        entry.preemptions += 1
+        if entry.preemptions > _CONTINUATIONS:
             self.ended(number, report)
         else:
             self._waiting.append(number)
 
     def abandon(self) -> None:
-        """What waits is not begun any more."""
+        """Report all waiting jobs as not started."""
         while self._waiting:
             self.ended(self._waiting.popleft(), NOT_BEGUN)
 
     def next_report(self) -> tuple[int, Report] | None:
-        """The next report in submission order, when it is there.
+        """Return the next report in submission order; None if that job is still running.
 
         Raises:
-            IndexError: none is to come.
+            IndexError: all reports have been returned.
         """
-        if self._told == self._submitted:
-            raise IndexError("nothing was submitted")
-        if self._told + 1 not in self._reports:
+        if self._reported == self._submitted:
+            raise IndexError("no job left")
+        if self._reported + 1 not in self._reports:
             return None
-        self._told += 1
-        del self._entries[self._told]
-        return self._told, self._reports.pop(self._told)
+        self._reported += 1
+        del self._entries[self._reported]
+        return self._reported, self._reports.pop(self._reported)

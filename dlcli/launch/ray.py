@@ -1,4 +1,4 @@
-"""Jobs as tasks of a Ray cluster: the one that RAY_ADDRESS names, or one of this machine's own."""
+"""Executor on Ray: the cluster of RAY_ADDRESS, or a local one."""
 
 import logging
 import os
@@ -13,35 +13,37 @@ from dlcli.core.executor import Job, Listener, Perform, Report, deaf
 from dlcli.launch.messages import perform_by_mail
 from dlcli.launch.remote import Lost, Remote
 
-_LOOK = 0.5  # seconds between two looks
+_POLL = 0.5  # seconds between two checks
 
 
 class OnRay(Remote):
-    """A task a job, one GPU each where the cluster has any. Ray runs nothing again: the ledger does, from checkpoints.
+    """Executor with one Ray task per job, and one GPU per task if the cluster has GPUs.
+
+    Ray retries nothing: the queue resumes interrupted jobs from their checkpoints.
 
     Args:
-        perform: does a job; a function of a module that the workers can import.
-        jobs: at a time; None is one for each processor of the cluster.
-        listen: told how it goes.
+        perform: executes a job; a module-level function that the workers can import.
+        jobs: maximum number of jobs in parallel; None is one per processor of the cluster.
+        listen: called with (job number, event) for every event.
         folder: on a file system that all workers share.
     """
 
     def __init__(self, perform: Perform, jobs: int | None, listen: Listener = deaf, folder: Path = Path()) -> None:
-        self._ours = not ray.is_initialized()
-        if self._ours:
+        self._owns_ray = not ray.is_initialized()
+        if self._owns_ray:
             _connect(jobs)
-        found = ray.cluster_resources()
-        super().__init__(jobs or max(1, int(found.get("CPU", 1))), listen, folder)
-        options = {"num_cpus": 1, "num_gpus": 1 if found.get("GPU") else 0, "max_retries": 0}
+        resources = ray.cluster_resources()
+        super().__init__(jobs or max(1, int(resources.get("CPU", 1))), listen, folder)
+        options = {"num_cpus": 1, "num_gpus": 1 if resources.get("GPU") else 0, "max_retries": 0}
         task: Any = ray.remote(perform_by_mail)
         self._task = task.options(**options)
         self._perform = perform
 
-    def _hand_over(self, job: Job, box: Path) -> Any:
+    def _submit(self, job: Job, box: Path) -> Any:
         return self._task.remote(self._perform, job, str(box))
 
     def _pause(self, handles: Sequence[Any]) -> None:
-        ray.wait(list(handles), timeout=_LOOK)
+        ray.wait(list(handles), timeout=_POLL)
 
     def _result(self, handle: Any) -> Report | None:
         if not ray.wait([handle], timeout=0)[0]:
@@ -51,19 +53,19 @@ class OnRay(Remote):
         except TaskCancelledError:
             return Report(130, error="cancelled")
         except RayError as error:
-            raise Lost(f"its worker died ({type(error).__name__})") from None
+            raise Lost(f"the worker died ({type(error).__name__})") from None
 
     def _cancel(self, handle: Any) -> None:
         ray.cancel(handle, force=False)
 
     def close(self) -> None:
-        if self._ours:
+        if self._owns_ray:
             ray.shutdown()
 
 
 def _connect(jobs: int | None) -> None:
-    """The cluster that RAY_ADDRESS names, else a new one with as many processors as jobs."""
+    """Connect to the cluster of RAY_ADDRESS, else start a local one with `jobs` processors."""
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    own: dict[str, Any] = {} if os.environ.get("RAY_ADDRESS") else {"num_cpus": jobs, "include_dashboard": False}
-    ray.init(**own, log_to_driver=False, logging_level=logging.ERROR)
+    local: dict[str, Any] = {} if os.environ.get("RAY_ADDRESS") else {"num_cpus": jobs, "include_dashboard": False}
+    ray.init(**local, log_to_driver=False, logging_level=logging.ERROR)

@@ -1,7 +1,6 @@
-"""Jobs on other machines: what Ray and Slurm have in common."""
+"""Base class of the cluster executors, Ray and Slurm."""
 
 import contextlib
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,48 +14,48 @@ _PREEMPTED = 75
 
 
 class Lost(Exception):
-    """The worker of a job is gone; the job has no report."""
+    """Raised if the worker of a job died without a report."""
 
 
 class Remote(ABC):
-    """Jobs that are handed to a cluster and looked at now and then; news come by mail.
+    """Executor that submits jobs to a cluster and polls them; events arrive through files.
 
     Args:
-        jobs: how many are with the cluster at a time.
-        listen: told how it goes.
-        folder: for the mail; workers see it too.
+        jobs: maximum number of jobs submitted to the cluster at a time.
+        listen: called with (job number, event) for every event.
+        folder: for the event files, on a file system that all workers share.
     """
 
     def __init__(self, jobs: int, listen: Listener, folder: Path) -> None:
         self._jobs = jobs
         self._ledger = Ledger(listen)
-        self._mail = Mailbox(folder.absolute() / "news")
+        self._events = Mailbox(folder.absolute() / "news")
         self._running: dict[int, Any] = {}
-        self._stopping = self._asked = False
+        self._stopping = self._stop_sent = False
 
     @abstractmethod
-    def _hand_over(self, job: Job, box: Path) -> Any:
-        """Give a job to the cluster; what it is called there."""
+    def _submit(self, job: Job, box: Path) -> Any:
+        """Submit a job to the cluster and return its handle."""
 
     @abstractmethod
     def _pause(self, handles: Sequence[Any]) -> None:
-        """Wait for a moment, or until one of them ended."""
+        """Wait briefly, or until one of the jobs has ended."""
 
     @abstractmethod
     def _result(self, handle: Any) -> Report | None:
-        """The report of a job; None while it has none.
+        """Return the report of a job; None while it is running.
 
         Raises:
-            Lost: its worker died.
+            Lost: the worker died.
         """
 
     @abstractmethod
     def _cancel(self, handle: Any) -> None:
-        """Ask a job to save itself and end."""
+        """Request a job to save a checkpoint and end."""
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of the cluster."""
+        """Disconnect from the cluster."""
 
     def submit(self, job: Job) -> int:
         return self._ledger.add(job)
@@ -68,49 +67,45 @@ class Remote(ABC):
         self._stopping = True
 
     def wait(self) -> tuple[int, Report]:
-        while (found := self._ledger.next_report()) is None:
-            self._ask_to_stop() if self._stopping else self._assign()
+        while (result := self._ledger.next_report()) is None:
+            self._send_stop() if self._stopping else self._assign()
             if self._running:
                 self._pause(list(self._running.values()))
             for number in list(self._running):
-                self._look_after(number)
-        return found
+                self._poll(number)
+        return result
 
     def _assign(self) -> None:
         while self._ledger.waiting and len(self._running) < self._jobs:
             number, job = self._ledger.begin()
-            self._mail.empty(number)
-            self._running[number] = self._hand_over(job, self._mail.path(number))
+            self._events.empty(number)
+            self._running[number] = self._submit(job, self._events.path(number))
 
-    def _look_after(self, number: int) -> None:
-        """Read a job's mail, and its report when it ended."""
+    def _poll(self, number: int) -> None:
+        """Record the new events of a job, and its report if it has ended."""
         handle = self._running[number]
         try:
             report = self._result(handle)
-            lost = ""
+            cause = ""
         except Lost as error:
-            report, lost = None, str(error)
-        for news in self._mail.news(number):
-            self._ledger.heard(number, news)
-        if report is None and not lost:
+            report, cause = None, str(error)
+        for event in self._events.news(number):
+            self._ledger.heard(number, event)
+        if report is None and not cause:
             return
         del self._running[number]
         if report is None:
-            self._ledger.died(number, lost)
+            self._ledger.died(number, cause)
         elif report.exit_code == _PREEMPTED and not self._stopping:
             self._ledger.preempted(number, report)
         else:
             self._ledger.ended(number, report)
 
-    def _ask_to_stop(self) -> None:
+    def _send_stop(self) -> None:
         self._ledger.abandon()
-        if self._asked:
+        if self._stop_sent:
             return
-        self._asked = True
+        self._stop_sent = True
         for handle in self._running.values():
             with contextlib.suppress(Exception):
                 self._cancel(handle)
-
-
-def pause(seconds: float) -> None:
-    time.sleep(seconds)

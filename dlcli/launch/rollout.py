@@ -1,4 +1,4 @@
-"""Populations rated by workers: genomes go out, ratings come back, whichever engine carries them."""
+"""Distributed evaluation of populations: workers receive genomes and return ratings, by any executor."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,84 +20,85 @@ from dlcli.engine.options import Options
 from dlcli.engine.status import broken
 from dlcli.runs.run import Run
 
-_SHARES = 2
-"""Jobs a worker gets of a population: a slow one holds the others up less."""
-_MADE: dict[str, Rater] = {}
-"""What this worker has built, by configuration."""
+_CHUNKS = 2
+"""Jobs per worker and population, so that a slow job delays the others less."""
+_RATERS: dict[str, Rater] = {}
+"""Rater of this worker, by configuration; holds the latest only."""
 
 
 @dataclass(frozen=True)
 class Answer(Report):
-    """A report with what was asked for: fitness, behaviour and cost as arrays."""
+    """Report with the rating: fitness, behavior and cost as arrays."""
 
     rating: tuple[Any, ...] = ()
 
 
 @contextmanager
 def shared(learner: Learner, run: Run, options: Options) -> Iterator[None]:
-    """With the learner's populations rated by workers, where `options` ask for several or for an engine."""
-    if not _wanted(options) or not isinstance(learner, Populous):
+    """Evaluate the learner's populations by workers inside the block if `options` request several or a launcher."""
+    if not _is_distributed(options) or not isinstance(learner, Populous):
         yield
         return
-    before = learner.rater
+    own_rater = learner.rater
     with launch.engine(options.on, rate, options.jobs, deaf, run.path) as executor:
         learner.rater = Shared(executor, run_config.read(run.path / "config.yaml"))
         try:
             yield
         finally:
-            learner.rater = before
+            learner.rater = own_rater
 
 
 def check_shared(learner: Learner, options: Options) -> None:
-    """Whether there is something for workers to share.
+    """Check that the learner evaluates populations if the options request workers.
 
     Raises:
-        Mismatch: they are asked for, and the learner rates no populations.
+        Mismatch: `--jobs` or `--launcher` is given and the learner does not evaluate populations.
     """
-    if _wanted(options) and not isinstance(learner, Populous):
-        raise Mismatch(f"{type(learner).__name__} rates no populations, so there is nothing for --jobs to share")
+    if _is_distributed(options) and not isinstance(learner, Populous):
+        hint = "--jobs of a single run distributes the evaluation of a population."
+        raise Mismatch("unsupported", subject=type(learner).__name__, feature="--jobs and --launcher", hint=hint)
 
 
-def _wanted(options: Options) -> bool:
+def _is_distributed(options: Options) -> bool:
     return options.on != "local" or (options.jobs or 1) > 1
 
 
 class Shared:
-    """A rater whose work is done by an executor's workers. They die without loss: their part is rated again.
+    """Rater that distributes a population over the workers of an executor; chunks of dead workers are rated again.
 
     Args:
-        executor: of `rate` jobs.
-        config: from which workers build the same model, task and learner.
+        executor: executes `rate` jobs.
+        config: configuration from which workers build the same model, task and learner.
     """
 
     def __init__(self, executor: Executor, config: Mapping[str, Any]) -> None:
         self._executor = executor
         self._config = json.dumps(config, sort_keys=True)
-        self._parts = _SHARES * len(executor.workers())
+        self._chunks = _CHUNKS * len(executor.workers())
 
     def rate(self, genomes: Sequence[Genome], centres: Mapping[int, Tensor], batches: Sequence[int]) -> Rating:
-        size = -(-len(genomes) // self._parts)
-        asked = 0
-        for begin in range(0, len(genomes), size):
-            part = list(genomes[begin : begin + size])
-            numbers = {number for one in part for number in (one.centre, one.scale) if number is not None}
-            needed = {number: centres[number].numpy() for number in numbers}
-            plain = {"config": self._config, "genomes": part, "centres": needed, "batches": list(batches)}
+        size = -(-len(genomes) // self._chunks)
+        submitted = 0
+        for start in range(0, len(genomes), size):
+            chunk = list(genomes[start : start + size])
+            numbers = {number for genome in chunk for number in (genome.centre, genome.scale) if number is not None}
+            used = {number: centres[number].numpy() for number in numbers}
+            plain = {"config": self._config, "genomes": chunk, "centres": used, "batches": list(batches)}
             self._executor.submit(Job("rate", (), plain))
-            asked += 1
-        return Rating.join([_rating(report) for _, report in [self._executor.wait() for _ in range(asked)]])
+            submitted += 1
+        return Rating.join([_rating(report) for _, report in [self._executor.wait() for _ in range(submitted)]])
 
 
 def _rating(report: Report) -> Rating:
-    """What a worker answered.
+    """Return the rating of a worker's report.
 
     Raises:
-        UsageError, MemoryError, RuntimeError: it could not.
+        UsageError, MemoryError, RuntimeError: the worker failed.
     """
     if isinstance(report, Answer) and report.exit_code == 0:
         return Rating(*(torch.tensor(column) for column in report.rating))
     if report.exit_code == 2:
-        raise UsageError(report.error)
+        raise UsageError("worker_failed", text=report.error)
     if report.exit_code == 4:
         raise MemoryError(report.error)
     if report.exit_code == 130:
@@ -106,22 +107,22 @@ def _rating(report: Report) -> Rating:
 
 
 def rate(job: Job, tell: Tell) -> Report:
-    """Rate some genomes, in a worker."""
-    asked = job.options
+    """Rate a chunk of genomes in a worker."""
+    request = job.options
     try:
-        centres = {number: torch.tensor(vector) for number, vector in asked["centres"].items()}
-        with computing(int(json.loads(asked["config"])["threads"])):
-            rating = _rater(asked["config"]).rate(asked["genomes"], centres, asked["batches"])
-    except Exception as error:  # noqa: BLE001 - the coordinator says what it was
+        centres = {number: torch.tensor(vector) for number, vector in request["centres"].items()}
+        with computing(int(json.loads(request["config"])["threads"])):
+            rating = _rater(request["config"]).rate(request["genomes"], centres, request["batches"])
+    except Exception as error:  # noqa: BLE001 - the coordinator raises it
         ending = broken(error)
         return Report(ending.exit_code, error=str(error) if isinstance(error, UsageError) else ending.reason)
     return Answer(0, rating=tuple(part.numpy() for part in (rating.fitness, rating.behaviour, rating.cost)))
 
 
 def _rater(config: str) -> Rater:
-    if config not in _MADE:
+    if config not in _RATERS:
         learner = build.build(json.loads(config), torch.device("cpu")).learner
         assert isinstance(learner, Populous)
-        _MADE.clear()
-        _MADE[config] = learner.rater
-    return _MADE[config]
+        _RATERS.clear()
+        _RATERS[config] = learner.rater
+    return _RATERS[config]

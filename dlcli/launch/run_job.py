@@ -1,4 +1,4 @@
-"""A job as a run: what every worker does, wherever it is."""
+"""Execution of a job as a run, by every kind of worker."""
 
 from dlcli.core.errors import Unresumable
 from dlcli.core.executor import Job, Report, Tell
@@ -9,18 +9,18 @@ from dlcli.runs.run import Run
 
 
 def perform(job: Job, tell: Tell) -> Report:
-    """A job as a run, a new one or one that goes on, whatever becomes of it."""
-    return guarded(job, tell, lambda options: _gone_on(job, options) if job.run else _new(job, options))
+    """Start or resume the run of a job and return its report."""
+    return guarded(job, tell, lambda options: _resume(job, options) if job.run else _start(job, options))
 
 
-def _gone_on(job: Job, options: Options) -> Run:
-    """The job's run to its end; one that cannot be resumed begins anew, in a directory of its own."""
+def _resume(job: Job, options: Options) -> Run:
+    """Resume the run of a job; one that cannot be resumed starts again in a new directory."""
     try:
         return run_commands.resume(job.run or "", (), options)
     except Unresumable:
-        return _new(job, options)
+        return _start(job, options)
 
 
-def _new(job: Job, options: Options) -> Run:
+def _start(job: Job, options: Options) -> Run:
     (point,) = run_commands.points(job.overrides, options)
     return run_commands.start(point, options)

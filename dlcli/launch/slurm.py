@@ -1,6 +1,7 @@
-"""Jobs as Slurm batch jobs, by submitit."""
+"""Executor on Slurm, by submitit."""
 
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from subprocess import CalledProcessError
@@ -13,24 +14,24 @@ from submitit.core.utils import FailedJobError, UncompletedJobError
 from dlcli.core.errors import UsageError
 from dlcli.core.executor import Job, Listener, Perform, Report, deaf
 from dlcli.launch.messages import perform_by_mail
-from dlcli.launch.remote import Lost, Remote, pause
+from dlcli.launch.remote import Lost, Remote
 
-_LOOK = 0.5  # seconds between two looks
-_WARNING = 120  # seconds before its end that a job is told to save itself
-_ALL = 1000  # jobs in the queue where nobody says how many
-_MINUTES = 24 * 60
+_POLL = 0.5  # seconds between two checks
+_WARNING = 120  # seconds between SIGUSR1 and the end of a job
+_MAX_QUEUED = 1000  # jobs in the queue without --jobs
+_TIME_LIMIT = 24 * 60  # minutes
 
 
 class OnSlurm(Remote):
-    """A batch job a job. Before its time is up a job gets SIGUSR1: it saves itself, and is queued again to go on.
+    """Executor with one batch job per job. Before its time limit a job receives SIGUSR1, saves itself and is requeued.
 
-    What differs from place to place is said as Slurm has it: SBATCH_PARTITION, SBATCH_ACCOUNT, SBATCH_TIMELIMIT,
-    SBATCH_GRES, SBATCH_CPUS_PER_TASK ... in the environment come before what the script says.
+    Site-specific settings are Slurm's environment variables, which override the script: SBATCH_PARTITION,
+    SBATCH_ACCOUNT, SBATCH_TIMELIMIT, SBATCH_GRES, SBATCH_CPUS_PER_TASK ...
 
     Args:
-        perform: does a job; a function of a module that the nodes can import.
-        jobs: in the queue at a time.
-        listen: told how it goes.
+        perform: executes a job; a module-level function that the nodes can import.
+        jobs: maximum number of jobs in the queue.
+        listen: called with (job number, event) for every event.
         folder: on a file system that all nodes share.
         cluster: `slurm`, or submitit's `local` for tests.
     """
@@ -43,22 +44,22 @@ class OnSlurm(Remote):
         folder: Path = Path(),
         cluster: str | None = "slurm",
     ) -> None:
-        super().__init__(jobs or _ALL, listen, folder)
+        super().__init__(jobs or _MAX_QUEUED, listen, folder)
         self._perform = perform
-        os.environ["SUBMITIT_PREEMPT_SIGNAL"] = JobEnvironment.USR_SIG = "USR1"  # which dlcli saves itself at
+        os.environ["SUBMITIT_PREEMPT_SIGNAL"] = JobEnvironment.USR_SIG = "USR1"  # on which dlcli saves a checkpoint
         self._executor = submitit.AutoExecutor(folder.absolute() / "slurm", cluster=cluster)
         self._executor.update_parameters(
-            name="dlcli", timeout_min=_MINUTES, cpus_per_task=1, slurm_signal_delay_s=_WARNING
+            name="dlcli", timeout_min=_TIME_LIMIT, cpus_per_task=1, slurm_signal_delay_s=_WARNING
         )
 
-    def _hand_over(self, job: Job, box: Path) -> Any:
+    def _submit(self, job: Job, box: Path) -> Any:
         try:
             return self._executor.submit(perform_by_mail, self._perform, job, str(box))
         except (FailedJobError, CalledProcessError, OSError) as error:
-            raise UsageError(f"Slurm does not take the job: {_line(error, -1)}") from None
+            raise UsageError("rejected", subject="Slurm", feature="the job", reason=_line(error, -1)) from None
 
     def _pause(self, handles: Sequence[Any]) -> None:
-        pause(_LOOK)
+        time.sleep(_POLL)
 
     def _result(self, handle: Any) -> Report | None:
         if not handle.done():
@@ -66,9 +67,9 @@ class OnSlurm(Remote):
         try:
             return handle.result()
         except UncompletedJobError as error:
-            raise Lost(f"its job {handle.job_id} died ({_line(error, 0)})") from None
+            raise Lost(f"Slurm job {handle.job_id} died ({_line(error, 0)})") from None
         except FailedJobError as error:
-            raise Lost(f"its job {handle.job_id} failed ({_line(error, -1)})") from None
+            raise Lost(f"Slurm job {handle.job_id} failed ({_line(error, -1)})") from None
 
     def _cancel(self, handle: Any) -> None:
         handle.cancel(check=False)
@@ -77,5 +78,5 @@ class OnSlurm(Remote):
         return
 
 
-def _line(error: Exception, place: int) -> str:
-    return ([line for line in str(error).splitlines() if line.strip(" -")] or [type(error).__name__])[place]
+def _line(error: Exception, index: int) -> str:
+    return ([line for line in str(error).splitlines() if line.strip(" -")] or [type(error).__name__])[index]

@@ -1,4 +1,4 @@
-"""Signals that stop an executor."""
+"""Signal handlers that stop an executor."""
 
 import signal
 from collections.abc import Iterator
@@ -10,7 +10,11 @@ from dlcli.core.executor import Executor
 
 @contextmanager
 def heeding(executor: Executor) -> Iterator[list[int]]:
-    """SIGINT, SIGTERM and SIGUSR1 stop the executor; a second SIGINT interrupts at once."""
+    """Stop the executor on SIGINT, SIGTERM and SIGUSR1; a second SIGINT interrupts at once.
+
+    Yields:
+        The numbers of the received signals.
+    """
     received: list[int] = []
 
     def receive(number: int, frame: FrameType | None) -> None:
@@ -20,11 +24,12 @@ def heeding(executor: Executor) -> Iterator[list[int]]:
         executor.stop()
 
     try:
-        before = {one: signal.signal(one, receive) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)}
+        signals = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+        previous = {number: signal.signal(number, receive) for number in signals}
     except ValueError:  # not the main thread
-        before = {}
+        previous = {}
     try:
         yield received
     finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
+        for number, handler in previous.items():
+            signal.signal(number, handler)

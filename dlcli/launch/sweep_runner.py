@@ -1,4 +1,4 @@
-"""Many runs as one thing: carried out by an engine, written down as they go, gone on with by `dlcli sweep resume`."""
+"""Sweeps: runs executed by a launcher, recorded in sweep.json, resumed by `dlcli sweep resume`."""
 
 import signal
 import sys
@@ -10,7 +10,7 @@ from typing import Any
 
 from dlcli import launch
 from dlcli.config import compose
-from dlcli.core.errors import Missing, UsageError, nearest
+from dlcli.core.errors import Missing, UsageError
 from dlcli.core.executor import NOT_BEGUN, Executor, Job, News, Report
 from dlcli.engine.options import Options
 from dlcli.engine.threads import available_cores
@@ -23,22 +23,22 @@ from dlcli.runs import selectors
 from dlcli.runs.run import Run
 from dlcli.runs.sweep import Sweep, named, sweeps
 
-_PATIENCE = 60.0
-"""Seconds to wait for runs whose coordinator was killed: they are saving themselves."""
+_GRACE = 60.0
+"""Seconds to wait for runs whose coordinator was killed: they are saving their checkpoints."""
 
 
 @dataclass(frozen=True)
 class Ways:
-    """How many runs are made of the words, and how they are run.
+    """Number of runs that a command starts, and how they are executed.
 
     Args:
-        seeds: `6`, `0:6` or `3,5`.
-        zips: texts such as "a=1,2 b=3,4".
-        jobs: at a time.
-        on: the engine.
-        fail_fast: the first failure ends all.
-        needed: leave out what an equal finished run covers.
-        shared: the jobs share the work of one run, where there is only one.
+        seeds: `6` or `0:6` for seeds 0 to 5, or `3,5`; None leaves `seed` as configured.
+        zips: keys that vary together, such as "a=1,2 b=3,4".
+        jobs: maximum number of runs in parallel; None is the launcher's default.
+        on: launcher: local, ray or slurm; None is local.
+        fail_fast: stop all runs at the first failure.
+        needed: skip runs for which an identical run has completed.
+        shared: a single run distributes its own work over the jobs.
     """
 
     seeds: str | None = None
@@ -51,115 +51,126 @@ class Ways:
 
     @property
     def engine(self) -> str:
+        """Name of the launcher."""
         return self.on or "local"
 
     def check(self) -> None:
+        """Raise UsageError if the launcher or the number of jobs is invalid."""
         launch.check(self.engine, self.jobs)
 
 
 def create(points: Sequence[compose.Point], options: Options, ways: Ways, made: Sequence[Run] = ()) -> Sweep:
-    """A sweep of points; what finished runs cover is done already: those `made`, and with `needed` all there are."""
+    """Create a sweep of configurations and mark those that have been completed.
+
+    Args:
+        made: completed runs to reuse; with `ways.needed` all runs below `options.out` are considered.
+    """
     words = [((point.recipe,) if point.recipe else ()) + point.words for point in points]
     covered = covering(points, options, None if ways.needed else made) if ways.needed or made else {}
     plain = packed(replace(options, smoke=False))
     sweep = Sweep.create(options.out, options.verb, words, options=plain, jobs=ways.jobs, on=ways.engine)
-    for place, run in covered.items():
-        sweep.note(place, run=run.path.absolute(), exit_code=0, covered=True)
+    for index, run in covered.items():
+        sweep.note(index, run=run.path.absolute(), exit_code=0, covered=True)
     return sweep
 
 
 def find(selector: str, out: Path) -> Sweep:
-    """The sweep that a selector names.
+    """Find the sweep of a selector.
 
     Raises:
-        UsageError: it names none, or several.
+        UsageError: no sweep or several match.
     """
-    found = named(selector, out)
-    if len(found) > 1 and selector != "last":
-        raise UsageError(f"{selector!r} names {len(found)} sweeps; one is wanted: give more of the id, or a path")
-    if not found:
+    matches = named(selector, out)
+    if len(matches) > 1 and selector != "last":
+        ids = ", ".join(path.name.rpartition("_")[2] for path in matches[:5])
+        raise UsageError("ambiguous", name=selector, count=len(matches), kind="sweeps", matches=ids)
+    if not matches:
         known = [path.name.rpartition("_")[2] for path in sweeps(out)]
-        raise Missing(f"no sweep {selector!r} in {out}{nearest(selector, known) or ', which holds none'}")
+        hint = "" if known else f"There are no sweeps in {out}."
+        raise Missing("not_found", kind="sweep", name=selector, known=known, hint=hint)
     try:
-        return Sweep.open(found[0])
+        return Sweep.open(matches[0])
+    except UsageError:
+        raise
     except ValueError as error:
-        raise UsageError(str(error)) from None
+        raise UsageError("damaged", path=matches[0] / "sweep.json", problem=str(error)) from None
 
 
 def take_up(sweep: Sweep) -> Options:
-    """Hold a sweep, find out what became of its runs since it was written, and answer with their options.
+    """Lock a sweep, update the states of its runs, and return their options.
 
     Raises:
-        UsageError: a living process has it.
+        UsageError: another process is running the sweep, or sweep.json is damaged.
     """
     if not sweep.hold():
-        raise UsageError(f"sweep {sweep.id} is being run by process {sweep.info['pid']} on {sweep.info['host']}")
+        reason = f"process {sweep.info['pid']} on {sweep.info['host']} is running it"
+        raise UsageError("not_resumable", path=f"sweep {sweep.id}", reason=reason)
     sweep.info = Sweep.open(sweep.path).info
     out = sweep.path.absolute().parent.parent
     _adopt(sweep, out)
-    _settle(sweep)
+    _update(sweep)
     try:
         return replace(unpacked(sweep.info["options"]), out=out)
     except (LookupError, TypeError, ValueError) as error:
         sweep.let_go()
-        raise UsageError(f"{sweep.path / 'sweep.json'} is damaged: options: {error}") from None
+        raise UsageError("damaged", path=sweep.path / "sweep.json", problem=f"options: {error}") from None
 
 
 def _adopt(sweep: Sweep, out: Path) -> None:
-    """Runs that were made, and not yet written down, when the coordinator was killed."""
+    """Record runs that were created but not yet recorded when the coordinator was killed."""
     orphans = {run.info.get("point"): run for run in selectors.scan(out) if run.info.get("sweep") == sweep.id}
-    for place in range(len(sweep.points)):
-        if sweep.run_of(place) is None and place in orphans:
-            sweep.note(place, run=orphans[place].path.absolute())
+    for index in range(len(sweep.points)):
+        if sweep.run_of(index) is None and index in orphans:
+            sweep.note(index, run=orphans[index].path.absolute())
 
 
-def _settle(sweep: Sweep) -> None:
-    """How the runs ended that nobody was there to hear of."""
-    until = time.monotonic() + _PATIENCE
-    for place in range(len(sweep.points)):
-        path = sweep.run_of(place)
-        if path is None or sweep.points[place]["exit_code"] == 0:
+def _update(sweep: Sweep) -> None:
+    """Record runs that completed after the coordinator was killed."""
+    deadline = time.monotonic() + _GRACE
+    for index in range(len(sweep.points)):
+        path = sweep.run_of(index)
+        if path is None or sweep.points[index]["exit_code"] == 0:
             continue
-        while (status := _status(path)) == "running" and time.monotonic() < until:
+        while (status := _status(path)) == "running" and time.monotonic() < deadline:
             time.sleep(0.1)
         if status == "completed":
-            sweep.note(place, exit_code=0, error="")
+            sweep.note(index, exit_code=0, error="")
 
 
 def _status(path: Path) -> str:
     try:
         return Run.open(path).status
     except ValueError:
-        return "damaged"  # which going on with it will say
+        return "damaged"  # reported when the run is resumed
 
 
 def unfinished(sweep: Sweep) -> list[int]:
-    """The places of what is missing, failed or stopped."""
+    """Return the indices of the missing, failed and stopped runs."""
     return [
-        place
-        for place, point in enumerate(sweep.points)
-        if point["exit_code"] != 0 or sweep.run_of(place) is None
+        index
+        for index, point in enumerate(sweep.points)
+        if point["exit_code"] != 0 or sweep.run_of(index) is None
     ]  # fmt: skip
 
 
 def carry_out(sweep: Sweep, options: Options, ways: Ways) -> int | None:
-    """Run what is unfinished; the exit code of what interrupted it, if something did."""
-    places = unfinished(sweep)
-    if not places:
+    """Execute the unfinished runs; return the exit code of the signal that stopped them, or None."""
+    indices = unfinished(sweep)
+    if not indices:
         return None
-    board = sweep_progress.choose(options.show, [title(sweep, place) for place in places], quiet=options.quiet)
-    heard = _Heard(sweep, places, board, ways.fail_fast)
-    with board, launch.engine(ways.engine, perform, ways.jobs, heard, sweep.path) as executor:
-        heard.stop = executor.stop
+    display = sweep_progress.choose(options.show, [title(sweep, index) for index in indices], quiet=options.quiet)
+    recorder = _Recorder(sweep, indices, display, ways.fail_fast)
+    with display, launch.engine(ways.engine, perform, ways.jobs, recorder, sweep.path) as executor:
+        recorder.stop = executor.stop
         with heeding(executor) as received:
-            for job in _jobs(sweep, places, options, ways):
+            for job in _jobs(sweep, indices, options, ways):
                 executor.submit(job)
             reports = list(_reports(executor))
     if received:
         return 75 if received[0] == signal.SIGUSR1 else 128 + received[0]
-    alone = ways.engine == "local" and (ways.jobs or 1) == 1
-    signalled = [one.exit_code for one in reports if one.exit_code in (130, 143, 75) and one != NOT_BEGUN]
-    return signalled[0] if alone and signalled else None
+    sequential = ways.engine == "local" and (ways.jobs or 1) == 1
+    codes = [report.exit_code for report in reports if report.exit_code in (130, 143, 75) and report != NOT_BEGUN]
+    return codes[0] if sequential and codes else None
 
 
 def _reports(executor: Executor) -> Iterator[Report]:
@@ -170,49 +181,49 @@ def _reports(executor: Executor) -> Iterator[Report]:
             return
 
 
-def _jobs(sweep: Sweep, places: Sequence[int], options: Options, ways: Ways) -> Iterator[Job]:
-    """A job for every place, which goes on with its run where there is one."""
+def _jobs(sweep: Sweep, indices: Sequence[int], options: Options, ways: Ways) -> Iterator[Job]:
+    """Create a job for each index, which resumes the run of the index if there is one."""
     share = max(1, available_cores() // ways.jobs) if ways.engine == "local" and (ways.jobs or 1) > 1 else None  # type: ignore[operator]
-    for place in places:
-        path = sweep.run_of(place)
-        plain = packed(options) | {"threads": share, "facts": {"sweep": sweep.id, "point": place}}
-        yield Job(sweep.info["verb"], tuple(sweep.points[place]["words"]), plain, str(path) if path else None)
+    for index in indices:
+        path = sweep.run_of(index)
+        plain = packed(options) | {"threads": share, "facts": {"sweep": sweep.id, "point": index}}
+        yield Job(sweep.info["verb"], tuple(sweep.points[index]["words"]), plain, str(path) if path else None)
 
 
-class _Heard:
-    """Writes down what is heard, shows it, and stops everything at the first failure if that is wanted."""
+class _Recorder:
+    """Listener that records and displays events, and stops all runs at the first failure with `fail_fast`."""
 
-    def __init__(self, sweep: Sweep, places: Sequence[int], board: sweep_progress.Board, fail_fast: bool) -> None:
-        self.sweep, self.places, self.board, self.fail_fast = sweep, places, board, fail_fast
+    def __init__(self, sweep: Sweep, indices: Sequence[int], display: sweep_progress.Board, fail_fast: bool) -> None:
+        self.sweep, self.indices, self.display, self.fail_fast = sweep, indices, display, fail_fast
         self.stop: Callable[[], None] = lambda: None
 
-    def __call__(self, number: int, what: News | Report) -> None:
-        known: dict[str, Any] = {"run": what.run} if what.run else {}
-        if isinstance(what, Report) and what != NOT_BEGUN:
-            known |= {"exit_code": what.exit_code, "error": what.error}
+    def __call__(self, number: int, event: News | Report) -> None:
+        facts: dict[str, Any] = {"run": event.run} if event.run else {}
+        if isinstance(event, Report) and event != NOT_BEGUN:
+            facts |= {"exit_code": event.exit_code, "error": event.error}
         try:
-            self.sweep.note(self.places[number - 1], **known)
-        except OSError as error:  # the runs themselves know what is needed to go on
+            self.sweep.note(self.indices[number - 1], **facts)
+        except OSError as error:  # the run directories suffice to resume
             say(f"{self.sweep.path / 'sweep.json'}: {error.strerror}")
-        self.board.hear(number - 1, what)
-        if self.fail_fast and sweep_progress.failed(what):
+        self.display.hear(number - 1, event)
+        if self.fail_fast and sweep_progress.failed(event):
             self.stop()
 
 
-def title(sweep: Sweep, place: int) -> str:
-    """The words of a point that not all points share; all of them when it has no others."""
-    words = sweep.points[place]["words"]
+def title(sweep: Sweep, index: int) -> str:
+    """Return the overrides that distinguish a run of a sweep; all overrides if it has no others."""
+    overrides = sweep.points[index]["words"]
     shared = set.intersection(*(set(point["words"]) for point in sweep.points))
-    return " ".join([word for word in words if word not in shared] or words) or sweep.info["verb"]
+    return " ".join([override for override in overrides if override not in shared] or overrides) or sweep.info["verb"]
 
 
 def reports(sweep: Sweep) -> list[Report]:
-    """How every point ended, in order."""
-    return [_report(sweep, place) for place in range(len(sweep.points))]
+    """Return the reports of all runs, in order."""
+    return [_report(sweep, index) for index in range(len(sweep.points))]
 
 
-def _report(sweep: Sweep, place: int) -> Report:
-    point, path = sweep.points[place], sweep.run_of(place)
+def _report(sweep: Sweep, index: int) -> Report:
+    point, path = sweep.points[index], sweep.run_of(index)
     if point["exit_code"] is None:
         return NOT_BEGUN if path is None else replace(NOT_BEGUN, run=str(path), error="not finished")
     if point["exit_code"] == 0 and path is not None:
@@ -224,4 +235,5 @@ def _report(sweep: Sweep, place: int) -> Report:
 
 
 def say(text: str) -> None:
+    """Print a line on standard error."""
     print(text, file=sys.stderr, flush=True)  # noqa: T201

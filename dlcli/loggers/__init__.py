@@ -1,4 +1,4 @@
-"""Trackers of others that mirror a run's metrics: `logger=tensorboard|mlflow|wandb`, or a list of them."""
+"""Experiment trackers that mirror the metrics of a run: `logger=tensorboard|mlflow|wandb`, or a list of them."""
 
 import importlib
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,7 @@ from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
-from dlcli.core.errors import Missing, UsageError, nearest
+from dlcli.core.errors import Missing, UsageError
 from dlcli.loggers.mirror import Facts, Mirror, Tracker
 from dlcli.runs.run import Run
 
@@ -20,21 +20,23 @@ TRACKERS = {
 
 
 def chosen(config: Mapping[str, Any]) -> Sequence[str]:
-    """The trackers that a configuration asks for.
+    """Return the names of the configured trackers.
 
     Raises:
-        UsageError: there is no such one.
-        Missing: its package is not installed.
+        UsageError: a tracker is unknown.
+        Missing: the package of a tracker is not installed.
     """
-    given = config.get("logger")
-    if not isinstance(given, str | list | None):
-        raise UsageError(f"logger is {', '.join(TRACKERS)}, a list of them, or null, not {given!r}")
-    names = list(dict.fromkeys([given] if isinstance(given, str) else given or ()))
+    value = config.get("logger")
+    if not isinstance(value, str | list | None):
+        must = f"{', '.join(TRACKERS)}, a list of them, or null"
+        raise UsageError("invalid_value", key="logger", must=must, got=value)
+    names = list(dict.fromkeys([value] if isinstance(value, str) else value or ()))
     for name in names:
         if name not in TRACKERS:
-            raise UsageError(f"logger {name!r}{nearest(str(name), TRACKERS)}")
+            raise UsageError("unknown_name", kind="logger", name=name, known=TRACKERS)
         if not _installed(name):
-            raise Missing(f"logger={name} needs the package {name}: pip install 'dlcli[{name}]'")
+            hint = f"pip install 'dlcli[{name}]'"
+            raise Missing("missing_package", feature=f"logger={name}", package=name, hint=hint)
     return names
 
 
@@ -46,7 +48,7 @@ def _installed(name: str) -> bool:
 
 
 def attach(run: Run, config: Mapping[str, Any], since: int = 0) -> None:
-    """Let the configuration's trackers watch the run from a step on."""
+    """Attach the configured trackers to a run; they receive the rows after step `since`."""
     facts = Facts(run.path.resolve(), run.id, run.info.get("name") or run.info["label"], config, since)
     for name in chosen(config):
         run.observers.append(Mirror(name, partial(_open, name, facts), run.note))

@@ -1,4 +1,4 @@
-"""A tracker at arm's length: it works in a thread of its own, and whatever happens to it the run goes on."""
+"""Isolation of experiment trackers: each works in its own thread, and its failure does not affect the run."""
 
 import contextlib
 import queue
@@ -9,20 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-_WAITING = 10_000  # rows that a slow tracker may be behind
-_PATIENCE = 20.0  # seconds that a run waits for it at the end
+_MAX_QUEUED = 10_000  # rows waiting for a slow tracker
+_TIMEOUT = 20.0  # seconds that a run waits for a tracker at the end
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What a tracker is told of a run.
+    """Description of a run for a tracker.
 
     Args:
-        path: the run directory.
-        id: of the run.
-        name: for people.
-        config: resolved.
-        since: the step that the rows begin after; above 0 where a run goes on.
+        path: run directory.
+        id: id of the run.
+        name: display name.
+        config: resolved configuration.
+        since: step after which rows follow; above 0 for a resumed run.
     """
 
     path: Path
@@ -34,66 +34,66 @@ class Facts:
 
 @runtime_checkable
 class Tracker(Protocol):
-    """Somebody else's record of a run."""
+    """Interface of an experiment tracker."""
 
     def row(self, step: int, split: str, row: Mapping[str, float]) -> None:
-        """A row of metrics."""
+        """Record the metrics of a split at a step."""
 
     def end(self, info: Mapping[str, Any]) -> None:
-        """The run has ended; `info` is its run.json."""
+        """Record the end of the run; `info` is the content of run.json."""
 
 
 class Mirror:
-    """Hands rows to a tracker and never raises, waits or slows: the first trouble is said once, and it is dropped.
+    """Observer that passes rows to a tracker by a queue and never raises; the tracker is detached at its first error.
 
     Args:
-        name: of the tracker.
-        make: opens it.
-        note: writes into the run's log.
+        name: name of the tracker.
+        make: opens the tracker.
+        note: writes a line into the run's log.
     """
 
     def __init__(self, name: str, make: Callable[[], Tracker], note: Callable[[str], None]) -> None:
         self.name = name
         self._note = note
-        self._queue: queue.Queue[tuple[Any, ...]] = queue.Queue(_WAITING)
-        self._trouble: str | None = None
-        self._dropped = False
+        self._queue: queue.Queue[tuple[Any, ...]] = queue.Queue(_MAX_QUEUED)
+        self._error: str | None = None
+        self._detached = False
         self._thread = threading.Thread(target=self._work, args=(make,), daemon=True, name=f"logger {name}")
         try:
             self._thread.start()
-        except RuntimeError as error:  # the machine has no thread left
-            self._trouble = str(error)
+        except RuntimeError as error:  # no more threads on this machine
+            self._error = str(error)
 
     def row(self, step: int, split: str, row: Mapping[str, float]) -> None:
-        """Pass a row on, where the tracker still lives."""
-        self._pass(("row", step, split, dict(row)))
+        """Queue a row of metrics unless the tracker is detached."""
+        self._put(("row", step, split, dict(row)))
 
     def end(self, info: Mapping[str, Any]) -> None:
-        """Let it finish, for a while."""
-        self._pass(("end", dict(info)))
+        """Queue the end of the run and wait for the tracker, at most `_TIMEOUT` seconds."""
+        self._put(("end", dict(info)))
         with contextlib.suppress(KeyboardInterrupt):
-            if not self._dropped:
-                self._thread.join(_PATIENCE)
-        if self._trouble is None and self._thread.is_alive():
-            self._trouble = f"it was not done {_PATIENCE:g} s after the end"
-        self._drop_if_troubled()
+            if not self._detached:
+                self._thread.join(_TIMEOUT)
+        if self._error is None and self._thread.is_alive():
+            self._error = f"not finished {_TIMEOUT:g} s after the end of the run"
+        self._detach_on_error()
 
-    def _pass(self, item: tuple[Any, ...]) -> None:
-        self._drop_if_troubled()
-        if self._dropped:
+    def _put(self, item: tuple[Any, ...]) -> None:
+        self._detach_on_error()
+        if self._detached:
             return
         try:
             self._queue.put_nowait(item)
         except queue.Full:
-            self._trouble = f"it is {_WAITING:,} rows behind"
-            self._drop_if_troubled()
+            self._error = f"{_MAX_QUEUED:,} rows behind"
+            self._detach_on_error()
 
-    def _drop_if_troubled(self) -> None:
-        """Say what went wrong, from the thread that the run belongs to."""
-        if self._trouble is None or self._dropped:
+    def _detach_on_error(self) -> None:
+        """Report an error of the tracker once, from the thread of the run."""
+        if self._error is None or self._detached:
             return
-        self._dropped = True
-        text = f"logger {self.name} is dropped, the run is not affected: {self._trouble}"
+        self._detached = True
+        text = f"logger {self.name} detached, the run is not affected: {self._error}"
         with contextlib.suppress(OSError, ValueError):
             print(text, file=sys.stderr, flush=True)  # noqa: T201
         with contextlib.suppress(OSError, ValueError):
@@ -103,10 +103,10 @@ class Mirror:
         try:
             tracker = make()
             while True:
-                what, *given = self._queue.get()
-                getattr(tracker, what)(*given)
-                if what == "end" or self._dropped:
+                method, *arguments = self._queue.get()
+                getattr(tracker, method)(*arguments)
+                if method == "end" or self._detached:
                     return
-        except BaseException as error:  # noqa: BLE001 - nothing that a tracker does may reach the run
-            lines = str(error).strip().splitlines() or [""]
-            self._trouble = f"{type(error).__name__}: {lines[0][:200]}"
+        except BaseException as error:  # noqa: BLE001 - no exception of a tracker may reach the run
+            message = (str(error).strip().splitlines() or [""])[0][:200]
+            self._error = f"{type(error).__name__}: {message}"

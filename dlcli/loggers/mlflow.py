@@ -1,4 +1,4 @@
-"""MLflow: a run of the experiment "dlcli" at MLFLOW_TRACKING_URI, or wherever MLflow keeps its own."""
+"""MLflow: a run of the experiment "dlcli" at MLFLOW_TRACKING_URI, or in MLflow's default store."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -10,26 +10,26 @@ from mlflow.entities import Metric, Param
 from dlcli.loggers.mirror import Facts
 
 _EXPERIMENT = "dlcli"
-_LONGEST = 500  # letters of a parameter that every store takes
-_AT_ONCE = 100  # parameters
+_MAX_LENGTH = 500  # characters of a parameter that every store accepts
+_BATCH = 100  # parameters per request
 
 
 class MLflow:
-    """The configuration as parameters, metrics as `split/name`; a run that goes on is the same run there."""
+    """Configuration as parameters, metrics as `split/name`; a resumed run continues the same MLflow run."""
 
     def __init__(self, facts: Facts) -> None:
         self._client = MlflowClient()
-        found = self._client.get_experiment_by_name(_EXPERIMENT)
-        experiment = found.experiment_id if found else self._client.create_experiment(_EXPERIMENT)
-        before = self._client.search_runs([experiment], f"tags.dlcli_run = '{facts.id}'", max_results=1)
-        self._id = before[0].info.run_id if before else self._begin(experiment, facts)
+        existing = self._client.get_experiment_by_name(_EXPERIMENT)
+        experiment = existing.experiment_id if existing else self._client.create_experiment(_EXPERIMENT)
+        runs = self._client.search_runs([experiment], f"tags.dlcli_run = '{facts.id}'", max_results=1)
+        self._id = runs[0].info.run_id if runs else self._create_run(experiment, facts)
 
-    def _begin(self, experiment: str, facts: Facts) -> str:
+    def _create_run(self, experiment: str, facts: Facts) -> str:
         tags = {"dlcli_run": facts.id, "dlcli_path": str(facts.path)}
         identity = self._client.create_run(experiment, tags=tags, run_name=facts.name).info.run_id
-        params = [Param(name, str(value)[:_LONGEST]) for name, value in _flat(facts.config, "")]
-        for start in range(0, len(params), _AT_ONCE):
-            self._client.log_batch(identity, params=params[start : start + _AT_ONCE])
+        params = [Param(name, str(value)[:_MAX_LENGTH]) for name, value in _flat(facts.config, "")]
+        for start in range(0, len(params), _BATCH):
+            self._client.log_batch(identity, params=params[start : start + _BATCH])
         return identity
 
     def row(self, step: int, split: str, row: Mapping[str, float]) -> None:

@@ -1,4 +1,4 @@
-"""TensorBoard: event files in the run's artifacts; `tensorboard --logdir outputs` finds them all."""
+"""TensorBoard: event files in artifacts/tensorboard of the run; view all with `tensorboard --logdir outputs`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from dlcli.loggers.mirror import Facts
 
 
 class TensorBoard:
-    """One scalar a metric and split; what an interrupted run wrote after its checkpoint is purged when it goes on."""
+    """One scalar per metric and split; resuming a run purges the events after its checkpoint."""
 
     def __init__(self, facts: Facts) -> None:
         purge = facts.since + 1 if facts.since else None

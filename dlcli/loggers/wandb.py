@@ -1,4 +1,4 @@
-"""Weights & Biases: a run of the project "dlcli" (or WANDB_PROJECT); WANDB_MODE=offline keeps it here."""
+"""Weights & Biases: a run of the project "dlcli" (or WANDB_PROJECT); WANDB_MODE=offline keeps it local."""
 
 import os
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from dlcli.loggers.mirror import Facts
 
 
 class WandB:
-    """Metrics as `split/name` over the column `step`; a run that goes on is the same run there."""
+    """Metrics as `split/name` over the column `step`; a resumed run continues the same W&B run."""
 
     def __init__(self, facts: Facts) -> None:
         self._run = wandb.init(

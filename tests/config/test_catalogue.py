@@ -14,7 +14,7 @@ from dlcli.core.errors import Missing
 
 def completions(*words):
     """Completions of the last argument as in zsh, which splits arguments at blanks only."""
-    return completion.words(SimpleNamespace(params={"words": words[:-1]}), words[-1])
+    return completion.words(SimpleNamespace(params={"overrides": words[:-1]}), words[-1])
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ def test_new_key_is_composed_checked_listed_completed_and_documented(extra_key):
     assert f"{extra_key}=null" in schema.trial_words()
     assert extra_key in schema.having("retrain")
     assert f"`{extra_key}`" in schema.reference()
-    ctx = SimpleNamespace(params={"words": []}, info_name="train")
+    ctx = SimpleNamespace(params={"overrides": []}, info_name="train")
     assert completion.words(ctx, "patience_f") == [f"{extra_key}="]
     assert identity.core(config) != identity.core(config | {extra_key: 8})
 

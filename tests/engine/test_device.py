@@ -1,4 +1,4 @@
-"""The device and the threads of a run."""
+"""Device selection, number of threads and flushing of denormals."""
 
 import pytest
 import torch
@@ -7,28 +7,30 @@ from dlcli.core.errors import UsageError
 from dlcli.engine.device import choose_device, computing
 
 
-def _tiny():
+def _denormal():
     return (torch.tensor(1e-30) * torch.tensor(1e-10)).item()
 
 
-def test_numbers_too_small_to_be_normal_are_zero_while_computing_and_not_after():
-    assert _tiny() != 0.0
+def test_computing_flushes_denormals_inside_the_block_only():
+    assert _denormal() != 0.0
     with computing(1):
-        assert _tiny() == 0.0
-    assert _tiny() != 0.0
+        assert _denormal() == 0.0
+    assert _denormal() != 0.0
 
 
-def test_threads_are_given_back():
+def test_computing_restores_the_number_of_threads():
     before = torch.get_num_threads()
     with computing(2):
         assert torch.get_num_threads() == 2
     assert torch.get_num_threads() == before
 
 
-def test_a_device_that_is_not_here_is_named():
-    with pytest.raises(UsageError, match="'nowhere' is not here"):
+def test_choose_device_rejects_an_unavailable_device():
+    with pytest.raises(UsageError) as error:
         choose_device("nowhere")
+    assert error.value.code == "invalid_value"
+    assert (error.value.fields["key"], error.value.fields["got"]) == ("device", "nowhere")
 
 
-def test_auto_is_a_device_that_is_here():
+def test_choose_device_auto_is_available():
     torch.empty(1, device=choose_device("auto"))

@@ -1,4 +1,4 @@
-"""A full or unwritable disk: nothing half-made at the start, the last good checkpoint later, and a run that goes on."""
+"""Full and unwritable disks: no incomplete run directories, an intact last checkpoint, and exact resume."""
 
 import contextlib
 import io
@@ -18,7 +18,7 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """What a run with room enough gives."""
+    """Outcome of a run with enough disk space."""
     out = tmp_path_factory.mktemp("whole")
     assert finish(out, ["train", *WORDS]) == 0
     return outcome(out)
@@ -26,7 +26,7 @@ def whole(tmp_path_factory):
 
 @pytest.fixture
 def small(tmp_path):
-    """A disk of 2 MiB of its own."""
+    """A separate file system of 2 MiB."""
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(
@@ -73,44 +73,44 @@ def limited_at(number, size):
     Gradient.step = counted
 
 
-def child(words, out, prepare, given, answer):
-    """In a child: the command line after a preparation, and the lines that it said."""
+def child(arguments, out, prepare, prepare_arguments, pipe):
+    """In a child process: prepare, run the command, and send exit code and output."""
     from dlcli.cli.app import app
 
-    prepare(*given)
-    said, code = io.StringIO(), 0
-    with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
+    prepare(*prepare_arguments)
+    output, code = io.StringIO(), 0
+    with contextlib.redirect_stderr(output), contextlib.redirect_stdout(io.StringIO()):
         try:
-            app([*words, "--out", str(out), "--progress", "none"])
+            app([*arguments, "--out", str(out), "--progress", "none"])
         except SystemExit as end:
             code = end.code
-    answer.send((code, said.getvalue()))
+    pipe.send((code, output.getvalue()))
 
 
-def command(words, out, prepare=int, *given):
-    """Exit code and message of the command line in a child."""
-    here, there = SERVER.Pipe(duplex=False)
-    process = SERVER.Process(target=child, args=(words, out, prepare, given, there))
+def command(arguments, out, prepare=int, *prepare_arguments):
+    """Run the command line in a child process; return exit code and output."""
+    receiver, sender = SERVER.Pipe(duplex=False)
+    process = SERVER.Process(target=child, args=(arguments, out, prepare, prepare_arguments, sender))
     process.start()
-    assert here.poll(120)
-    answer = here.recv()
+    assert receiver.poll(120)
+    result = receiver.recv()
     process.join()
-    return answer
+    return result
 
 
-def half_made(out):
-    """Directories of runs that are not runs."""
+def incomplete_runs(out):
+    """Run directories without a valid record."""
     stamped = [path for path in out.glob("train/*/*") if path.is_dir()]
     return [path for path in stamped if path not in {run.path for run in selectors.scan(out)}]
 
 
 @pytest.mark.parametrize("step", [7, 20])
-def test_full_during_a_run_is_exit_1_with_the_last_checkpoint_intact(step, small, whole):
+def test_full_disk_during_a_run_exits_1_with_the_last_checkpoint_intact(step, small, whole):
     out = small / "out"
-    code, said = command(["train", *WORDS], out, full_at, step, small)
+    code, output = command(["train", *WORDS], out, full_at, step, small)
     assert code == 1
-    assert "No space left on device; the last checkpoint is intact" in said
-    assert "Traceback" not in said
+    assert "No space left on device; the last checkpoint is intact" in output
+    assert "Traceback" not in output
     run = only(out)
     assert run.status in ("failed", "lost")
     saved = torch.load(run.checkpoint_path("last"), weights_only=True)
@@ -122,7 +122,7 @@ def test_full_during_a_run_is_exit_1_with_the_last_checkpoint_intact(step, small
     assert not list(out.rglob("*.tmp"))
 
 
-def test_full_before_the_first_checkpoint_begins_anew(small, whole):
+def test_full_disk_before_the_first_checkpoint_restarts(small, whole):
     out = small / "out"
     assert command(["train", *WORDS], out, full_at, 1, small)[0] == 1
     assert not only(out).checkpoint_path("last").exists()
@@ -131,70 +131,70 @@ def test_full_before_the_first_checkpoint_begins_anew(small, whole):
     assert outcome(out) == whole
 
 
-def test_still_full_when_it_is_taken_up_again_changes_nothing(small, whole):
+def test_resume_on_a_full_disk_changes_nothing(small, whole):
     out = small / "out"
     assert command(["train", *WORDS], out, full_at, 7, small)[0] == 1
     before = files(out)
-    code, said = command(["train", "--resume", "last"], out)
+    code, output = command(["train", "--resume", "last"], out)
     assert code in (1, 2)
-    assert "No space left" in said
-    assert "Traceback" not in said
-    kept = {name: content for name, content in files(out).items() if name.name.endswith((".pt", ".csv", ".yaml"))}
-    assert kept == {name: content for name, content in before.items() if name in kept}
+    assert "No space left" in output
+    assert "Traceback" not in output
+    saved = {name: content for name, content in files(out).items() if name.name.endswith((".pt", ".csv", ".yaml"))}
+    assert saved == {name: content for name, content in before.items() if name in saved}
     (small / "ballast").unlink()
     assert command(["train", "--resume", "last"], out)[0] == 0
     assert outcome(out) == whole
 
 
 @pytest.mark.parametrize("pages", [0, 1, 2, 3, 4, 5, 6, 7, 9, 12])
-def test_however_little_room_there_is_at_the_start_nothing_is_half_made(pages, small):
+def test_full_disk_at_the_start_leaves_no_incomplete_run(pages, small):
     out = small / "out"
     fill(small, pages)
-    code, said = command(["train", *WORDS], out)
+    code, output = command(["train", *WORDS], out)
     assert code in (1, 2)
-    assert "No space left on device" in said
-    assert "Traceback" not in said
-    assert half_made(out) == []
+    assert "No space left on device" in output
+    assert "Traceback" not in output
+    assert incomplete_runs(out) == []
     assert (code == 1) == (len(selectors.scan(out)) == 1)
 
 
-def test_a_disk_that_cannot_be_written(small):
+def test_read_only_disk_exits_2(small):
     subprocess.run(["mount", "-o", "remount,ro", str(small)], check=True)
-    code, said = command(["train", *WORDS], small / "out")
+    code, output = command(["train", *WORDS], small / "out")
     assert code == 2
-    assert "Read-only file system" in said
-    assert len(said.strip().splitlines()) <= 5
+    assert "Read-only file system" in output
+    assert len(output.strip().splitlines()) <= 5
 
 
-def test_a_file_in_the_place_of_the_folder(tmp_path):
+def test_output_folder_that_is_a_file_exits_2(tmp_path):
     (tmp_path / "out").write_text("mine")
-    code, said = command(["train", *WORDS], tmp_path / "out")
+    code, output = command(["train", *WORDS], tmp_path / "out")
     assert code == 2
-    assert str(tmp_path / "out") in said
-    assert len(said.strip().splitlines()) <= 5
+    assert str(tmp_path / "out") in output
+    assert len(output.strip().splitlines()) <= 5
     assert (tmp_path / "out").read_text() == "mine"
 
 
 @pytest.mark.parametrize("size", [0, 4096, 12000])
-def test_a_quota_during_a_run_leaves_the_last_checkpoint_intact(size, tmp_path, whole):
-    """Without a disk of one's own: no file may grow beyond `size`."""
+def test_file_size_limit_leaves_the_last_checkpoint_intact(size, tmp_path, whole):
+    """By a limit of the file size, without a separate file system."""
     out = tmp_path / "out"
-    code, said = command(["train", *WORDS], out, limited_at, 7, size)
+    code, output = command(["train", *WORDS], out, limited_at, 7, size)
     assert code == 1
-    assert "File too large; the last checkpoint is intact" in said
-    assert "Traceback" not in said
+    assert "File too large; the last checkpoint is intact" in output
+    assert "Traceback" not in output
     assert torch.load(only(out).checkpoint_path("last"), weights_only=True)["step"] == 6
     assert command(["train", "--resume", "last"], out)[0] == 0
     assert outcome(out) == whole
 
 
-def test_a_folder_that_is_taken_away_ends_in_words(tmp_path):
-    words = [word for word in WORDS if not word.startswith("steps=")] + ["steps=100000"]
-    process = begin(tmp_path, ["train", *words])
+def test_removed_output_folder_ends_with_a_message(tmp_path):
+    overrides = [word for word in WORDS if not word.startswith("steps=")] + ["steps=100000"]
+    process = begin(tmp_path, ["train", *overrides])
     while not list(tmp_path.glob("train/*/*/checkpoints/last.pt")):
         process.join(0.005)
     (tmp_path / "train").rename(tmp_path / "gone")
     process.join(60)
     assert process.exitcode == 1
-    assert "No such file" in (tmp_path / "said.txt").read_text()
+    assert "No such file" in (tmp_path / "output.txt").read_text()
     assert list(tmp_path.glob("train/*/*")) == []

@@ -1,4 +1,4 @@
-"""The probe: what it answers is kept, and what it takes apart is not the run."""
+"""Measured number of threads and its cache, estimated duration, recorded environment."""
 
 import json
 import os
@@ -68,54 +68,54 @@ def clock(monkeypatch, tmp_path):
         ({1: 1.0, 2: 2.0, 4: 4.0}, 1),
     ],
 )
-def test_the_fastest_number_of_threads_wins_when_it_is_worth_it(seconds, best, clock):
+def test_best_threads_requires_a_speedup_of_10_percent(seconds, best, clock):
     assert threads.best_threads("signature", lambda: Timed(clock, seconds)) == best
 
 
-def test_it_is_asked_once_for_a_machine_and_a_signature(clock, tmp_path):
-    asked = []
+def test_best_threads_is_cached_by_signature(clock, tmp_path):
+    calls = []
 
     def make():
-        asked.append(1)
+        calls.append(1)
         return Timed(clock, {1: 1.0, 2: 0.1, 4: 0.5})
 
     assert [threads.best_threads(name, make) for name in ("a", "a", "b", "a")] == [2, 2, 2, 2]
-    assert len(asked) == 2
+    assert len(calls) == 2
     assert list(json.loads((tmp_path / "dlcli" / "threads.json").read_text()).values()) == [2, 2]
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "3", '{"a": null}', '{"a": "x"}', '{"a": 0}', "\x00"])
-def test_a_damaged_cache_only_costs_the_probe(text, clock, tmp_path):
+def test_best_threads_ignores_a_damaged_cache(text, clock, tmp_path):
     (tmp_path / "dlcli").mkdir()
     (tmp_path / "dlcli" / "threads.json").write_text(text)
     assert threads.best_threads("a", lambda: Timed(clock, {1: 1.0, 2: 0.1, 4: 0.5})) == 2
 
 
-def test_an_answer_that_could_not_be_is_asked_again(clock, tmp_path):
+def test_best_threads_ignores_invalid_cache_entries(clock, tmp_path):
     threads.best_threads("a", lambda: Timed(clock, {1: 1.0, 2: 0.1, 4: 0.5}))
     path = tmp_path / "dlcli" / "threads.json"
     path.write_text(json.dumps(dict.fromkeys(json.loads(path.read_text()), -1)))
     assert threads.best_threads("a", lambda: Timed(clock, {1: 1.0, 2: 0.5, 4: 0.1})) == 4
 
 
-def test_a_cache_that_cannot_be_written_does_no_harm(clock, tmp_path):
+def test_best_threads_works_without_a_writable_cache(clock, tmp_path):
     (tmp_path / "dlcli").write_text("a file")
     assert threads.best_threads("a", lambda: Timed(clock, {1: 1.0, 2: 0.1, 4: 0.5})) == 2
 
 
-def test_one_core_needs_no_probe(clock, monkeypatch):
+def test_best_threads_of_one_core_is_not_measured(clock, monkeypatch):
     monkeypatch.setattr(threads, "available_cores", lambda: 1)
     assert threads.best_threads("a", lambda: 1 / 0) == 1
 
 
-def test_a_slow_learner_is_not_asked_for_long(clock):
+def test_slow_steps_are_measured_once_per_number_of_threads(clock):
     learner = Timed(clock, {1: 10.0, 2: 10.0})
     threads.seconds_a_step(learner, [1, 2])
     assert learner.steps == 1 + 2
 
 
 class Three:
-    """A task of ten training batches whose scoring takes, by the clock, three seconds."""
+    """Task of ten training batches whose evaluation takes three seconds of the fake clock."""
 
     spec, main, fitted = Spec((Real((1,)),), Real((1,))), Goal("mse", "min"), {}
 
@@ -161,15 +161,15 @@ class Modelled(Timed):
         ([("seconds", 20), ("steps", 100)], 10, 100, 20),
     ],
 )
-def test_an_estimate_is_steps_and_scorings(stops, eval_every, steps, seconds, clock):
+def test_estimate_includes_steps_and_evaluations(stops, eval_every, steps, seconds, clock):
     torch.set_num_threads(1)
-    found = threads.estimate(Modelled(clock, {1: 0.5}), Three(clock), stops, eval_every)
-    assert found["steps"] == steps
-    assert found["milliseconds_a_step"] == pytest.approx(500)
-    assert found["seconds"] == pytest.approx(seconds)
+    estimate = threads.estimate(Modelled(clock, {1: 0.5}), Three(clock), stops, eval_every)
+    assert estimate["steps"] == steps
+    assert estimate["milliseconds_a_step"] == pytest.approx(500)
+    assert estimate["seconds"] == pytest.approx(seconds)
 
 
-def test_jobs_are_done_in_the_order_they_were_submitted():
+def test_in_process_executor_keeps_the_order_of_submission():
     done = []
 
     def perform(job, tell):
@@ -189,7 +189,7 @@ def test_jobs_are_done_in_the_order_they_were_submitted():
     assert len(executor.workers()) == 1
 
 
-def test_the_environment_is_plain_values():
+def test_environment_is_json_serializable():
     facts, patches = environment.describe("cpu", 1)
     assert json.loads(json.dumps(facts)) == facts
     assert facts["packages"]["torch"] == torch.__version__
@@ -197,18 +197,18 @@ def test_the_environment_is_plain_values():
     assert facts["dirty"] is bool(patches)
 
 
-def test_another_projects_commit_is_not_ours(tmp_path, monkeypatch):
-    """dlcli installed below somebody's repository: that repository's commit says nothing of our code."""
+def test_environment_ignores_the_commit_of_a_surrounding_repository(tmp_path, monkeypatch):
+    """The commit of a repository that contains an installed dlcli does not identify its code."""
     code = tmp_path / ".venv" / "dlcli" / "runs" / "environment.py"
     code.parent.mkdir(parents=True)
     code.write_text("")
     (tmp_path / ".gitignore").write_text(".venv\n")
     git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b.c"]
-    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "theirs"]):
+    for arguments in (["init", "-q"], ["add", "."], ["commit", "-qm", "theirs"]):
         try:
-            subprocess.run([*git, *words], check=True, capture_output=True)
+            subprocess.run([*git, *arguments], check=True, capture_output=True)
         except (OSError, subprocess.CalledProcessError) as error:
-            pytest.skip(f"no git here: {error}")
+            pytest.skip(f"git is not available: {error}")
     monkeypatch.setattr(environment, "__file__", str(code))
     facts, patches = environment.describe("cpu", 1)
     assert (facts["commit"], facts["dirty"], patches) == (None, False, {})

@@ -1,4 +1,4 @@
-"""Engines: order, resuming of what died, stopping, and that nobody outlives its coordinator."""
+"""Executors: order of reports, resume of dead workers, stopping, and no orphaned processes."""
 
 import os
 import signal
@@ -19,10 +19,10 @@ from dlcli.launch.queue import TRIES
 
 
 def toy(job, tell):
-    """A job in words: what to do, then what to answer."""
+    """Perform a test job: the first override is its behavior, the second its file."""
     what, name = job.overrides
     mark = Path(job.options["folder"]) / name
-    received = _heed() if what == "wait" else []
+    received = _receive_sigterm() if what == "wait" else []
     tell(News(run=str(mark)))
     with mark.open("a") as file:
         file.write(f"{os.getpid()} {os.environ.get('CUDA_VISIBLE_DEVICES')} {job.run}\n")
@@ -31,29 +31,29 @@ def toy(job, tell):
     if what == "slow":
         time.sleep(0.4)
     if what == "wait":
-        return _until_told(received, str(mark))
+        return _wait_for_signal(received, str(mark))
     return Report(0, str(mark), {"test": {"pid": float(os.getpid())}})
 
 
-def _heed():
+def _receive_sigterm():
     received = []
     signal.signal(signal.SIGTERM, lambda number, frame: received.append(number))
     return received
 
 
-def _until_told(received, run):
-    """As a training does: a signal ends it, saved."""
+def _wait_for_signal(received, run):
+    """Save and end on a signal, as a training run does."""
     for _ in range(3000):
         if received:
             Path(run).with_suffix(".saved").write_text("saved")
             return Report(128 + received[0], run, error="stopped")
         time.sleep(0.01)
-    raise AssertionError("nobody said anything for half a minute")
+    raise AssertionError("no signal for 30 s")
 
 
 @pytest.fixture
 def job(tmp_path):
-    return lambda *words: Job("train", words, {"folder": str(tmp_path)})
+    return lambda *overrides: Job("train", overrides, {"folder": str(tmp_path)})
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def marks(path):
     return [line.split(" ") for line in path.read_text().splitlines()]
 
 
-def test_reports_come_in_the_order_of_submission_though_jobs_end_in_another(job, local, tmp_path):
+def test_local_reports_keep_the_order_of_submission(job, local, tmp_path):
     heard = []
     executor = local(2, lambda number, what: heard.append((number, what)))
     assert isinstance(executor, Executor)
@@ -104,7 +104,7 @@ def test_reports_come_in_the_order_of_submission_though_jobs_end_in_another(job,
         executor.wait()
 
 
-def test_processes_stay_and_are_never_more_than_asked_for(job, local, tmp_path):
+def test_local_reuses_at_most_jobs_processes(job, local, tmp_path):
     executor = local(2)
     assert len(executor.workers()) == 2
     for number in range(6):
@@ -114,7 +114,7 @@ def test_processes_stay_and_are_never_more_than_asked_for(job, local, tmp_path):
     assert os.getpid() not in {report.metrics["test"]["pid"] for report in reports}
 
 
-def test_each_process_has_one_gpu_of_those_there_are(job, local, tmp_path):
+def test_local_assigns_one_gpu_per_process(job, local, tmp_path):
     executor = local(2, devices=["3", "GPU-7"])
     executor.submit(job("slow", "a"))
     executor.submit(job("slow", "b"))
@@ -123,7 +123,7 @@ def test_each_process_has_one_gpu_of_those_there_are(job, local, tmp_path):
     assert {marks(tmp_path / name)[0][1] for name in "ab"} == {"3", "GPU-7"}
 
 
-def test_devices_are_those_that_are_visible(monkeypatch):
+def test_devices_follow_cuda_visible_devices(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
@@ -134,20 +134,22 @@ def test_devices_are_those_that_are_visible(monkeypatch):
     assert executors.devices() == []
 
 
-def test_a_job_whose_process_was_killed_goes_on_with_its_run(job, local, tmp_path):
-    heard = []
-    executor = local(1, lambda number, what: heard.append(what))
+def test_local_resumes_the_job_of_a_killed_process(job, local, tmp_path):
+    events = []
+    executor = local(1, lambda number, event: events.append(event))
     executor.submit(job("die once", "a"))
     executor.submit(job("quick", "b"))
     assert [executor.wait()[1].exit_code for _ in range(2)] == [0, 0]
     (first, _, fresh), (second, _, resumed) = marks(tmp_path / "a")
     assert first != second
     assert (fresh, resumed) == ("None", str(tmp_path / "a"))
-    notes = [what.note for what in heard if isinstance(what, News) and what.note]
-    assert notes == ["its worker was killed (SIGKILL, out of memory?); it goes on from its checkpoint"]
+    notes = [event.note for event in events if isinstance(event, News) and event.note]
+    assert len(notes) == 1
+    assert "SIGKILL" in notes[0]
+    assert "resumed" in notes[0]
 
 
-def test_a_job_that_always_kills_its_process_is_given_up(job, local, tmp_path):
+def test_local_gives_up_after_repeated_deaths(job, local, tmp_path):
     executor = local(1)
     executor.submit(job("die", "a"))
     executor.submit(job("quick", "b"))
@@ -159,7 +161,7 @@ def test_a_job_that_always_kills_its_process_is_given_up(job, local, tmp_path):
     assert executor.wait()[1].exit_code == 0
 
 
-def test_stopping_saves_what_runs_and_begins_nothing_more(job, local, tmp_path):
+def test_stop_saves_running_jobs_and_starts_no_more(job, local, tmp_path):
     executor = local(1, lambda number, what: isinstance(what, News) and what.run and executor.stop())
     executor.submit(job("wait", "a"))
     executor.submit(job("quick", "b"))
@@ -169,7 +171,7 @@ def test_stopping_saves_what_runs_and_begins_nothing_more(job, local, tmp_path):
     assert not (tmp_path / "b").exists()
 
 
-def test_closing_lets_the_processes_go(job, local, tmp_path):
+def test_close_ends_the_processes(job, local, tmp_path):
     executor = local(1)
     executor.submit(job("quick", "a"))
     pid = int(executor.wait()[1].metrics["test"]["pid"])
@@ -177,12 +179,12 @@ def test_closing_lets_the_processes_go(job, local, tmp_path):
     assert not alive(pid)
 
 
-def test_what_processes_print_goes_to_a_file(tmp_path):
-    executor = Local(printing, 1, said=tmp_path / "said.txt")
+def test_output_of_workers_goes_to_a_file(tmp_path):
+    executor = Local(printing, 1, output=tmp_path / "output.txt")
     executor.submit(Job("train", ()))
     assert executor.wait()[1].exit_code == 0
     executor.close()
-    assert "a warning" in (tmp_path / "said.txt").read_text()
+    assert "a warning" in (tmp_path / "output.txt").read_text()
 
 
 def printing(job, tell):
@@ -207,7 +209,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.parametrize("end", [lambda pid: os.kill(pid, signal.SIGKILL), lambda pid: os.killpg(pid, signal.SIGHUP)])
-def test_processes_save_themselves_when_their_coordinator_is_killed(end, tmp_path):
+def test_workers_save_and_end_when_their_coordinator_is_killed(end, tmp_path):
     script = tmp_path / "coordinator.py"
     script.write_text(COORDINATOR.format(tests=str(Path(__file__).parent), folder=str(tmp_path)))
     coordinator = subprocess.Popen([sys.executable, str(script)], start_new_session=True)
@@ -219,27 +221,27 @@ def test_processes_save_themselves_when_their_coordinator_is_killed(end, tmp_pat
     assert all((tmp_path / f"{name}.saved").exists() for name in "ab")
 
 
-def test_in_process_what_is_stopped_is_not_begun():
+def test_in_process_stop_starts_no_more_jobs():
     executor = InProcess(lambda job, tell: Report(0))
     executor.submit(Job("train", ()))
     executor.stop()
     assert executor.wait()[1] == NOT_BEGUN
 
 
-def test_in_process_a_signal_to_a_run_is_meant_for_all():
+def test_in_process_signal_stops_all_jobs():
     executor = InProcess(lambda job, tell: Report(143))
     for _ in range(2):
         executor.submit(Job("train", ()))
     assert [executor.wait()[1] for _ in range(2)] == [Report(143), NOT_BEGUN]
 
 
-def test_in_process_an_interrupt_while_nothing_is_saved_yet():
+def test_in_process_interrupt_before_the_run_is_reported():
     executor = InProcess(lambda job, tell: executor.stop())
     executor.submit(Job("train", ()))
     assert executor.wait()[1].exit_code == 130
 
 
-def test_letters_arrive_once_and_whole(tmp_path):
+def test_events_are_read_once_and_complete(tmp_path):
     box, letters = Mailbox(tmp_path / "news"), Letters(tmp_path / "news" / "1.jsonl")
     assert list(box.news(1)) == []
     letters(News(run="a"))
@@ -256,31 +258,41 @@ def test_letters_arrive_once_and_whole(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "jobs", "said"),
-    [("rey", None, "ray"), ("local", 0, "--jobs"), ("local", -3, "-3"), ("", None, "local")],
+    ("name", "jobs", "code", "field"),
+    [
+        ("rey", None, "unknown_name", ("name", "rey")),
+        ("local", 0, "invalid_value", ("key", "--jobs")),
+        ("local", -3, "invalid_value", ("got", -3)),
+        ("", None, "unknown_name", ("kind", "--launcher")),
+    ],
 )
-def test_an_engine_that_cannot_be_is_refused(name, jobs, said):
-    with pytest.raises(UsageError, match=said):
+def test_check_rejects_unknown_launchers_and_invalid_jobs(name, jobs, code, field):
+    with pytest.raises(UsageError) as error:
         check(name, jobs)
+    assert error.value.code == code
+    assert error.value.fields[field[0]] == field[1]
 
 
 @pytest.mark.parametrize(("name", "package"), [("ray", "ray"), ("slurm", "submitit")])
-def test_a_package_that_is_missing_comes_with_the_line_that_gets_it(name, package, monkeypatch):
+def test_check_names_the_missing_package(name, package, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(Missing, match=rf"pip install 'dlcli\[{name}\]'"):
+    with pytest.raises(Missing) as error:
         check(name, None)
+    assert (error.value.code, error.value.fields["package"]) == ("missing_package", package)
+    assert f"pip install 'dlcli[{name}]'" in error.value.fields["hint"]
 
 
-def test_slurm_without_slurm_is_refused(monkeypatch):
+def test_check_rejects_slurm_without_its_commands(monkeypatch):
     pytest.importorskip("submitit", reason="submitit is not installed: pip install 'dlcli[slurm]'")
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(Missing, match="srun"):
+    with pytest.raises(Missing) as error:
         check("slurm", None)
+    assert "srun" in error.value.fields["package"]
 
 
 @pytest.fixture
 def slurm(tmp_path, monkeypatch):
-    """Engines on Slurm; jobs find this file."""
+    """Factory of Slurm executors whose jobs can import this file."""
     pytest.importorskip("submitit", reason="submitit is not installed: pip install 'dlcli[slurm]'")
     from dlcli.launch.slurm import OnSlurm
 
@@ -290,7 +302,7 @@ def slurm(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_submitit_runs_jobs_and_resumes_what_was_killed(slurm, job, tmp_path):
+def test_slurm_resumes_the_job_of_a_killed_worker(slurm, job, tmp_path):
     heard = []
     executor = slurm(2, cluster="local", listen=lambda number, what: heard.append((number, what)))
     assert isinstance(executor, Executor)
@@ -310,7 +322,7 @@ echo "Submitted batch job 17"
 """
 
 
-def test_the_script_that_slurm_gets(slurm, job, tmp_path, monkeypatch):
+def test_slurm_batch_script_requests_signal_and_resources(slurm, job, tmp_path, monkeypatch):
     programs = tmp_path / "programs"
     programs.mkdir()
     for name, text in {"sbatch": SBATCH.format(folder=tmp_path), "srun": "#!/bin/sh\n"}.items():
@@ -323,8 +335,8 @@ def test_the_script_that_slurm_gets(slurm, job, tmp_path, monkeypatch):
     executor._assign()
     lines = (tmp_path / "script.sh").read_text().splitlines()
     assert lines[0] == "#!/bin/bash"
-    wanted = {"--job-name=dlcli", "--signal=USR1@120", "--cpus-per-task=1", "--nodes=1", "--time=1440"}
-    assert wanted <= {line.removeprefix("#SBATCH ") for line in lines}
+    options = {"--job-name=dlcli", "--signal=USR1@120", "--cpus-per-task=1", "--nodes=1", "--time=1440"}
+    assert options <= {line.removeprefix("#SBATCH ") for line in lines}
     (command,) = [line for line in lines if "submitit.core._submit" in line]
     assert command.startswith("srun ")
     assert sys.executable in command
@@ -333,18 +345,18 @@ def test_the_script_that_slurm_gets(slurm, job, tmp_path, monkeypatch):
     assert executor._running[number].job_id == "17"
 
 
-def test_a_preempted_job_is_queued_again_and_goes_on(slurm, job, tmp_path):
+def test_slurm_requeues_a_preempted_job(slurm, job, tmp_path):
     executor = slurm(1, cluster="local")
     answers = iter([Report(75, "run"), Report(0, "run")])
-    given = []
-    executor._hand_over = lambda job, box: given.append(job) or Letters(box)(News("run"))
+    submitted = []
+    executor._submit = lambda job, box: submitted.append(job) or Letters(box)(News("run"))
     executor._result = lambda handle: next(answers)
     executor.submit(job("quick", "a"))
     assert executor.wait()[1] == Report(0, "run")
-    assert [one.run for one in given] == [None, "run"]
+    assert [job.run for job in submitted] == [None, "run"]
 
 
-def test_what_slurm_refuses_is_said(slurm, job, tmp_path, monkeypatch):
+def test_slurm_rejection_is_reported(slurm, job, tmp_path, monkeypatch):
     programs = tmp_path / "programs"
     programs.mkdir()
     (programs / "srun").write_text("#!/bin/sh\n")
@@ -354,5 +366,7 @@ def test_what_slurm_refuses_is_said(slurm, job, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
     executor = slurm()
     executor.submit(job("quick", "a"))
-    with pytest.raises(UsageError, match="invalid partition"):
+    with pytest.raises(UsageError) as error:
         executor.wait()
+    assert error.value.code == "rejected"
+    assert "invalid partition" in error.value.fields["reason"]

@@ -54,13 +54,13 @@ def shared(config, engine, jobs, folder, during=lambda executor: None):
 
 
 @pytest.mark.parametrize("jobs", [1, 2, 4])
-def test_any_number_of_workers_gives_the_same_generations(config, alone, jobs, tmp_path):
+def test_number_of_workers_does_not_change_the_generations(config, alone, jobs, tmp_path):
     rows, state = shared(config, "local", jobs, tmp_path)
     assert rows == alone[0]
     assert same(state, alone[1])
 
 
-def test_a_worker_killed_in_the_middle_of_a_generation_loses_nothing(config, alone, tmp_path):
+def test_killed_worker_does_not_change_the_generations(config, alone, tmp_path):
     killed = []
 
     def kill_one(executor):
@@ -84,14 +84,14 @@ def test_a_worker_killed_in_the_middle_of_a_generation_loses_nothing(config, alo
 
 
 @pytest.mark.slow
-def test_ray_gives_the_same_generations(config, alone, tmp_path):
+def test_ray_does_not_change_the_generations(config, alone, tmp_path):
     pytest.importorskip("ray")
     rows, state = shared(config, "ray", 2, tmp_path)
     assert rows == alone[0]
     assert same(state, alone[1])
 
 
-def test_only_genomes_travel(config):
+def test_jobs_contain_genomes_instead_of_parameters(config):
     """Bytes of a job for ten individuals, against those of their parameters."""
     import pickle
 
@@ -117,11 +117,13 @@ def test_only_genomes_travel(config):
     assert sum(sent) < 1500
 
 
-def test_what_went_wrong_in_a_worker_is_said_here():
+def test_errors_of_workers_are_raised():
     from dlcli.core.executor import Report
 
-    with pytest.raises(UsageError, match="no such data"):
+    with pytest.raises(UsageError) as error:
         _rating(Report(2, error="no such data"))
+    assert error.value.code == "worker_failed"
+    assert error.value.fields["text"] == "no such data"
     with pytest.raises(MemoryError):
         _rating(Report(4, error="out of memory"))
     with pytest.raises(RuntimeError, match="boom"):

@@ -1,4 +1,4 @@
-"""A sweep directory: what it remembers, and what is refused."""
+"""Sweep directories: recorded runs, selectors, damaged files."""
 
 import json
 import shutil
@@ -24,7 +24,7 @@ def finished(out):
     return run
 
 
-def test_what_is_noted_is_there_for_others(sweep, tmp_path):
+def test_sweep_note_is_read_by_another_process(sweep, tmp_path):
     run = finished(tmp_path)
     sweep.note(1, run=run.path, exit_code=0)
     again = Sweep.open(sweep.path)
@@ -35,14 +35,14 @@ def test_what_is_noted_is_there_for_others(sweep, tmp_path):
     assert again.info["jobs"] == 2
 
 
-def test_nothing_is_written_when_nothing_is_new(sweep, monkeypatch):
+def test_sweep_note_without_changes_writes_nothing(sweep, monkeypatch):
     sweep.note(0, exit_code=1)
     monkeypatch.setattr(Sweep, "save", lambda self: pytest.fail("written"))
     sweep.note(0, exit_code=1)
     sweep.note(0)
 
 
-def test_a_folder_may_be_moved_with_all_its_runs(sweep, tmp_path):
+def test_sweep_members_follow_a_moved_folder(sweep, tmp_path):
     sweep.note(0, run=finished(tmp_path).path)
     moved = tmp_path.with_name(tmp_path.name + "_moved")
     shutil.move(tmp_path, moved)
@@ -50,20 +50,20 @@ def test_a_folder_may_be_moved_with_all_its_runs(sweep, tmp_path):
     assert found.is_relative_to(moved)
 
 
-def test_a_run_that_was_removed_is_no_member(sweep, tmp_path):
+def test_sweep_members_exclude_deleted_runs(sweep, tmp_path):
     run = finished(tmp_path)
     sweep.note(0, run=run.path, exit_code=0)
     run.discard()
     assert sweep.members() == []
 
 
-def test_one_process_at_a_time(sweep):
+def test_sweep_lock_is_exclusive(sweep):
     assert not Sweep.open(sweep.path).hold()
     sweep.let_go()
     assert Sweep.open(sweep.path).hold()
 
 
-def test_by_last_id_prefix_and_path(sweep, tmp_path):
+def test_sweep_selectors_are_last_id_prefix_and_path(sweep, tmp_path):
     other = Sweep.create(tmp_path, "train", [["gru"]])
     assert set(named("last", tmp_path)) <= {sweep.path, other.path}
     assert named(sweep.id, tmp_path) == [sweep.path]
@@ -80,7 +80,7 @@ def test_by_last_id_prefix_and_path(sweep, tmp_path):
         ('{"points": []}', "id"), (None, "no sweep.json"),
     ],
 )  # fmt: skip
-def test_a_file_that_is_none_is_refused(tmp_path, content, said):
+def test_sweep_open_rejects_invalid_files(tmp_path, content, said):
     if content is not None:
         (tmp_path / "sweep.json").write_text(content)
     with pytest.raises(ValueError, match=said):
@@ -88,7 +88,7 @@ def test_a_file_that_is_none_is_refused(tmp_path, content, said):
 
 
 @pytest.mark.parametrize("change", [{"words": "tcn"}, {"words": [1]}, {"run": 3}, {"exit_code": "0"}])
-def test_points_are_checked(sweep, change):
+def test_sweep_open_checks_points(sweep, change):
     info = json.loads((sweep.path / "sweep.json").read_text())
     info["points"][0] |= change
     (sweep.path / "sweep.json").write_text(json.dumps(info))
@@ -96,14 +96,14 @@ def test_points_are_checked(sweep, change):
         Sweep.open(sweep.path)
 
 
-def test_runs_are_selected_by_their_sweep(sweep, tmp_path):
+def test_select_accepts_a_sweep(sweep, tmp_path):
     mine, _ = finished(tmp_path), finished(tmp_path)
     sweep.note(1, run=mine.path)
     for selector in (sweep.id, str(sweep.path)):
         assert [run.id for run in selectors.select([selector], tmp_path)] == [mine.id]
 
 
-def test_a_sweep_without_runs_selects_none(sweep, tmp_path):
+def test_select_of_a_sweep_without_runs_raises(sweep, tmp_path):
     with pytest.raises(Missing, match="holds no run"):
         selectors.select([sweep.id], tmp_path)
     (sweep.path / "sweep.json").write_text("{")

@@ -27,12 +27,12 @@ def only(out):
     return Run.open(path)
 
 
-def told(result):
-    return [line for line in result.stderr.splitlines() if "dropped" in line]
+def detached(result):
+    return [line for line in result.stderr.splitlines() if "detached" in line]
 
 
 class Recorder:
-    """A tracker that remembers."""
+    """Tracker that records its calls."""
 
     def __init__(self):
         self.rows, self.ended = [], None
@@ -82,7 +82,7 @@ def plain(tmp_path_factory):
     return only(out)
 
 
-def test_a_tracker_gets_every_row_and_the_end(tmp_path, tracked):
+def test_tracker_receives_every_row_and_the_end(tmp_path, tracked):
     recorder = Recorder()
     tracked(lambda: recorder)
     assert dlcli(tmp_path, "logger=tensorboard").exit_code == 0
@@ -92,19 +92,19 @@ def test_a_tracker_gets_every_row_and_the_end(tmp_path, tracked):
 
 
 @pytest.mark.parametrize("where", ["make", "row", "end"])
-def test_whatever_breaks_the_run_goes_on_as_without_it(tmp_path, tracked, plain, where):
+def test_broken_tracker_does_not_change_the_run(tmp_path, tracked, plain, where):
     tracked(lambda: Broken(where, OSError("no network")))
     result = dlcli(tmp_path, "logger=tensorboard")
     assert result.exit_code == 0, result.stderr
-    assert len(told(result)) == 1
+    assert len(detached(result)) == 1
     run = only(tmp_path)
-    assert told(result)[0] in (run.path / "log.txt").read_text()
+    assert detached(result)[0] in (run.path / "log.txt").read_text()
     assert (run.status, run.metrics(), run.info["metrics"]) == ("completed", plain.metrics(), plain.info["metrics"])
 
 
 @pytest.mark.parametrize("where", ["make", "row", "end"])
 @pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), MemoryError(), ValueError("a\nb")])
-def test_whatever_is_raised_is_said_once(where, error, capsys):
+def test_error_of_a_tracker_is_reported_once(where, error, capsys):
     notes = []
     broken = mirror.Mirror("x", lambda: Broken(where, error), notes.append)
     for step in range(5):
@@ -115,19 +115,19 @@ def test_whatever_is_raised_is_said_once(where, error, capsys):
     assert capsys.readouterr().err == notes[0] + "\n"
 
 
-def test_one_that_hangs_is_left_behind(tmp_path, tracked, monkeypatch):
-    monkeypatch.setattr(mirror, "_PATIENCE", 0.05)
+def test_hanging_tracker_is_detached(tmp_path, tracked, monkeypatch):
+    monkeypatch.setattr(mirror, "_TIMEOUT", 0.05)
     forever = threading.Event()
     tracked(forever.wait)
     result = dlcli(tmp_path, "logger=tensorboard")
     forever.set()
-    assert (result.exit_code, len(told(result))) == (0, 1)
-    assert "not done" in told(result)[0]
+    assert (result.exit_code, len(detached(result))) == (0, 1)
+    assert "not finished" in detached(result)[0]
 
 
-def test_one_that_cannot_keep_up_is_dropped(monkeypatch, capsys):
-    monkeypatch.setattr(mirror, "_WAITING", 3)
-    monkeypatch.setattr(mirror, "_PATIENCE", 0.05)
+def test_slow_tracker_is_detached(monkeypatch, capsys):
+    monkeypatch.setattr(mirror, "_MAX_QUEUED", 3)
+    monkeypatch.setattr(mirror, "_TIMEOUT", 0.05)
     forever, notes = threading.Event(), []
     slow = mirror.Mirror("slow", forever.wait, notes.append)
     for step in range(20):
@@ -136,49 +136,49 @@ def test_one_that_cannot_keep_up_is_dropped(monkeypatch, capsys):
     forever.set()
     assert len(notes) == 1
     assert "behind" in notes[0]
-    assert capsys.readouterr().err.count("dropped") == 1
+    assert capsys.readouterr().err.count("detached") == 1
 
 
-def test_one_broken_tracker_does_not_take_the_other_along(tmp_path, monkeypatch):
+def test_broken_tracker_does_not_affect_another(tmp_path, monkeypatch):
     good = Recorder()
-    made = {"tensorboard": lambda: good, "wandb": lambda: Broken("row", OSError("gone"))}
+    trackers = {"tensorboard": lambda: good, "wandb": lambda: Broken("row", OSError("gone"))}
     monkeypatch.setattr(loggers, "_installed", lambda name: True)
-    monkeypatch.setattr(loggers, "_open", lambda name, facts: made[name]())
+    monkeypatch.setattr(loggers, "_open", lambda name, facts: trackers[name]())
     result = dlcli(tmp_path, "logger=[wandb,tensorboard]")
-    assert (result.exit_code, len(told(result))) == (0, 1)
+    assert (result.exit_code, len(detached(result))) == (0, 1)
     assert good.rows == only(tmp_path).metrics()
 
 
 @pytest.mark.parametrize(
-    ("value", "wanted"), [("tensorbord", '"tensorboard"'), ("3", "logger"), ("[3]", "logger"), ("{a: 1}", "logger")]
+    ("value", "expected"), [("tensorbord", '"tensorboard"'), ("3", "logger"), ("[3]", "logger"), ("{a: 1}", "logger")]
 )
-def test_a_wrong_name_is_told_before_there_is_a_run(tmp_path, value, wanted):
+def test_unknown_logger_is_rejected_before_the_run(tmp_path, value, expected):
     result = dlcli(tmp_path, f"logger={value}")
-    assert (result.exit_code, wanted in result.stderr) == (2, True), result.stderr
+    assert (result.exit_code, expected in result.stderr) == (2, True), result.stderr
     assert not list(tmp_path.rglob("run.json"))
 
 
 @pytest.mark.parametrize("name", list(loggers.TRACKERS))
-def test_a_missing_package_is_told_before_there_is_a_run(tmp_path, monkeypatch, name):
+def test_missing_package_is_reported_before_the_run(tmp_path, monkeypatch, name):
     monkeypatch.setitem(sys.modules, name, None)
     result = dlcli(tmp_path, f"logger={name}")
     assert (result.exit_code, f"pip install 'dlcli[{name}]'" in result.stderr) == (2, True)
     assert not list(tmp_path.rglob("run.json"))
 
 
-def test_names_are_counted_once_and_none_is_none():
+def test_chosen_removes_duplicates():
     assert loggers.chosen({}) == loggers.chosen({"logger": None}) == loggers.chosen({"logger": []}) == []
     with pytest.raises(UsageError):
         loggers.chosen({"logger": True})
 
 
-def test_a_logger_is_no_part_of_what_is_compared(tmp_path, tracked, plain):
+def test_logger_does_not_change_the_signature(tmp_path, tracked, plain):
     tracked(Recorder)
     dlcli(tmp_path, "logger=tensorboard")
     assert only(tmp_path).info["signature"] == plain.info["signature"]
 
 
-def test_a_run_that_goes_on_is_mirrored_from_its_checkpoint(tmp_path, tracked):
+def test_resumed_run_is_mirrored_from_its_checkpoint(tmp_path, tracked):
     recorders = []
     tracked(lambda: recorders.append(Recorder()) or recorders[-1])
     dlcli(tmp_path, "logger=tensorboard")
@@ -189,7 +189,7 @@ def test_a_run_that_goes_on_is_mirrored_from_its_checkpoint(tmp_path, tracked):
     assert [row for row in first.rows if row[0] <= 4] + second.rows == only(tmp_path).metrics()
 
 
-def test_tensorboard_reads_what_was_logged(tmp_path):
+def test_tensorboard_contains_the_logged_values(tmp_path):
     pytest.importorskip("tensorboard", reason="pip install 'dlcli[tensorboard]'")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -205,14 +205,14 @@ def test_tensorboard_reads_what_was_logged(tmp_path):
     assert test.value == pytest.approx(run.info["metrics"]["test"]["accuracy"])
 
 
-def test_mlflow_keeps_what_was_logged(tmp_path, monkeypatch):
+def test_mlflow_contains_the_logged_values(tmp_path, monkeypatch):
     pytest.importorskip("mlflow", reason="pip install 'dlcli[mlflow]'")
     from mlflow import MlflowClient
 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"file:{tmp_path}/mlruns")
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     result = dlcli(tmp_path / "out", "logger=mlflow")
-    assert (result.exit_code, told(result)) == (0, [])
+    assert (result.exit_code, detached(result)) == (0, [])
     words = ["train", "--resume", "last", "steps=8", "-q", "--out", str(tmp_path / "out")]
     assert CliRunner().invoke(app, words).exit_code == 0
     run, client = only(tmp_path / "out"), MlflowClient()
@@ -224,19 +224,19 @@ def test_mlflow_keeps_what_was_logged(tmp_path, monkeypatch):
     assert kept.data.metrics["test/accuracy"] == run.info["metrics"]["test"]["accuracy"]
 
 
-def test_wandb_offline_keeps_a_run(tmp_path):
+def test_wandb_offline_writes_a_run(tmp_path):
     pytest.importorskip("wandb", reason="pip install 'dlcli[wandb]'")
     environment = os.environ | {"WANDB_MODE": "offline", "WANDB_DIR": str(tmp_path), "HOME": str(tmp_path)}
     words = [sys.executable, "-m", "dlcli", *SMALL, "logger=wandb", "--out", str(tmp_path / "out")]
     done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=200)
-    assert (done.returncode, "dropped" in done.stderr) == (0, False), done.stderr
+    assert (done.returncode, "detached" in done.stderr) == (0, False), done.stderr
     run = only(tmp_path / "out")
     (record,) = run.path.rglob("*.wandb")
     assert run.id in record.name
     assert b"train/loss" in record.read_bytes()
 
 
-def test_the_mirror_needs_no_tracker_to_be_there(tmp_path, monkeypatch):
+def test_loggers_import_without_trackers(tmp_path, monkeypatch):
     def refuse(thread):
         raise RuntimeError("can't start new thread")
 

@@ -1,4 +1,4 @@
-"""Several processes for one run, `learner.devices=N`: this one leads, starts the others, and ends them."""
+"""Data-parallel runs, `learner.devices=N`: rank 0 starts and ends the processes of the other ranks."""
 
 import os
 import socket
@@ -22,56 +22,58 @@ from dlcli.engine.device import choose_device, computing
 from dlcli.learners.gradient import data_parallel
 from dlcli.runs.run import Run
 
-_DAY = timedelta(days=1)  # the others wait as long as the leader scores
-_FIRST, _LAST = 120.0, 30.0  # seconds that a process may take to begin and to end
+_TIMEOUT = timedelta(days=1)  # the other ranks wait while rank 0 evaluates
+_START, _END = 120.0, 30.0  # maximum seconds for a process to start and to end
 
 _RUNS_OF_TORCHRUN: list[int] = []
 
 
 @contextmanager
 def together(learner: Learner, run: Run) -> Iterator[None]:
-    """With as many processes as the learner wants; those of torchrun where it started us."""
+    """Run the block as rank 0 of `learner.devices` processes, which torchrun may have started."""
     if not isinstance(learner, data_parallel.Parallel) or learner.devices == 1:
         yield
         return
     _check_torchrun()
     config = (run.path / "config.yaml").read_text()
-    with tempfile.TemporaryDirectory(prefix="dlcli-") as place:
-        others = [] if "RANK" in os.environ else _start(learner.devices, Path(place))
+    with tempfile.TemporaryDirectory(prefix="dlcli-") as folder:
+        processes = [] if "RANK" in os.environ else _start(learner.devices, Path(folder))
         try:
-            _wait(others, Path(place))
-            _connect(0, learner.devices, Path(place))
-            team = data_parallel.Ranks(0, learner.devices, _device(config, 0))
-            team.lead("config", config)
-            learner.join(team)
+            _wait(processes, Path(folder))
+            _connect(0, learner.devices, Path(folder))
+            group = data_parallel.Ranks(0, learner.devices, _device(config, 0))
+            group.lead("config", config)
+            learner.join(group)
             yield
-            team.lead("end")
-            _see_off(others)
+            group.lead("end")
+            _join(processes)
         except RuntimeError as error:
-            blamed = _blamed(others, Path(place))
-            if blamed is None:
+            failure = _failed(processes, Path(folder))
+            if failure is None:
                 raise
-            raise blamed from error
+            raise failure from error
         finally:
-            for other in others:
-                other.kill()
-                other.wait()
+            for process in processes:
+                process.kill()
+                process.wait()
             if dist.is_initialized():
                 dist.destroy_process_group()
 
 
 def _check_torchrun() -> None:
-    """Raises UsageError where torchrun's processes have had their run."""
+    """Raise UsageError if the processes of torchrun have already executed a run."""
     if os.environ.get("RANK") and _RUNS_OF_TORCHRUN:
-        raise UsageError("torchrun's processes train one run: several need learner.devices=N without torchrun")
+        hint = "Several runs: learner.devices=N without torchrun."
+        raise UsageError("unsupported", subject="torchrun", feature="several runs", hint=hint)
     _RUNS_OF_TORCHRUN.append(1)
 
 
 def _device(config: str, rank: int) -> torch.device:
-    """The device of a rank: on the CPU all have the same."""
+    """Return the device of a rank; on the CPU all ranks share it."""
     name = str(run_config.load(config)["device"])
     if ":" in name:
-        raise UsageError(f"device={name} is one device; several are device={name.partition(':')[0]}")
+        must = f"{name.partition(':')[0]} with learner.devices above 1"
+        raise UsageError("invalid_value", key="device", must=must, got=name)
     device = choose_device(name)
     if device.type == "cpu":
         return device
@@ -79,72 +81,72 @@ def _device(config: str, rank: int) -> torch.device:
     return torch.device("cuda", torch.cuda.current_device())
 
 
-def _start(size: int, place: Path) -> list[subprocess.Popen[bytes]]:
-    """The processes of ranks 1 and up, apart from our terminal: they end when we do."""
+def _start(size: int, folder: Path) -> list[subprocess.Popen[bytes]]:
+    """Start the processes of ranks 1 and above, detached from the terminal; they end with rank 0."""
     paths = [str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH", "")]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
     if any(name == "lo" for _, name in socket.if_nameindex()):
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
         environment.setdefault("GLOO_SOCKET_IFNAME", "lo")
-    found = []
+    processes = []
     for rank in range(1, size):
-        words = [sys.executable, "-m", "dlcli.launch.distributed.worker", str(rank), str(size), str(place)]
-        with (place / f"{rank}.err").open("wb") as said:
-            pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": said}
-            found.append(subprocess.Popen(words, env=environment, start_new_session=True, **pipes))
-    return found
+        command = [sys.executable, "-m", "dlcli.launch.distributed.worker", str(rank), str(size), str(folder)]
+        with (folder / f"{rank}.err").open("wb") as errors:
+            pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": errors}
+            processes.append(subprocess.Popen(command, env=environment, start_new_session=True, **pipes))
+    return processes
 
 
-def _wait(others: Sequence[subprocess.Popen[bytes]], place: Path) -> None:
-    """Until they are there.
+def _wait(processes: Sequence[subprocess.Popen[bytes]], folder: Path) -> None:
+    """Wait until all processes have started.
 
     Raises:
-        RuntimeError: one died, or they take too long.
+        RuntimeError: a process died, or starting takes longer than `_START` seconds.
     """
-    until = time.monotonic() + _FIRST
-    while not all((place / f"{rank}.here").exists() for rank, _ in enumerate(others, 1)):
-        if any(other.poll() is not None for other in others) or time.monotonic() > until:
-            raise RuntimeError("not all processes began")
+    deadline = time.monotonic() + _START
+    while not all((folder / f"{rank}.here").exists() for rank, _ in enumerate(processes, 1)):
+        if any(process.poll() is not None for process in processes) or time.monotonic() > deadline:
+            raise RuntimeError("not all processes of the group started")
         time.sleep(0.02)
 
 
-def _see_off(others: Sequence[subprocess.Popen[bytes]]) -> None:
-    for other in others:
+def _join(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    for process in processes:
         try:
-            other.wait(_LAST)
+            process.wait(_END)
         except subprocess.TimeoutExpired:
             continue
 
 
-def _blamed(others: Sequence[subprocess.Popen[bytes]], place: Path) -> RuntimeError | None:
-    """What the process said that died, if one did."""
-    time.sleep(0.2 if others else 0)
-    for rank, other in enumerate(others, 1):
-        if other.poll():
-            said = (place / f"{rank}.err").read_text(errors="replace").strip().splitlines()
-            return RuntimeError(f"process {rank} ended with exit code {other.returncode}: {said[-1] if said else ''}")
+def _failed(processes: Sequence[subprocess.Popen[bytes]], folder: Path) -> RuntimeError | None:
+    """The error of the first process that died, or None."""
+    time.sleep(0.2 if processes else 0)
+    for rank, process in enumerate(processes, 1):
+        if process.poll():
+            errors = (folder / f"{rank}.err").read_text(errors="replace").strip().splitlines()
+            return RuntimeError(f"process {rank} exited with code {process.returncode}: {errors[-1] if errors else ''}")
     return None
 
 
-def _connect(rank: int, size: int, place: Path) -> None:
-    """Join the process group: through a file, or as torchrun says."""
+def _connect(rank: int, size: int, folder: Path) -> None:
+    """Join the process group through a file, or by the environment of torchrun."""
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     if "RANK" in os.environ:
-        dist.init_process_group(backend, timeout=_DAY)
+        dist.init_process_group(backend, timeout=_TIMEOUT)
     else:
-        store = dist.FileStore(str(place / "store"), size)
-        dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=_DAY)
+        store = dist.FileStore(str(folder / "store"), size)
+        dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=_TIMEOUT)
 
 
-def follow(rank: int, size: int, place: Path) -> None:
-    """Be one of the others, to the end of the run."""
-    _connect(rank, size, place)
-    team = data_parallel.Ranks(rank, size, torch.device("cpu"))
-    _, text = team.hear()
+def follow(rank: int, size: int, folder: Path) -> None:
+    """Execute the steps of a rank above 0 until the run ends."""
+    _connect(rank, size, folder)
+    group = data_parallel.Ranks(rank, size, torch.device("cpu"))
+    _, text = group.hear()
     config = run_config.load(text)
-    team.device = _device(text, rank)
+    group.device = _device(text, rank)
     with computing(int(config["threads"])):
-        learner = build.build(config, team.device).learner
+        learner = build.build(config, group.device).learner
         assert isinstance(learner, data_parallel.Parallel)
-        learner.join(team)
-        data_parallel.follow(learner, team)
+        learner.join(group)
+        data_parallel.follow(learner, group)

@@ -9,44 +9,50 @@ from typing import NoReturn
 
 
 def wanted() -> bool:
-    """Whether torchrun started this process as another than the first."""
+    """Return True if torchrun started this process with a rank above 0."""
     return int(os.environ.get("RANK", 0)) > 0
 
 
 def under_torchrun() -> NoReturn:
-    """Be one of torchrun's processes; they end with the first."""
-    _leave_signals_to_leader()
+    """Execute the steps of a rank that torchrun started, then exit."""
+    _ignore_signals()
     from dlcli.launch.distributed.launcher import follow
 
     follow(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), Path())
     _end()
 
 
-def main(rank: int, size: int, place: Path) -> NoReturn:
-    """Be one of the processes that the first one started."""
-    _leave_signals_to_leader()
-    threading.Thread(target=_die_with_leader, daemon=True).start()
+def main(rank: int, size: int, folder: Path) -> NoReturn:
+    """Execute the steps of a rank that rank 0 started, then exit.
+
+    Args:
+        rank: from 1 to size - 1.
+        size: number of processes.
+        folder: shared folder for the process group.
+    """
+    _ignore_signals()
+    threading.Thread(target=_exit_with_rank_0, daemon=True).start()
     from dlcli.launch.distributed.launcher import follow
 
-    (place / f"{rank}.here").touch()
-    follow(rank, size, place)
+    (folder / f"{rank}.here").touch()
+    follow(rank, size, folder)
     _end()
 
 
 def _end() -> NoReturn:
-    """At once: others may be taking their connections down, which must not make this process fail."""
+    """Exit without cleanup: a connection that another rank closes must not make this process fail."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
 
 
-def _leave_signals_to_leader() -> None:
+def _ignore_signals() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
 
 
-def _die_with_leader() -> None:
-    """The leader holds the other end of our standard input."""
+def _exit_with_rank_0() -> None:
+    """Exit when standard input closes: rank 0 holds its other end."""
     os.read(0, 1)
     os._exit(1)
 
