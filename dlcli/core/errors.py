@@ -33,6 +33,8 @@ MESSAGES = {
     # launch
     "worker_failed": "{text}",
     "rejected": "{subject} rejected {feature}{reason}",
+    # dlcli.report
+    "not_comparable": "none of the {count} runs can be compared",
 }
 """The statement of each error code. Every error can also have a `hint` (what to do) and `known` names."""
 

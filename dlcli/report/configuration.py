@@ -11,11 +11,13 @@ import yaml
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MOST_NODES = 100_000
-"""Mappings, lists and scalars of a configuration. Aliases of YAML can name exponentially many in a few lines."""
+"""Largest number of mappings, lists and scalars of a configuration. A few lines of YAML aliases can expand to
+exponentially many.
+"""
 
 
 def read_settings(path: Path) -> dict[str, Any]:
-    """The configuration as plain nested values; empty if it is missing or damaged.
+    """Load the configuration as plain nested values; empty if it is missing or damaged.
 
     Args:
         path: the run directory.
@@ -41,7 +43,7 @@ def _read_yaml(path: Path) -> Any:
 
 
 def _plain(node: Any, visited: Iterator[int]) -> Any:
-    """Values that JSON can hold: infinities, NaN and dates as text.
+    """Convert to JSON values: infinities, NaN and dates become text.
 
     Raises:
         ValueError: the configuration has more than `_MOST_NODES` nodes.
@@ -58,7 +60,7 @@ def _plain(node: Any, visited: Iterator[int]) -> Any:
 
 
 def flatten(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted keys with their values; lists are values."""
+    """Pairs of dotted key and value; lists are values."""
     if not isinstance(node, Mapping):
         yield prefix, node
         return

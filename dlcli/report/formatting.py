@@ -1,11 +1,11 @@
-"""Numbers, durations and moments as people write them."""
+"""Formatting of numbers, durations, times and sizes."""
 
 import math
 from datetime import datetime
 
 
 def number(value: int | float, digits: int = 4) -> str:
-    """Four significant digits, in powers of ten only where it is shorter to read."""
+    """Format with significant digits, in scientific notation only for very small and very large values."""
     if not math.isfinite(value):
         return str(value)
     if value != 0 and (abs(value) < 10.0 ** -(digits - 1) or abs(value) >= 1e6):
@@ -14,7 +14,7 @@ def number(value: int | float, digits: int = 4) -> str:
 
 
 def duration(seconds: int | float) -> str:
-    """`12.3 s`, `4 min 05 s`, `2 h 03 min`."""
+    """Format a duration: `12.3 s`, `4 min 05 s`, `2 h 03 min`."""
     if not math.isfinite(seconds):
         return "?"
     if seconds < 59.95:
@@ -26,11 +26,11 @@ def duration(seconds: int | float) -> str:
 
 
 def moment(stamp: str) -> str:
-    """An ISO moment to the minute, in local time."""
+    """Format an ISO timestamp to the minute, in local time."""
     return f"{datetime.fromisoformat(stamp).astimezone():%Y-%m-%d %H:%M}"
 
 
 def size(count: int) -> str:
-    """`812 B`, `3.2 kB`, `1.4 GB`: powers of a thousand."""
+    """Format a number of bytes in decimal units: `812 B`, `3.2 kB`, `1.4 GB`."""
     power = min(4, max(0, len(str(count)) - 1) // 3)
     return f"{count / 1000**power:.1f} {'kMGT'[power - 1]}B" if power else f"{count} B"

@@ -1,4 +1,4 @@
-"""Files whose place the user names: a link is followed, and what is no ordinary file is never replaced."""
+"""Output files at paths given by the user: links are followed, only regular files are overwritten."""
 
 from pathlib import Path
 
@@ -7,32 +7,44 @@ from dlcli.runs.files import replace_file
 
 
 def place(path: Path, option: str) -> Path:
-    """Where a file is put that the user names: what the last of its links points to.
+    """Resolve the path of an output file, following links.
+
+    Args:
+        option: command-line option of the path, for messages.
 
     Raises:
-        UsageError: it is a folder, a device, a pipe or a socket, or a link that points to itself.
-        Missing: its folder is not there.
+        UsageError: the path is a folder, device, pipe, socket or a cycle of links.
+        Missing: the folder of the file does not exist.
     """
     try:
-        found = path.resolve()
-        if found.is_dir():
-            raise UsageError(f"{option} {path} is a folder, not a file")
-        if found.exists() and not found.is_file():
-            raise UsageError(f"{option} {path} is no ordinary file, and nothing else is written over")
-        if not found.parent.is_dir():
-            raise Missing(f"{option} {path}: there is no folder {found.parent if path.is_symlink() else path.parent}")
-    except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, before Python 3.13
-        raise UsageError(f"{option} {path}: {getattr(error, 'strerror', None) or error}") from None
-    return found
+        target = path.resolve()
+        if target.is_dir():
+            raise UsageError("invalid_data", path=f"{option} {path}", problem="is a folder, not a file")
+        if target.exists() and not target.is_file():
+            problem = "not a regular file; only regular files are overwritten"
+            raise UsageError("invalid_data", path=f"{option} {path}", problem=problem)
+        if not target.parent.is_dir():
+            folder = target.parent if path.is_symlink() else path.parent
+            raise Missing("missing_file", path=folder, hint=f"Create the folder of {option} {path} first.")
+    except (OSError, RuntimeError) as error:  # RuntimeError: a cycle of links, before Python 3.13
+        raise _unwritable(path, option, error) from None
+    return target
+
+
+def _unwritable(path: Path, option: str, error: Exception) -> UsageError:
+    return UsageError("invalid_data", path=f"{option} {path}", problem=getattr(error, "strerror", None) or str(error))
 
 
 def write(path: Path, content: bytes, option: str) -> None:
-    """Put a file there, whole or not at all.
+    """Write an output file atomically.
+
+    Args:
+        option: command-line option of the path, for messages.
 
     Raises:
-        UsageError: it cannot be.
+        UsageError: the file cannot be written.
     """
     try:
         replace_file(place(path, option), content)
     except OSError as error:
-        raise UsageError(f"{option} {path}: {error.strerror}") from None
+        raise _unwritable(path, option, error) from None

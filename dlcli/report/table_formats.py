@@ -1,4 +1,4 @@
-"""One table as text, CSV, Markdown and LaTeX: the same columns, rows and numbers in each."""
+"""Tables as text, CSV, Markdown and LaTeX, with the same columns, rows and numbers in each format."""
 
 import csv
 import io
@@ -16,12 +16,12 @@ Kind = Literal["text", "number", "count", "figure", "chance", "interval", "at", 
 
 @dataclass(frozen=True)
 class Column:
-    """A column.
+    """Column of a table.
 
     Args:
-        title: its head.
-        kind: how its values are written.
-        parts: keys of the values it shows; CSV has a column for each.
+        title: heading.
+        kind: format of the cells.
+        parts: keys of the values in a cell; CSV has a column for each.
     """
 
     title: str
@@ -30,31 +30,42 @@ class Column:
 
     @property
     def wordy(self) -> bool:
+        """True for a column of text, which is aligned left and may be folded."""
         return self.kind == "text"
 
 
 @dataclass(frozen=True)
 class Table:
-    """Columns, and rows as plain values by key; `name` is what LaTeX and Markdown put above it."""
+    """Table with rows as plain values by key.
+
+    Args:
+        name: name of the table, for LaTeX comments and column priorities.
+        columns: columns from left to right.
+        rows: values by key, one mapping per row.
+    """
 
     name: str
     columns: Sequence[Column]
     rows: Sequence[Mapping[str, Any]]
 
     def filled(self) -> "Table":
-        """Without columns that hold nothing."""
-        kept = [
+        """Copy without empty columns."""
+        columns = [
             c for c in self.columns if any(row.get(part) not in (None, "") for row in self.rows for part in c.parts)
         ]
-        return Table(self.name, kept, self.rows)
+        return Table(self.name, columns, self.rows)
 
     def cells(self, digits: int) -> list[list[str]]:
-        """Every cell as people read it."""
+        """Formatted cells by row.
+
+        Args:
+            digits: significant digits of numbers.
+        """
         return [[_cell(column, row, digits) for column in self.columns] for row in self.rows]
 
 
 def figure(value: int | float, digits: int) -> str:
-    """Significant digits, in powers of ten only where it is shorter to read."""
+    """Format with significant digits, in scientific notation only for very small and very large values."""
     if not math.isfinite(value):
         return str(value)
     size = abs(value)
@@ -67,7 +78,7 @@ def figure(value: int | float, digits: int) -> str:
 
 def _cell(column: Column, row: Mapping[str, Any], digits: int) -> str:
     values = [row.get(part) for part in column.parts]
-    return "" if values[0] is None else _WRITTEN[column.kind](values, digits)
+    return "" if values[0] is None else _FORMATS[column.kind](values, digits)
 
 
 def _text(values: Sequence[Any], digits: int) -> str:
@@ -91,7 +102,7 @@ def _interval(values: Sequence[Any], digits: int) -> str:
 
 
 def _at(values: Sequence[Any], digits: int) -> str:
-    return f"{figure(values[0], digits)} @ {values[1]:,.0f}"
+    return f"{figure(values[0], digits)} ({values[1]:,.0f})"
 
 
 def _effect(values: Sequence[Any], digits: int) -> str:
@@ -102,14 +113,14 @@ def _duration(values: Sequence[Any], digits: int) -> str:
     return duration(values[0])
 
 
-_WRITTEN: dict[Kind, Callable[[Sequence[Any], int], str]] = {
+_FORMATS: dict[Kind, Callable[[Sequence[Any], int], str]] = {
     "text": _text, "number": _text, "count": _count, "figure": _figure, "chance": _chance, "interval": _interval,
     "at": _at, "effect": _effect, "duration": _duration,
 }  # fmt: skip
 
 
 def to_csv(table: Table) -> str:
-    """Every part a column, numbers in full."""
+    """Format as CSV with a column per part and numbers in full precision."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     parts = list(dict.fromkeys(part for column in table.columns for part in column.parts))
@@ -124,34 +135,34 @@ def _full(value: Any) -> Any:
     return "" if value is None else value
 
 
-_MARKED = re.compile(r"([\\`*_{}\[\]<>|#~$])")
+_MARKDOWN_SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#~$])")
 
 
 def to_markdown(table: Table, digits: int) -> str:
-    """A table as GitHub, GitLab and Pandoc read it."""
-    heads = [marked(column.title) for column in table.columns]
+    """Format as a Markdown table for GitHub, GitLab and Pandoc."""
+    headings = [escape_markdown(column.title) for column in table.columns]
     rule = [":--" if column.wordy else "--:" for column in table.columns]
     rows = [
-        [marked(cell) if column.wordy else cell for column, cell in zip(table.columns, cells, strict=True)]
+        [escape_markdown(cell) if column.wordy else cell for column, cell in zip(table.columns, cells, strict=True)]
         for cells in table.cells(digits)
     ]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in (heads, rule, *rows))
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in (headings, rule, *rows))
 
 
-def marked(text: str) -> str:
-    """Text with Markdown's own letters escaped."""
-    return _MARKED.sub(r"\\\1", text.replace("&", "&amp;"))
+def escape_markdown(text: str) -> str:
+    """Escape the special characters of Markdown."""
+    return _MARKDOWN_SPECIAL.sub(r"\\\1", text.replace("&", "&amp;"))
 
 
 def to_latex(table: Table, digits: int) -> str:
-    """A tabular with rules of the package booktabs."""
-    sides = "".join("l" if column.wordy else "r" for column in table.columns)
-    heads = [latex(column.title) for column in table.columns]
-    rows = [[latex(cell) for cell in cells] for cells in table.cells(digits)]
+    """Format as a LaTeX tabular with rules of the package booktabs."""
+    alignment = "".join("l" if column.wordy else "r" for column in table.columns)
+    headings = [escape_latex(column.title) for column in table.columns]
+    rows = [[escape_latex(cell) for cell in cells] for cells in table.cells(digits)]
     body = "".join(f"  {' & '.join(cells)} \\\\\n" for cells in rows)
     return (
-        f"% {one_line(table.name)}; needs \\usepackage{{booktabs}}\n\\begin{{tabular}}{{{sides}}}\n  \\toprule\n"
-        f"  {' & '.join(heads)} \\\\\n  \\midrule\n{body}  \\bottomrule\n\\end{{tabular}}\n"
+        f"% {one_line(table.name)}; requires \\usepackage{{booktabs}}\n\\begin{{tabular}}{{{alignment}}}\n  \\toprule\n"
+        f"  {' & '.join(headings)} \\\\\n  \\midrule\n{body}  \\bottomrule\n\\end{{tabular}}\n"
     )
 
 
@@ -162,6 +173,6 @@ _LATEX = {
 }  # fmt: skip
 
 
-def latex(text: str) -> str:
-    """Text with LaTeX's own letters written out; a bracket after a line's end would be an option."""
+def escape_latex(text: str) -> str:
+    """Escape the special characters of LaTeX, and brackets, which would be an option after a line break."""
     return "".join(_LATEX.get(letter, letter) for letter in one_line(text))

@@ -134,11 +134,11 @@ def test_heads_sort_by_number_and_by_name_and_turn_round(page):
     click(page, head)
     down, _ = column(page, "mean")
     assert down == up[::-1]
-    _, head = column(page, "what")
+    _, head = column(page, "group")
     click(page, head)
-    names, _ = column(page, "what")
+    names, _ = column(page, "group")
     assert names[0] == EVIL
-    assert all_of(page, "#results th[aria-sort='ascending']")[0].text.startswith("what")
+    assert all_of(page, "#results th[aria-sort='ascending']")[0].text.startswith("group")
 
 
 def drawn_groups(page, kind="mean"):

@@ -18,7 +18,7 @@ def put(path, **files):
 
 
 def classes(out):
-    return payload.of(compare(selectors.scan(out), Question()), "title", "command", None)["classes"]
+    return payload.build(compare(selectors.scan(out), Question()), "title", "command", None)["classes"]
 
 
 def test_page_shows_the_first_run_of_each_group(tmp_path):

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from dlcli.cli.app import app
 from dlcli.core.errors import UsageError
 from dlcli.report.comparison import history
-from dlcli.report.comparison.columns import of_csv, of_groups
+from dlcli.report.comparison.columns import csv_table, groups_table
 from dlcli.report.comparison.comparison import Question, compare
 from dlcli.report.page import payload
 from dlcli.runs import selectors
@@ -39,7 +39,7 @@ def test_compare_ranks_by_the_stated_direction(tmp_path, metric, direction):
     assert {row.direction for row in found.groups} == {direction}
     ((_, pair),) = found.pairs
     assert (pair.a, found.verdict(pair)) == ("bad", "worse")
-    assert "bad is worse" in found.sentence
+    assert "bad significantly worse" in found.sentence
 
 
 @CASES
@@ -71,7 +71,7 @@ def test_best_at_equal_cost_follows_the_stated_direction(tmp_path, metric, direc
 @CASES
 def test_page_has_the_stated_direction_and_the_baseline(tmp_path, metric, direction):
     better_and_worse(tmp_path, metric, direction, baseline=2.5)
-    data = payload.of(asked(tmp_path), "title", "command", None)
+    data = payload.build(asked(tmp_path), "title", "command", None)
     assert [(row["name"], row["direction"], row["baseline"]) for row in data["groups"]] == [
         ("good", direction, 2.5), ("bad", direction, 2.5),
     ]  # fmt: skip
@@ -129,10 +129,10 @@ def test_run_without_a_known_direction_still_has_a_page(tmp_path):
 def test_baseline_is_a_column_of_table_csv_and_json(tmp_path):
     better_and_worse(tmp_path, "psnr", "max", baseline=1.5)
     found = asked(tmp_path)
-    table = of_groups(found.groups)
+    table = groups_table(found.groups)
     assert "baseline" in [column.title for column in table.columns]
     assert {row["baseline"] for row in table.rows} == {1.5}
-    assert {row["baseline"] for row in of_csv(found).rows} == {1.5}
+    assert {row["baseline"] for row in csv_table(found).rows} == {1.5}
     assert [row["baseline"] for row in found.plain()["groups"]] == [1.5, 1.5]
 
 
@@ -144,7 +144,7 @@ def test_group_that_does_not_beat_the_baseline_is_noted(tmp_path):
 
 def test_table_without_baselines_has_no_such_column(tmp_path):
     make_run(tmp_path)
-    assert "baseline" not in [column.title for column in of_groups(asked(tmp_path).groups).columns]
+    assert "baseline" not in [column.title for column in groups_table(asked(tmp_path).groups).columns]
 
 
 def test_old_and_new_runs_of_one_metric_are_compared(tmp_path):

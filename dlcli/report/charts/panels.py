@@ -1,4 +1,4 @@
-"""`--plot curves.png`: means over the seeds with their intervals, a panel for each task."""
+"""Figures of `--plot`: mean curves over the seeds with confidence bands, one panel per task."""
 
 import io
 import math
@@ -7,76 +7,88 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from dlcli.core.errors import Missing, UsageError, nearest
+from dlcli.core.errors import Missing, UsageError
 from dlcli.report import output_file
 from dlcli.report.comparison import history
 from dlcli.report.comparison.comparison import Comparison, Question
-from dlcli.report.comparison.experiments import Bunch
+from dlcli.report.comparison.experiments import Experiment
 from dlcli.report.comparison.groups import Group
 from dlcli.report.sanitize import one_line
 from dlcli.report.statistics.intervals import band
 
 ENDINGS = (".png", ".svg", ".pdf")
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#f0e442")
-"""Okabe & Ito 2002, which colour-blind readers can tell apart."""
+COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#f0e442")
+"""Color-blind safe palette of Okabe & Ito 2002."""
 _DASHES = ("-", "--", ":", "-.")
 
 Series = tuple[Sequence[Any], Sequence[Any], Sequence[Any], Sequence[Any]]
 
 
 def check(path: Path) -> None:
-    """Raises: UsageError: the ending is of no picture; Missing: matplotlib is not here."""
+    """Check that the format is supported and matplotlib is installed.
+
+    Raises:
+        UsageError: the file name does not end in .png, .svg or .pdf.
+        Missing: matplotlib is not installed.
+    """
     if path.suffix.lower() not in ENDINGS:
-        raise UsageError(f"--plot {path}: the ending says the format{nearest(path.suffix or path.name, ENDINGS)}")
+        raise UsageError("invalid_value", key="--plot", must="a .png, .svg or .pdf file", got=str(path))
     try:
         import matplotlib  # noqa: F401
     except ImportError:
-        raise Missing("--plot needs matplotlib: pip install 'dlcli[plot]' (--html needs nothing)") from None
+        hint = "Install it with pip install 'dlcli[plot]', or use --html, which does not require it."
+        raise Missing("missing_package", feature="--plot", package="matplotlib", hint=hint) from None
 
 
-def write(path: Path, answer: Comparison, asked: Question) -> None:
-    """The picture of a comparison."""
+def write(path: Path, comparison: Comparison, question: Question) -> None:
+    """Write the figure of a comparison.
+
+    Raises:
+        UsageError: the format is not supported, or the file cannot be written.
+        Missing: matplotlib is not installed.
+    """
     check(path)
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     panels: dict[str, list[Group]] = {}
-    for row in answer.groups:
+    for row in comparison.groups:
         panels.setdefault(row.yardstick, []).append(row)
     figure = Figure(figsize=(8, 4.6 * max(1, len(panels))), layout="constrained", dpi=150)
     FigureCanvasAgg(figure)
-    for place, (task, groups) in enumerate(panels.items(), 1):
-        _panel(figure.add_subplot(max(1, len(panels)), 1, place), task, groups, answer, asked)
-    drawn = io.BytesIO()
+    for position, (task, groups) in enumerate(panels.items(), 1):
+        axes = figure.add_subplot(max(1, len(panels)), 1, position)
+        _panel(axes, task, groups, comparison, question)
+    content = io.BytesIO()
     with warnings.catch_warnings(), rc_context({"svg.hashsalt": "dlcli"}):
-        warnings.simplefilter("ignore")  # letters that the font does not have
-        figure.savefig(drawn, format=path.suffix.lower()[1:], metadata=_undated(path))
-    output_file.write(path, drawn.getvalue(), "--plot")
+        warnings.simplefilter("ignore")  # characters that are missing in the font
+        figure.savefig(content, format=path.suffix.lower()[1:], metadata=_without_date(path))
+    output_file.write(path, content.getvalue(), "--plot")
 
 
-def _undated(path: Path) -> dict[str, None]:
-    """The same runs give the same file."""
+def _without_date(path: Path) -> dict[str, None]:
+    """Metadata without a date, so that equal runs give equal files."""
     return {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix.lower(), {})
 
 
-def _panel(axes: Any, task: str, groups: Sequence[Group], answer: Comparison, asked: Question) -> None:
+def _panel(axes: Any, task: str, groups: Sequence[Group], comparison: Comparison, question: Question) -> None:
     metric = groups[0].metric.partition(" ")[2]
     drawn = []
-    for place, row in enumerate(groups):
-        found = _series(answer.bunches[row.experiment], metric, asked.x)
-        if found is None:
+    for index, row in enumerate(groups):
+        series = _series(comparison.experiments[row.experiment], metric, question.x)
+        if series is None:
             continue
-        _line(axes, found, place, row)
-        drawn.append(found)
+        _line(axes, series, index, row)
+        drawn.append(series)
     if not drawn:
         axes.text(0.5, 0.5, "no curves", ha="center", va="center", transform=axes.transAxes)
     axes.set_title(plain(task), loc="left")
-    axes.set_xlabel(plain(asked.x or "step"))
+    axes.set_xlabel(plain(question.x or "step"))
     axes.set_ylabel(plain(f"valid {metric}"))
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
-    if logarithmic(value for _, middle, _, _ in drawn for value in middle):
+    if logarithmic(value for _, mean, _, _ in drawn for value in mean):
         axes.set_yscale("log")
     if geometric([list(x) for x, *_ in drawn]):
         axes.set_xscale("log")
@@ -84,45 +96,47 @@ def _panel(axes: Any, task: str, groups: Sequence[Group], answer: Comparison, as
         axes.legend(frameon=False, fontsize="small")
 
 
-def _series(own: Bunch, metric: str, x: str | None) -> Series | None:
-    """x, mean, low, high; a lone seed's curve has no interval."""
+def _series(own: Experiment, metric: str, x: str | None) -> Series | None:
+    """(x, mean, low, high) of the validation curve; low and high are NaN for a single seed."""
     members = {run.id: (run, history.curve(run, "valid", metric)) for run in own.counted or own.all}
     curves = {name: curve for name, (_, curve) in members.items() if curve[0]}
-    around = band(curves)
+    mean = band(curves)
     try:
-        spent = [history.along(members[name][0], x, around.steps) for name in curves]
+        by_run = [history.along(members[name][0], x, mean.steps) for name in curves]
     except UsageError:
         return None
-    middle = [sum(at) / len(at) for at in zip(*spent, strict=True)]
-    known = [place for place, value in enumerate(around.mean) if value is not None]
-    if not known:
+    positions = [sum(column) / len(column) for column in zip(*by_run, strict=True)]
+    indices = [index for index, value in enumerate(mean.mean) if value is not None]
+    if not indices:
         return None
-    nan = [around.mean, around.low, around.high]
-    rows = [[math.nan if row[place] is None else row[place] for place in known] for row in nan]
-    return [middle[place] for place in known], rows[0], rows[1], rows[2]
+    columns = (mean.mean, mean.low, mean.high)
+    y, low, high = ([math.nan if column[i] is None else column[i] for i in indices] for column in columns)
+    return [positions[index] for index in indices], y, low, high
 
 
-def _line(axes: Any, found: Series, place: int, row: Group) -> None:
-    x, middle, low, high = found
-    colour, dash = COLOURS[place % len(COLOURS)], _DASHES[place // len(COLOURS) % len(_DASHES)]
+def _line(axes: Any, series: Series, index: int, row: Group) -> None:
+    x, mean, low, high = series
+    color, dash = COLORS[index % len(COLORS)], _DASHES[index // len(COLORS) % len(_DASHES)]
     label = plain(f"{row.name} (n = {row.n})")
-    axes.plot(x, middle, dash, color=colour, label=label, linewidth=1.8, marker="o" if len(x) == 1 else None)
-    axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
+    axes.plot(x, mean, dash, color=color, label=label, linewidth=1.8, marker="o" if len(x) == 1 else None)
+    axes.fill_between(x, low, high, color=color, alpha=0.18, linewidth=0)
 
 
 def logarithmic(values: Iterable[int | float]) -> bool:
-    """Whether values span two powers of ten."""
-    kept = [value for value in values if math.isfinite(value)]
-    return bool(kept) and min(kept) > 0 and max(kept) / min(kept) > 100
+    """True if positive values span more than two powers of ten."""
+    numbers = [value for value in values if math.isfinite(value)]
+    return bool(numbers) and min(numbers) > 0 and max(numbers) / min(numbers) > 100
 
 
 def geometric(rows: Sequence[Sequence[int | float]]) -> bool:
-    """Whether the points crowd at the beginning, as steps do that double."""
-    every = sorted(value for row in rows for value in row)
-    return len(every) > 4 and every[0] > 0 and every[-1] / every[0] > 100 and every[len(every) // 2] < every[-1] / 10
+    """True if the points are concentrated at the start of the axis, as for steps that double."""
+    points = sorted(value for row in rows for value in row)
+    if len(points) <= 4 or points[0] <= 0:
+        return False
+    return points[-1] / points[0] > 100 and points[len(points) // 2] < points[-1] / 10
 
 
 def plain(text: str) -> str:
-    """Text that matplotlib takes for no formula and hides from no legend."""
+    """Escape text so that matplotlib renders no formula and shows it in the legend."""
     shown = one_line(text).replace("\\", "\\\\").replace("$", r"\$")
     return f" {shown}" if shown.startswith("_") else shown

@@ -1,27 +1,28 @@
-"""What the tables of `compare runs` show: groups, and pairs of them."""
+"""Columns and rows of the tables of `compare runs`: groups, and pairs of groups."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from dlcli.core.errors import UsageError, nearest
+from dlcli.core.errors import UsageError
 from dlcli.report.comparison.comparison import Comparison
 from dlcli.report.comparison.groups import Group
 from dlcli.report.statistics.hypothesis_tests import Pair
 from dlcli.report.table_formats import Column, Table
 
 
-def of_groups(groups: Sequence[Group]) -> Table:
-    """One row a group, with the configuration keys that differ."""
+def groups_table(groups: Sequence[Group]) -> Table:
+    """Build a table with one row per group and a column for each configuration key that differs."""
     keys = list(dict.fromkeys(key for row in groups for key in row.keys))
     rows = [_plain(row) for row in groups]
-    several = [column for column in (_TASK, _MODEL, _METRIC) if _different(rows, column.parts[0])]
-    if _MODEL in several and all(row.name.startswith(row.model) for row in groups):
-        several.remove(_MODEL)
-    mean = Column("mean" if _METRIC in several or not rows else groups[0].metric, "figure", ("mean",))
+    differing = [column for column in (_TASK, _MODEL, _METRIC) if _differs(rows, column.parts[0])]
+    if _MODEL in differing and all(row.name.startswith(row.model) for row in groups):
+        differing.remove(_MODEL)
+    mean = Column("mean" if _METRIC in differing or not rows else groups[0].metric, "figure", ("mean",))
+    key_columns = [Column(key, _kind(rows, key), (f"key {key}",)) for key in keys]
     columns = [
-        Column("what", "text", ("name",)), *several, *(Column(key, _kind(rows, key), (f"key {key}",)) for key in keys),
-        Column("n", "count", ("n",)), mean, _BASELINE, *_MEASURED, *_costs(groups), *_SIZES,
+        Column("group", "text", ("name",)), *differing, *key_columns,
+        Column("n", "count", ("n",)), mean, _BASELINE, *_STATISTICS, *_cost_columns(groups), *_SIZES,
         Column("note", "text", ("note",)),
     ]  # fmt: skip
     return Table("groups", columns, rows).filled()
@@ -32,11 +33,11 @@ _MODEL = Column("model", "text", ("model",))
 _METRIC = Column("metric", "text", ("metric",))
 _BASELINE = Column("baseline", "figure", ("baseline",))
 """Score of the task's trivial baseline (majority class, mean, last value, random policy ...)."""
-_MEASURED = (
+_STATISTICS = (
     Column("std", "figure", ("std",)),
-    Column("95 % interval", "interval", ("low", "high")),
-    Column("best valid @ step", "at", ("best", "best_step")),
-    Column("last valid @ step", "at", ("last", "last_step")),
+    Column("95 % CI", "interval", ("low", "high")),
+    Column("best val. (step)", "at", ("best", "best_step")),
+    Column("final val. (step)", "at", ("last", "last_step")),
 )
 _SIZES = (
     Column("parameters", "count", ("parameters",)),
@@ -45,12 +46,12 @@ _SIZES = (
 )
 
 
-def _costs(groups: Sequence[Group]) -> list[Column]:
-    """What was spent of the counter of `--x`, and the best value by the same spending."""
+def _cost_columns(groups: Sequence[Group]) -> list[Column]:
+    """Columns of the total of the `--x` counter, and of the best validation value at equal cost."""
     counter = next((str(row.cost["counter"]) for row in groups if row.cost), None)
     if counter is None:
         return []
-    return [Column(counter, "count", ("total",)), Column(f"best valid @ {counter}", "at", ("value", "equal"))]
+    return [Column(counter, "count", ("total",)), Column(f"best val. ({counter})", "at", ("value", "equal"))]
 
 
 def _plain(row: Group) -> dict[str, Any]:
@@ -58,58 +59,58 @@ def _plain(row: Group) -> dict[str, Any]:
     return vars(row) | keys | row.cost
 
 
-def _different(rows: Sequence[Mapping[str, Any]], key: str) -> bool:
+def _differs(rows: Sequence[Mapping[str, Any]], key: str) -> bool:
     return len({row[key] for row in rows}) > 1
 
 
 def _kind(rows: Sequence[Mapping[str, Any]], key: str) -> Any:
-    """Numbers to the right, anything else to the left."""
+    """Column kind: `number` (aligned right) if all values are numbers, else `text`."""
     values = [row[f"key {key}"] for row in rows if f"key {key}" in row]
     return "number" if all(isinstance(v, int | float) and not isinstance(v, bool) for v in values) else "text"
 
 
-def of_pairs(found: Comparison) -> Table:
-    """One row a pair, p corrected."""
-    rows = [found.plain_pair(task, pair) for task, pair in found.pairs]
+def pairs_table(comparison: Comparison) -> Table:
+    """Build a table with one row per pair of groups: difference, interval, p, corrected p and effect size."""
+    rows = [comparison.plain_pair(task, pair) for task, pair in comparison.pairs]
     for row in rows:
-        row["seeds"] = f"{row['n']} {'paired' if row['paired'] else 'an arm'}"
-        row["said"] = _VERDICTS[row["verdict"]]
-        row["by"] = row["effect_name"].split()[-1] if row["effect"] is not None else None
-    columns = [Column("task", "text", ("task",))] if rows and _different(rows, "task") else []
-    return Table("pairs", [*columns, *_PAIRS], rows)
+        row["seeds"] = f"{row['n']} {'paired' if row['paired'] else 'per group'}"
+        row["verdict_text"] = _VERDICTS[row["verdict"]]
+        row["effect_symbol"] = row["effect_name"].split()[-1] if row["effect"] is not None else None
+    columns = [Column("task", "text", ("task",))] if rows and _differs(rows, "task") else []
+    reference = Column("versus" if comparison.all_pairs else "baseline", "text", ("b",))
+    return Table("pairs", [*columns, Column("group", "text", ("a",)), reference, *_PAIR_STATISTICS], rows)
 
 
-_VERDICTS = {"better": "better", "worse": "worse", "open": "not shown", "untested": "not tested"}
-_PAIRS = (
-    Column("what", "text", ("a",)),
-    Column("against", "text", ("b",)),
+_VERDICTS = {"better": "better", "worse": "worse", "open": "not significant", "untested": "not tested"}
+_PAIR_STATISTICS = (
     Column("difference", "figure", ("difference",)),
-    Column("95 % interval", "interval", ("low", "high")),
+    Column("95 % CI", "interval", ("low", "high")),
     Column("p", "chance", ("p",)),
     Column("p corrected", "chance", ("p_holm",)),
-    Column("effect", "effect", ("effect", "by")),
+    Column("effect", "effect", ("effect", "effect_symbol")),
     Column("seeds", "text", ("seeds",)),
-    Column("verdict", "text", ("said",)),
+    Column("verdict", "text", ("verdict_text",)),
     Column("test", "text", ("test",)),
 )
 
 
 def ordered(groups: Sequence[Group], sort: str | None) -> list[Group]:
-    """Groups by a column, the ones without a value last; `-mean` turns it round.
+    """Sort groups by a column, missing values last; the prefix `-` sorts in descending order.
 
     Raises:
-        UsageError: there is no such column.
+        UsageError: the column is unknown.
     """
     if sort is None:
         return list(groups)
-    name, down = sort.removeprefix("-"), sort.startswith("-")
+    name, descending = sort.removeprefix("-"), sort.startswith("-")
     flat = [_sortable(row) for row in groups]
     known = {key for row in flat for key in row}
     if groups and name not in known:
-        raise UsageError(f"--sort: there is no column {name!r}{nearest(name, known)}")
-    having = [place for place in range(len(groups)) if flat[place].get(name) is not None]
-    having.sort(key=lambda place: _rank(flat[place][name]), reverse=down)
-    return [groups[place] for place in (*having, *(p for p in range(len(groups)) if p not in set(having)))]
+        raise UsageError("unknown_name", kind="--sort column", name=name, known=known)
+    present = [index for index in range(len(groups)) if flat[index].get(name) is not None]
+    present.sort(key=lambda index: _sort_key(flat[index][name]), reverse=descending)
+    missing = [index for index in range(len(groups)) if flat[index].get(name) is None]
+    return [groups[index] for index in (*present, *missing)]
 
 
 _UNSORTED = ("values", "seeds", "runs", "keys", "cost", "signature", "experiment", "degenerate")
@@ -120,36 +121,36 @@ def _sortable(row: Group) -> dict[str, Any]:
     return {"task": row.task, **row.keys, **names, **row.cost, "time": row.seconds}
 
 
-def _rank(value: Any) -> tuple[bool, float, str]:
-    number = isinstance(value, int | float)
-    return not number, float(value) if number else 0.0, "" if number else str(value)
+def _sort_key(value: Any) -> tuple[bool, float, str]:
+    numeric = isinstance(value, int | float)
+    return not numeric, float(value) if numeric else 0.0, "" if numeric else str(value)
 
 
-def limited(found: Comparison, sort: str | None, limit: int | None) -> Comparison:
-    """The first groups of the order asked for, the pairs whose arms are among them, and what that leaves out."""
-    rows = ordered(found.groups, sort)
+def limited(comparison: Comparison, sort: str | None, limit: int | None) -> Comparison:
+    """Sort the groups and keep the first `limit` of them with their pairs; a note states the number hidden."""
+    rows = ordered(comparison.groups, sort)
     shown = rows if limit is None else rows[:limit]
     names = {row.name for row in shown}
-    pairs = [(task, pair) for task, pair in found.pairs if pair.a in names] if limit is not None else found.pairs
+    pairs = comparison.pairs if limit is None else [entry for entry in comparison.pairs if entry[1].a in names]
+    rank = {row.name: index for index, row in enumerate(rows)}
     hidden = len(rows) - len(shown)
-    notes = [*found.notes, *([f"--limit {limit}: {hidden} more group{'s' * (hidden > 1)}"] if hidden else [])]
-    return replace(found, groups=shown, pairs=_sorted_pairs(pairs, rows), notes=notes)
+    notes = [*comparison.notes, *([f"--limit {limit}: {hidden} more group{'s' * (hidden > 1)}"] if hidden else [])]
+    in_order = sorted(pairs, key=lambda entry: (rank[entry[1].a], rank[entry[1].b]))
+    return replace(comparison, groups=shown, pairs=in_order, notes=notes)
 
 
-def _sorted_pairs(pairs: Iterable[Any], rows: Sequence[Group]) -> list[Any]:
-    place = {row.name: number for number, row in enumerate(rows)}
-    return sorted(pairs, key=lambda one: (place[one[1].a], place[one[1].b]))
+def csv_table(comparison: Comparison) -> Table:
+    """Build the table of `--csv`: groups with their difference from the baseline.
 
-
-def of_csv(found: Comparison) -> Table:
-    """The groups with their difference from the baseline, in one table; all pairs are rows of their own."""
-    groups = [_plain(group) for group in found.groups]
-    rows = _with_pairs(groups, found) if found.all_pairs else _with_baseline(groups, found)
-    keys = [column for column in of_groups(found.groups).columns if column.parts[0].startswith("key ")]
+    With all pairs, the pairs are rows of their own, and the column `row` distinguishes them from groups.
+    """
+    groups = [_plain(group) for group in comparison.groups]
+    rows = _with_pairs(groups, comparison) if comparison.all_pairs else _with_baseline(groups, comparison)
+    keys = [column for column in groups_table(comparison.groups).columns if column.parts[0].startswith("key ")]
     first, rest = ([Column(name, "text", (name,)) for name in names] for names in (_FIRST, _REST))
-    named = [Column(column.title, "text", column.parts) for column in keys]
-    kind = [Column("row", "text", ("row",))] if found.all_pairs else []
-    return Table("groups", [*kind, *first, *named, *rest], rows)
+    key_columns = [Column(column.title, "text", column.parts) for column in keys]
+    kind = [Column("row", "text", ("row",))] if comparison.all_pairs else []
+    return Table("groups", [*kind, *first, *key_columns, *rest], rows)
 
 
 _FIRST = ("name", "task", "yardstick", "model")
@@ -161,24 +162,24 @@ _REST = (
 )  # fmt: skip
 
 
-def _with_baseline(groups: Sequence[Mapping[str, Any]], found: Comparison) -> list[Mapping[str, Any]]:
-    """Each group with its pair."""
-    against = {pair.a: _against(found, task, pair) for task, pair in found.pairs}
-    return [{**row, **against.get(row["name"], {})} for row in groups]
+def _with_baseline(groups: Sequence[Mapping[str, Any]], comparison: Comparison) -> list[Mapping[str, Any]]:
+    """Rows of the groups, each with its difference from the baseline."""
+    differences = {pair.a: _pair_columns(comparison, task, pair) for task, pair in comparison.pairs}
+    return [{**row, **differences.get(row["name"], {})} for row in groups]
 
 
-def _with_pairs(groups: Sequence[Mapping[str, Any]], found: Comparison) -> list[Mapping[str, Any]]:
-    """The groups, then the pairs, which `row` tells apart."""
+def _with_pairs(groups: Sequence[Mapping[str, Any]], comparison: Comparison) -> list[Mapping[str, Any]]:
+    """Rows of the groups, then rows of the pairs; the value of `row` is `group` or `pair`."""
     known = {row["name"]: {name: row[name] for name in ("task", "yardstick", "metric")} for row in groups}
     pairs = [
-        {"row": "pair", "name": pair.a, **known.get(pair.a, {}), **_against(found, task, pair)}
-        for task, pair in found.pairs
+        {"row": "pair", "name": pair.a, **known.get(pair.a, {}), **_pair_columns(comparison, task, pair)}
+        for task, pair in comparison.pairs
     ]
     return [*({"row": "group", **row} for row in groups), *pairs]
 
 
-def _against(found: Comparison, task: str, pair: Pair) -> dict[str, Any]:
-    plain = found.plain_pair(task, pair)
-    same = {name: plain[name] for name in ("difference", "p", "p_holm", "effect", "verdict", "test", "paired")}
-    named = {"difference_low": pair.low, "difference_high": pair.high, "pairs": pair.n, "pair_note": pair.note}
-    return same | named | {"against": pair.b}
+def _pair_columns(comparison: Comparison, task: str, pair: Pair) -> dict[str, Any]:
+    plain = comparison.plain_pair(task, pair)
+    columns = {name: plain[name] for name in ("difference", "p", "p_holm", "effect", "verdict", "test", "paired")}
+    bounds = {"difference_low": pair.low, "difference_high": pair.high}
+    return columns | bounds | {"pairs": pair.n, "pair_note": pair.note, "against": pair.b}

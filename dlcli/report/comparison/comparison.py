@@ -1,15 +1,16 @@
-"""Groups against a baseline: which differences the seeds support."""
+"""Comparison of groups with a baseline: differences, corrected p-values and a summary."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from dlcli.core.errors import UsageError, nearest
+from dlcli.core.errors import UsageError
 from dlcli.report.comparison.equal_cost import at_equal_cost, uncounted
 from dlcli.report.comparison.excluded import Left
-from dlcli.report.comparison.experiments import Bunch, bunch, known_metric
+from dlcli.report.comparison.experiments import Experiment, by_experiment, known_metric
 from dlcli.report.comparison.groups import Group, rows
 from dlcli.report.comparison.run_table import differing
+from dlcli.report.sanitize import one_line
 from dlcli.report.statistics.hypothesis_tests import Pair, compare_arms, compare_pair, sentence
 from dlcli.report.statistics.intervals import Kind
 from dlcli.runs.record import Direction
@@ -17,20 +18,21 @@ from dlcli.runs.run import Run
 
 ALPHA = 0.05
 _MOST_ARMS = 24
-"""Beyond, not all pairs are computed: their p is corrected by Bonferroni's factor, which is never kinder than Holm."""
+"""Largest number of groups of which all pairs are tested; above it, p is corrected by Bonferroni, which is at least as
+conservative as Holm."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of the runs.
+    """Options of a comparison.
 
     Args:
-        metric: None is the task's main metric.
-        split: whose score.
-        baseline: the name of a group, model or recipe; None is the best group of each task.
-        all_pairs: every pair of groups, not only those with the baseline.
-        interval: auto, t or bca.
-        x: the counter that curves and costs are measured by.
+        metric: name of the metric; None for the main metric of each task.
+        split: split of the compared scores.
+        baseline: name of a group or model; None for the best group of each task.
+        all_pairs: compare every pair of groups, not only pairs with the baseline.
+        interval: kind of the confidence interval: auto, t or bca.
+        x: counter for curves and costs; None for steps, without costs.
         direction: of the metric, for runs that do not state it; "max" if higher is better.
     """
 
@@ -45,10 +47,16 @@ class Question:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The answer: rows, pairs by task, a plain sentence, runs that do not count, and remarks for standard error.
+    """Result of a comparison.
 
     Args:
-        all_pairs: the pairs are all of them, not those with the baseline.
+        groups: rows of the table, by task, best first.
+        pairs: compared groups, each with its task.
+        sentence: summary, one line per task.
+        left_out: excluded runs with reasons.
+        notes: remarks for standard error.
+        experiments: the runs of each group, by `Group.experiment`.
+        all_pairs: True if every pair of groups was compared, False if only those with the baseline.
     """
 
     groups: list[Group]
@@ -56,23 +64,23 @@ class Comparison:
     sentence: str
     left_out: list[Left]
     notes: list[str] = field(default_factory=list)
-    bunches: Mapping[str, Bunch] = field(default_factory=dict)
+    experiments: Mapping[str, Experiment] = field(default_factory=dict)
     all_pairs: bool = False
 
     def plain(self) -> dict[str, Any]:
-        """As `--json` has it."""
+        """The content of `--json`."""
         return {
             "groups": [row.plain() for row in self.groups],
             "pairs": [self.plain_pair(task, pair) for task, pair in self.pairs],
             "sentence": self.sentence,
-            "left_out": [one.plain() for one in self.left_out],
+            "left_out": [run.plain() for run in self.left_out],
         }
 
     def plain_pair(self, task: str, pair: Pair) -> dict[str, Any]:
         return {"task": task, **asdict(pair), "verdict": self.verdict(pair)}
 
     def verdict(self, pair: Pair) -> str:
-        """better, worse or open: of `a`, after the correction."""
+        """Verdict on `a`, by the corrected p: better, worse, open or untested."""
         if pair.p_holm is None or pair.difference is None:
             return "untested"
         if pair.p_holm > ALPHA or pair.difference == 0:
@@ -81,34 +89,39 @@ class Comparison:
         return "better" if (pair.difference > 0) == (direction == "max") else "worse"
 
 
-def compare(found: Sequence[Run], question: Question, damaged: Sequence[Left] = ()) -> Comparison:
-    """Group, compare within each task, and say what the seeds can show.
+def compare(runs: Sequence[Run], question: Question, damaged: Sequence[Left] = ()) -> Comparison:
+    """Group runs, compare the groups of each task, and state which differences are significant.
+
+    Args:
+        runs: newest first.
+        question: metric, split, baseline and statistics of the comparison.
+        damaged: run directories that could not be read, reported beside the runs that are excluded here.
 
     Raises:
-        UsageError: the metric, split, counter or baseline is not there, no run counts, or the direction of the metric
-            is unknown or contradictory.
+        UsageError: the metric, split, counter or baseline is unknown, no run can be compared, or the direction of the
+            metric is unknown or contradictory.
     """
-    metric = known_metric(found, question.metric, question.split)
-    bunches, left = bunch(found, metric, question.split)
-    if found and not bunches:
-        raise UsageError("\n".join([f"none of {len(found)} runs can be compared", *_reasons(left)]))
-    groups = rows(bunches, metric, question.split, question.interval, question.direction)
-    own = {one.experiment: one for one in bunches}
-    _check_directions(groups, own)
-    groups = at_equal_cost(groups, own, question.x)
+    metric = known_metric(runs, question.metric, question.split)
+    experiments, excluded = by_experiment(runs, metric, question.split)
+    if runs and not experiments:
+        raise UsageError("not_comparable", count=len(runs), hint="\n".join(_reasons(excluded)))
+    groups = rows(experiments, metric, question.split, question.interval, question.direction)
+    by_identity = {experiment.experiment: experiment for experiment in experiments}
+    _check_directions(groups, by_identity)
+    groups = at_equal_cost(groups, by_identity, question.x)
     arms: dict[str, list[Group]] = {}
     for row in groups:
         if row.comparable:
             arms.setdefault(row.yardstick, []).append(row)
-    chosen = _baselines(arms, question.baseline)
-    pairs = [(task, pair) for task, some in arms.items() for pair in _pairs(some, chosen[task], question)]
-    said = _sentences(arms, pairs, chosen, question)
-    notes = [*_mixed(bunches), *_substituted(arms, chosen, question.baseline), *_unmatched(pairs)]
+    baselines = _baselines(arms, question.baseline)
+    pairs = [(task, pair) for task, members in arms.items() for pair in _pairs(members, baselines[task], question)]
+    sentence = _sentences(arms, pairs, baselines, question)
+    notes = [*_mixed(experiments), *_substituted(arms, baselines, question.baseline), *_unpaired(pairs)]
     notes += uncounted(groups, question.x)
-    return Comparison(groups, pairs, said, [*left, *damaged], notes, own, question.all_pairs)
+    return Comparison(groups, pairs, sentence, [*excluded, *damaged], notes, by_identity, question.all_pairs)
 
 
-def _check_directions(groups: Sequence[Group], bunches: Mapping[str, Bunch]) -> None:
+def _check_directions(groups: Sequence[Group], experiments: Mapping[str, Experiment]) -> None:
     """Check that the direction of each compared metric is known.
 
     Raises:
@@ -116,7 +129,7 @@ def _check_directions(groups: Sequence[Group], bunches: Mapping[str, Bunch]) -> 
     """
     for row in groups:
         if row.n and row.direction is None:
-            metric, run = row.metric.partition(" ")[2], bunches[row.experiment].first
+            metric, run = row.metric.partition(" ")[2], experiments[row.experiment].first
             raise UsageError(
                 "required",
                 key="--direction",
@@ -125,142 +138,149 @@ def _check_directions(groups: Sequence[Group], bunches: Mapping[str, Bunch]) -> 
             )
 
 
-def _reasons(left: Sequence[Left]) -> list[str]:
-    """The first runs that do not count, and why."""
-    more = [f"and {len(left) - 3} more"] if len(left) > 3 else []
-    return [*(f"{one.id}: {one.reason}" for one in left[:3]), *more]
+def _reasons(excluded: Sequence[Left]) -> list[str]:
+    """Reasons of the first excluded runs, one line each."""
+    more = [f"and {len(excluded) - 3} more"] if len(excluded) > 3 else []
+    return [*(one_line(f"{run.id}: {run.reason}") for run in excluded[:3]), *more]
 
 
-def _baselines(arms: Mapping[str, Sequence[Group]], wanted: str | None) -> dict[str, Group]:
-    """The baseline of each task: the one asked for where the task has it, the best elsewhere.
+def _baselines(arms: Mapping[str, Sequence[Group]], name: str | None) -> dict[str, Group]:
+    """Baseline of each task: the named group if the task has it, else the best group.
 
     Raises:
-        UsageError: no group is called so, or several are.
+        UsageError: the name matches no group or more than one.
     """
-    found = {task: _called(wanted, some) if wanted is not None else None for task, some in arms.items()}
-    if wanted is not None and arms and not any(found.values()):
-        known = {name for some in arms.values() for row in some for name in (row.name, row.model)}
-        raise UsageError(f"--baseline: no group with a value is called {wanted!r}{nearest(wanted, known)}")
-    return {task: found[task] or _best(some) for task, some in arms.items()}
+    matches = {task: _match(name, members) if name is not None else None for task, members in arms.items()}
+    if name is not None and arms and not any(matches.values()):
+        known = {known for members in arms.values() for row in members for known in (row.name, row.model)}
+        raise UsageError("unknown_name", kind="--baseline group", name=name, known=known)
+    return {task: matches[task] or _best(members) for task, members in arms.items()}
 
 
-def _best(some: Sequence[Group]) -> Group:
-    """The best mean of the groups that have most of their seeds, else of those that can be tested, else of all."""
-    tested = [row for row in some if row.n > 1]
-    kept = [row for row in tested if 2 * row.n >= len(row.seeds)]
-    return (kept or tested or some)[0]
+def _best(groups: Sequence[Group]) -> Group:
+    """Group with the best mean: of those with at least half of their seeds, else of those with two, else of all."""
+    tested = [row for row in groups if row.n > 1]
+    mostly_complete = [row for row in tested if 2 * row.n >= len(row.seeds)]
+    return (mostly_complete or tested or groups)[0]
 
 
-def _called(wanted: str, some: Sequence[Group]) -> Group | None:
-    """By its name, else by its model or the signature's beginning."""
-    exact = [row for row in some if row.name == wanted]
-    close = exact or [row for row in some if row.model == wanted or row.signature == wanted]
-    if len(close) > 1:
-        names = ", ".join(repr(row.name) for row in close[:5])
-        raise UsageError(f"--baseline {wanted!r} may be any of {names}: give the whole name")
-    return close[0] if close else None
+def _match(name: str, groups: Sequence[Group]) -> Group | None:
+    """The group of a name, else the only one of a model or signature; None without a match.
+
+    Raises:
+        UsageError: several groups match.
+    """
+    exact = [row for row in groups if row.name == name]
+    matches = exact or [row for row in groups if row.model == name or row.signature == name]
+    if len(matches) > 1:
+        names = ", ".join(repr(row.name) for row in matches[:5])
+        hint = "Give the complete name of the group."
+        raise UsageError("ambiguous", name=name, count=len(matches), kind="groups", matches=names, hint=hint)
+    return matches[0] if matches else None
 
 
-def _pairs(some: Sequence[Group], baseline: Group, question: Question) -> list[Pair]:
-    arms = {row.name: row.arm for row in some}
-    picked = question.baseline is None
-    if len(arms) <= _MOST_ARMS or not picked or question.all_pairs:
-        return compare_arms(arms, baseline.name, question.all_pairs, picked=picked)
+def _uses_bonferroni(arms: int, question: Question) -> bool:
+    return arms > _MOST_ARMS and question.baseline is None and not question.all_pairs
+
+
+def _pairs(groups: Sequence[Group], baseline: Group, question: Question) -> list[Pair]:
+    arms = {row.name: row.arm for row in groups}
+    if not _uses_bonferroni(len(arms), question):
+        return compare_arms(arms, baseline.name, question.all_pairs, picked=question.baseline is None)
     family = len(arms) * (len(arms) - 1) // 2
-    found = [replace(compare_pair(arms[a], baseline.arm), a=a, b=baseline.name) for a in arms if a != baseline.name]
-    return [replace(pair, p_holm=None if pair.p is None else min(1.0, family * pair.p)) for pair in found]
+    pairs = [replace(compare_pair(arms[a], baseline.arm), a=a, b=baseline.name) for a in arms if a != baseline.name]
+    return [replace(pair, p_holm=None if pair.p is None else min(1.0, family * pair.p)) for pair in pairs]
 
 
 def _sentences(
     arms: Mapping[str, Sequence[Group]],
     pairs: Sequence[tuple[str, Pair]],
-    chosen: Mapping[str, Group],
+    baselines: Mapping[str, Group],
     question: Question,
 ) -> str:
-    """For each task: the result in words, and what so many seeds can show at all."""
-    said = []
-    for task, some in arms.items():
-        own = [pair for where, pair in pairs if where == task]
-        if not own:
+    """One line per task: the significant differences, and the smallest p that its number of seeds permits."""
+    lines = []
+    for task, members in arms.items():
+        in_task = [pair for pair_task, pair in pairs if pair_task == task]
+        if not in_task:
             continue
-        wide = question.all_pairs or question.baseline is None
-        lead = f"{task}: " if len(arms) > 1 else ""
-        head = _head(chosen[task], some, question.baseline)
-        said.append(f"{lead}{_result(own, chosen[task], some[0].direction, head)}; {_limits(own, len(some), wide)}")
-    return "\n".join(f"{one}." for one in said)
+        prefix = f"{task}: " if len(arms) > 1 else ""
+        correction = "Bonferroni" if _uses_bonferroni(len(members), question) else "Holm"
+        name = _baseline_text(baselines[task], members, question.baseline)
+        result = _result(in_task, baselines[task], members[0].direction, name, correction)
+        family = question.all_pairs or question.baseline is None
+        lines.append(f"{prefix}{result} {_limits(in_task, len(members), family)}".rstrip())
+    return "\n".join(lines)
 
 
-def _limits(own: Sequence[Pair], arms: int, wide: bool) -> str:
-    """What the seeds of the pairs can show: those that were tested, where any were."""
-    sorts = sorted({(pair.n, pair.paired) for pair in own if pair.p is not None})
-    if not sorts:
-        return sentence(max(pair.n for pair in own), arms, wide, all(pair.paired for pair in own))
-    (n, paired), *others = sorts
-    return sentence(n, arms, wide, paired, others)
+def _limits(pairs: Sequence[Pair], arms: int, all_pairs: bool) -> str:
+    """The smallest attainable p, by numbers of seeds of the tested pairs; of all pairs if none was tested."""
+    seeds = sorted({(pair.n, pair.paired) for pair in pairs if pair.p is not None})
+    if not seeds:
+        return sentence(max(pair.n for pair in pairs), arms, all_pairs, all(pair.paired for pair in pairs))
+    (n, paired), *others = seeds
+    return sentence(n, arms, all_pairs, paired, others)
 
 
-def _head(baseline: Group, some: Sequence[Group], wanted: str | None) -> str:
-    """The baseline, why it is it, and which groups with a better mean it is not."""
-    if wanted is not None:
-        return f"{baseline.name} (the baseline)"
-    passed = some[: some.index(baseline)]
-    few = ", ".join(f"{row.name} with {row.n} of {len(row.seeds)} seeds" for row in passed[:3])
-    more = f" and {len(passed) - 3} more" if len(passed) > 3 else ""
-    return f"{baseline.name} (the best mean{f'; passed over: {few}{more}' if passed else ''})"
+def _baseline_text(baseline: Group, groups: Sequence[Group], name: str | None) -> str:
+    """The baseline with the reason for its choice, and better groups that have too few seeds."""
+    if name is not None:
+        return f"{baseline.name} (baseline)"
+    skipped = groups[: groups.index(baseline)]
+    shown = ", ".join(f"{row.name} with {row.n} of {len(row.seeds)} seeds" for row in skipped[:3])
+    more = f" and {len(skipped) - 3} more" if len(skipped) > 3 else ""
+    return f"{baseline.name} (best mean{f'; skipped: {shown}{more}' if skipped else ''})"
 
 
-def _result(own: Sequence[Pair], baseline: Group, direction: Direction | None, head: str) -> str:
-    against = [pair for pair in own if pair.b == baseline.name]
-    shown = [pair for pair in against if pair.p_holm is not None and pair.p_holm <= ALPHA and pair.difference]
-    if not shown:
-        return f"no difference from {head} is shown at {ALPHA} after the correction"
-    ahead = [pair.a for pair in shown if ((pair.difference or 0) > 0) == (direction == "max")]
-    behind = [pair.a for pair in shown if pair.a not in ahead]
-    parts = [f"{_few(ahead)} better"] if ahead else []
-    parts += [f"{_few(behind)} worse"] if behind else []
-    rest = len(against) - len(shown)
-    tail = f", {rest} open" if rest else ""
-    return f"against {head}, after the correction: {' and '.join(parts)}{tail}"
+def _result(pairs: Sequence[Pair], baseline: Group, direction: Direction | None, name: str, correction: str) -> str:
+    tested = [pair for pair in pairs if pair.b == baseline.name]
+    significant = [pair for pair in tested if pair.p_holm is not None and pair.p_holm <= ALPHA and pair.difference]
+    if not significant:
+        return f"No significant difference from {name} at alpha = {ALPHA} ({correction}-corrected)."
+    better = [pair.a for pair in significant if ((pair.difference or 0) > 0) == (direction == "max")]
+    worse = [pair.a for pair in significant if pair.a not in better]
+    parts = [f"{_joined(better, 6)} significantly better"] if better else []
+    parts += [f"{_joined(worse, 6)} significantly worse"] if worse else []
+    rest = len(tested) - len(significant)
+    tail = f", {rest} without a significant difference" if rest else ""
+    return f"Compared with {name}: {', '.join(parts)}{tail} (alpha = {ALPHA}, {correction}-corrected)."
 
 
-def _few(names: Sequence[str]) -> str:
-    more = f" and {len(names) - 6} more" if len(names) > 6 else ""
-    return f"{', '.join(names[:6])}{more} {'is' if len(names) == 1 else 'are'}"
-
-
-def _unmatched(pairs: Sequence[tuple[str, Pair]]) -> list[str]:
-    """Pairs that share seeds and are not paired all the same."""
-    found: dict[str, list[str]] = {}
+def _unpaired(pairs: Sequence[tuple[str, Pair]]) -> list[str]:
+    """Notes on pairs that share seeds but were compared unpaired."""
+    names: dict[str, list[str]] = {}
     for _, pair in pairs:
         if pair.note:
-            found.setdefault(pair.note, []).append(f"{pair.a} and {pair.b}")
-    return [f"{note}: {_several(names)}" for note, names in found.items()]
+            names.setdefault(pair.note, []).append(f"{pair.a} and {pair.b}")
+    return [f"{note}: {_joined(pair_names, 3)}" for note, pair_names in names.items()]
 
 
-def _several(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+def _joined(names: Sequence[str], most: int) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def _mixed(bunches: Sequence[Bunch]) -> list[str]:
-    """Recipes with several experiments: that they are not averaged, and the keys that differ."""
-    alike: dict[tuple[str, str], list[Bunch]] = {}
-    for one in bunches:
-        info = one.first.info
-        alike.setdefault((info["label"], str(info.get("task"))), []).append(one)
-    said = []
-    for (label, _), several in alike.items():
-        if len(several) > 1:
-            keys = differing([one.keys for one in several], absent=True)
+def _mixed(experiments: Sequence[Experiment]) -> list[str]:
+    """Notes on recipes whose runs form several experiments, with the keys that differ."""
+    by_label: dict[tuple[str, str], list[Experiment]] = {}
+    for experiment in experiments:
+        info = experiment.first.info
+        by_label.setdefault((info["label"], str(info.get("task"))), []).append(experiment)
+    notes = []
+    for (label, _), members in by_label.items():
+        if len(members) > 1:
+            keys = differing([experiment.keys for experiment in members], absent=True)
             why = f"they differ in {', '.join(keys[:8])}{' ...' * (len(keys) > 8)}" if keys else _SAME_CONFIG
-            said.append(f"{label}: {len(several)} experiments, kept apart: {why}")
-    return said
+            notes.append(f"{label}: {len(members)} experiments, not averaged: {why}")
+    return notes
 
 
-_SAME_CONFIG = "the configurations are equal, so the data files had other contents"
+_SAME_CONFIG = "the configurations are equal, so the contents of the data files differ"
 
 
-def _substituted(arms: Mapping[str, Sequence[Group]], chosen: Mapping[str, Group], wanted: str | None) -> list[str]:
-    if wanted is None:
+def _substituted(arms: Mapping[str, Sequence[Group]], baselines: Mapping[str, Group], name: str | None) -> list[str]:
+    if name is None:
         return []
-    others = [task for task, some in arms.items() if _called(wanted, some) is None]
-    return [f"{task} has no group {wanted!r}: the best, {chosen[task].name!r}, is its baseline" for task in others]
+    others = [task for task, members in arms.items() if _match(name, members) is None]
+    return [
+        f"{task} has no group {name!r}: its best group, {baselines[task].name!r}, is the baseline" for task in others
+    ]

@@ -1,4 +1,4 @@
-"""A run that does not count in a comparison, and why."""
+"""Runs that are excluded from a comparison."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,7 +9,16 @@ from dlcli.runs.run import Run
 
 @dataclass(frozen=True)
 class Left:
-    """Args: what names the run, and the reason in words; a directory that is no whole run has only its path."""
+    """A run that is excluded from a comparison. An unreadable run directory has only a path.
+
+    Args:
+        path: run directory.
+        reason: human-readable reason.
+        id: id of the run.
+        name: name given by the user.
+        seed: random seed.
+        status: status of the run.
+    """
 
     path: str
     reason: str

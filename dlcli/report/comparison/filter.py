@@ -1,4 +1,4 @@
-"""`--where 'task=adding and model.hidden>20'`: read as a condition on a run's facts, never run as code."""
+"""Parser of `--where 'task=adding and model.hidden>20'`: conditions on keys of a run, never executed as code."""
 
 import ast
 import re
@@ -10,6 +10,7 @@ from typing import Any
 
 from dlcli.core.errors import UsageError
 from dlcli.report.comparison.filter_values import ABSENT, holds
+from dlcli.report.sanitize import one_line
 
 Facts = Callable[[str], Any]
 Test = Callable[[Facts], bool]
@@ -27,12 +28,12 @@ _LONGEST = 2_000
 
 @dataclass(frozen=True)
 class Condition:
-    """What `--where` says.
+    """Parsed condition of `--where`.
 
     Args:
-        text: as it was typed.
-        keys: that it asks about.
-        holds: whether it is true of a run.
+        text: the source text.
+        keys: keys that the condition refers to.
+        holds: predicate that takes a lookup of keys and returns whether the condition is true.
     """
 
     text: str
@@ -41,40 +42,45 @@ class Condition:
 
 
 def parse(text: str) -> Condition:
-    """The condition that an expression states.
+    """Parse a condition.
 
     Raises:
-        UsageError: it is no expression, or one that does more than compare.
+        UsageError: the text is not an expression, or contains more than keys, values and comparisons.
     """
     if len(text) > _LONGEST:
-        raise UsageError(f"--where: {len(text):,} characters are too many ({_LONGEST:,} at most)")
+        must = f"at most {_LONGEST:,} characters long"
+        raise UsageError("invalid_value", key="--where", must=must, got=f"{len(text):,} characters")
     plain = _SINGLE.sub(lambda match: match[1] or "==", text.strip().replace("\n", " "))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tree = ast.parse(plain, mode="eval").body
             return Condition(text, tuple(dict.fromkeys(_keys(tree))), _test(tree))
-    except UsageError as error:
-        raise UsageError(f"--where {text!r}: {error}") from None
+    except UsageError:
+        raise
     except SyntaxError as error:
-        raise UsageError(f"--where {text!r}: {_trouble(plain, error)}\n{_EXAMPLE}") from None
+        raise _unreadable(text, f"{_diagnosis(plain, error)}\n{_EXAMPLE}") from None
     except (ValueError, RecursionError, MemoryError):
-        raise UsageError(f"--where {text[:80]!r}: this cannot be read\n{_EXAMPLE}") from None
+        raise _unreadable(text, _EXAMPLE) from None
 
 
-_EXAMPLE = "Write it like: --where 'task=adding and model.hidden>20 and seed in [0, 1, 2]'"
+_EXAMPLE = "Example: --where 'task=adding and model.hidden>20 and seed in [0, 1, 2]'"
 
 
-def _trouble(plain: str, error: SyntaxError) -> str:
-    """Where reading stopped, and what people usually meant."""
+def _unreadable(text: str, hint: str) -> UsageError:
+    return UsageError("unreadable", text=f"--where {text!r}", hint=hint)
+
+
+def _diagnosis(plain: str, error: SyntaxError) -> str:
+    """Sentence on a foreign operator, or on the position of the syntax error."""
     for wrong, right in (("&&", "and"), ("||", "or"), (" AND ", "and"), (" OR ", "or"), ("!", "not")):
         if wrong in plain.replace("!=", ""):
-            return f"{wrong.strip()!r} is written {right!r}"
-    place = (error.offset or 1) - 1
-    rest = plain[place : place + 20].strip().replace("==", "=")
+            return f"Write {right!r} instead of {wrong.strip()!r}."
+    position = (error.offset or 1) - 1
+    rest = plain[position : position + 20].strip().replace("==", "=")
     if not rest or _UNFINISHED.search(plain):
-        return "something is missing at its end"
-    return f"it cannot be read from {rest!r} on"
+        return "The expression is incomplete."
+    return f"Syntax error at {one_line(repr(rest))}."
 
 
 def _test(node: ast.expr) -> Test:
@@ -97,38 +103,42 @@ def _test(node: ast.expr) -> Test:
 
 def _sign(op: ast.cmpop) -> str:
     if type(op) not in _OPS:
-        raise UsageError("'is' compares nothing here: write = or !=")
+        raise UsageError("unsupported", subject="--where", feature="the operator 'is'", hint="Use = or != instead.")
     return _OPS[type(op)]
 
 
 def _sides(left: ast.expr, sign: str, right: ast.expr) -> tuple[str, str, Any]:
-    """(key, sign, wanted): the left name is the key, and the right one a word, unless only that way makes sense."""
+    """(key, operator, operand). The key is the name on the left; it is on the right for a constant or list on the left,
+    and for `in`.
+    """
     named = [isinstance(side, ast.Name | ast.Attribute) for side in (left, right)]
     if named[1] and (not named[0] or sign in ("in", "not in")):
-        return _key(right), _MIRROR[sign], _wanted(left)
+        return _key(right), _MIRROR[sign], _operand(left)
     if not named[0]:
         if isinstance(left, ast.Constant):
-            raise UsageError(f"{ast.unparse(left)} {sign} {ast.unparse(right)} asks about no key")
+            comparison = f"{ast.unparse(left)} {sign} {ast.unparse(right)}"
+            raise UsageError("invalid_value", key="--where", must="a condition on a key", got=comparison)
         raise _refusal(left)
     if sign in ("in", "not in") and not isinstance(right, ast.List | ast.Tuple | ast.Set):
-        raise UsageError(f"{sign!r} wants a list, [1, 2, 3], not {ast.unparse(right)}")
-    return _key(left), sign, _wanted(right)
+        key = f"--where: the right side of {sign!r}"
+        raise UsageError("invalid_value", key=key, must="a list such as [1, 2, 3]", got=ast.unparse(right))
+    return _key(left), sign, _operand(right)
 
 
 def _comparison(left: ast.expr, sign: str, right: ast.expr) -> Test:
-    key, sign, wanted = _sides(left, sign, right)
+    key, sign, operand = _sides(left, sign, right)
 
     def test(facts: Facts) -> bool:
         value = facts(key)
         if value is ABSENT:
             return sign in ("!=", "not in", "has not")
-        return holds(key, value, sign, wanted)
+        return holds(key, value, sign, operand)
 
     return test
 
 
 def _key(node: ast.expr) -> str:
-    """`model.hidden`, `learner.players.model`: names with dots between them."""
+    """Dotted key of a name or attribute, for example `model.hidden`."""
     match node:
         case ast.Name(id=name):
             return name
@@ -137,7 +147,7 @@ def _key(node: ast.expr) -> str:
     raise _refusal(node)
 
 
-def _wanted(node: ast.expr) -> Any:
+def _operand(node: ast.expr) -> Any:
     match node:
         case ast.Constant(value=value) if value is None or isinstance(value, str | int | float):
             return value
@@ -150,19 +160,19 @@ def _wanted(node: ast.expr) -> Any:
         case ast.Name() | ast.Attribute():
             return _key(node)
         case ast.List(elts=parts) | ast.Tuple(elts=parts) | ast.Set(elts=parts):
-            return [_wanted(part) for part in parts]
+            return [_operand(part) for part in parts]
     raise _refusal(node)
 
 
 def _refusal(node: ast.expr) -> UsageError:
-    shown = ast.unparse(node)[:60]
-    kind = {ast.Call: "a call", ast.BinOp: "arithmetic (or a word that wants quotes)", ast.Subscript: "a subscript"}
-    words = kind.get(type(node), "more than keys and values")
-    return UsageError(f"{shown} is {words}; only keys, values, = != < <= > >= and or not in are read")
+    kinds = {ast.Call: "function calls", ast.BinOp: "arithmetic", ast.Subscript: "subscripts"}
+    feature = f"{kinds.get(type(node), 'this expression')}: {ast.unparse(node)[:60]}"
+    hint = "Use keys, values and = != < <= > >= and or not in. Quote text that contains operators, such as 'my-run'."
+    return UsageError("unsupported", subject="--where", feature=feature, hint=hint)
 
 
 def _keys(node: ast.expr) -> Iterator[str]:
-    """Every key that is asked about."""
+    """Keys that a condition refers to."""
     match node:
         case ast.BoolOp(values=parts):
             for part in parts:

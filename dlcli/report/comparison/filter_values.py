@@ -1,49 +1,54 @@
-"""Whether a value of a run is what a condition wants."""
+"""Comparison of the values of a run with the operands of a condition."""
 
 from typing import Any
 
 from dlcli.core.errors import UsageError
 
 ABSENT: Any = type("Absent", (), {"__repr__": lambda self: "nothing"})()
-"""What a run answers that has no such key."""
+"""Value of a key that a run does not have."""
 
 
 class Incomparable(UsageError):
-    """A value and a wanted one have no order."""
+    """A value and an operand of different types have no order."""
 
 
-def holds(key: str, value: Any, sign: str, wanted: Any) -> bool:
-    """Whether a value stands so to the wanted one.
+def holds(key: str, value: Any, sign: str, operand: Any) -> bool:
+    """Evaluate one comparison.
+
+    Args:
+        key: key of the value, for the message.
+        sign: = != < <= > >=, in, not in, has or has not.
 
     Raises:
-        Incomparable: there is no order between them.
+        Incomparable: value and operand have no order.
     """
     if sign in ("=", "!="):
-        return _same(value, wanted) == (sign == "=")
+        return _equal(value, operand) == (sign == "=")
     if sign in ("in", "not in"):
-        return any(_same(value, one) for one in wanted) == (sign == "in")
+        return any(_equal(value, option) for option in operand) == (sign == "in")
     if sign in ("has", "has not"):
-        return _has(value, wanted) == (sign == "has")
-    if not _ordered(value, wanted):
-        raise Incomparable(f"{key} is {value!r}, which has no order with {wanted!r}")
-    return {"<": value < wanted, "<=": value <= wanted, ">": value > wanted, ">=": value >= wanted}[sign]
+        return _contains(value, operand) == (sign == "has")
+    if not _ordered(value, operand):
+        must = f"comparable by {sign} with {operand!r}"
+        raise Incomparable("invalid_value", key=f"--where: {key}", must=must, got=value)
+    return {"<": value < operand, "<=": value <= operand, ">": value > operand, ">=": value >= operand}[sign]
 
 
-def _same(value: Any, wanted: Any) -> bool:
-    """Equal; text in capitals or not, and anything else as it is written."""
-    if isinstance(wanted, str):
-        return str(value).casefold() == wanted.casefold()
-    if isinstance(value, bool) or isinstance(wanted, bool) or wanted is None:
-        return value is wanted
-    return bool(value == wanted)
+def _equal(value: Any, operand: Any) -> bool:
+    """Equality; text is compared case-insensitively, true, false and null by identity."""
+    if isinstance(operand, str):
+        return str(value).casefold() == operand.casefold()
+    if isinstance(value, bool) or isinstance(operand, bool) or operand is None:
+        return value is operand
+    return bool(value == operand)
 
 
-def _has(value: Any, wanted: Any) -> bool:
+def _contains(value: Any, operand: Any) -> bool:
     if isinstance(value, list):
-        return any(_same(one, wanted) for one in value)
-    return str(wanted).casefold() in str(value).casefold()
+        return any(_equal(item, operand) for item in value)
+    return str(operand).casefold() in str(value).casefold()
 
 
-def _ordered(value: Any, wanted: Any) -> bool:
-    number = [isinstance(one, int | float) and not isinstance(one, bool) for one in (value, wanted)]
-    return all(number) or (isinstance(value, str) and isinstance(wanted, str))
+def _ordered(value: Any, operand: Any) -> bool:
+    numeric = [isinstance(side, int | float) and not isinstance(side, bool) for side in (value, operand)]
+    return all(numeric) or (isinstance(value, str) and isinstance(operand, str))

@@ -1,4 +1,4 @@
-"""metrics.csv and timing.csv, read only as far as a question needs."""
+"""Curves and counters from metrics.csv and timing.csv, read only as far as needed."""
 
 import io
 import math
@@ -8,14 +8,14 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dlcli.core.errors import UsageError, nearest
+from dlcli.core.errors import UsageError
 from dlcli.runs.record import ALIASES, Direction
 from dlcli.runs.run import Run
 
 Number = int | float
 Curve = tuple[list[Number], list[Number]]
 _TAIL = 1_024
-_LARGE = 2_000_000  # bytes of metrics.csv from which parsing by pandas is faster, its import included
+_LARGE = 2_000_000  # bytes of metrics.csv above which pandas, with its import, is faster than Python
 
 
 @dataclass(frozen=True)
@@ -27,15 +27,15 @@ class Point:
 
 
 def tail(run: Run) -> bytes:
-    """The last kilobyte of metrics.csv; empty without one."""
+    """Last kilobyte of metrics.csv; empty if the file is missing."""
     return next(_tails(f"{run.path}/metrics.csv"), b"")
 
 
 def last(run: Run, split: str, metric: str, end: bytes | None = None) -> Point | None:
-    """The last value of a metric, searched from the end of metrics.csv.
+    """Last value of a metric, searched from the end of metrics.csv.
 
     Args:
-        end: the file's `tail`, if it was read before.
+        end: `tail` of the file, if it is known.
     """
     needle = f",{split},{run.record.logged_name(metric)},".encode()
     if end and (point := _last_in(end, needle)):
@@ -44,20 +44,20 @@ def last(run: Run, split: str, metric: str, end: bytes | None = None) -> Point |
 
 
 def _last_in(block: bytes, needle: bytes) -> Point | None:
-    at = block.rfind(needle)
-    while at >= 0:
-        begin, end = block.rfind(b"\n", 0, at), block.find(b"\n", at)
-        if begin >= 0 and end >= 0 and (point := _point(block[begin + 1 : end], len(needle))):
+    position = block.rfind(needle)
+    while position >= 0:
+        start, end = block.rfind(b"\n", 0, position), block.find(b"\n", position)
+        if start >= 0 and end >= 0 and (point := _point(block[start + 1 : end], len(needle))):
             return point
-        at = block.rfind(needle, 0, at)
+        position = block.rfind(needle, 0, position)
     return None
 
 
-def whole(run: Run, end: bytes) -> bool:
+def complete(run: Run, end: bytes) -> bool:
     """True if metrics.csv ends with a complete line of the last step in run.json.
 
     Args:
-        end: the file's `tail`.
+        end: `tail` of the file.
     """
     steps = run.record.steps
     step = end.rstrip(b"\n").rpartition(b"\n")[2].partition(b",")[0]
@@ -66,10 +66,10 @@ def whole(run: Run, end: bytes) -> bool:
 
 
 def best(run: Run, split: str, metric: str, direction: Direction | None) -> Point | None:
-    """The best value of a metric: from run.json for the main metric, else from the curve.
+    """Best value of a metric: from run.json for the main metric on the validation split, else from the curve.
 
     Args:
-        direction: of the metric; None has no best value.
+        direction: direction of the metric; a metric without one has no best value.
     """
     known = run.record.best
     if split == "valid" and metric == run.record.metric and known is not None:
@@ -77,13 +77,13 @@ def best(run: Run, split: str, metric: str, direction: Direction | None) -> Poin
     if direction is None:
         return None
     steps, values = curve(run, split, metric)
-    found = [Point(value, int(step)) for step, value in zip(steps, values, strict=True) if math.isfinite(value)]
+    points = [Point(value, int(step)) for step, value in zip(steps, values, strict=True) if math.isfinite(value)]
     pick = max if direction == "max" else min
-    return pick(found, key=lambda point: point.value, default=None)
+    return pick(points, key=lambda point: point.value, default=None)
 
 
 def _tails(path: str) -> Iterator[bytes]:
-    """The end of a file, then more of it, then all of it."""
+    """The last 1 kB of a file, then its last 32 kB, then the complete file."""
     try:
         handle = os.open(path, os.O_RDONLY)
     except OSError:
@@ -107,7 +107,7 @@ def _point(line: bytes, needle: int) -> Point | None:
 
 
 def curve(run: Run, split: str, metric: str) -> Curve:
-    """(steps, values) of one metric, without a last line that was cut short."""
+    """(steps, values) of one metric, without a truncated last line."""
     needle = f",{split},{run.record.logged_name(metric)},".encode()
     try:
         lines = (run.path / "metrics.csv").read_bytes().split(b"\n")[:-1]
@@ -118,41 +118,41 @@ def curve(run: Run, split: str, metric: str) -> Curve:
 
 
 def curves(run: Run, metrics: Collection[str] | None = None) -> dict[str, Curve]:
-    """Every (steps, values) by `split metric`; a last line that was cut short is ignored.
+    """All curves as (steps, values) by `split metric`, without a truncated last line.
 
     Args:
-        metrics: the only metrics to read, by their present names; None is all of them.
+        metrics: current names of the metrics to read; None for all.
     """
     path = run.path / "metrics.csv"
     rename = (lambda name: name) if run.record.stated else (lambda name: ALIASES.get(name, name))
     large = path.is_file() and path.stat().st_size > _LARGE
 
-    def wanted(metric: str) -> bool:
+    def selected(metric: str) -> bool:
         return metrics is None or rename(metric) in metrics
 
-    found = _parsed(path, wanted) if large else None
-    if found is None:
-        found = _parsed_line_by_line(path)
-    return {f"{split} {rename(name)}": curve for (split, name), curve in found.items() if wanted(name)}
+    parsed = _parse_with_pandas(path, selected) if large else None
+    if parsed is None:
+        parsed = _parse_lines(path)
+    return {f"{split} {rename(name)}": curve for (split, name), curve in parsed.items() if selected(name)}
 
 
-def _parsed_line_by_line(path: Path) -> dict[tuple[str, str], Curve]:
+def _parse_lines(path: Path) -> dict[tuple[str, str], Curve]:
     """Curves by (split, metric), without malformed lines."""
-    found: dict[tuple[str, str], Curve] = {}
-    for line in _lines(path):
+    result: dict[tuple[str, str], Curve] = {}
+    for line in _complete_lines(path):
         parts = line.split(",")
         try:
             step, value = int(parts[0]), float(parts[3])
         except (ValueError, IndexError):
             continue
-        steps, values = found.setdefault((parts[1], parts[2]), ([], []))
+        steps, values = result.setdefault((parts[1], parts[2]), ([], []))
         steps.append(step)
         values.append(value)
-    return found
+    return result
 
 
-def _parsed(path: Path, wanted: Callable[[str], bool]) -> dict[tuple[str, str], Curve] | None:
-    """Curves by (split, metric), parsed by pandas; None for a file with malformed lines."""
+def _parse_with_pandas(path: Path, selected: Callable[[str], bool]) -> dict[tuple[str, str], Curve] | None:
+    """Curves of the selected metrics by (split, metric); None for a file with malformed lines."""
     import numpy as np
     import pandas
 
@@ -170,17 +170,17 @@ def _parsed(path: Path, wanted: Callable[[str], bool]) -> dict[tuple[str, str], 
     count = len(metrics.categories)
     codes = splits.codes.to_numpy(np.int32) * count + metrics.codes.to_numpy(np.int32)
     steps, values = table["step"].to_numpy(), table["value"].to_numpy()
-    found = {}
+    result = {}
     for code in np.flatnonzero(np.bincount(codes)).tolist():
         name = str(splits.categories[code // count]), str(metrics.categories[code % count])
-        if wanted(name[1]):
+        if selected(name[1]):
             rows = np.flatnonzero(codes == code)
-            found[int(rows[0]), name] = (steps[rows].tolist(), values[rows].tolist())
-    return {name: found[first, name] for first, name in sorted(found)}
+            result[int(rows[0]), name] = (steps[rows].tolist(), values[rows].tolist())
+    return {name: result[first, name] for first, name in sorted(result)}
 
 
-def _lines(path: Path) -> list[str]:
-    """The lines below the head, without a last one that was cut short."""
+def _complete_lines(path: Path) -> list[str]:
+    """Lines below the heading, without a truncated last line."""
     try:
         return path.read_text(errors="replace").split("\n")[1:-1]
     except OSError:
@@ -188,56 +188,51 @@ def _lines(path: Path) -> list[str]:
 
 
 def counters(run: Run) -> dict[str, Curve]:
-    """What was counted by step, the clock too; the last word is run.json's."""
-    found: dict[str, Curve] = {}
-    for line in _lines(run.path / "timing.csv"):
+    """Counters as (steps, totals) by name, with the clock as `seconds`; the final totals are those of run.json."""
+    result: dict[str, Curve] = {}
+    for line in _complete_lines(run.path / "timing.csv"):
         parts = line.split(",")
         try:
             step, clock, count = int(parts[0]), float(parts[1]), float(parts[3])
         except (ValueError, IndexError):
             continue
-        _extend(found, parts[2], step, count)
-        _extend(found, "seconds", step, clock)
-    _complete(found, run)
-    return found
+        _extend(result, parts[2], step, count)
+        _extend(result, "seconds", step, clock)
+    record = run.record
+    if record.steps is not None:
+        seconds = {} if record.seconds is None else {"seconds": record.seconds}
+        for name, total in (record.counters | seconds).items():
+            _extend(result, name, record.steps, float(total))
+    return result
 
 
-def _complete(found: dict[str, Curve], run: Run) -> None:
-    steps, record = run.record.steps, run.record
-    if steps is None:
-        return
-    seconds = {} if record.seconds is None else {"seconds": record.seconds}
-    for name, total in (record.counters | seconds).items():
-        _extend(found, name, steps, float(total))
-
-
-def _extend(found: dict[str, Curve], name: str, step: int, count: float) -> None:
-    steps, counts = found.setdefault(name, ([0.0], [0.0]))
+def _extend(curves: dict[str, Curve], name: str, step: int, count: float) -> None:
+    steps, counts = curves.setdefault(name, ([0.0], [0.0]))
     if step > steps[-1]:
         steps.append(step)
         counts.append(count)
 
 
 def along(run: Run, counter: str | None, steps: Sequence[Number]) -> list[Number]:
-    """Steps in units of a counter; between two entries of timing.csv it counts evenly.
+    """Convert steps to units of a counter, by linear interpolation between the entries of timing.csv.
 
     Raises:
-        UsageError: the run counts no such thing.
+        UsageError: the run does not report the counter.
     """
     if counter in (None, "step", "steps"):
         return list(steps)
     known = counters(run)
     if counter not in known:
-        raise UsageError(f"run {run.id} counts no {counter!r}{nearest(str(counter), ['steps', *known])}")
-    return [_between(known[counter], step) for step in steps]
+        raise UsageError("unknown_name", kind=f"counter of run {run.id}", name=str(counter), known=["steps", *known])
+    return [_interpolate(known[counter], step) for step in steps]
 
 
-def _between(entries: Curve, step: Number) -> Number:
+def _interpolate(entries: Curve, step: Number) -> Number:
     steps, counts = entries
-    at = bisect_left(steps, step)
-    if at == 0:
+    index = bisect_left(steps, step)
+    if index == 0:
         return counts[0]
-    if at == len(steps):
+    if index == len(steps):
         return counts[-1]
-    share = (step - steps[at - 1]) / (steps[at] - steps[at - 1])
-    return counts[at - 1] + share * (counts[at] - counts[at - 1])
+    fraction = (step - steps[index - 1]) / (steps[index] - steps[index - 1])
+    return counts[index - 1] + fraction * (counts[index] - counts[index - 1])

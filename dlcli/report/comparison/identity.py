@@ -1,4 +1,4 @@
-"""What makes two runs one experiment: the signature, whose weights they began with, and their patience."""
+"""Identity of an experiment: signature, origin of the initial weights, and patience."""
 
 import hashlib
 import json
@@ -11,12 +11,12 @@ from dlcli.runs.run import Run
 
 @dataclass(frozen=True)
 class Settings:
-    """What a signature does not tell of a configuration.
+    """Settings of a run that its signature does not contain.
 
     Args:
-        readable: whether there is a configuration at all.
-        patience: scorings without a better one that end the run; None is no end.
-        eval_every: steps between two scorings; None is once an epoch.
+        readable: True if the configuration could be read.
+        patience: evaluations without improvement before early stopping; None disables it.
+        eval_every: steps between evaluations; None for once per epoch.
     """
 
     readable: bool
@@ -26,24 +26,28 @@ class Settings:
 
 def settings(run: Run) -> Settings:
     """Read the settings from the resolved configuration."""
-    known = read_settings(run.path)
-    return Settings(bool(known), known.get("patience"), known.get("eval_every"))
+    config = read_settings(run.path)
+    return Settings(bool(config), config.get("patience"), config.get("eval_every"))
 
 
 def origin(run: Run) -> str | None:
-    """The run whose weights this one began with, and the beginning of their hash; None for weights of its own."""
-    told = run.record.init_from
-    return f"{told.get('run')} {str(told.get('sha256'))[:8]}" if told is not None else None
+    """Run that provided the initial weights, and the first digits of their hash; None for random weights."""
+    init_from = run.record.init_from
+    return f"{init_from.get('run')} {str(init_from.get('sha256'))[:8]}" if init_from is not None else None
 
 
-def identity(signature: str, began: str | None = None, patience: Any = None) -> str:
-    """The signature itself where nothing else is said, else a hash of all three."""
-    if began is None and patience is None:
+def identity(signature: str, init_from: str | None = None, patience: Any = None) -> str:
+    """Identity of an experiment: a hash of all three, or the signature itself without the other two."""
+    if init_from is None and patience is None:
         return signature
-    return hashlib.sha256(json.dumps([signature, began, patience], default=str).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([signature, init_from, patience], default=str).encode()).hexdigest()
 
 
-def experiment(run: Run, known: Settings | None = None) -> str:
-    """Runs of one experiment differ in nothing but the seed; `known` are its settings where they were read."""
-    patience = (known or settings(run)).patience
+def experiment(run: Run, run_settings: Settings | None = None) -> str:
+    """Identity of the run's experiment. Runs of one experiment differ only in the seed.
+
+    Args:
+        run_settings: settings of the run; None reads them from its configuration.
+    """
+    patience = (run_settings or settings(run)).patience
     return identity(str(run.info.get("signature")), origin(run), patience)

@@ -1,4 +1,4 @@
-"""Comparisons on standard output: table, JSON, CSV, Markdown, LaTeX."""
+"""Output of a comparison on standard output: table, JSON, CSV, Markdown or LaTeX."""
 
 import json
 import sys
@@ -11,42 +11,37 @@ from dlcli.report.comparison.comparison import Comparison
 from dlcli.report.sanitize import one_line
 
 
-def _print_json(answer: Comparison, digits: int) -> None:
-    print(json.dumps(answer.plain(), indent=1, allow_nan=False))  # noqa: T201
+def _print_json(comparison: Comparison, digits: int) -> None:
+    print(json.dumps(comparison.plain(), indent=1, allow_nan=False))  # noqa: T201
 
 
-def _print_csv(answer: Comparison, digits: int) -> None:
-    sys.stdout.write(table_formats.to_csv(columns.of_csv(answer)))
+def _print_csv(comparison: Comparison, digits: int) -> None:
+    sys.stdout.write(table_formats.to_csv(columns.csv_table(comparison)))
 
 
-def _print_markdown(answer: Comparison, digits: int) -> None:
-    parts = [table_formats.to_markdown(table, digits) for table in _tables(answer)]
-    said = [table_formats.marked(line) for line in answer.sentence.splitlines()]
-    sys.stdout.write("\n".join([*parts, *(line + "\n" for line in said)]))
+def _print_markdown(comparison: Comparison, digits: int) -> None:
+    parts = [table_formats.to_markdown(table, digits) for table in _tables(comparison)]
+    summary = [table_formats.escape_markdown(line) for line in comparison.sentence.splitlines()]
+    sys.stdout.write("\n".join([*parts, *(line + "\n" for line in summary)]))
 
 
-def _print_latex(answer: Comparison, digits: int) -> None:
-    parts = [table_formats.to_latex(table, digits) for table in _tables(answer)]
-    said = [table_formats.latex(line) for line in answer.sentence.splitlines()]
-    sys.stdout.write("\n".join([*parts, *(line + "\n" for line in said)]))
+def _print_latex(comparison: Comparison, digits: int) -> None:
+    parts = [table_formats.to_latex(table, digits) for table in _tables(comparison)]
+    summary = [table_formats.escape_latex(line) for line in comparison.sentence.splitlines()]
+    sys.stdout.write("\n".join([*parts, *(line + "\n" for line in summary)]))
 
 
-def print_table(answer: Comparison, digits: int) -> None:
-    for table in _tables(answer):
+def print_table(comparison: Comparison, digits: int) -> None:
+    for table in _tables(comparison):
         terminal_tables.print_written(table, digits)
         print()  # noqa: T201
-    if answer.sentence:
-        print(one_line_each(answer.sentence))  # noqa: T201
+    if comparison.sentence:
+        print("\n".join(map(one_line, comparison.sentence.splitlines())))  # noqa: T201
 
 
-def _tables(answer: Comparison) -> list[table_formats.Table]:
-    pairs = [columns.of_pairs(answer)] if answer.pairs else []
-    return [columns.of_groups(answer.groups), *pairs]
-
-
-def one_line_each(text: str) -> str:
-    """Lines without control characters."""
-    return "\n".join(map(one_line, text.splitlines()))
+def _tables(comparison: Comparison) -> list[table_formats.Table]:
+    pairs = [columns.pairs_table(comparison)] if comparison.pairs else []
+    return [columns.groups_table(comparison.groups), *pairs]
 
 
 FORMS: dict[str, Callable[[Comparison, int], Any]] = {

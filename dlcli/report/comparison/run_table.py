@@ -1,10 +1,10 @@
-"""What is known of a run without its curves: run.json, and the configuration as flat keys, read when asked for."""
+"""Keys of a run for conditions and comparisons: fields of run.json and the flat configuration, loaded on demand."""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from dlcli.core.errors import UsageError, nearest
+from dlcli.core.errors import UsageError
 from dlcli.report.comparison.filter import Condition
 from dlcli.report.comparison.filter_values import ABSENT, Incomparable
 from dlcli.report.configuration import flatten, read_settings
@@ -15,9 +15,9 @@ _OWN = (
     "seconds", "started", "signature", "receptive_field", "length",
 )  # fmt: skip
 _COMPARED = ("task", "model", "learner", "strategy", "until", "precision")
-"""What a signature is made of: no other key sets two groups apart."""
+"""Sections of the configuration that the signature covers. No other key can distinguish two groups."""
 _SEEDED = ("seed", "order")
-"""Last words of keys that follow the run's seed."""
+"""Last parts of keys whose values follow the seed of the run."""
 _CLASS = "._target_"
 _HIDDEN = ("_partial_", "scales", "eval_keys")
 
@@ -28,7 +28,7 @@ def read_config(run: Run) -> dict[str, Any]:
 
 
 class Facts:
-    """One run, asked by key: `model.hidden`, or a short form such as `hidden`, `lr`, `optimizer`."""
+    """Lookup of the values of one run by key: `model.hidden`, or a short form such as `hidden`, `lr`, `optimizer`."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -41,7 +41,7 @@ class Facts:
         """The value of a key, or ABSENT.
 
         Raises:
-            UsageError: the short form stands for several keys.
+            UsageError: the short form matches several keys.
         """
         if key == "status":
             return self.run.status
@@ -55,10 +55,11 @@ class Facts:
 
     def _short(self, key: str) -> Any:
         ends = (f".{key}", f".{key}{_CLASS}")
-        found = [name for name in self.config if name.endswith(ends)]
-        if len(found) > 1:
-            raise UsageError(f"{key} may be any of {', '.join(found[:6])}: give the whole key")
-        return _value(found[0], self.config) if found else ABSENT
+        matches = [name for name in self.config if name.endswith(ends)]
+        if len(matches) > 1:
+            names, hint = ", ".join(matches[:6]), "Give the complete key."
+            raise UsageError("ambiguous", name=key, count=len(matches), kind="keys", matches=names, hint=hint)
+        return _value(matches[0], self.config) if matches else ABSENT
 
     def keys(self) -> Iterable[str]:
         return ("status", "tag", *_OWN, *(name.removesuffix(_CLASS) for name in self.config))
@@ -69,36 +70,36 @@ def _value(name: str, config: Mapping[str, Any]) -> Any:
     return str(value).rpartition(".")[2] if name.endswith(_CLASS) else value
 
 
-def having(found: Sequence[Run], condition: Condition) -> list[Run]:
-    """The runs that a condition holds of.
+def having(runs: Sequence[Run], condition: Condition) -> list[Run]:
+    """Select the runs for which a condition is true.
 
     Raises:
-        UsageError: it asks for a key that no run has, or for an order where there is none.
+        UsageError: no run has a key of the condition, or no value can be ordered with its operand.
     """
-    known = [Facts(run) for run in found]
-    kept, trouble = [], None
-    for facts in known:
+    lookups = [Facts(run) for run in runs]
+    selected, incomparable = [], None
+    for lookup in lookups:
         try:
-            if condition.holds(facts):
-                kept.append(facts.run)
+            if condition.holds(lookup):
+                selected.append(lookup.run)
         except Incomparable as error:
-            trouble = error
-    _check_keys(condition, known)
-    if trouble and not kept:
-        raise UsageError(f"--where {condition.text!r}: {trouble}")
-    return kept
+            incomparable = error
+    _check_keys(condition, lookups)
+    if incomparable and not selected:
+        raise incomparable
+    return selected
 
 
-def _check_keys(condition: Condition, known: Sequence[Facts]) -> None:
+def _check_keys(condition: Condition, lookups: Sequence[Facts]) -> None:
     for key in condition.keys:
-        if known and all(facts(key) is ABSENT for facts in known):
-            names = {name for facts in known for name in facts.keys()}  # noqa: SIM118 - no mapping
+        if lookups and all(lookup(key) is ABSENT for lookup in lookups):
+            names = {name for lookup in lookups for name in lookup.keys()}  # noqa: SIM118 - no mapping
             short = {name.rpartition(".")[2] for name in names}
-            raise UsageError(f"--where {condition.text!r}: no run has {key!r}{nearest(key, names | short)}")
+            raise UsageError("unknown_name", kind="--where key", name=key, known=names | short)
 
 
 def compared(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The keys that can set two groups apart, classes by their short names."""
+    """Keys that can distinguish two groups, with classes by their short names."""
     return {
         name.removesuffix(_CLASS): _value(name, config)
         for name in config
@@ -109,21 +110,21 @@ def compared(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def differing(configs: Sequence[Mapping[str, Any]], *, absent: bool = False) -> list[str]:
-    """Keys that have several values, in the order they come up.
+    """Keys with more than one value, in order of appearance.
 
-    Parts of different classes have different keys: those are compared where the class is the same, and the class itself
-    tells the others apart.
+    Components of different classes have different keys. Keys are compared among configurations with the same class;
+    the class itself distinguishes the others.
 
     Args:
-        configs: flat.
-        absent: a key that only some of them have differs too.
+        configs: flat configurations.
+        absent: treat a missing key as a value of its own.
     """
     names = dict.fromkeys(name for config in configs for name in config)
-    return [name for name in names if _several(name, configs, absent)]
+    return [name for name in names if _differs(name, configs, absent)]
 
 
-def _several(name: str, configs: Sequence[Mapping[str, Any]], absent: bool) -> bool:
-    """Whether a key has several values among configurations that agree in the classes of the parts it belongs to."""
+def _differs(name: str, configs: Sequence[Mapping[str, Any]], absent: bool) -> bool:
+    """True if a key has several values among configurations whose enclosing components have the same classes."""
     present = [repr(config[name]) for config in configs if name in config]
     if len(set(present)) < 2 and not (absent and len(present) < len(configs)):
         return False
@@ -134,27 +135,27 @@ def _several(name: str, configs: Sequence[Mapping[str, Any]], absent: bool) -> b
         if absent or name in config:
             classes = tuple(repr(config.get(part)) for part in above)
             values.setdefault(classes, set()).add(repr(config[name]) if name in config else "")
-    return any(len(found) > 1 for found in values.values())
+    return any(len(same_class) > 1 for same_class in values.values())
 
 
-def setting_apart(configs: Sequence[Mapping[str, Any]], kinds: Sequence[Hashable]) -> list[str]:
-    """Keys with several values; among configurations of one kind, also those that only some of them have."""
-    alike: dict[Hashable, list[Mapping[str, Any]]] = {}
+def distinguishing_keys(configs: Sequence[Mapping[str, Any]], kinds: Sequence[Hashable]) -> list[str]:
+    """Keys with several values; among configurations of one kind, also keys that only some of them have."""
+    by_kind: dict[Hashable, list[Mapping[str, Any]]] = {}
     for kind, config in zip(kinds, configs, strict=True):
-        alike.setdefault(kind, []).append(config)
-    within = [name for some in alike.values() for name in differing(some, absent=True)]
+        by_kind.setdefault(kind, []).append(config)
+    within = [name for members in by_kind.values() for name in differing(members, absent=True)]
     return list(dict.fromkeys([*differing(configs), *within]))
 
 
 def short_names(names: Sequence[str], taken: Sequence[str] = ()) -> dict[str, str]:
-    """Each key by its last words, as few as tell it from the others and from words that are taken."""
-    found = {}
+    """Short form of each key: the fewest last parts that are unique and not among the taken names."""
+    result = {}
     for name in names:
         parts = name.split(".")
         for count in range(1, len(parts) + 1):
             short = ".".join(parts[-count:])
-            alike = sum(other == short or other.endswith(f".{short}") for other in names)
-            if alike == 1 and short not in taken:
+            matches = sum(other == short or other.endswith(f".{short}") for other in names)
+            if matches == 1 and short not in taken:
                 break
-        found[name] = short
-    return found
+        result[name] = short
+    return result

@@ -1,4 +1,4 @@
-"""A table as plain values: headings, cells as text, and sorting keys."""
+"""Tables of the HTML page as plain values: headings, cells as text, and sort keys."""
 
 from typing import Any
 
@@ -6,12 +6,16 @@ from dlcli.report.page import thin
 from dlcli.report.table_formats import Table
 
 
-def table(found: Table, digits: int = 4) -> dict[str, Any]:
-    """Headings, cells as text, and the values by which columns are sorted."""
+def table(source: Table, digits: int = 4) -> dict[str, Any]:
+    """Headings, cells as text, and sort keys of a table.
+
+    Args:
+        digits: significant digits of the cells.
+    """
     return {
-        "columns": [{"title": column.title, "wordy": column.wordy} for column in found.columns],
-        "cells": found.cells(digits),
-        "sort": [[_sortable(row.get(column.parts[0])) for column in found.columns] for row in found.rows],
+        "columns": [{"title": column.title, "wordy": column.wordy} for column in source.columns],
+        "cells": source.cells(digits),
+        "sort": [[_sortable(row.get(column.parts[0])) for column in source.columns] for row in source.rows],
     }
 
 

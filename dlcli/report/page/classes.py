@@ -1,10 +1,10 @@
-"""Scores of single classes: precision, recall and F1, and the confusion matrix."""
+"""Scores per class (precision, recall, F1) and confusion matrices of the HTML page."""
 
 import csv
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from dlcli.report.comparison.experiments import Bunch
+from dlcli.report.comparison.experiments import Experiment
 from dlcli.report.comparison.groups import Group
 from dlcli.report.page import thin
 from dlcli.report.page.cells import table
@@ -12,27 +12,28 @@ from dlcli.report.table_formats import Column, Table
 from dlcli.runs.run import Run
 
 _MOST_CLASSES = 200
-_MOST_CONFUSED = 40  # classes of a confusion matrix that a page has room for
+_MOST_CONFUSED = 40  # classes of the largest confusion matrix that fits the page
 _MOST_GROUPS = 24
 
 
-def of(own: Sequence[tuple[Group, Bunch]]) -> list[dict[str, Any]]:
+def class_tables(groups: Sequence[tuple[Group, Experiment]]) -> list[dict[str, Any]]:
     """Tables of the first run of each group that has artifacts/per_class.csv or confusion.csv.
 
     Each entry has `group` (its position), `run`, `seed`, `table` and `confusion`; the latter two may be None.
     """
     entries = []
-    for place, (_, bunch) in enumerate(own):
-        entry = next((found for run in bunch.counted or bunch.all if (found := _entry(run, place))), None)
+    for index, (_, experiment) in enumerate(groups):
+        runs = experiment.counted or experiment.all
+        entry = next((entry for run in runs if (entry := _entry(run, index))), None)
         entries += [entry] if entry else []
     return entries[:_MOST_GROUPS]
 
 
-def _entry(run: Run, place: int) -> dict[str, Any] | None:
+def _entry(run: Run, group: int) -> dict[str, Any] | None:
     table, confusion = _scores(_rows(run, "per_class.csv")), _confusion(_rows(run, "confusion.csv"))
     if table is None and confusion is None:
         return None
-    return {"group": place, "run": run.id, "seed": run.record.seed, "table": table, "confusion": confusion}
+    return {"group": group, "run": run.id, "seed": run.record.seed, "table": table, "confusion": confusion}
 
 
 def _rows(run: Run, name: str) -> list[list[str]]:

@@ -1,4 +1,4 @@
-"""One self-contained page: style, script and data inline; its own policy forbids it to load anything."""
+"""Self-contained HTML page: inline style, script and data, with a content security policy that forbids loading."""
 
 import base64
 import hashlib
@@ -10,12 +10,12 @@ from typing import Any
 
 from dlcli.report import output_file
 from dlcli.report.comparison.comparison import Comparison, Question
-from dlcli.report.comparison.experiments import Bunch, bunch
+from dlcli.report.comparison.experiments import Experiment, by_experiment
 from dlcli.report.comparison.groups import rows
 from dlcli.report.page import payload
 from dlcli.runs.run import Run
 
-_HERE = Path(__file__).parent
+_FOLDER = Path(__file__).parent
 _SCRIPTS = (
     "base.js",
     "scale.js",
@@ -29,24 +29,29 @@ _SCRIPTS = (
 )
 
 
-def write(path: Path, answer: Comparison, asked: Question, command: str) -> None:
-    """The page of a comparison."""
-    tasks = list(dict.fromkeys(row.yardstick for row in answer.groups))
-    title = f"{len(answer.groups)} group{'s' * (len(answer.groups) != 1)} on {', '.join(tasks[:3])}"
-    output_file.write(path, page(payload.of(answer, title, command, asked.x)).encode(), "--html")
+def write(path: Path, comparison: Comparison, question: Question, command: str) -> None:
+    """Write the page of a comparison.
+
+    Args:
+        command: command line that the page shows.
+    """
+    tasks = list(dict.fromkeys(row.yardstick for row in comparison.groups))
+    title = f"{len(comparison.groups)} group{'s' * (len(comparison.groups) != 1)} on {', '.join(tasks[:3])}"
+    output_file.write(path, page(payload.build(comparison, title, command, question.x)).encode(), "--html")
 
 
 def write_run(path: Path, run: Run) -> None:
-    """The page of a single run, finished or not."""
-    found, left = bunch([run], None, "test")
-    own = found or [Bunch("", others=[(run, "")])]
-    answer = Comparison(rows(own, None, "test"), [], "", left, [], {one.experiment: one for one in own})
+    """Write the page of a single run, completed or not."""
+    experiments, excluded = by_experiment([run], None, "test")
+    experiments = experiments or [Experiment("", others=[(run, "")])]
+    by_identity = {experiment.experiment: experiment for experiment in experiments}
+    comparison = Comparison(rows(experiments, None, "test"), [], "", excluded, [], by_identity)
     title = f"{run.info.get('name') or run.info['label']} · {run.id}"
-    output_file.write(path, page(payload.of(answer, title, f"dlcli show {run.id}", None)).encode(), "--html")
+    output_file.write(path, page(payload.build(comparison, title, f"dlcli show {run.id}", None)).encode(), "--html")
 
 
 def page(data: dict[str, Any]) -> str:
-    """The whole page; no text of the data can end the element that holds it."""
+    """Render the page. The data are escaped so that no text can close the element that contains them."""
     style = _read("page.css")
     script = "(() => {\n'use strict';\n" + "\n".join(map(_read, _SCRIPTS)) + "\n})();\n"
     parts = {
@@ -55,20 +60,20 @@ def page(data: dict[str, Any]) -> str:
         "script": script,
         "style-hash": _hash(style),
         "script-hash": _hash(script),
-        "data": _embedded(data),
+        "data": _escaped_json(data),
     }
     return re.sub(r"\{\{([a-z-]+)\}\}", lambda match: parts[match[1]], _read("template.html"))
 
 
 def _read(name: str) -> str:
-    return (_HERE / name).read_text(encoding="utf-8")
+    return (_FOLDER / name).read_text(encoding="utf-8")
 
 
-def _embedded(data: Any) -> str:
+def _escaped_json(data: Any) -> str:
     text = json.dumps(data, separators=(",", ":"), allow_nan=False, ensure_ascii=True)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def _hash(text: str) -> str:
-    """As Content-Security-Policy names what may run."""
+    """Hash of an inline script or style, in the form of Content-Security-Policy."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -1,11 +1,11 @@
-"""The bar of a download, in the form pooch asks for."""
+"""Progress bar of a download, with the interface that pooch requires."""
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 
 class Bar:
-    """A progress bar on standard error whose `total` pooch sets once it knows the size."""
+    """Progress bar on standard error. Pooch sets `total`, in bytes, as soon as the size is known."""
 
     def __init__(self) -> None:
         self.bar = Progress(

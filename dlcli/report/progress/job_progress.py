@@ -1,4 +1,4 @@
-"""The display of a run that is one of many: news for whoever shows them all."""
+"""Progress of a run of a sweep, sent as messages to the process that displays the sweep."""
 
 from collections.abc import Callable, Mapping
 from types import TracebackType
@@ -10,13 +10,15 @@ _LOSS = "loss"
 
 
 class Telling:
-    """Tells where the run directory is, then how far it is and the latest value: the main metric once it was scored.
+    """Display that sends the run directory, then step, fraction done and latest value as messages.
+
+    The latest value is the training loss until the main metric has been evaluated.
 
     Args:
         run: path of the run directory.
-        metric: the main metric.
-        note: where every line goes as well (the run's log).
-        tell: told the news.
+        metric: name of the main metric.
+        note: receives every printed line, for the log of the run.
+        tell: receives the messages.
     """
 
     def __init__(self, run: str, metric: str, note: Callable[[str], None], tell: Tell) -> None:

@@ -1,4 +1,4 @@
-"""What is shown while a run goes on: a bar in a terminal, plain lines elsewhere, or nothing."""
+"""Progress display of a run: a bar in a terminal, plain lines elsewhere, or none."""
 
 import sys
 import time
@@ -19,13 +19,13 @@ from rich.progress import (
 from dlcli.report.formatting import duration, number
 
 MODES = ("auto", "bar", "plain", "none")
-_TELLING = ("loss", "fitness_best", "best", "return")  # the first that a learner reports
+_VALUES = ("loss", "fitness_best", "best", "return")  # in order of preference
 _PLAIN_EVERY = 5.0  # seconds between two plain lines
 
 
 @runtime_checkable
 class Shown(Protocol):
-    """The engine's watcher, as a context, with a voice."""
+    """Protocol of progress displays: a context manager that the engine notifies of steps and evaluations."""
 
     def __enter__(self) -> "Shown": ...
 
@@ -34,22 +34,24 @@ class Shown(Protocol):
     ) -> None: ...
 
     def say(self, text: str) -> None:
-        """A line for the user and the run's log."""
+        """Show a line and append it to the log of the run."""
 
-    def tick(self, step: int, done: float, latest: Mapping[str, float]) -> None: ...
+    def tick(self, step: int, done: float, latest: Mapping[str, float]) -> None:
+        """Report a step, the fraction of the run that is done, and the latest logged values."""
 
-    def scored(self, step: int, split: str, means: Mapping[str, float], best: bool) -> None: ...
+    def scored(self, step: int, split: str, means: Mapping[str, float], best: bool) -> None:
+        """Report an evaluation: mean metrics of a split, and whether the checkpoint is the best so far."""
 
 
 def choose(mode: str, title: str, metric: str, note: Callable[[str], None], *, quiet: bool = False) -> Shown:
-    """The display of a mode; `auto` is a bar where standard error is a terminal, else plain lines.
+    """Create the display of a mode; `auto` is a bar if standard error is a terminal, else plain lines.
 
     Args:
         mode: one of MODES.
-        title: what is running.
-        metric: the main metric, shown beside the loss.
-        note: where every line goes as well (the run's log).
-        quiet: lines are only noted.
+        title: title of the run.
+        metric: name of the main metric, shown beside the loss.
+        note: receives every printed line, for the log of the run.
+        quiet: print nothing.
     """
     if mode == "none" or quiet:
         return Plain(title, metric, note, None)
@@ -58,22 +60,25 @@ def choose(mode: str, title: str, metric: str, note: Callable[[str], None], *, q
     return Plain(title, metric, note, sys.stderr)
 
 
-def telling(latest: Mapping[str, float]) -> str:
-    """Of the latest values the one that says how training goes; nothing while there is none."""
-    names = [name for name in _TELLING if name in latest]
+def format_latest(latest: Mapping[str, float]) -> str:
+    """Format the training loss, or the value that the learner reports instead; empty before the first value."""
+    names = [name for name in _VALUES if name in latest]
     return f"{names[0].replace('_', ' ')} {number(latest[names[0]])}" if names else ""
 
 
 class Plain:
-    """A line at most every five seconds, so that logs stay short; every scoring is noted.
+    """Display of plain lines, at most one every five seconds; every evaluation is written to the log.
 
     Args:
-        stream: where lines go beside the note; None for nowhere.
+        title: title of the run.
+        metric: name of the main metric.
+        note: receives every printed line, for the log of the run.
+        stream: output stream; None prints nothing.
     """
 
     def __init__(self, title: str, metric: str, note: Callable[[str], None], stream: TextIO | None) -> None:
         self.title, self.metric, self.note, self.stream = title, metric, note, stream
-        self.begun = self.shown = time.monotonic()
+        self.started = self.last_shown = time.monotonic()
 
     def __enter__(self) -> "Plain":
         return self
@@ -88,7 +93,7 @@ class Plain:
         self._print(text)
 
     def _print(self, text: str) -> None:
-        """Show a line, as long as somebody reads them: a closed pipe does not end a run."""
+        """Print a line; after an error, such as a closed pipe, print nothing more, since it must not end the run."""
         if self.stream is None:
             return
         try:
@@ -98,12 +103,12 @@ class Plain:
 
     def tick(self, step: int, done: float, latest: Mapping[str, float]) -> None:
         now = time.monotonic()
-        if self.stream is None or now - self.shown < _PLAIN_EVERY:
+        if self.stream is None or now - self.last_shown < _PLAIN_EVERY:
             return
-        self.shown = now
-        left = (now - self.begun) * (1 - done) / done if done > 0 else float("nan")
-        told = f"  {words}" if (words := telling(latest)) else ""
-        self._print(f"{self.title}  step {step:,}  {done:4.0%}{told}  {duration(left)} left")
+        self.last_shown = now
+        remaining = (now - self.started) * (1 - done) / done if done > 0 else float("nan")
+        value = f"  {text}" if (text := format_latest(latest)) else ""
+        self._print(f"{self.title}  step {step:,}  {done:4.0%}{value}  {duration(remaining)} left")
 
     def scored(self, step: int, split: str, means: Mapping[str, float], best: bool) -> None:
         values = "  ".join(f"{name} {number(value)}" for name, value in means.items())
@@ -111,7 +116,13 @@ class Plain:
 
 
 class Bar:
-    """A bar with the loss, the best validation score so far, and the time that is left."""
+    """Progress bar with step, loss, best validation score, elapsed and remaining time.
+
+    Args:
+        title: title of the run.
+        metric: name of the main metric.
+        note: receives every printed line, for the log of the run.
+    """
 
     def __init__(self, title: str, metric: str, note: Callable[[str], None]) -> None:
         self.metric, self.note = metric, note
@@ -120,7 +131,8 @@ class Bar:
             TextColumn("[bold]{task.description}"),
             BarColumn(bar_width=None),
             TaskProgressColumn(),
-            TextColumn("{task.fields[words]}"),
+            TextColumn("{task.fields[status]}"),
+            TextColumn("elapsed"),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
@@ -128,7 +140,7 @@ class Bar:
             transient=True,
             refresh_per_second=8,
         )
-        self.task = self.bar.add_task(title, total=1.0, words="")
+        self.task = self.bar.add_task(title, total=1.0, status="")
         self.best = ""
         self.loss = ""
 
@@ -146,8 +158,8 @@ class Bar:
         self.bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def tick(self, step: int, done: float, latest: Mapping[str, float]) -> None:
-        self.loss = telling(latest) or self.loss
-        self.bar.update(self.task, completed=done, words=f"step {step:,}  {self.loss}  {self.best}")
+        self.loss = format_latest(latest) or self.loss
+        self.bar.update(self.task, completed=done, status=f"step {step:,}  {self.loss}  {self.best}")
 
     def scored(self, step: int, split: str, means: Mapping[str, float], best: bool) -> None:
         self.lines.scored(step, split, means, best)

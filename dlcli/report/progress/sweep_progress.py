@@ -1,4 +1,4 @@
-"""What is shown while many runs go on: a table in a terminal, a line an event elsewhere."""
+"""Progress display of a sweep: a table in a terminal, a line per event elsewhere."""
 
 import sys
 import time
@@ -17,16 +17,24 @@ from dlcli.core.executor import NOT_BEGUN, News, Report
 from dlcli.report.formatting import duration, number
 from dlcli.report.sanitize import one_line
 
-_EVERY = 5.0  # seconds between two plain lines of how far they are
-_MARGIN = 4  # lines of the terminal beside the rows
+_EVERY = 5.0  # seconds between plain status lines
+_MARGIN = 4  # lines of the terminal that the rows do not use
 _STATES = {0: "completed", 3: "diverged", 75: "preempted", 130: "stopped", 143: "stopped"}
-_COLOURS = {"completed": "green", "running": "cyan", "starting": "cyan", "waiting": "dim"}
+_COLORS = {"completed": "green", "running": "cyan", "starting": "cyan", "waiting": "dim"}
 _SHOWN_FIRST = ("running", "starting", "failed", "diverged", "stopped", "preempted", "completed", "waiting")
 
 
 @dataclass
 class Row:
-    """A run as it is shown."""
+    """State of a run in the display.
+
+    Args:
+        what: title of the run.
+        state: waiting, starting, running, or the final status.
+        news: the latest message.
+        begun: time in seconds and fraction done at the first step of this process.
+        ended: time of the report in seconds.
+    """
 
     what: str
     state: str = "waiting"
@@ -35,42 +43,42 @@ class Row:
     ended: float | None = None
 
     def hear(self, what: News | Report) -> None:
+        """Update the state from a message or the final report."""
         if isinstance(what, Report):
             self.state = "waiting" if what == NOT_BEGUN else _STATES.get(what.exit_code, "failed")
             self.ended = time.monotonic()
-            self.news = self._last(what)
+            self.news = self._final(what)
             return
-        told = what.step > 0
-        if told and self.begun is None:
+        if what.step > 0 and self.begun is None:
             self.begun = (time.monotonic(), what.done)
-        if not what.step:  # it begins, perhaps once more
+        if not what.step:  # the run starts or restarts
             self.begun, self.ended = None, None
         self.state, self.news = ("running" if what.metric else "starting"), what
 
-    def _last(self, report: Report) -> News:
-        """The test score of its main metric, once there is one."""
+    def _final(self, report: Report) -> News:
+        """The latest message with the test score of the main metric, if the report has one."""
         metric = self.news.metric.rpartition(" ")[2]
         value = report.metrics.get("test", {}).get(metric)
         return self.news if value is None else replace(self.news, metric=f"test {metric}", value=value)
 
     @property
     def value(self) -> str:
-        """The latest value, by name."""
+        """Name and value of the latest value."""
         return "" if self.news.value is None else f"{self.news.metric} {number(self.news.value)}"
 
     @property
     def left(self) -> str:
-        """How long it still takes, at the pace since it was taken up."""
+        """Estimated remaining time, from the speed since the run was started or resumed."""
         if self.begun is None or self.state != "running":
             return ""
-        since, before = self.begun
-        part = self.news.done - before
-        return duration((time.monotonic() - since) * (1 - self.news.done) / part) if part > 0 else ""
+        started, done_before = self.begun
+        progress = self.news.done - done_before
+        return duration((time.monotonic() - started) * (1 - self.news.done) / progress) if progress > 0 else ""
 
 
 @runtime_checkable
 class Board(Protocol):
-    """Where many runs are shown, as a context."""
+    """Protocol of sweep displays: a context manager that receives the messages of the runs."""
 
     def __enter__(self) -> "Board": ...
 
@@ -79,15 +87,16 @@ class Board(Protocol):
     ) -> None: ...
 
     def hear(self, place: int, what: News | Report) -> None:
-        """News or the report of the run at a place."""
+        """Update the run with an index from a message or the final report."""
 
 
 def choose(mode: str, titles: Sequence[str], *, quiet: bool = False) -> Board:
-    """A table where standard error is a terminal, else lines; only failures when quiet, or in the mode `none`.
+    """Create the display of a mode; `auto` is a table if standard error is a terminal, else plain lines.
 
     Args:
-        mode: one of `progress.MODES`.
-        titles: what the runs are.
+        mode: one of `progress.MODES`; `none` shows only failures.
+        titles: titles of the runs.
+        quiet: show only failures.
     """
     rows = [Row(one_line(title)) for title in titles]
     if quiet or mode == "none":
@@ -98,37 +107,43 @@ def choose(mode: str, titles: Sequence[str], *, quiet: bool = False) -> Board:
 
 
 def failure(place: int, row: Row, report: Report) -> str:
-    """One line of what went wrong, its last."""
-    lines = [line for line in report.error.splitlines() if line.strip()] or ["?"]
-    return one_line(f"[{place + 1}] {row.state}, exit code {report.exit_code}: {row.what}: {lines[-1].strip()}")
+    """Format a failure as one line, with the last line of its error."""
+    error = _error_lines(report)[-1].strip()
+    return one_line(f"[{place + 1}] {row.state}, exit code {report.exit_code}: {row.what}: {error}")
 
 
-def told(place: int, row: Row, news: News) -> str:
-    """One line of what a reader should know."""
+def _error_lines(report: Report) -> list[str]:
+    return [line for line in report.error.splitlines() if line.strip()] or ["?"]
+
+
+def note(place: int, row: Row, news: News) -> str:
+    """Format the remark of a message as one line."""
     return one_line(f"[{place + 1}] {row.what}: {news.note}")
 
 
 def failed(what: News | Report) -> bool:
+    """True for the report of a failed run."""
     return isinstance(what, Report) and what.exit_code != 0 and what != NOT_BEGUN
 
 
 def summary(rows: Sequence[Row]) -> str:
-    """`2 running, 3 completed, 11 waiting`."""
+    """Number of runs by state: `2 running, 3 completed, 11 waiting`."""
     counts = Counter(row.state for row in rows)
     return ", ".join(f"{counts[state]} {state}" for state in _SHOWN_FIRST if counts[state])
 
 
 class Lines:
-    """A line when a run begins and ends, and every few seconds how far they are.
+    """Sweep display of plain lines: one when a run starts or ends, and a status every few seconds.
 
     Args:
-        every: seconds between two times that it is told how far they are.
-        only_failures: no other lines.
+        rows: the runs.
+        every: seconds between status lines.
+        only_failures: print only failures.
     """
 
     def __init__(self, rows: Sequence[Row], *, every: float = _EVERY, only_failures: bool = False) -> None:
         self.rows, self.every, self.only_failures = rows, every, only_failures
-        self.said = time.monotonic()
+        self.last_status = time.monotonic()
 
     def __enter__(self) -> "Lines":
         return self
@@ -142,25 +157,25 @@ class Lines:
         row = self.rows[place]
         row.hear(what)
         if isinstance(what, Report) and failed(what):
-            self._say(failure(place, row, what))
+            self._print(failure(place, row, what))
         elif self.only_failures or what == NOT_BEGUN:
             return
         elif isinstance(what, News) and what.note:
-            self._say(told(place, row, what))
+            self._print(note(place, row, what))
         elif row.state in ("starting", "completed"):
-            self._say(f"[{place + 1}/{len(self.rows)}] {row.what}  {row.state}  {row.value}".rstrip())
-        elif time.monotonic() - self.said >= self.every:
-            self.said = time.monotonic()
-            self._say(summary(self.rows))
+            self._print(f"[{place + 1}/{len(self.rows)}] {row.what}  {row.state}  {row.value}".rstrip())
+        elif time.monotonic() - self.last_status >= self.every:
+            self.last_status = time.monotonic()
+            self._print(summary(self.rows))
             for other in (other for other in self.rows if other.state == "running"):
-                self._say(f"  {other.what}  step {other.news.step:,}  {other.value}  {other.left or '?'} left")
+                self._print(f"  {other.what}  step {other.news.step:,}  {other.value}  {other.left or '?'} left")
 
-    def _say(self, text: str) -> None:
+    def _print(self, text: str) -> None:
         print(text, file=sys.stderr, flush=True)  # noqa: T201
 
 
 class Screen:
-    """A table that is drawn anew: one row a run, as many as the terminal is high; failures stay above it."""
+    """Sweep display of a live table with as many rows as fit the terminal; failures are printed above it."""
 
     def __init__(self, rows: Sequence[Row]) -> None:
         self.rows = rows
@@ -182,38 +197,42 @@ class Screen:
             text = failure(place, self.rows[place], what)
             self.console.print(Text(text, style="red"), soft_wrap=True)
         elif isinstance(what, News) and what.note:
-            self.console.print(Text(told(place, self.rows[place], what), style="yellow"), soft_wrap=True)
+            self.console.print(Text(note(place, self.rows[place], what), style="yellow"), soft_wrap=True)
 
     def table(self) -> Group:
-        """The rows that matter most, in their order, and how many there are of each state."""
+        """Render the most relevant rows in their order, and the number of runs by state."""
         table = Table(box=None, pad_edge=False, header_style="bold")
-        for name in ("#", "what", "state", "step", "metric", "left"):
+        for name in ("#", "run", "state", "step", "metric", "left"):
             table.add_column(name, justify="right" if name in ("#", "step", "left") else "left", no_wrap=True)
-        for place in self._chosen():
-            row = self.rows[place]
-            state = Text(row.state, style=_COLOURS.get(row.state, "red"))
+        for index in self._selected():
+            row = self.rows[index]
+            state = Text(row.state, style=_COLORS.get(row.state, "red"))
             step = f"{row.news.step:,}" if row.news.step else ""
-            table.add_row(str(place + 1), Text(row.what), state, step, Text(row.value), row.left)
+            table.add_row(str(index + 1), Text(row.what), state, step, Text(row.value), row.left)
         return Group(table, Text(summary(self.rows), style="dim", no_wrap=True))
 
-    def _chosen(self) -> list[int]:
-        """Places; what runs and what failed first when there are too many, the latest to end before others."""
-        room = max(3, self.console.height - _MARGIN)
-        ranked = sorted(range(len(self.rows)), key=self._rank)
-        return sorted(ranked[:room])
+    def _selected(self) -> list[int]:
+        """Indices of the rows that fit: running and failed runs first, of ended runs the latest first."""
+        height = max(3, self.console.height - _MARGIN)
+        ranked = sorted(range(len(self.rows)), key=self._priority)
+        return sorted(ranked[:height])
 
-    def _rank(self, place: int) -> tuple[int, float]:
-        row = self.rows[place]
-        return _SHOWN_FIRST.index(row.state), -row.ended if row.ended is not None else float(place)
+    def _priority(self, index: int) -> tuple[int, float]:
+        row = self.rows[index]
+        return _SHOWN_FIRST.index(row.state), -row.ended if row.ended is not None else float(index)
 
 
 def print_failures(failures: Sequence[tuple[int, str, Report]]) -> None:
-    """Places, what the runs were, and how they failed, on standard error."""
+    """Print a table of failed runs on standard error.
+
+    Args:
+        failures: index, title and report of each run.
+    """
     table = Table(box=None, pad_edge=False, header_style="bold", title=f"{len(failures)} failed", title_justify="left")
     table.add_column("#", justify="right")
-    for name in ("what", "exit code", "error"):
+    for name in ("run", "exit code", "error"):
         table.add_column(name, overflow="fold")
-    for place, what, report in failures:
-        lines = [line for line in report.error.splitlines() if line.strip()] or ["?"]
-        table.add_row(str(place + 1), Text(one_line(what)), str(report.exit_code), Text(one_line(lines[0])))
+    for index, title, report in failures:
+        error = one_line(_error_lines(report)[0])
+        table.add_row(str(index + 1), Text(one_line(title)), str(report.exit_code), Text(error))
     Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else 200).print(table)

@@ -1,4 +1,4 @@
-"""What many comparisons at once ask of p, and of the number of seeds."""
+"""Correction for multiple comparisons, and the number of seeds that it requires."""
 
 from collections.abc import Sequence
 from itertools import count
@@ -7,56 +7,59 @@ from dlcli.report.statistics.permutation import smallest_p
 
 
 def holm(ps: Sequence[float | None]) -> list[float | None]:
-    """Adjusted p in the order given: Holm 1979, Scandinavian Journal of Statistics 6, 65-70.
+    """Adjust p-values by Holm's step-down method: Holm 1979, Scandinavian Journal of Statistics 6, 65-70.
 
-    A None (nothing could be tested) stays None and still counts in the family.
+    Args:
+        ps: p-values of the family; None for an untested pair, which stays None and counts in the size of the family.
     """
     adjusted: list[float | None] = [None] * len(ps)
-    tested = sorted((p, place) for place, p in enumerate(ps) if p is not None)
-    running = 0.0
-    for rank, (p, place) in enumerate(tested):
-        running = max(running, min(1.0, (len(ps) - rank) * p))
-        adjusted[place] = running
+    tested = sorted((p, index) for index, p in enumerate(ps) if p is not None)
+    maximum = 0.0
+    for rank, (p, index) in enumerate(tested):
+        maximum = max(maximum, min(1.0, (len(ps) - rank) * p))
+        adjusted[index] = maximum
     return adjusted
 
 
 def seeds_needed(comparisons: int, alpha: float = 0.05, paired: bool = True) -> int:
-    """Fewest seeds an arm whose smallest p is below alpha after Holm's correction for so many comparisons.
+    """Smallest number of seeds per arm whose smallest attainable p, Holm-corrected, is at most alpha.
 
     Raises:
-        ValueError: no comparison, or an alpha outside (0, 1).
+        ValueError: fewer than one comparison, or an alpha outside (0, 1).
     """
-    if comparisons < 1 or not 0 < alpha < 1:
-        raise ValueError(f"wanted at least 1 comparison and an alpha in (0, 1), not {comparisons} and {alpha}")
+    if comparisons < 1:
+        raise ValueError(f"comparisons must be at least 1, got {comparisons}")
+    if not 0 < alpha < 1:
+        raise ValueError(f"alpha must be in (0, 1), got {alpha}")
     return next(n for n in count(1) if smallest_p(n, paired) * comparisons <= alpha)
 
 
 def sentence(
     n: int, arms: int, all_pairs: bool = False, paired: bool = True, others: Sequence[tuple[int, bool]] = ()
 ) -> str:
-    """What n seeds can show at most, how many are needed, and what the correction costs here; "" without two arms.
+    """State the smallest attainable p and the number of seeds that significance requires; empty below two arms.
 
     Args:
-        n: matched seeds, or seeds an arm where they do not match.
-        arms: all of them, the baseline too.
-        all_pairs: the family is every pair, not the arms against the baseline.
-        paired: by seed.
-        others: seeds of pairs that have more, and whether they are paired.
+        n: number of matched seeds, or of seeds per arm if they do not match.
+        arms: number of arms including the baseline.
+        all_pairs: True if the family is every pair, False if it is every arm and the baseline.
+        paired: True if values are paired by seed.
+        others: (n, paired) of the pairs with more seeds.
     """
     if arms < 2:
         return ""
-    against, pairs = arms - 1, arms * (arms - 1) // 2
-    said = f"with {_seeds(n, paired)} p cannot fall below {smallest_p(n, paired):.2g}"
-    said += "".join(f", with {_seeds(*one)} below {smallest_p(*one):.2g}" for one in others) + "; "
-    said += f"{seeds_needed(1, paired=paired)} are needed for one comparison"
+    non_baseline, pairs = arms - 1, arms * (arms - 1) // 2
+    text = f"With {_seeds(n, paired)} the smallest attainable p is {smallest_p(n, paired):.2g}"
+    text += "".join(f", with {_seeds(*seeds)} {smallest_p(*seeds):.2g}" for seeds in others)
+    text += f"; at least {seeds_needed(1, paired=paired)} seeds are needed to reach 0.05 in one comparison"
     if arms == 2:
-        return said
-    made = pairs if all_pairs else against
-    said += f", {seeds_needed(against, paired=paired)} for {against} arms against a baseline"
-    said += f", {seeds_needed(pairs, paired=paired)} for all {pairs} pairs of {arms} arms"
-    floor = min(1.0, made * min(smallest_p(*one) for one in ((n, paired), *others)))
-    return f"{said}; corrected for the {made} comparisons made here, p cannot fall below {floor:.2g}"
+        return text + "."
+    text += f", {seeds_needed(non_baseline, paired=paired)} in {non_baseline} comparisons with a baseline"
+    text += f", {seeds_needed(pairs, paired=paired)} in all {pairs} pairs of {arms} groups."
+    family = pairs if all_pairs else non_baseline
+    smallest = min(1.0, family * min(smallest_p(*seeds) for seeds in ((n, paired), *others)))
+    return f"{text} Corrected for {family} comparisons, the smallest attainable p is {smallest:.2g}."
 
 
 def _seeds(n: int, paired: bool) -> str:
-    return f"{n} {'paired ' * paired}seed{'s' * (n != 1)}{' an arm' * (not paired)}"
+    return f"{n} {'paired ' * paired}seed{'s' * (n != 1)}{' per group' * (not paired)}"

@@ -1,4 +1,4 @@
-"""Whether a difference between arms is more than the seeds': the intervals, tests and effects `compare` prints."""
+"""Hypothesis tests of differences between arms over seeds: intervals, p-values and effect sizes."""
 
 import math
 import statistics
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from dlcli.core.errors import UsageError, nearest
+from dlcli.core.errors import UsageError
 from dlcli.report.statistics.correction import holm, seeds_needed, sentence
 from dlcli.report.statistics.intervals import Band, Interval, Value, band, equal, finite, interval, plain
 from dlcli.report.statistics.permutation import sign_flip, smallest_p, split
@@ -21,28 +21,30 @@ __all__ = [
 ]  # fmt: skip
 
 Arm = Mapping[Any, Value]
-"""Seed -> value; None, NaN and infinities are left out and counted."""
+"""Values by seed; None, NaN and infinities are excluded and counted."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """Two arms compared.
+    """Comparison of two arms.
 
     Args:
-        n: pairs, or seeds of the smaller arm.
-        paired: by seed.
+        a: name of the first arm.
+        b: name of the second arm.
+        n: number of pairs, or of seeds of the smaller arm.
+        paired: True if values are paired by seed.
         difference: mean of a minus mean of b, over the seeds used.
-        low: of its interval; None with fewer than two seeds.
-        high: as low.
-        p: two-sided; None with fewer than two seeds.
-        p_holm: p corrected over the family.
-        effect: None where the spread is zero and the difference is not.
+        low: lower end of the confidence interval of the difference; None with fewer than two seeds.
+        high: upper end of the interval.
+        p: two-sided p-value; None with fewer than two seeds.
+        p_holm: p corrected over the family of comparisons.
+        effect: effect size; None for a nonzero difference without spread.
         effect_name: Cohen's d_z or Hedges' g.
-        test: how p was found.
-        degenerate: no spread, so the interval has no width and says nothing of the spread to expect.
-        excluded: values of both arms left out since they are missing, NaN or infinite.
-        unmatched: finite values left out since the other arm has none at that seed.
-        note: why arms that share seeds are not paired.
+        test: name of the test.
+        degenerate: True without spread, so that the interval has zero width and does not estimate the spread.
+        excluded: number of values of both arms that are missing, NaN or infinite.
+        unmatched: number of finite values without a partner at the same seed.
+        note: reason for which arms that share seeds are not paired.
     """
 
     a: str = "a"
@@ -64,29 +66,34 @@ class Pair:
 
 
 def paired(a: Arm, b: Arm, *, level: float = 0.95) -> Pair:
-    """Over the seeds both arms have: t interval of the difference, exact sign-flip p, Cohen's d_z."""
-    both = [seed for seed in a if seed in b and len(finite((a[seed], b[seed]))) == 2]
-    x, y = finite(a[seed] for seed in both), finite(b[seed] for seed in both)
+    """Compare two arms over their common seeds: t interval of the difference, exact sign-flip p, Cohen's d_z.
+
+    Args:
+        a, b: values by seed.
+        level: confidence level of the interval.
+    """
+    shared = [seed for seed in a if seed in b and len(finite((a[seed], b[seed]))) == 2]
+    x, y = finite(a[seed] for seed in shared), finite(b[seed] for seed in shared)
     d = _differences(x, y)
-    around, test = interval(d, kind="t", level=level), sign_flip(d)
+    estimate, test = interval(d, kind="t", level=level), sign_flip(d)
     return Pair(
         n=len(d),
         paired=True,
-        difference=around.mean,
-        low=around.low,
-        high=around.high,
+        difference=estimate.mean,
+        low=estimate.low,
+        high=estimate.high,
         p=test.p,
         effect=_effect(d) if len(d) > 1 else None,
         effect_name="Cohen's d_z",
         test=test.name,
-        degenerate=around.degenerate,
+        degenerate=estimate.degenerate,
         excluded=_excluded(a, b),
         unmatched=len(finite(a.values())) + len(finite(b.values())) - 2 * len(d),
     )
 
 
 def _differences(x: Sequence[float], y: Sequence[float]) -> list[float]:
-    """x - y where that is more than rounding: arms that agree to the last digit but one differ by nothing."""
+    """Differences x - y; those within floating-point rounding become 0, and nearly equal ones become equal."""
     d = [0.0 if equal((v, w)) else v - w for v, w in zip(x, y, strict=True)]
     if d and equal(d, scale=max(map(abs, (*x, *y)))):
         d = [d[0]] * len(d)
@@ -98,7 +105,7 @@ def _excluded(a: Arm, b: Arm) -> int:
 
 
 def _effect(d: Sequence[float]) -> float | None:
-    """Mean over standard deviation, of values of the order of one."""
+    """Cohen's d_z: mean over standard deviation, scaled against overflow."""
     unit = max(map(abs, d)) or 1.0
     z = [value / unit for value in d]
     return _ratio(statistics.fmean(z), statistics.stdev(z))
@@ -111,13 +118,18 @@ def _ratio(difference: float, spread: float) -> float | None:
 
 
 def unpaired(a: Arm, b: Arm, *, level: float = 0.95) -> Pair:
-    """Over all seeds of both arms: Welch's interval, permutation p, Hedges' g."""
+    """Compare two arms over all of their seeds: Welch's interval, permutation p, Hedges' g.
+
+    Args:
+        a, b: values by seed.
+        level: confidence level of the interval.
+    """
     x, y = finite(a.values()), finite(b.values())
     test, same = split(x, y), bool(x and y) and equal((*x, *y))
     difference = (0.0 if same else statistics.mean(x) - statistics.mean(y)) if x and y else None
-    measured = difference is not None and min(len(x), len(y)) > 1
-    still = measured and equal(x) and equal(y)
-    low, high = (difference, difference) if still else _welch(x, y, level) if measured else (None, None)
+    testable = difference is not None and min(len(x), len(y)) > 1
+    constant = testable and equal(x) and equal(y)
+    low, high = (difference, difference) if constant else _welch(x, y, level) if testable else (None, None)
     return Pair(
         n=min(len(x), len(y)),
         paired=False,
@@ -125,70 +137,74 @@ def unpaired(a: Arm, b: Arm, *, level: float = 0.95) -> Pair:
         low=low,
         high=high,
         p=test.p,
-        effect=_hedges(difference, x, y, still) if measured and difference is not None else None,
+        effect=_hedges(difference, x, y, constant) if testable and difference is not None else None,
         effect_name="Hedges' g",
         test=test.name,
-        degenerate=still,
+        degenerate=constant,
         excluded=_excluded(a, b),
     )
 
 
 def _welch(x: Sequence[float], y: Sequence[float], level: float) -> tuple[float | None, float | None]:
-    """Welch 1947, Biometrika 34, 28-35, by SciPy, on values of the order of one."""
-    from scipy import stats  # a second, which only those who come here pay
+    """Confidence interval of Welch 1947, Biometrika 34, 28-35, by SciPy, scaled against overflow."""
+    from scipy import stats  # the import takes about a second
 
     unit = max(map(abs, (*x, *y)))
     z = np.asarray([*x, *y]) / unit
     z -= z.mean()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # an arm without spread of its own
+        warnings.simplefilter("ignore", RuntimeWarning)  # one arm without spread
         low, high = stats.ttest_ind(z[: len(x)], z[len(x) :], equal_var=False).confidence_interval(level)
     return plain(float(low) * unit), plain(float(high) * unit)
 
 
-def _hedges(difference: float, x: Sequence[float], y: Sequence[float], still: bool) -> float | None:
-    """Standardised difference, unbiased: Hedges 1981, Journal of Educational Statistics 6, equation 6e."""
+def _hedges(difference: float, x: Sequence[float], y: Sequence[float], constant: bool) -> float | None:
+    """Unbiased standardized difference: Hedges 1981, Journal of Educational Statistics 6, equation 6e."""
     freedom, unit = len(x) + len(y) - 2, max(map(abs, (*x, *y))) or 1.0
     x, y = ([value / unit for value in arm] for arm in (x, y))
     spread = math.hypot(*((len(arm) - 1) ** 0.5 * statistics.stdev(arm) for arm in (x, y))) / freedom**0.5
     log_j = math.lgamma(freedom / 2) - math.lgamma((freedom - 1) / 2) - math.log(freedom / 2) / 2
-    return _ratio(math.exp(log_j) * (difference / unit), 0.0 if still else spread)
+    return _ratio(math.exp(log_j) * (difference / unit), 0.0 if constant else spread)
 
 
 def compare_pair(a: Arm, b: Arm, *, level: float = 0.95) -> Pair:
-    """Paired where all seeds of the smaller arm, and at least two, are the other's too; unpaired otherwise.
+    """Compare two arms, paired if the other arm has all seeds of the smaller one and two pairs are finite.
 
-    Seeds decide, not values: a run that diverged changes no pairing, as long as two pairs of numbers remain.
+    The seeds decide on pairing, not the values: a diverged run does not change it while two finite pairs remain.
+
+    Args:
+        a, b: values by seed.
+        level: confidence level of the interval.
     """
     shared = a.keys() & b.keys()
-    whole = [seed for seed in shared if len(finite((a[seed], b[seed]))) == 2]
+    complete = [seed for seed in shared if len(finite((a[seed], b[seed]))) == 2]
     smaller = min(len(a), len(b))
-    if len(shared) == smaller and len(whole) >= 2:
+    if len(shared) == smaller and len(complete) >= 2:
         return paired(a, b, level=level)
-    count = f"{len(shared)} of {smaller} seeds shared" if len(shared) < smaller else f"{len(whole)} whole pairs"
+    count = f"{len(shared)} of {smaller} seeds shared" if len(shared) < smaller else f"{len(complete)} complete pairs"
     return replace(unpaired(a, b, level=level), note=f"{count}: not paired" if shared and smaller > 1 else "")
 
 
 def compare_arms(
     arms: Mapping[str, Arm], baseline: str, all_pairs: bool = False, *, picked: bool = False, level: float = 0.95
 ) -> list[Pair]:
-    """Every arm against the baseline, or every pair, with p corrected by Holm over the family.
+    """Compare every arm with the baseline, or every pair, with p corrected by Holm over the family.
 
     Args:
-        arms: seed -> value, by name; of one task and one metric.
-        baseline: always the `b` of its pairs.
-        all_pairs: the family is every pair.
-        picked: the baseline was chosen for its results (the best): any pair might then have been shown, so p is
-            corrected over all of them.
-        level: of the intervals.
+        arms: values by seed, by name of the arm; of one task and one metric.
+        baseline: name of the baseline, which is the `b` of its pairs.
+        all_pairs: compare every pair.
+        picked: True if the baseline was chosen by its results. Any pair could then have been selected, so that p is
+            corrected over all pairs.
+        level: confidence level of the intervals.
 
     Raises:
-        UsageError: the baseline is no arm.
+        UsageError: the baseline is not among the arms.
     """
     if baseline not in arms:
-        raise UsageError(f"no arm is called {baseline!r}{nearest(baseline, arms)}")
+        raise UsageError("unknown_name", kind="baseline", name=baseline, known=arms)
     names = [*(name for name in arms if name != baseline), baseline]
-    family = [names_of for names_of in combinations(names, 2) if all_pairs or picked or baseline in names_of]
-    found = [replace(compare_pair(arms[a], arms[b], level=level), a=a, b=b) for a, b in family]
-    corrected = [replace(pair, p_holm=p) for pair, p in zip(found, holm([pair.p for pair in found]), strict=True)]
+    family = [pair for pair in combinations(names, 2) if all_pairs or picked or baseline in pair]
+    pairs = [replace(compare_pair(arms[a], arms[b], level=level), a=a, b=b) for a, b in family]
+    corrected = [replace(pair, p_holm=p) for pair, p in zip(pairs, holm([pair.p for pair in pairs]), strict=True)]
     return [pair for pair in corrected if all_pairs or pair.b == baseline]

@@ -1,4 +1,4 @@
-"""Means with their intervals, over the seeds of one group."""
+"""Means with confidence intervals over the seeds of one group."""
 
 import math
 import statistics
@@ -14,7 +14,7 @@ Kind = Literal["auto", "t", "bca"]
 
 RESAMPLES = 9_999
 BCA_FROM = 20
-"""Below, BCa covers less than it says (docs/statistics.md)."""
+"""Number of values from which BCa is used; below it, its coverage is lower than nominal (docs/statistics.md)."""
 
 _T_95 = (
     12.706204736174694, 4.302652729749462, 3.1824463052837078, 2.7764451051977934, 2.5705818356363146,
@@ -22,23 +22,23 @@ _T_95 = (
     2.1788128296672284, 2.1603686564627913, 2.144786687917804, 2.131449545559776, 2.1199052992212546,
     2.1098155778333156, 2.1009220402410382,
 )  # fmt: skip
-"""scipy.special.stdtrit(freedom, 0.975) for 1 degree of freedom on, up to where BCa takes over."""
+"""scipy.special.stdtrit(freedom, 0.975) for 1 to 18 degrees of freedom, the range of t intervals."""
 
 _ROUNDING = 8 * sys.float_info.epsilon
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean and the interval around it.
+    """Mean with a confidence interval.
 
     Args:
-        mean: None without a finite value.
-        low: None with fewer than two values.
-        high: as low.
-        n: finite values.
+        mean: mean of the finite values; None without one.
+        low: lower end of the interval; None with fewer than two values.
+        high: upper end of the interval.
+        n: number of finite values.
         kind: t or bca.
-        degenerate: the values are equal, so the width is zero and says nothing of the spread to expect.
-        excluded: values left out since they are missing, NaN or infinite.
+        degenerate: True if the values are equal, so that the interval has zero width and does not estimate the spread.
+        excluded: number of values that are missing, NaN or infinite.
     """
 
     mean: float | None
@@ -51,41 +51,45 @@ class Interval:
 
 
 def interval(values: Iterable[Value], *, kind: Kind = "auto", level: float = 0.95) -> Interval:
-    """Mean with its interval: Student's t below 20 values, BCa from there on.
+    """Mean with its confidence interval.
 
-    BCa: Efron 1987, JASA 82, 171-185, by SciPy, with a fixed seed.
+    Args:
+        values: values of the seeds; None, NaN and infinities are excluded.
+        kind: "t" for Student's t; "bca" for the bootstrap of Efron 1987, JASA 82, 171-185, by SciPy with a fixed seed;
+            "auto" for t below `BCA_FROM` values and BCa otherwise.
+        level: confidence level in (0, 1).
 
     Raises:
-        ValueError: a level outside (0, 1).
+        ValueError: the level is outside (0, 1).
     """
     if not 0 < level < 1:
-        raise ValueError(f"a level lies between 0 and 1, not {level}")
-    given = list(values)
-    kept = finite(given)
-    n, excluded = len(kept), len(given) - len(kept)
-    chosen = kind if kind != "auto" else "bca" if n >= BCA_FROM else "t"
-    bounds = {"t": _t, "bca": _bca}[chosen]
+        raise ValueError(f"level must be in (0, 1), got {level}")
+    total = list(values)
+    numbers = finite(total)
+    n, excluded = len(numbers), len(total) - len(numbers)
+    used = kind if kind != "auto" else "bca" if n >= BCA_FROM else "t"
+    bounds = {"t": _t, "bca": _bca}[used]
     if n < 2:
-        return Interval(kept[0] if kept else None, None, None, n, chosen, False, excluded)
-    if equal(kept):
-        return Interval(kept[0], kept[0], kept[0], n, chosen, True, excluded)
-    unit = max(map(abs, kept))  # nothing overflows among values of the order of one
-    low, high = (plain(float(bound) * unit) for bound in bounds(np.asarray(kept) / unit, level))
-    return Interval(mean_of(kept), low, high, n, chosen, False, excluded)
+        return Interval(numbers[0] if numbers else None, None, None, n, used, False, excluded)
+    if equal(numbers):
+        return Interval(numbers[0], numbers[0], numbers[0], n, used, True, excluded)
+    unit = max(map(abs, numbers))  # scaled values cannot overflow
+    low, high = (plain(float(bound) * unit) for bound in bounds(np.asarray(numbers) / unit, level))
+    return Interval(mean_of(numbers), low, high, n, used, False, excluded)
 
 
 def finite(values: Iterable[Value]) -> list[float]:
-    """The values that are numbers."""
+    """Values that are finite numbers."""
     return [number for value in values if value is not None and math.isfinite(number := float(value))]
 
 
 def is_number(value: Any) -> TypeGuard[int | float]:
-    """Whether it is one; true and false are none."""
+    """True for an integer or float, also NaN and infinity; False for booleans."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def mean_of(values: Sequence[float]) -> float:
-    """The mean of finite values, at least one, however large they are."""
+    """Mean of at least one finite value, without overflow."""
     try:
         return statistics.fmean(values)
     except OverflowError:
@@ -93,8 +97,8 @@ def mean_of(values: Sequence[float]) -> float:
         return statistics.fmean(value / unit for value in values) * unit
 
 
-def spread_of(values: Sequence[float]) -> float | None:
-    """The standard deviation of a sample; None with one value, or where no float can hold it."""
+def standard_deviation(values: Sequence[float]) -> float | None:
+    """Sample standard deviation; None with fewer than two values, or if it overflows."""
     if len(values) < 2:
         return None
     unit = max(map(abs, values)) if max(map(abs, values)) > 1e150 else 1.0
@@ -102,12 +106,16 @@ def spread_of(values: Sequence[float]) -> float | None:
 
 
 def plain(value: float) -> float | None:
-    """A float that JSON can hold, or None."""
+    """The value as a float that JSON can represent; None if it is not finite."""
     return float(value) if math.isfinite(value) else None
 
 
 def equal(values: Sequence[float], scale: float | None = None) -> bool:
-    """Whether values differ by rounding alone, at the scale of the numbers they were computed from."""
+    """True if the values are equal up to floating-point rounding.
+
+    Args:
+        scale: magnitude of the numbers from which the values were computed; None for their own.
+    """
     size = max(map(abs, values)) if scale is None else scale
     return bool(max(values) - min(values) <= _ROUNDING * size)
 
@@ -118,7 +126,7 @@ def _t(z: np.ndarray, level: float) -> tuple[float, float]:
 
 
 def _quantile(freedom: int, level: float) -> float:
-    """Of Student's t, so that `level` lies within it; SciPy takes a third of a second to be loaded."""
+    """Two-sided quantile of Student's t, from the table if possible: importing SciPy takes a third of a second."""
     if level == 0.95 and freedom <= len(_T_95):
         return _T_95[freedom - 1]
     from scipy import special
@@ -129,21 +137,21 @@ def _quantile(freedom: int, level: float) -> float:
 def _bca(z: np.ndarray, level: float) -> tuple[float, float]:
     from scipy import stats
 
-    found = stats.bootstrap(
+    result = stats.bootstrap(
         (z,),
         np.mean,
         n_resamples=RESAMPLES,
         batch=max(1, 4_000_000 // z.size),
         confidence_level=level,
         method="BCa",
-        random_state=np.random.default_rng(0),  # SciPy before 1.15 knows no `rng`
+        random_state=np.random.default_rng(0),  # SciPy before 1.15 has no `rng`
     )
-    return found.confidence_interval
+    return result.confidence_interval
 
 
 @dataclass(frozen=True)
 class Band:
-    """Mean and t interval of several seeds' curves, a value a step; None where a step has too few finite values."""
+    """Mean and t interval of the curves of several seeds, per step; None for steps with too few finite values."""
 
     steps: list[float | int]
     mean: list[float | None]
@@ -153,11 +161,11 @@ class Band:
 
 
 def band(curves: Mapping[Any, tuple[Iterable[float | int], Iterable[Value]]], *, level: float = 0.95) -> Band:
-    """The curves' mean and interval, on the steps that all of them have.
+    """Mean and t interval of curves on their common steps.
 
     Args:
-        curves: seed -> (steps, values); a step given twice counts as last given, a curve without points not at all.
-        level: of the interval.
+        curves: (steps, values) by seed; of a repeated step the last value is used, and empty curves are ignored.
+        level: confidence level of the interval.
     """
     from scipy import special
 
@@ -171,5 +179,5 @@ def band(curves: Mapping[Any, tuple[Iterable[float | int], Iterable[Value]]], *,
         square = np.where(np.isfinite(y), (y - mean) ** 2, 0.0).sum(0) / (n - 1)
         half = special.stdtrit(n - 1.0, (1 + level) / 2) * np.sqrt(square / n)
         bounds = mean, mean - half, mean + half
-    middle, low, high = ([value if math.isfinite(value) else None for value in row.tolist()] for row in bounds)
-    return Band(steps, middle, low, high, n.tolist())
+    center, low, high = ([value if math.isfinite(value) else None for value in row.tolist()] for row in bounds)
+    return Band(steps, center, low, high, n.tolist())

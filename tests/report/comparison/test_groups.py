@@ -89,7 +89,7 @@ def test_a_seed_counts_once_and_the_newest_finished_run_counts(tmp_path):
     ((row,), left) = grouped(tmp_path)
     assert (row.n, row.mean, row.note) == (2, pytest.approx(0.6), "")
     assert reasons(left) == {
-        "oldold": "seed 0 counts once, by the newer run newnew",
+        "oldold": "seed 0 is already represented by the newer run newnew",
         "failed": "failed: no disk",
     }
 
@@ -134,35 +134,37 @@ def test_a_metric_that_some_did_not_log_marks_the_others(tmp_path):
     make_run(tmp_path, "tcn", info={"metrics": {"test": {"accuracy": 0.9, "auc": 0.7}}})
     make_run(tmp_path, "gru", identity="without")
     found, left = grouped(tmp_path, metric="auc")
-    assert [(row.name, row.n, row.note) for row in found] == [("tcn", 1, ""), ("gru", 0, "1 without it")]
-    assert reasons(left) == {"without": "logged no test auc"}
+    assert [(row.name, row.n, row.note) for row in found] == [("tcn", 1, ""), ("gru", 0, "1 without the metric")]
+    assert reasons(left) == {"without": "no test auc logged"}
     assert found[0].direction == "max"
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
-    [({"metric": "acuracy"}, '"accuracy"'), ({"split": "tset"}, '"test"'), ({"metric": "zzz"}, "accuracy")],
+    ("options", "known"),
+    [({"metric": "acuracy"}, "accuracy"), ({"split": "tset"}, "test"), ({"metric": "zzz"}, "accuracy")],
 )
-def test_a_metric_nobody_logged_is_told_with_the_nearest(tmp_path, words, told):
+def test_group_unknown_metric_or_split_raises_usage_error(tmp_path, options, known):
     make_run(tmp_path)
-    with pytest.raises(UsageError, match=told):
-        grouped(tmp_path, **words)
+    with pytest.raises(UsageError) as error:
+        grouped(tmp_path, **options)
+    assert (error.value.code, error.value.fields["name"]) == ("unknown_name", *options.values())
+    assert known in error.value.fields["known"]
 
 
 @pytest.mark.parametrize(
     ("facts", "told"),
     [
         ({"signature": None}, "no signature"),
-        ({"seed": "one"}, "its seed is 'one', no whole number"),
-        ({"seed": True}, "its seed is True"),
+        ({"seed": "one"}, "seed must be an integer, got 'one'"),
+        ({"seed": True}, "seed must be an integer, got True"),
         ({"seed": None}, "no seed"),
-        ({"verb": "eval"}, "a scoring"),
+        ({"verb": "eval"}, "evaluation by dlcli eval"),
         ({"goal": None}, "no main metric"),
         ({"goal": "accuracy"}, "no main metric"),
-        ({"metrics": {}}, "no score on test"),
-        ({"metrics": {"test": None}}, "no score on test"),
-        ({"metrics": {"test": {"accuracy": "high"}}}, "its test accuracy is 'high', no number"),
-        ({"metrics": {"test": {"accuracy": True}}}, "its test accuracy is True, no number"),
+        ({"metrics": {}}, "no scores on test"),
+        ({"metrics": {"test": None}}, "no scores on test"),
+        ({"metrics": {"test": {"accuracy": "high"}}}, "test accuracy must be a number, got 'high'"),
+        ({"metrics": {"test": {"accuracy": True}}}, "test accuracy must be a number, got True"),
     ],
 )
 def test_odd_run_files_are_left_out_with_the_reason(tmp_path, facts, told):
@@ -221,7 +223,7 @@ def test_rows_of_one_seed_that_are_missing_or_cut_short_are_marked(tmp_path):
     (paths[1] / "metrics.csv").write_text(whole[:-3])
     (paths[2] / "metrics.csv").write_text("".join(whole.splitlines(keepends=True)[:5]))
     ((row,), _) = grouped(tmp_path)
-    assert (row.n, row.note) == (4, "metrics.csv missing or cut short: 3 of 4")
+    assert (row.n, row.note) == (4, "metrics.csv missing or truncated: 3 of 4")
 
 
 def test_nothing_in_a_name_is_null(tmp_path):

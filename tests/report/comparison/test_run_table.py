@@ -3,7 +3,7 @@
 import pytest
 from made_runs import make_run
 
-from dlcli.report.comparison.run_table import compared, differing, read_config, setting_apart, short_names
+from dlcli.report.comparison.run_table import compared, differing, distinguishing_keys, read_config, short_names
 from dlcli.runs.run import Run
 
 
@@ -52,8 +52,8 @@ def test_dates_and_infinities_become_words_that_json_holds(tmp_path):
 
 def test_a_key_that_only_some_of_a_kind_have_sets_them_apart():
     configs = [{"model.hidden": 1}, {"model.hidden": 1, "model.gate": True}, {"model.channels": [3]}]
-    assert setting_apart(configs, ["gru", "gru", "tcn"]) == ["model.gate"]
-    assert setting_apart(configs, ["gru", "lstm", "tcn"]) == []
+    assert distinguishing_keys(configs, ["gru", "gru", "tcn"]) == ["model.gate"]
+    assert distinguishing_keys(configs, ["gru", "lstm", "tcn"]) == []
 
 
 def test_keys_of_parts_of_different_classes_are_told_by_the_class_alone():

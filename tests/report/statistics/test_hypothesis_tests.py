@@ -253,15 +253,17 @@ def test_holm_counts_what_could_not_be_tested():
     assert holm([]) == []
 
 
-def test_the_sentence_of_the_issue():
-    said = (
-        "with 3 paired seeds p cannot fall below 0.25; 6 are needed for one comparison, "
-        "7 for 3 arms against a baseline, 8 for all 6 pairs of 4 arms"
+def test_sentence_states_smallest_p_and_seeds_needed():
+    text = (
+        "With 3 paired seeds the smallest attainable p is 0.25; at least 6 seeds are needed to reach 0.05 "
+        "in one comparison"
     )
-    assert sentence(3, 4) == f"{said}; corrected for the 3 comparisons made here, p cannot fall below 0.75"
-    assert sentence(3, 4, True) == f"{said}; corrected for the 6 comparisons made here, p cannot fall below 1"
-    assert sentence(3, 2) == "with 3 paired seeds p cannot fall below 0.25; 6 are needed for one comparison"
-    assert sentence(1, 2, paired=False).startswith("with 1 seed an arm p cannot fall below 1; 4 are needed")
+    more = f"{text}, 7 in 3 comparisons with a baseline, 8 in all 6 pairs of 4 groups."
+    assert sentence(3, 4) == f"{more} Corrected for 3 comparisons, the smallest attainable p is 0.75."
+    assert sentence(3, 4, True) == f"{more} Corrected for 6 comparisons, the smallest attainable p is 1."
+    assert sentence(3, 2) == f"{text}."
+    unpaired_text = sentence(1, 2, paired=False)
+    assert unpaired_text.startswith("With 1 seed per group the smallest attainable p is 1; at least 4 seeds are needed")
     assert sentence(8, 1) == sentence(8, 0) == ""
 
 
@@ -279,7 +281,7 @@ def test_the_seeds_said_to_be_needed_suffice_and_one_less_does_not(arms, matched
 
 
 def test_seeds_needed_refuses_nonsense():
-    with pytest.raises(ValueError, match="at least 1 comparison"):
+    with pytest.raises(ValueError, match="comparisons must be at least 1"):
         seeds_needed(0)
     with pytest.raises(ValueError, match="alpha"):
         seeds_needed(1, 0.0)
@@ -402,8 +404,10 @@ def test_a_baseline_picked_for_its_results_pays_for_all_pairs():
 
 
 def test_an_unknown_baseline_names_the_nearest_and_one_arm_has_no_pair():
-    with pytest.raises(UsageError, match='did you mean "tcn"'):
+    with pytest.raises(UsageError) as error:
         compare_arms({"tcn": {0: 1.0}, "lstm": {0: 1.0}}, "tnc")
+    assert (error.value.code, error.value.fields["name"]) == ("unknown_name", "tnc")
+    assert set(error.value.fields["known"]) == {"tcn", "lstm"}
     assert compare_arms({"tcn": {0: 1.0}}, "tcn") == []
 
 
@@ -437,7 +441,7 @@ def test_a_band_tells_what_is_missing():
 
 
 def test_a_level_is_between_0_and_1():
-    with pytest.raises(ValueError, match="not 95"):
+    with pytest.raises(ValueError, match="got 95"):
         interval([1, 2], level=95.0)
 
 
