@@ -319,6 +319,7 @@ def show(
         bool, typer.Option("--explain", help="Draw what the network looks at, into artifacts/explain/.")
     ] = False,
     samples: Annotated[int | None, typer.Option(help="Of --explain: test rows that are drawn; 16.")] = None,
+    configuration: Annotated[bool, typer.Option("--config", help="Print the resolved configuration as well.")] = False,
     layer: Annotated[str | None, typer.Option(help="Of --explain: the part that Grad-CAM reads.")] = None,
     randomised: Annotated[
         bool, typer.Option("--randomised", help="Of --explain: compare with weights drawn anew.")
@@ -337,7 +338,7 @@ def show(
         raise UsageError("--samples, --layer and --randomised are of --explain")
     from dlcli.commands import show as verb
 
-    return verb.main(run, out, metric, as_json, html)
+    return verb.main(run, out, metric, as_json, html, configuration)
 
 
 @app.command()

@@ -27,6 +27,13 @@ MESSAGES = {
     "undeclared_metric": "{subject} reports the metric {name} without declaring its direction",
     "no_source": "the source code of {target} is not available, so that its runs cannot be told from others",
     "code_changed": "the source code of {target} has changed since {path} was created",
+    # commands
+    "unavailable_claim": "claim {name} cannot be run yet: it requires {requirement}",
+    "running_run": "run {id} is running ({process})",
+    "locked_run": "run {id} is locked by another process",
+    "no_matching_runs": "no run matches --where, --since and --status (of {count} selected)",
+    "no_runs": "no runs in {path} yet",
+    "download_failed": "cannot download {url}{reason}",
 }
 """The statement of each error code. Every error can also have a `hint` (what to do) and `known` names."""
 

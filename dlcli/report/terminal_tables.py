@@ -237,8 +237,8 @@ def reach_words(info: Mapping[str, Any]) -> str:
     return f"receptive field {field:,} steps, sequences of {length:,}: {verdict}"
 
 
-def print_run(run: Run, configuration: str) -> None:
-    """A run: status and facts, configuration, scores."""
+def print_run(run: Run) -> None:
+    """Print the status, the facts and the scores of a run."""
     info, console = run.info, _console()
     head = Table(box=None, show_header=False, pad_edge=False)
     facts = {
@@ -255,7 +255,6 @@ def print_run(run: Run, configuration: str) -> None:
         if value:
             head.add_row(Text(name, style="bold"), value if isinstance(value, Text) else Text(str(value)))
     console.print(head)
-    console.print(Text(configuration.rstrip(), style="dim"))
     if info["metrics"]:
         print_scores(info["metrics"], info=info)
 
