@@ -15,7 +15,7 @@ from dlcli.core.evaluation import score
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_gan_generates_points_nearer_to_the_ring_than_before_training(seed):
+def test_gan_training_reduces_distance_to_the_ring(seed):
     built = made("ring_gan", seed=seed)
     before = score(built.model, built.task, "test")["radius_error"]
     parameters = copied(built.model)
@@ -69,7 +69,7 @@ def run(tmp_path_factory):
     return dlcli.train("ring_gan", steps=5, seed=3, out=out, config_dir=CONF, progress="none", threads=1)
 
 
-def test_samples_are_a_function_of_the_seed(run):
+def test_draw_is_a_function_of_the_seed(run):
     samples = run.sample(6)
     torch.manual_seed(5)
     state = torch.get_rng_state()
@@ -108,7 +108,7 @@ def test_eval_draws_points_as_a_scatter_plot(run, tmp_path):
         (["--draw", 3, "--to", "/no/such/x.png"], "/no/such"),
     ],
 )
-def test_invalid_draw_options_exit_with_2_before_a_run_exists(run, words, expected):
+def test_draw_rejects_invalid_options_before_a_run_exists(run, words, expected):
     before = len(list(run.path.parents[2].rglob("run.json")))
     result = evaluate(run, *words)
     assert result.exit_code == 2
@@ -116,7 +116,7 @@ def test_invalid_draw_options_exit_with_2_before_a_run_exists(run, words, expect
     assert len(list(run.path.parents[2].rglob("run.json"))) == before
 
 
-def test_drawing_from_a_model_that_is_not_generative_is_refused(tmp_path):
+def test_draw_requires_a_generative_model(tmp_path):
     predictor = dlcli.train("largest_pointer", out=tmp_path, config_dir=CONF, steps=1, threads=1, progress="none")
     with pytest.raises(Mismatch) as error:
         predictor.sample(3)
@@ -125,7 +125,7 @@ def test_drawing_from_a_model_that_is_not_generative_is_refused(tmp_path):
     assert not (tmp_path / "x.png").exists()
 
 
-def test_images_are_drawn_as_a_grid():
+def test_draw_encodes_images_as_a_grid():
     images = torch.zeros(3, 1, 8, 8)
     images[1] = 1
     picture = np.asarray(Image.open(io.BytesIO(encode(images, ".png"))))
@@ -135,7 +135,7 @@ def test_images_are_drawn_as_a_grid():
     assert (picture[1 : side + 1, side + 2 : 2 * side + 2] == 255).all()
 
 
-def test_samples_of_other_shapes_have_no_picture():
+def test_draw_rejects_samples_of_other_shapes():
     with pytest.raises(UsageError) as error:
         encode(torch.zeros(4, 7), ".png")
     assert error.value.code == "unsupported"

@@ -45,7 +45,7 @@ def rows(out, *words):
     return [row for row in json.loads(compare(out, "--json", *words).stdout)["groups"] if row["n"]]
 
 
-def test_runs_that_differ_only_in_the_seed_are_one_row_and_a_repeated_seed_counts_once(out):
+def test_compare_groups_seeds_and_counts_repeated_seeds_once(out):
     best, second = rows(out)
     assert (best["signature"], best["n"], best["mean"], best["std"]) == ("b", 1, 0.9, None)
     assert (second["signature"], second["n"]) == ("a", 2)
@@ -55,31 +55,31 @@ def test_runs_that_differ_only_in_the_seed_are_one_row_and_a_repeated_seed_count
     assert (second["parameters"], second["seconds"], second["steps"]) == (10, 2.0, 5)
 
 
-def test_a_metric_that_should_be_small_is_ranked_the_other_way(out):
+def test_compare_ranks_minimized_metrics_ascending(out):
     assert [row["signature"] for row in rows(out, "--metric", "nll")] == ["b", "a"]
     assert [row["direction"] for row in rows(out, "--metric", "nll")] == ["min", "min"]
 
 
-def test_runs_without_a_score_are_named_on_standard_error(out):
+def test_compare_reports_runs_without_score(out):
     result = compare(out)
     assert result.exit_code == 0
     assert "left out" in result.stderr
     assert "failed" in result.stderr
 
 
-def test_the_table_has_the_numbers(out):
+def test_compare_prints_means(out):
     text = compare(out).stdout
     assert all(wanted in text for wanted in ("test accuracy", "0.9", "0.7"))
 
 
-def test_csv_alone_is_on_standard_output_and_parses(out):
+def test_compare_csv_is_the_only_output(out):
     found = list(csv.DictReader(io.StringIO(compare(out, "--csv").stdout)))
     assert [row["signature"] for row in found][:2] == ["b", "a"]
     assert found[0]["std"] == ""
     assert sorted(found[1]["seeds"].split()) == ["0", "1"]
 
 
-def test_selectors_choose(out):
+def test_compare_accepts_selectors(out):
     assert [row["signature"] for row in rows(out, "2")] == ["b"]
     assert {row["n"] for row in rows(out, "3:4")} == {2}
 
@@ -93,14 +93,14 @@ def test_selectors_choose(out):
         (["9"], "no run 9"),
     ],
 )
-def test_what_is_not_there_is_told_with_the_nearest(out, words, told):
+def test_compare_suggests_the_nearest_name(out, words, told):
     result = compare(out, *words)
     assert result.exit_code == 2, result.exception
     assert told in result.stderr
     assert result.stdout == ""
 
 
-def test_a_scoring_stands_beside_its_run_and_is_no_group(out):
+def test_compare_excludes_evaluation_runs(out):
     parent = made(out, "a", 2, 0.5)
     run = Run.create(out, "eval", "tcn", "", parent=parent.id, goal=GOAL, seed=0, task="digits", model="tcn")
     run.finish("completed", 0, metrics={"test": {"accuracy": 1.0}})

@@ -29,7 +29,7 @@ class Thirds(nn.Module):
 IMAGE = (Real((1, 4, 4)),)
 
 
-def test_rows_come_from_all_batches_with_their_classes():
+def test_select_samples_reads_all_batches():
     made = task(Spec(IMAGE, Classes(3)), torch.arange(20) // 7)
     seen = subject("x", Thirds(), made, [8, 8, 4], 5)
     assert [one["row"] for one in seen.facts] == [0, 4, 8, 12, 16]
@@ -41,7 +41,7 @@ def test_rows_come_from_all_batches_with_their_classes():
     assert len(subject("x", Thirds(), made, [8, 8, 4], 99).facts) == 20
 
 
-def test_a_row_may_have_several_labels():
+def test_select_samples_accepts_multiple_labels():
     target = torch.tensor([[1.0, 0.0, 1.0], [0.0, 0.0, 0.0]])
     seen = subject("x", Thirds(), task(Spec(IMAGE, Labels(3)), target), [2], 2)
     assert [one["true"] for one in seen.facts] == [["a", "c"], []]
@@ -56,7 +56,7 @@ class Falling(nn.Module):
         return torch.tensor([2.0, 1.0, 0.0]).expand(len(x), 3)
 
 
-def test_several_labels_are_right_when_exactly_they_score_highest():
+def test_multiple_labels_are_correct_if_they_rank_highest():
     target = torch.tensor([[1.0, 1.0, 0.0], [1.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
     seen = subject("x", Falling(), task(Spec(IMAGE, Labels(3)), target), [4], 4)
     assert [one["predicted"] for one in seen.facts] == ["a + b", "a + b", "a", "a"]
@@ -73,7 +73,7 @@ def test_several_labels_are_right_when_exactly_they_score_highest():
         ((Real((1, 6)),), Classes(3, (6,))),
     ],
 )
-def test_other_tasks_are_told_what_is_wanted(inputs, target):
+def test_check_rejects_other_tasks(inputs, target):
     made = task(Spec(IMAGE, Classes(3)), torch.zeros(4, dtype=torch.int64), Regression())
     made.spec = Spec(inputs, target)
     with pytest.raises(Mismatch, match=r"(?s)images.* sequences.*ArrayTask"):

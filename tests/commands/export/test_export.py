@@ -50,7 +50,7 @@ def export(run, form, path):
 
 @pytest.mark.parametrize("form", EXTRA)
 @pytest.mark.parametrize("which", ["digits", "words"])
-def test_what_is_written_answers_as_the_model(which, form, tmp_path, request):
+def test_export_outputs_equal_those_of_the_model(which, form, tmp_path, request):
     needs(form)
     run = request.getfixturevalue(which)
     result = export(run, form, tmp_path / "model")
@@ -61,7 +61,7 @@ def test_what_is_written_answers_as_the_model(which, form, tmp_path, request):
     assert told["bytes"] == (tmp_path / "model").stat().st_size
 
 
-def test_safetensors_hold_the_best_weights_and_where_they_come_from(digits, tmp_path):
+def test_safetensors_contains_best_weights_and_metadata(digits, tmp_path):
     needs("safetensors")
     from safetensors import safe_open
 
@@ -75,7 +75,7 @@ def test_safetensors_hold_the_best_weights_and_where_they_come_from(digits, tmp_
     assert facts["dlcli_config"] == (digits.path / "config.yaml").read_text()
 
 
-def test_what_was_learned_from_the_training_data_goes_along(words, tmp_path):
+def test_export_metadata_contains_fitted_values(words, tmp_path):
     needs("safetensors")
     from safetensors import safe_open
 
@@ -86,7 +86,7 @@ def test_what_was_learned_from_the_training_data_goes_along(words, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_torch_export_needs_no_dlcli(digits, tmp_path):
+def test_torch_export_runs_without_dlcli(digits, tmp_path):
     assert export(digits, "torchexport", tmp_path / "m.pt2").exit_code == 0
     x = torch.rand(3, 1, 64)
     torch.save((x, restore(digits)(x)), tmp_path / "pair.pt")
@@ -104,7 +104,7 @@ print(facts["dlcli.json"])
     assert json.loads(done.stdout)["dlcli_run"] == digits.id
 
 
-def test_an_onnx_file_takes_any_number_of_rows(digits, tmp_path):
+def test_onnx_accepts_any_batch_size(digits, tmp_path):
     needs("onnx")
     import onnxruntime
 
@@ -119,7 +119,7 @@ def test_an_onnx_file_takes_any_number_of_rows(digits, tmp_path):
 @pytest.mark.parametrize(
     "spoil", [lambda answer: answer + 2e-4, lambda answer: answer * float("nan"), lambda answer: answer[:, :1]]
 )
-def test_a_file_that_answers_differently_is_not_written(digits, tmp_path, monkeypatch, spoil):
+def test_export_writes_no_file_if_outputs_differ(digits, tmp_path, monkeypatch, spoil):
     decode = formats.TorchExport.decode
 
     def spoiled(self, content, subject):
@@ -134,7 +134,7 @@ def test_a_file_that_answers_differently_is_not_written(digits, tmp_path, monkey
     assert [path.name for path in tmp_path.iterdir()] == ["old"]
 
 
-def test_the_run_is_left_alone(digits, tmp_path, monkeypatch):
+def test_export_does_not_change_the_run(digits, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     before = {path: path.read_bytes() for path in digits.path.rglob("*") if path.is_file()}
     result = dlcli("export", digits.path, "--to", "torchexport")
@@ -144,7 +144,7 @@ def test_the_run_is_left_alone(digits, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("form", ["safetensors", "onnx"])
-def test_a_missing_package_is_named_with_what_gets_it(digits, tmp_path, monkeypatch, form):
+def test_export_names_the_missing_package(digits, tmp_path, monkeypatch, form):
     for package in EXTRA[form]:
         monkeypatch.setitem(sys.modules, package, None)
     result = export(digits, form, tmp_path / "m")
@@ -160,19 +160,19 @@ def test_a_missing_package_is_named_with_what_gets_it(digits, tmp_path, monkeypa
         (["--to", "torchexport", "--output", "/no/such/m.pt2"], "/no/such"),
     ],
 )
-def test_what_cannot_be_written(digits, words, told):
+def test_export_rejects_unknown_format_and_folder(digits, words, told):
     result = dlcli("export", digits.path, *words)
     assert (result.exit_code, told in result.stderr) == (2, True), result.stderr
 
 
-def test_a_run_without_a_checkpoint_is_told(tmp_path):
+def test_export_requires_a_checkpoint(tmp_path):
     run = trained(tmp_path, "model.channels=[4]")
     run.checkpoint_path("best").unlink()
     result = export(run, "torchexport", tmp_path / "m")
     assert (result.exit_code, "no such checkpoint" in result.stderr) == (2, True)
 
 
-def test_a_model_that_cannot_be_traced_is_told_in_a_sentence(digits, tmp_path, monkeypatch):
+def test_export_reports_an_untraceable_model(digits, tmp_path, monkeypatch):
     from dlcli.models.sequence.tcn import TCN
 
     forward = TCN.forward
