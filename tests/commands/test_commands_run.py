@@ -1,4 +1,4 @@
-"""Several runs from one command, and what would run."""
+"""`dlcli train` with one or several points: dry runs, sweeps, failures and resume."""
 
 import json
 import os
@@ -72,7 +72,7 @@ def test_sweep_exits_with_2_if_every_point_is_invalid(tmp_path):
 def test_sweep_fail_fast_does_not_count_unstarted_points(tmp_path):
     words = ("train", *SMALL, "model.kernel_size=0,3,2", "--fail-fast", "--out", tmp_path)
     result = dlcli(*words)
-    assert "0 of 3 done" in result.stderr
+    assert "0 of 3 completed" in result.stderr
     assert result.exit_code == 5
 
 
@@ -84,7 +84,7 @@ def test_sweep_interrupt_starts_no_further_points(tmp_path, monkeypatch):
     result = dlcli("train", *SMALL, "seed=0,1,2", "--out", tmp_path)
     assert result.exit_code == 130
     assert len(asked) == 1
-    assert "0 of 3 done" in result.stderr
+    assert "0 of 3 completed" in result.stderr
     assert "dlcli sweep resume" in result.stderr
 
 
@@ -98,8 +98,9 @@ def test_sweep_labels_points_by_model(tmp_path):
 
 
 def test_main_rejects_unknown_progress_mode(tmp_path):
-    with pytest.raises(UsageError, match="plain"):
+    with pytest.raises(UsageError) as error:
         run.main(["tcn"], Options(tmp_path, show="plane"), None, False, False)
+    assert (error.value.code, error.value.fields["name"]) == ("unknown_name", "plane")
 
 
 def rows(out, *selectors):
@@ -174,7 +175,7 @@ def test_expand_accepts_glob_patterns():
         (["model=glob(x*)"], "unknown model"),
         (["lr=glob(*)"], "requires a configuration group, got 'lr'"),
         (["lr=interval(0,1)"], "interval"),
-        (["--resume", "last", "--seeds", "2"], "--seeds is for new ones"),
+        (["--resume", "last", "--seeds", "2"], "--resume and --seeds"),
         (["--needed", "--init-from", "last", "--seeds", "2"], "--needed"),
     ],
 )  # fmt: skip
@@ -230,7 +231,7 @@ def test_sweep_continues_after_a_failure(tmp_path):
     told = next(place for place, line in enumerate(lines) if line.startswith("[2] failed, exit code 2"))
     assert told < next(place for place, line in enumerate(lines) if line.startswith("[3/3]"))
     assert "1 failed" in result.stderr
-    assert "2 of 3 done" in result.stderr
+    assert "2 of 3 completed" in result.stderr
 
 
 def test_fail_fast_stops_after_the_first_failure(tmp_path):
@@ -301,7 +302,7 @@ def test_needed_skips_points_with_identical_completed_runs(tmp_path):
     (covering,) = [path.parent for path in tmp_path.rglob("run.json")]
     result = dlcli("train", *SMALL, "--seeds", "3", "--needed", "--out", tmp_path)
     assert result.exit_code == 0, result.stderr
-    assert "1 of 3 covered" in result.stderr
+    assert "skipping 1 of 3" in result.stderr
     assert Sweep.open(sweeps(tmp_path)[0]).members()[1] == covering
     assert len(list(tmp_path.rglob("run.json"))) == 3
     (row,) = rows(tmp_path, sweeps(tmp_path)[0])
@@ -333,7 +334,7 @@ LONG = (
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """The same sweep without a break."""
+    """The same sweep without interruption."""
     out = tmp_path_factory.mktemp("whole")
     assert dlcli("train", *LONG, "--jobs", "3", "--out", out).exit_code == 0
     return out
@@ -411,6 +412,6 @@ def test_sweep_interrupt_saves_checkpoints(tmp_path):
     assert coordinator.wait(60) == 130
     said = (tmp_path / "said.txt").read_text()
     assert "Traceback" not in said
-    assert "0 of 3 done" in said
+    assert "0 of 3 completed" in said
     found = [Run.open(path.parent) for path in out.glob("train/*/*/run.json")]
     assert [run.status for run in found] == ["stopped"] * 2

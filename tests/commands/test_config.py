@@ -1,4 +1,4 @@
-"""`dlcli config`: the resolved configuration, with where each value came from."""
+"""`dlcli config`: the resolved configuration, with the source of each value."""
 
 import json
 
@@ -17,8 +17,8 @@ def config(*words):
 
 
 def line(text, start):
-    (found,) = [line for line in text.splitlines() if line.strip().startswith(start)]
-    return found
+    (match,) = [line for line in text.splitlines() if line.strip().startswith(start)]
+    return match
 
 
 @pytest.mark.parametrize("words", [(), ("gru", "seed=3"), ("adding_tcn", "until={updates: 3}", "clip=null")])

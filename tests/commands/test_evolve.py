@@ -1,4 +1,4 @@
-"""`dlcli evolve` as users type it: what is left, what is said, what is refused."""
+"""`dlcli evolve`: artifacts, output and invalid input."""
 
 import csv
 import json
@@ -86,7 +86,7 @@ def test_evolve_accepts_supervised_tasks(tmp_path):
     ],
 )
 def test_evolve_rejects_invalid_input_without_a_run(words, said, tmp_path):
-    small = [word for word in SMALL if word.partition("=")[0] not in {one.partition("=")[0] for one in words}]
+    small = [word for word in SMALL if word.partition("=")[0] not in {override.partition("=")[0] for override in words}]
     plain = [] if len(words) > 1 and words[1] == "learner=gradient" else small
     result = dlcli("evolve", *words, *(plain if len(words) > 1 else []), "-q", "--out", tmp_path)
     assert result.exit_code == 2

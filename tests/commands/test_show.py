@@ -1,4 +1,4 @@
-"""`dlcli show` and `dlcli list runs`: runs in every state."""
+"""`dlcli show` and `dlcli list` with runs of every status."""
 
 import csv
 import io
@@ -41,9 +41,11 @@ def dlcli(out, *words):
 
 def test_show_prints_status_scores_and_curves_before_the_configuration(tmp_path):
     run = finished(tmp_path, metrics={"test": {"accuracy": 0.875}}, reason="steps reached 20")
-    text = dlcli(tmp_path, "show", "last")
-    for wanted in (run.id, "completed", "steps reached 20", "dlcli train tcn", "1,234", "channels: [4]", "0.875"):
-        assert wanted in text
+    text = dlcli(tmp_path, "show", "last", "--config")
+    for content in (run.id, "completed", "steps reached 20", "dlcli train tcn", "1,234", "channels: [4]", "0.875"):
+        assert content in text
+    assert text.index("completed") < text.index("0.875") < text.index("┌") < text.index("channels: [4]")
+    assert "channels: [4]" not in dlcli(tmp_path, "show", "last")
     assert "receptive field 31 steps, sequences of 64: the earliest steps cannot reach the last output" in text
     assert text.count("┌") == 2  # loss and accuracy
     assert "accuracy" in text.split("┌")[1] + text.split("┌")[2]
@@ -85,7 +87,7 @@ def test_show_accepts_truncated_and_missing_files(tmp_path):
     with (run.path / "metrics.csv").open("a") as file:
         file.write("30,valid,accu")
     (run.path / "config.yaml").unlink()
-    text = dlcli(tmp_path, "show", "last")
+    text = dlcli(tmp_path, "show", "last", "--config")
     assert "config.yaml is missing" in text
     (run.path / "metrics.csv").unlink()
     assert run.id in dlcli(tmp_path, "show", "last")
@@ -104,8 +106,8 @@ def test_show_skips_nonfinite_values_in_curves(tmp_path):
 
 def test_list_runs_is_newest_first_and_parses_as_json_and_csv(tmp_path):
     old, new = finished(tmp_path), finished(tmp_path, metrics={"test": {"accuracy": 0.875}})
-    found = json.loads(dlcli(tmp_path, "list", "runs", "--json"))
-    assert [run["id"] for run in found] == [new.id, old.id]
+    listed = json.loads(dlcli(tmp_path, "list", "runs", "--json"))
+    assert [run["id"] for run in listed] == [new.id, old.id]
     rows = list(csv.DictReader(io.StringIO(dlcli(tmp_path, "list", "runs", "--csv"))))
     assert [(row["id"], row["test"]) for row in rows] == [(new.id, "0.875"), (old.id, "")]
     text = dlcli(tmp_path, "list", "runs")
@@ -133,9 +135,9 @@ def test_list_prints_one_line_per_member(kind):
     text = CliRunner().invoke(app, ["list", kind]).stdout
     members = json.loads(CliRunner().invoke(app, ["list", kind, "--json"]).stdout)
     assert len(text.splitlines()) == len(members) > 10
-    for line, (name, words) in zip(text.splitlines(), members.items(), strict=True):
+    for line, (name, description) in zip(text.splitlines(), members.items(), strict=True):
         assert line.startswith(name)
-        assert line.endswith(words)
+        assert line.endswith(description)
 
 
 def test_list_ignores_a_closed_pipe(tmp_path):

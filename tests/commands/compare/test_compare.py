@@ -15,7 +15,7 @@ GOAL = {"metric": "accuracy", "direction": "max"}
 
 
 def made(out, signature, seed, accuracy, status="completed", **facts):
-    """A finished run as training leaves it."""
+    """A completed training run."""
     plain = {
         "name": None, "tags": [], "task": "digits", "model": "tcn", "seed": seed, "signature": signature,
         "parameters": 10, "goal": GOAL, "steps": 5, "seconds": 2.0, "words": [f"seed={seed}", "lr=1"],
@@ -63,7 +63,7 @@ def test_compare_ranks_minimized_metrics_ascending(out):
 def test_compare_reports_runs_without_score(out):
     result = compare(out)
     assert result.exit_code == 0
-    assert "left out" in result.stderr
+    assert "excluded" in result.stderr
     assert "failed" in result.stderr
 
 
@@ -108,4 +108,4 @@ def test_compare_excludes_evaluation_runs(out):
     result = compare(out, run.id)
     assert (result.exit_code, result.stdout) == (2, "")
     assert "a scoring by dlcli eval" in result.stderr
-    assert "left out" in compare(out, run.id, "1:5").stderr
+    assert "excluded" in compare(out, run.id, "1:5").stderr

@@ -25,7 +25,7 @@ def test_compare_configs_of_equal_runs_is_empty(tmp_path):
     plain = found(tmp_path)
     assert plain["same_experiment"] is True
     assert all(plain[section] == {} for section in ("configuration", "environment", "code", "data", "scores"))
-    assert "averages them" in dlcli(tmp_path, "aaaaaa", "bbbbbb").stdout
+    assert "same experiment" in dlcli(tmp_path, "aaaaaa", "bbbbbb").stdout
 
 
 def test_compare_configs_contains_only_differences(tmp_path):
@@ -54,7 +54,7 @@ def test_compare_configs_contains_only_differences(tmp_path):
 def test_compare_configs_reports_different_data(tmp_path):
     for identity in ("aaaaaa", "bbbbbb"):
         make_run(tmp_path, identity=identity, info={"core": identity, "signature": identity})
-    assert "other data files" in found(tmp_path)["data"]["contents then"][0]
+    assert "different data" in found(tmp_path)["data"]["contents then"][0]
 
 
 def test_compare_configs_compares_data_by_hash(tmp_path):

@@ -1,4 +1,4 @@
-"""`dlcli compare runs` as it is typed."""
+"""`dlcli compare runs`: formats, filters and invalid options."""
 
 import csv
 import io
@@ -74,8 +74,8 @@ def test_compare_filters_by_condition_age_and_status(out):
     assert groups(out, "--where", "task=digits", "--where", "model.hidden>20") == ["gru"]
     assert groups(out, "--where", "task=digits and hidden>20 or seed=0 and model=lstm") == ["lstm", "gru"]
     assert groups(out, "--since", "2025-12-31", "--status", "completed", "1:2") == ["lstm"]
-    assert "none of 11 runs is left" in refused(out, "--since", "2h")
-    assert "none of 11 runs is left" in refused(out, "--status", "failed,lost")
+    assert "of 11 selected" in refused(out, "--since", "2h")
+    assert "of 11 selected" in refused(out, "--status", "failed,lost")
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_compare_filters_by_condition_age_and_status(out):
         (["--x", "sampels"], '"samples"'),
         (["--sort", "maen"], '"mean"'),
         (["--limit", "0"], "at least 1"),
-        (["--precision", "0"], "1 to 17"),
+        (["--precision", "0"], "--precision must be"),
         (["--precision", "many"], "--precision"),
         (["--plot", "curves.pgn"], ".png"),
         (["--plot", "no/such/folder/a.png"], "no folder"),

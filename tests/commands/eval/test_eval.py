@@ -1,4 +1,4 @@
-"""`dlcli eval`: a finished run on its own data and on others."""
+"""`dlcli eval`: a completed run on its own and on other data."""
 
 import csv
 import json
@@ -29,7 +29,7 @@ def digits(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def series(tmp_path_factory):
-    """A run that forecasts a column, and the table it learned from."""
+    """A run that forecasts a column, and its training data."""
     out = tmp_path_factory.mktemp("series")
     table(out / "old.csv", 300, shift=0)
     words = ("csv_tcn", f"task.path={out}/old.csv", "task.target=level", *SMALL)
@@ -122,8 +122,8 @@ def test_eval_names_the_changed_spec(digits):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["model.channels=[3]"], "model.channels is part of the run"),
-        (["seed=3"], "seed is part of the run"),
+        (["model.channels=[3]"], "overriding model.channels"),
+        (["seed=3"], "overriding seed"),
         (["nonsense"], "key=value"),
         (["task.bach=3"], '"task.batch"'),
         (["task.batch=0"], "batch"),

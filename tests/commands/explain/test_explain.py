@@ -1,4 +1,4 @@
-"""`dlcli show RUN --explain`: pictures and numbers of a finished run, and what it refuses in words."""
+"""`dlcli show RUN --explain`: images and values of a completed run, and invalid input."""
 
 import csv
 import json
@@ -13,8 +13,8 @@ from dlcli.cli.app import app
 from dlcli.report.figures import sheet
 from dlcli.runs.run import Run
 
-PICTURES = {"saliency.png", "integrated_gradients.png", "grad_cam.png", "filters.png", "confusion.png"}
-ALL = PICTURES | {"confusion.csv", "explain.json"}
+IMAGES = {"saliency.png", "integrated_gradients.png", "grad_cam.png", "filters.png", "confusion.png"}
+ALL = IMAGES | {"confusion.csv", "explain.json"}
 
 
 def dlcli(*words):
@@ -55,7 +55,7 @@ def refused(*words):
 def test_explain_writes_images_and_values(digits):
     folder, facts, result = explained(digits)
     assert {path.name for path in folder.iterdir()} == ALL
-    assert all(min(size(folder / name)) > 90 for name in PICTURES)
+    assert all(min(size(folder / name)) > 90 for name in IMAGES)
     assert len(facts["samples"]) == 16
     assert facts["rows"] == 300
     assert facts["metrics"] == digits.info["metrics"]["test"]
@@ -121,7 +121,7 @@ def test_explain_randomization_has_low_rank_correlation(digits):
 def test_explain_layer_selects_a_module(digits):
     assert explained(digits, "--layer", "parts.stem.0")[1]["grad_cam"] == {"layer": "parts.stem.0", "places": [8, 8]}
     assert 'did you mean "parts.stem.' in refused("show", digits.path, "--explain", "--layer", "parts.stem.9")
-    assert "no map" in refused("show", digits.path, "--explain", "--layer", "parts.answer")
+    assert "parts.answer" in refused("show", digits.path, "--explain", "--layer", "parts.answer")
 
 
 def test_explain_json_is_the_only_output(digits):
@@ -143,7 +143,7 @@ def test_explain_skips_grad_cam_without_convolutions(tmp_path):
     folder, facts, result = explained(run)
     assert {path.name for path in folder.iterdir()} == ALL - {"grad_cam.png", "filters.png"}
     assert facts["grad_cam"] is None
-    assert "left out" in result.stdout
+    assert "Grad-CAM: skipped" in result.stdout
 
 
 def test_explain_accepts_sequences(tmp_path):
@@ -158,7 +158,7 @@ def test_explain_rejects_unsupported_input(digits, tmp_path):
     assert "Real" in refused("show", run.path, "--explain")
     (run.path / "checkpoints/best.pt").unlink()
     assert "no such checkpoint" in refused("show", run.path, "--explain")
-    assert "1 to 100" in refused("show", digits.path, "--explain", "--samples", "0")
+    assert "--samples" in refused("show", digits.path, "--explain", "--samples", "0")
     assert "--explain" in refused("show", digits.path, "--samples", "3")
     assert "--explain" in refused("show", digits.path, "--layer", "x")
     assert "--metric" in refused("show", digits.path, "--explain", "--metric", "loss")

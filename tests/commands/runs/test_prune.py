@@ -1,4 +1,4 @@
-"""Keeping house: what goes, what stays, and that nothing goes by accident."""
+"""`dlcli runs rm|prune|tag`: deletion after confirmation, and tags."""
 
 import json
 import os
@@ -21,7 +21,7 @@ def dlcli(out, *words):
 
 
 def make(out, status="completed", days=0, label="toy", **facts):
-    """A run that ended so many days ago, with a checkpoint of each kind."""
+    """A run that ended `days` days ago, with a checkpoint of each kind."""
     run = Run.create(out, "train", label, "seed: 0\n", tags=[], name=None, **facts)
     for name in ("last", "best", "best_before"):
         run.checkpoint(name, name.encode() * 100)
@@ -32,7 +32,7 @@ def make(out, status="completed", days=0, label="toy", **facts):
 
 
 def lose(run):
-    """As a kill leaves it."""
+    """Set the run.json to that of a killed process."""
     run.info |= {"status": "running", "ended": None, "host": socket.gethostname()}
     run.save()
     return run
@@ -58,10 +58,10 @@ def test_rm_deletes_only_the_selected_run(tmp_path):
 def test_rm_dry_run_reports_bytes_and_deletes_nothing(tmp_path):
     run = make(tmp_path)
     before = files(tmp_path)
-    told = json.loads(dlcli(tmp_path, "rm", run.id, "--dry-run", "--json").stdout)
+    record = json.loads(dlcli(tmp_path, "rm", run.id, "--dry-run", "--json").stdout)
     hard = sum(len(content) for content in before.values())
-    assert (told["bytes"], told["dry_run"], [item["id"] for item in told["items"]]) == (hard, True, [run.id])
-    assert "would remove" in dlcli(tmp_path, "prune", "--status", "completed", "--dry-run").stderr
+    assert (record["bytes"], record["dry_run"], [item["id"] for item in record["items"]]) == (hard, True, [run.id])
+    assert "would delete" in dlcli(tmp_path, "prune", "--status", "completed", "--dry-run").stderr
     assert files(tmp_path) == before
 
 
@@ -142,7 +142,7 @@ def test_rm_keeps_a_run_that_changed_during_confirmation(tmp_path, monkeypatch):
         again.finish("completed", 0)
         return True
 
-    monkeypatch.setattr(deletion, "_agreed", agree)
+    monkeypatch.setattr(deletion, "_confirm", agree)
     assert prune.rm([run.id], tmp_path, prune.Consent()) == 1
     assert ids(tmp_path) == {run.id}
 
@@ -269,7 +269,7 @@ def test_prune_checkpoints_keeps_best(tmp_path):
     names = [sorted(path.stem for path in (run.path / "checkpoints").iterdir()) for run in (old, new, broken)]
     assert names == [["best"], ["best", "best_before", "last"], ["best", "best_before", "last"]]
     assert only_last.checkpoint_path("last").exists()
-    assert "nothing to remove" in dlcli(tmp_path, *words, "--yes").stderr
+    assert "nothing to delete" in dlcli(tmp_path, *words, "--yes").stderr
 
 
 @pytest.mark.parametrize(
