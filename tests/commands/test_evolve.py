@@ -53,7 +53,7 @@ def test_eval_prints_interval_and_training_maximum(out):
 def test_evolve_prints_next_command_and_remark(tmp_path):
     result = dlcli("evolve", "ga", *SMALL, "--progress", "none", "--out", tmp_path)
     assert f"next: dlcli eval {the_run(tmp_path)} --render episode.gif" in result.output
-    assert "no evidence" in result.output
+    assert "proves nothing" in result.output
 
 
 def test_evolve_resume_is_exact(tmp_path):
