@@ -154,7 +154,7 @@ def test_expand_accepts_glob_patterns():
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "fragment"),
     [
         (["--jobs", "0"], "--jobs is at least 1"),
         (["--on", "slrum"], 'did you mean "slurm"'),
@@ -179,10 +179,10 @@ def test_expand_accepts_glob_patterns():
         (["--needed", "--init-from", "last", "--seeds", "2"], "--needed"),
     ],
 )  # fmt: skip
-def test_train_rejects_invalid_overrides_in_few_lines(words, said, tmp_path):
+def test_train_rejects_invalid_overrides_in_few_lines(words, fragment, tmp_path):
     result = dlcli("train", *words, "--out", tmp_path)
     assert result.exit_code == 2, result.output
-    assert said in result.stderr
+    assert fragment in result.stderr
     assert 1 <= len(result.stderr.strip().splitlines()) <= 5
     assert not list(tmp_path.iterdir())
 
@@ -228,8 +228,8 @@ def test_sweep_continues_after_a_failure(tmp_path):
     result = dlcli("train", *SMALL, "model.kernel_size=3,0,2", "--jobs", "1", "--out", tmp_path)
     assert result.exit_code == 5
     lines = result.stderr.splitlines()
-    told = next(place for place, line in enumerate(lines) if line.startswith("[2] failed, exit code 2"))
-    assert told < next(place for place, line in enumerate(lines) if line.startswith("[3/3]"))
+    first_failure = next(number for number, line in enumerate(lines) if line.startswith("[2] failed, exit code 2"))
+    assert first_failure < next(number for number, line in enumerate(lines) if line.startswith("[3/3]"))
     assert "1 failed" in result.stderr
     assert "2 of 3 completed" in result.stderr
 
@@ -342,7 +342,7 @@ def whole(tmp_path_factory):
 
 def begin(out, *ways):
     words = [sys.executable, "-m", "dlcli", "train", *LONG, "--jobs", "2", "--out", str(out), *ways]
-    return subprocess.Popen(words, stderr=(out.parent / "said.txt").open("w"), start_new_session=True)
+    return subprocess.Popen(words, stderr=(out.parent / "stderr.txt").open("w"), start_new_session=True)
 
 
 def running(out, known=()):
@@ -355,7 +355,7 @@ def running(out, known=()):
         if len(found) == 2:
             return found
         time.sleep(0.01)
-    raise AssertionError((out.parent / "said.txt").read_text())
+    raise AssertionError((out.parent / "stderr.txt").read_text())
 
 
 def gone(pid):
@@ -397,7 +397,7 @@ def test_ray_sweep_survives_a_killed_worker(tmp_path, whole):
     coordinator = begin(out, "--on", "ray")
     first, _ = running(out)
     os.kill(first["pid"], signal.SIGKILL)
-    assert coordinator.wait(180) == 0, (tmp_path / "said.txt").read_text()
+    assert coordinator.wait(180) == 0, (tmp_path / "stderr.txt").read_text()
     assert json.loads((first["path"] / "run.json").read_text())["pid"] != first["pid"]
     assert rows_of_metrics(out) == rows_of_metrics(whole)
     assert rows(out) == rows(whole)
@@ -410,8 +410,8 @@ def test_sweep_interrupt_saves_checkpoints(tmp_path):
     running(out)
     os.killpg(coordinator.pid, signal.SIGINT)
     assert coordinator.wait(60) == 130
-    said = (tmp_path / "said.txt").read_text()
-    assert "Traceback" not in said
-    assert "0 of 3 completed" in said
+    stderr = (tmp_path / "stderr.txt").read_text()
+    assert "Traceback" not in stderr
+    assert "0 of 3 completed" in stderr
     found = [Run.open(path.parent) for path in out.glob("train/*/*/run.json")]
     assert [run.status for run in found] == ["stopped"] * 2

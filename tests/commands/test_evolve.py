@@ -73,7 +73,7 @@ def test_evolve_accepts_supervised_tasks(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "fragment"),
     [
         (["ga", "learner.parents=30"], "parents"),
         (["ga", "learner.sigma=0.0"], "sigma"),
@@ -85,12 +85,12 @@ def test_evolve_accepts_supervised_tasks(tmp_path):
         (["novelty", "learner=gradient"], "requires a task with a loss"),
     ],
 )
-def test_evolve_rejects_invalid_input_without_a_run(words, said, tmp_path):
+def test_evolve_rejects_invalid_input_without_a_run(words, fragment, tmp_path):
     small = [word for word in SMALL if word.partition("=")[0] not in {override.partition("=")[0] for override in words}]
     plain = [] if len(words) > 1 and words[1] == "learner=gradient" else small
     result = dlcli("evolve", *words, *(plain if len(words) > 1 else []), "-q", "--out", tmp_path)
     assert result.exit_code == 2
-    assert said in result.output
+    assert fragment in result.output
     assert not list(tmp_path.glob("**/run.json"))
 
 

@@ -103,11 +103,11 @@ def test_reproduce_rejects_unavailable_claims(given, tmp_path, capsys):
 def test_reproduce_all_skips_claims_without_data(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("DLCLI_DATA", str(tmp_path / "nothing"))
     kept = {one.name for one in verb.select(verb.Chosen((), True), ())}
-    said = capsys.readouterr().err.splitlines()
+    messages = capsys.readouterr().err.splitlines()
     assert "capsules_pairs" in kept
     for name, data in (("tcn_jsb", "poly-music"), ("tcn_sequential_mnist", "mnist")):
         assert name not in kept
-        assert f"skipped: {name} requires data that are not downloaded: dlcli data fetch {data}" in said
+        assert f"skipped: {name} requires data that are not downloaded: dlcli data fetch {data}" in messages
 
 
 def test_reproduce_all_reports_an_empty_tier(capsys):

@@ -20,12 +20,12 @@ FACTS = {
 }  # fmt: skip
 
 
-def made(out, **more):
+def create_run(out, **more):
     return Run.create(out, "train", "tcn", "model: {channels: [4]}\n", **(FACTS | more))
 
 
-def finished(out, status="completed", **facts):
-    run = made(out)
+def create_finished_run(out, status="completed", **facts):
+    run = create_run(out)
     for step, value in ((10, 0.5), (20, 0.9)):
         run.log(step, "train", {"loss": 100.0 ** (1 - value)})
         run.log(step, "valid", {"loss": 1 - value, "accuracy": value})
@@ -40,7 +40,7 @@ def dlcli(out, *words):
 
 
 def test_show_prints_status_scores_and_curves_before_the_configuration(tmp_path):
-    run = finished(tmp_path, metrics={"test": {"accuracy": 0.875}}, reason="steps reached 20")
+    run = create_finished_run(tmp_path, metrics={"test": {"accuracy": 0.875}}, reason="steps reached 20")
     text = dlcli(tmp_path, "show", "last", "--config")
     for content in (run.id, "completed", "steps reached 20", "dlcli train tcn", "1,234", "channels: [4]", "0.875"):
         assert content in text
@@ -52,28 +52,28 @@ def test_show_prints_status_scores_and_curves_before_the_configuration(tmp_path)
 
 
 def test_show_draws_the_selected_metric(tmp_path):
-    finished(tmp_path)
+    create_finished_run(tmp_path)
     text = dlcli(tmp_path, "show", "1", "--metric", "accuracy")
     assert text.count("┌") == 1
     assert "valid" in text
 
 
 def test_show_json_contains_record_and_curves(tmp_path):
-    run = finished(tmp_path)
+    run = create_finished_run(tmp_path)
     facts = json.loads(dlcli(tmp_path, "show", run.id[:4], "--json"))
     assert facts["id"] == run.id
     assert facts["curves"]["valid accuracy"] == [[10, 20], [0.5, 0.9]]
 
 
 def test_show_prints_the_reason_of_a_failure(tmp_path):
-    finished(tmp_path, "failed", reason="RuntimeError: broken on purpose")
+    create_finished_run(tmp_path, "failed", reason="RuntimeError: broken on purpose")
     text = dlcli(tmp_path, "show", "last")
     assert "failed" in text
     assert "broken on purpose" in text
 
 
 def test_show_distinguishes_running_and_lost_runs(tmp_path):
-    run = made(tmp_path)
+    run = create_run(tmp_path)
     assert "running" in dlcli(tmp_path, "show", "last")
     assert "running" in dlcli(tmp_path, "list", "runs")
     run.close()
@@ -83,7 +83,7 @@ def test_show_distinguishes_running_and_lost_runs(tmp_path):
 
 
 def test_show_accepts_truncated_and_missing_files(tmp_path):
-    run = finished(tmp_path)
+    run = create_finished_run(tmp_path)
     with (run.path / "metrics.csv").open("a") as file:
         file.write("30,valid,accu")
     (run.path / "config.yaml").unlink()
@@ -94,7 +94,7 @@ def test_show_accepts_truncated_and_missing_files(tmp_path):
 
 
 def test_show_skips_nonfinite_values_in_curves(tmp_path):
-    run = made(tmp_path)
+    run = create_run(tmp_path)
     for step, value in ((1, float("nan")), (2, float("inf")), (3, 1.0)):
         run.log(step, "valid", {"loss": value})
     run.log(4, "valid", {"accuracy": float("nan")})
@@ -105,7 +105,7 @@ def test_show_skips_nonfinite_values_in_curves(tmp_path):
 
 
 def test_list_runs_is_newest_first_and_parses_as_json_and_csv(tmp_path):
-    old, new = finished(tmp_path), finished(tmp_path, metrics={"test": {"accuracy": 0.875}})
+    old, new = create_finished_run(tmp_path), create_finished_run(tmp_path, metrics={"test": {"accuracy": 0.875}})
     listed = json.loads(dlcli(tmp_path, "list", "runs", "--json"))
     assert [run["id"] for run in listed] == [new.id, old.id]
     rows = list(csv.DictReader(io.StringIO(dlcli(tmp_path, "list", "runs", "--csv"))))
@@ -116,8 +116,8 @@ def test_list_runs_is_newest_first_and_parses_as_json_and_csv(tmp_path):
 
 
 def test_list_runs_includes_children_only_on_request(tmp_path):
-    run = finished(tmp_path)
-    child = made(tmp_path, parent=run.id)
+    run = create_finished_run(tmp_path)
+    child = create_run(tmp_path, parent=run.id)
     child.finish("completed", 0)
     assert child.id not in dlcli(tmp_path, "list", "runs")
     assert child.id in dlcli(tmp_path, "list", "runs", "--children")

@@ -5,7 +5,16 @@ import io
 import numpy as np
 import pytest
 import torch
-from helpers.families import CONF, copied, evaluate, evaluation, made, moved, resumed, steps
+from helpers.families import (
+    CONF,
+    build_untrained,
+    changed_modules,
+    copy_parameters,
+    evaluate,
+    evaluation,
+    steps,
+    transfer_state,
+)
 from PIL import Image
 
 import dlcli
@@ -16,32 +25,32 @@ from dlcli.core.evaluation import score
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_gan_training_reduces_distance_to_the_ring(seed):
-    built = made("ring_gan", seed=seed)
+    built = build_untrained("ring_gan", seed=seed)
     before = score(built.model, built.task, "test")["radius_error"]
-    parameters = copied(built.model)
+    parameters = copy_parameters(built.model)
     rows = steps(built.learner, 200)
-    assert moved(parameters, built.model) == {"generator", "critic"}
+    assert changed_modules(parameters, built.model) == {"generator", "critic"}
     assert {"critic_loss", "generator_loss"} <= rows[0].keys()
     assert score(built.model, built.task, "test")["radius_error"] < before / 2
 
 
 @pytest.mark.parametrize(("removed", "left"), [("generator", "critic"), ("critic", "generator")])
 def test_gan_player_changes_only_its_own_parameters(removed, left):
-    built = made("ring_gan", f"~learner.players.{removed}")
-    parameters = copied(built.model)
+    built = build_untrained("ring_gan", f"~learner.players.{removed}")
+    parameters = copy_parameters(built.model)
     steps(built.learner, 3)
-    assert moved(parameters, built.model) == {left}
+    assert changed_modules(parameters, built.model) == {left}
 
 
 def test_gan_resume_is_exact():
-    first, second = made("ring_gan"), made("ring_gan")
+    first, second = build_untrained("ring_gan"), build_untrained("ring_gan")
     steps(first.learner, 2)
-    assert steps(resumed(first.learner, second.learner), 2) == steps(first.learner, 2)
+    assert steps(transfer_state(first.learner, second.learner), 2) == steps(first.learner, 2)
 
 
 def test_gan_is_scored_without_a_loss_and_refused_by_the_supervised_objective():
     with pytest.raises(Mismatch) as error:
-        made("ring_gan", "learner=gradient")
+        build_untrained("ring_gan", "learner=gradient")
     assert error.value.code == "mismatch"
     assert error.value.fields["requirement"] == "a task with a loss"
     assert error.value.fields["got"] == "Ring"
@@ -50,7 +59,7 @@ def test_gan_is_scored_without_a_loss_and_refused_by_the_supervised_objective():
 
 def test_ring_refuses_a_model_that_cannot_sample():
     with pytest.raises(Mismatch) as error:
-        made("ring_gan", "model=mlp", "learner=gradient")
+        build_untrained("ring_gan", "model=mlp", "learner=gradient")
     assert error.value.code == "mismatch"
     assert (error.value.fields["subject"], error.value.fields["got"]) == ("Ring", "MLP")
     assert error.value.fields["requirement"] == "a model with sample"
@@ -58,7 +67,7 @@ def test_ring_refuses_a_model_that_cannot_sample():
 
 def test_gan_objective_names_the_missing_members():
     with pytest.raises(Mismatch) as error:
-        made("ring_gan", "model=ebm", "learner.players.critic.parts=null")
+        build_untrained("ring_gan", "model=ebm", "learner.players.critic.parts=null")
     assert error.value.fields["requirement"] == "a model with critic, generator, noise"
     assert error.value.fields["hint"] == "EBM lacks critic, generator."
 

@@ -12,7 +12,7 @@ from scipy.special import stdtrit
 from torch import nn
 
 from dlcli.commands.eval.draw import Drawing
-from dlcli.commands.eval.render import check, draw
+from dlcli.commands.eval.render import check_render, render_episode
 from dlcli.config import run_config
 from dlcli.core.confusion import Confusion
 from dlcli.core.errors import UsageError
@@ -64,7 +64,7 @@ def score(
         output_file.place(predictions, "--predictions")
     if render is not None:
         output_file.place(render, "--render")
-        check(render)
+        check_render(render)
     if drawing is not None:
         drawing.check()
     config = _config(source, overrides)
@@ -79,7 +79,7 @@ def score(
         if predictions is not None:
             _write(predictions, model, task, split)
         if render is not None:
-            draw(render, model, task)
+            render_episode(render, model, task)
         if drawing is not None:
             drawing.write(model, config["seed"])
     metrics = {name: estimate.mean for name, estimate in scores.items()}

@@ -13,7 +13,7 @@ from dlcli.report import output_file
 _ENDINGS = {".gif": "imageio", ".mp4": "imageio_ffmpeg"}
 
 
-def check(path: Path) -> None:
+def check_render(path: Path) -> None:
     """Check that a video file can be written.
 
     Raises:
@@ -31,7 +31,7 @@ def check(path: Path) -> None:
         raise Missing("missing_package", feature=feature, package=error.name, hint=hint) from None
 
 
-def draw(path: Path, model: nn.Module, task: Task) -> None:
+def render_episode(path: Path, model: nn.Module, task: Task) -> None:
     """Write the first episode of the test split, atomically.
 
     Raises:

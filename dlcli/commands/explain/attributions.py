@@ -77,10 +77,10 @@ def last_map(samples: Samples, layer: str | None) -> Explanation:
 
 def _grad_cam_sheet(samples: Samples, name: str, value: Tensor, gradient: Tensor) -> Explanation:
     heat = upsample(grad_cam(value, gradient), tuple(samples.x.shape[2:]))
-    places = list(value.shape[2:])
-    note = f"bright: evidence for the predicted class at {name}, {' x '.join(map(str, places))} positions"
+    positions = list(value.shape[2:])
+    note = f"bright: evidence for the predicted class at {name}, {' x '.join(map(str, positions))} positions"
     file = samples.sheet("Grad-CAM", note, input_maps.overlaid(heat, samples.x))
-    return {"grad_cam.png": file}, {"grad_cam": {"layer": name, "places": places}}
+    return {"grad_cam.png": file}, {"grad_cam": {"layer": name, "places": positions}}
 
 
 def first_filters(samples: Samples) -> Explanation:
@@ -108,12 +108,12 @@ def _most_confused(table: Confusion) -> list[dict[str, Any]]:
     """The three most frequent pairs of true and wrongly predicted class."""
     wrong = table.counts.clone()
     wrong.fill_diagonal_(0)
-    values, places = wrong.flatten().topk(min(3, wrong.numel()))
-    pairs = zip(values.tolist(), places.tolist(), strict=True)
+    counts, positions = wrong.flatten().topk(min(3, wrong.numel()))
+    pairs = zip(counts.tolist(), positions.tolist(), strict=True)
     names = table.names
     return [
-        {"true": names[place // len(names)], "predicted": names[place % len(names)], "rows": count}
-        for count, place in pairs
+        {"true": names[position // len(names)], "predicted": names[position % len(names)], "rows": count}
+        for count, position in pairs
         if count
     ]
 

@@ -6,7 +6,7 @@ from statistics import fmean
 from typing import Any
 
 from dlcli.commands.search.plots import keep_curves
-from dlcli.commands.search.result import Candidate, Cost, Search, mean_value
+from dlcli.commands.search.result import Candidate, CompletedSearch, Cost, mean_value
 from dlcli.commands.search.trials import TrialRuns
 from dlcli.config import run_config
 from dlcli.core.artifacts import encode
@@ -43,7 +43,7 @@ class SearchReport:
         search: the completed search.
     """
 
-    def __init__(self, run: Run, trials: TrialRuns, config: Mapping[str, Any], search: Search) -> None:
+    def __init__(self, run: Run, trials: TrialRuns, config: Mapping[str, Any], search: CompletedSearch) -> None:
         self._run, self._trials, self._search = run, trials, search
         self._options = config["retrain"]
         self._over = config["over"] if "over" in config["strategy"] else []
@@ -129,9 +129,9 @@ class SearchReport:
             for index in indices
             for repeat, seed in enumerate(seeds)
         ]
-        for outcome in self._trials.of(arm).carry_out(trials):
+        for outcome in self._trials.with_arm(arm).carry_out(trials):
             self._scratch.setdefault(outcome.trial.number // repeats, []).append(outcome)
-        self._search.keep(self._scratch)
+        self._search.write_scores(self._scratch)
 
     def _cost(self) -> Cost:
         """Cost of the search and of the finalists' trainings."""
@@ -154,7 +154,7 @@ class SearchReport:
 
     def _random_search(self, best: Candidate, cost: Cost, say: Say) -> list[Outcome]:
         """Random search with the cost of this search."""
-        runs = self._trials.of("beside")
+        runs = self._trials.with_arm("beside")
         stops = runs.stops(Trial(0, best.words, until=self._search.until))
         count = self._options["random"] or _affordable_trials(cost, stops)
         say(f"random search of equal cost: training {count} from scratch")
@@ -197,7 +197,7 @@ class SearchReport:
             first_arm[core] = arm
             say(f"training {arm} from scratch with {len(seeds)} seed{'s' * (len(seeds) != 1)}")
             trials = [Trial(seed, (*words, *self._until(), f"seed={seed}")) for seed in seeds]
-            runs[arm] = [outcome.run for outcome in self._trials.of(arm).carry_out(trials) if outcome.run]
+            runs[arm] = [outcome.run for outcome in self._trials.with_arm(arm).carry_out(trials) if outcome.run]
         return runs, same
 
     def _rank_correlation(

@@ -43,7 +43,7 @@ class Candidate:
 
 
 @runtime_checkable
-class Search(Protocol):
+class CompletedSearch(Protocol):
     """Protocol of a completed search."""
 
     def candidates(self) -> list[Candidate]:
@@ -58,7 +58,7 @@ class Search(Protocol):
     def hand_made(self) -> tuple[str, ...]:
         """Return the overrides of the hand-designed network."""
 
-    def keep(self, alone: Mapping[int, Sequence[Outcome]]) -> None:
+    def write_scores(self, alone: Mapping[int, Sequence[Outcome]]) -> None:
         """Write the scores of the candidates, and of those trained from scratch, by index of the candidate."""
 
     def shared(self, architecture: Architecture) -> float | None:
@@ -106,7 +106,7 @@ class TrialSearch:
     def hand_made(self) -> tuple[str, ...]:
         return ()
 
-    def keep(self, alone: Mapping[int, Sequence[Outcome]]) -> None:
+    def write_scores(self, alone: Mapping[int, Sequence[Outcome]]) -> None:
         """Write nothing: every score already belongs to a network trained from scratch."""
 
     def shared(self, architecture: Architecture) -> float | None:
@@ -134,7 +134,7 @@ class OneShotSearch:
 
     def candidates(self) -> list[Candidate]:
         self._scored = self._sample()
-        self.keep({})
+        self.write_scores({})
         return [
             Candidate(self._standalone(architecture), value, architecture)
             for architecture, value in self._scored
@@ -154,7 +154,7 @@ class OneShotSearch:
             return None
         return score(self._built.model.child(architecture), self._built.task, "valid")[self._goal.metric]
 
-    def keep(self, alone: Mapping[int, Sequence[Outcome]]) -> None:
+    def write_scores(self, alone: Mapping[int, Sequence[Outcome]]) -> None:
         columns = ("candidate", "architecture", "shared", "alone", "trainings", "steps", "seconds", "status")
         rows = [(index, *_row(*scored, alone.get(index, ()))) for index, scored in enumerate(self._scored)]
         ending, content = encode(Rows(columns, rows))

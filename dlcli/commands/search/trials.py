@@ -39,7 +39,7 @@ class UnstartedTrials:
     goal: Goal
     space: Space | None
 
-    def carry_out(self, asked: Sequence[Trial]) -> list[Outcome]:
+    def carry_out(self, trials: Sequence[Trial]) -> list[Outcome]:
         """Raise an error: there is no executor."""
         raise RuntimeError("trials of a strategy that is only checked cannot be executed")
 
@@ -69,7 +69,7 @@ class TrialRuns:
     space: Space | None
     arm: str = "candidate"
 
-    def of(self, arm: str) -> "TrialRuns":
+    def with_arm(self, arm: str) -> "TrialRuns":
         """Return the trials of another arm with the same executor."""
         return replace(self, arm=arm)
 
@@ -87,23 +87,23 @@ class TrialRuns:
         (point,) = search_points.trials(self.base.verb, self._words(trial), self.arm, self.options.extra)
         return settle_budget(point.resolved(seed=0))
 
-    def carry_out(self, asked: Sequence[Trial]) -> list[Outcome]:
+    def carry_out(self, trials: Sequence[Trial]) -> list[Outcome]:
         """Run the trials that have not completed; return the outcomes of all, in order.
 
         Raises:
             Interrupted: the trials were stopped.
         """
         existing = self._existing_runs()
-        runs = [existing.get((trial.number, _overrides(trial))) for trial in asked]
+        runs = [existing.get((trial.number, _overrides(trial))) for trial in trials]
         for run in runs:
             _wait_until_saved(run)
-        unfinished = [index for index, trial in enumerate(asked) if not _is_finished(runs[index], trial)]
+        unfinished = [index for index, trial in enumerate(trials) if not _is_finished(runs[index], trial)]
         for index in unfinished:
-            self.executor.submit(self._job(asked[index], runs[index]))
+            self.executor.submit(self._job(trials[index], runs[index]))
         reports = dict(zip(unfinished, self._reports(len(unfinished)), strict=True))
         return [
             self._outcome(trial, reports[index]) if index in reports else self._read(trial, runs[index])
-            for index, trial in enumerate(asked)
+            for index, trial in enumerate(trials)
         ]
 
     def _existing_runs(self) -> dict[tuple[int, tuple[str, ...]], Run]:

@@ -14,7 +14,7 @@ from dlcli.runs.run import Run
 GOAL = {"metric": "accuracy", "direction": "max"}
 
 
-def made(out, signature, seed, accuracy, status="completed", **facts):
+def create_run(out, signature, seed, accuracy, status="completed", **facts):
     """A completed training run."""
     plain = {
         "name": None, "tags": [], "task": "digits", "model": "tcn", "seed": seed, "signature": signature,
@@ -28,11 +28,11 @@ def made(out, signature, seed, accuracy, status="completed", **facts):
 
 @pytest.fixture
 def out(tmp_path):
-    made(tmp_path, "a", 0, 0.1)  # an older run of a seed that was run again
-    made(tmp_path, "a", 0, 0.8)
-    made(tmp_path, "a", 1, 0.6)
-    made(tmp_path, "b", 0, 0.9, model="gru")
-    made(tmp_path, "c", 0, None, status="failed")
+    create_run(tmp_path, "a", 0, 0.1)  # an older run of a seed that was run again
+    create_run(tmp_path, "a", 0, 0.8)
+    create_run(tmp_path, "a", 1, 0.6)
+    create_run(tmp_path, "b", 0, 0.9, model="gru")
+    create_run(tmp_path, "c", 0, None, status="failed")
     return tmp_path
 
 
@@ -85,7 +85,7 @@ def test_compare_accepts_selectors(out):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "fragment"),
     [
         (["--metric", "acuracy"], '"accuracy"'),
         (["--split", "tset"], '"test"'),
@@ -93,15 +93,15 @@ def test_compare_accepts_selectors(out):
         (["9"], "no run 9"),
     ],
 )
-def test_compare_suggests_the_nearest_name(out, words, told):
+def test_compare_suggests_the_nearest_name(out, words, fragment):
     result = compare(out, *words)
     assert result.exit_code == 2, result.exception
-    assert told in result.stderr
+    assert fragment in result.stderr
     assert result.stdout == ""
 
 
 def test_compare_excludes_evaluation_runs(out):
-    parent = made(out, "a", 2, 0.5)
+    parent = create_run(out, "a", 2, 0.5)
     run = Run.create(out, "eval", "tcn", "", parent=parent.id, goal=GOAL, seed=0, task="digits", model="tcn")
     run.finish("completed", 0, metrics={"test": {"accuracy": 1.0}})
     assert max(row["mean"] for row in rows(out)) == 0.9

@@ -13,7 +13,7 @@ def dlcli(out, *words):
     return CliRunner().invoke(app, ["compare", "configs", *map(str, words), "--out", str(out)])
 
 
-def found(out):
+def differences(out):
     result = dlcli(out, "aaaaaa", "bbbbbb", "--json")
     assert result.exit_code == 0, (result.stderr, result.exception)
     return json.loads(result.stdout)
@@ -22,7 +22,7 @@ def found(out):
 def test_compare_configs_of_equal_runs_is_empty(tmp_path):
     for identity in ("aaaaaa", "bbbbbb"):
         make_run(tmp_path, identity=identity)
-    plain = found(tmp_path)
+    plain = differences(tmp_path)
     assert plain["same_experiment"] is True
     assert all(plain[section] == {} for section in ("configuration", "environment", "code", "data", "scores"))
     assert "same experiment" in dlcli(tmp_path, "aaaaaa", "bbbbbb").stdout
@@ -35,7 +35,7 @@ def test_compare_configs_contains_only_differences(tmp_path):
     (other / "environment.json").write_text(json.dumps(facts))
     (one / "git.patch").write_text("+same\n+mine\n")
     (other / "git.patch").write_text("+same\n+yours\n")
-    plain = found(tmp_path)
+    plain = differences(tmp_path)
     assert plain["same_experiment"] is False
     assert plain["configuration"] == {
         "task.order": [1, 2], "learner.seed": [1, 2], "seed": [1, 2], "model.hidden": [8, None],
@@ -54,7 +54,7 @@ def test_compare_configs_contains_only_differences(tmp_path):
 def test_compare_configs_reports_different_data(tmp_path):
     for identity in ("aaaaaa", "bbbbbb"):
         make_run(tmp_path, identity=identity, info={"core": identity, "signature": identity})
-    assert "different data" in found(tmp_path)["data"]["contents then"][0]
+    assert "different data" in differences(tmp_path)["data"]["contents then"][0]
 
 
 def test_compare_configs_compares_data_by_hash(tmp_path):
@@ -62,7 +62,7 @@ def test_compare_configs_compares_data_by_hash(tmp_path):
         file = tmp_path / f"{identity}.csv"
         file.write_text(text)
         make_run(tmp_path, identity=identity, keys={"task.path": str(file)})
-    one, other = found(tmp_path)["data"]["task.path"]
+    one, other = differences(tmp_path)["data"]["task.path"]
     assert one.startswith(str(tmp_path / "aaaaaa.csv sha256 6b86b273ff34"))
     assert "d4735e3a265e" in other
 
@@ -87,7 +87,7 @@ def test_compare_configs_agrees_with_compare_runs(tmp_path, kind):
     facts = {"init_from": {"run": "cccccc", "sha256": "d" * 64}} if kind == "weights" else {}
     keys = {"patience": 1} if kind == "patience" else {}
     make_run(tmp_path, identity="bbbbbb", keys=keys, info={"signature": "same", **facts})
-    plain = found(tmp_path)
+    plain = differences(tmp_path)
     assert plain["same_experiment"] is False
     assert plain["configuration"] == (
         {"init_from": [None, "cccccc dddddddd"]} if kind == "weights" else {"patience": ["-", 1]}

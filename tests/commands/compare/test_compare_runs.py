@@ -79,7 +79,7 @@ def test_compare_filters_by_condition_age_and_status(out):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "fragment"),
     [
         (["--where", "__import__('os').system('id')"], "a call"),
         (["--where", "task=adding and"], "missing at its end"),
@@ -103,8 +103,8 @@ def test_compare_filters_by_condition_age_and_status(out):
         (["nosuch"], "nosuch"),
     ],
 )  # fmt: skip
-def test_compare_rejects_invalid_options(out, words, told):
-    assert told in refused(out, *words)
+def test_compare_rejects_invalid_options(out, words, fragment):
+    assert fragment in refused(out, *words)
 
 
 def test_compare_without_runs_names_the_train_command(tmp_path):

@@ -120,7 +120,7 @@ def test_eval_names_the_changed_spec(digits):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "fragment"),
     [
         (["model.channels=[3]"], "overriding model.channels"),
         (["seed=3"], "overriding seed"),
@@ -136,11 +136,11 @@ def test_eval_names_the_changed_spec(digits):
         (["--predictions", "/"], "--predictions"),
     ],
 )
-def test_eval_rejects_invalid_input_without_a_run(digits, words, told):
+def test_eval_rejects_invalid_input_without_a_run(digits, words, fragment):
     before = len(info(digits, "eval"))
     result = dlcli("eval", "last", *words, "--out", digits)
     assert result.exit_code == 2, result.exception
-    assert told in result.stderr
+    assert fragment in result.stderr
     assert len(info(digits, "eval")) == before
 
 

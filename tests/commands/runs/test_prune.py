@@ -216,8 +216,8 @@ def test_rm_reports_relations(tmp_path):
     sweep.mkdir(parents=True)
     (sweep / "sweep.json").write_text(json.dumps({"members": [{"words": ["a=1"], "run": f"../../x/{run.path.name}"}]}))
     (item,) = json.loads(dlcli(tmp_path, "rm", run.id, "--dry-run", "--json").stdout)["items"]
-    for told in ("member of sweep 2026_s12345", "1 run inside", "1 run made from it stays"):
-        assert told in item["remark"]
+    for fragment in ("member of sweep 2026_s12345", "1 run inside", "1 run made from it stays"):
+        assert fragment in item["remark"]
     (item,) = json.loads(dlcli(tmp_path, "rm", scoring.id, "--dry-run", "--json").stdout)["items"]
     assert item["remark"] == f"belongs to run {run.id}"
 
@@ -273,7 +273,7 @@ def test_prune_checkpoints_keeps_best(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "fragment"),
     [
         (("--older-than", "soon"), "--older-than"),
         (("--older-than", "-3d"), "--older-than"),
@@ -281,10 +281,10 @@ def test_prune_checkpoints_keeps_best(tmp_path):
         (("--checkpoints", "--status", "failed"), "--status"),
     ],
 )
-def test_prune_rejects_invalid_options(tmp_path, words, told):
+def test_prune_rejects_invalid_options(tmp_path, words, fragment):
     make(tmp_path, "failed")
     result = dlcli(tmp_path, "prune", *words, "--yes")
-    assert (result.exit_code, told in result.stderr) == (2, True), result.stderr
+    assert (result.exit_code, fragment in result.stderr) == (2, True), result.stderr
     assert len(ids(tmp_path)) == 1
 
 

@@ -67,11 +67,11 @@ def test_search_stores_candidates_as_child_runs(whole):
 
 
 def test_search_retrains_best_random_and_hand_made_arms(whole, capsys):
-    told = whole.info["search"]
-    assert told["value"] == max(float(value) for (value,) in table(whole, "value"))
-    assert told["cost"]["steps"] == 36
-    assert told["random"]["cost"]["steps"] == 12
-    for arm in {"found", "random", "hand-made"} - set(told["same"]):
+    record = whole.info["search"]
+    assert record["value"] == max(float(value) for (value,) in table(whole, "value"))
+    assert record["cost"]["steps"] == 36
+    assert record["random"]["cost"]["steps"] == 12
+    for arm in {"found", "random", "hand-made"} - set(record["same"]):
         trained = selectors.scan(whole.path / "runs" / "train" / arm, children=True)
         assert sorted(run.info["seed"] for run in trained) == [1, 2]
         assert {run.info["steps"] for run in trained} == {4}
@@ -210,12 +210,12 @@ def shared(tmp_path_factory):
 
 
 def test_one_shot_search_selects_the_best_finalist_from_scratch(shared):
-    told, rows = shared.info["search"], table(shared, "architecture", "shared", "alone", "steps", "status")
+    record, rows = shared.info["search"], table(shared, "architecture", "shared", "alone", "steps", "status")
     assert [float(row[1]) for row in rows] == sorted((float(row[1]) for row in rows), reverse=True)
     assert [row[3] for row in rows] == ["3", "3", *[""] * (len(rows) - 2)]
     assert {row[4] for row in rows} == {"completed"}
     best = max(rows[:2], key=lambda row: float(row[2]))
-    assert (told["value"], told["shared"]) == (float(best[2]), False)
+    assert (record["value"], record["shared"]) == (float(best[2]), False)
     words = search_points.best_overrides(shared.path / "artifacts" / "best.yaml")
     assert f"model.architecture=[{best[0].replace(' ', ',')}]" in words
     for picture in ("cell", "reward", "entropy"):
@@ -227,15 +227,15 @@ def test_one_shot_search_selects_the_best_finalist_from_scratch(shared):
 
 
 def test_random_search_has_equal_cost(shared):
-    told = shared.info["search"]
-    assert told["cost"]["steps"] == shared.info["counters"]["batches"] + 2 * 3
-    affordable = told["cost"]["steps"] // 3
-    assert (told["random"]["cost"]["trials"], told["random"]["cost"]["steps"]) == (affordable, 3 * affordable)
+    record = shared.info["search"]
+    assert record["cost"]["steps"] == shared.info["counters"]["batches"] + 2 * 3
+    affordable = record["cost"]["steps"] // 3
+    assert (record["random"]["cost"]["trials"], record["random"]["cost"]["steps"]) == (affordable, 3 * affordable)
     with (shared.path / "artifacts" / "beside.csv").open() as file:
         values = [float(row["value"]) for row in csv.DictReader(file)]
-    assert max(values) == told["random"]["value"]
-    assert told["agreement"]["candidates"] == affordable + 2
-    assert [alone for _, alone in told["agreement"]["scores"][2:]] == values
+    assert max(values) == record["random"]["value"]
+    assert record["agreement"]["candidates"] == affordable + 2
+    assert [alone for _, alone in record["agreement"]["scores"][2:]] == values
 
 
 def test_one_shot_search_ranks_by_the_selected_metric(tmp_path):
@@ -275,12 +275,12 @@ def test_extended_search_reports_only_its_own_arms(tmp_path, capsys):
     words = ["candidates=6", "retrain.random=1"]
     run = run_commands.resume(str(run.path), words, Options(tmp_path, verb="search", quiet=True))
     assert run.info["status"] == "completed", run.info["reason"]
-    told = run.info["search"]
-    assert {*told["arms"]} | {*told["same"]} == {"found", "hand-made"}
+    record = run.info["search"]
+    assert {*record["arms"]} | {*record["same"]} == {"found", "hand-made"}
     run._print_run(run, False, False)
     printed = capsys.readouterr().out
     assert sum(line.startswith("found ") for line in printed.splitlines()) <= 2
-    trained = [run_config.read(run.path / paths[0] / "config.yaml")["model"] for paths in told["arms"].values()]
+    trained = [run_config.read(run.path / paths[0] / "config.yaml")["model"] for paths in record["arms"].values()]
     assert all(one != other for number, one in enumerate(trained) for other in trained[:number])
 
 
