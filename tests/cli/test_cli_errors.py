@@ -65,7 +65,7 @@ def check_train_refused(out, words, *told):
         (["eval", "nosuch"], ["nosuch", "list runs"]),
         (["show", "3"], ["no run 3", "0 runs"]),
         (["show", "@mine"], ["mine"]),
-        (["compare", "runs"], ["no run yet", "dlcli train"]),
+        (["compare", "runs"], ["no runs in", "dlcli train"]),
         (["compare", "runs", "here/there"], ["here/there"]),
     ],
 )
@@ -359,4 +359,4 @@ def test_a_list_of_claims_of_a_tier():
     assert "tcn_jsb " in hour
     assert not set(minutes.splitlines()) & set(hour.splitlines())
     none = dlcli("reproduce", "--tier", "gpu")
-    assert (none.exit_code, none.stdout, none.stderr) == (0, "", "no claim is of the tier gpu\n")
+    assert (none.exit_code, none.stdout, none.stderr) == (0, "", "no claims in tier gpu\n")
