@@ -201,7 +201,9 @@ def run_trial(job: Job, tell: Tell) -> Report:
 
 def _resume(job: Job, options: Options) -> Run:
     try:
-        return resume(job.run or "", [word for word in job.overrides[-1:] if word.startswith("until={")], options)
+        return resume(
+            job.run or "", [override for override in job.overrides[-1:] if override.startswith("until={")], options
+        )
     except Unresumable:
         return _start(job, options)
 

@@ -271,17 +271,17 @@ def test_one_shot_resume_rejects_an_earlier_stop(shared):
 def test_extended_search_reports_only_its_own_arms(tmp_path, capsys):
     """The best candidate of the shorter search is no arm of the table, and no network is listed twice."""
     small = ["candidates=2", "retrain.random=1", "retrain.seeds=1", "model.architecture=[0,0,1]"]
-    run = search(tmp_path, *small, base=["random", *WORDS])
+    first = search(tmp_path, *small, base=["random", *WORDS])
     words = ["candidates=6", "retrain.random=1"]
-    run = run_commands.resume(str(run.path), words, Options(tmp_path, verb="search", quiet=True))
-    assert run.info["status"] == "completed", run.info["reason"]
-    record = run.info["search"]
+    extended = run_commands.resume(str(first.path), words, Options(tmp_path, verb="search", quiet=True))
+    assert extended.info["status"] == "completed", extended.info["reason"]
+    record = extended.info["search"]
     assert {*record["arms"]} | {*record["same"]} == {"found", "hand-made"}
-    run._print_run(run, False, False)
+    run._print_run(extended, False, False)
     printed = capsys.readouterr().out
     assert sum(line.startswith("found ") for line in printed.splitlines()) <= 2
-    trained = [run_config.read(run.path / paths[0] / "config.yaml")["model"] for paths in record["arms"].values()]
-    assert all(one != other for number, one in enumerate(trained) for other in trained[:number])
+    trained = [run_config.read(extended.path / paths[0] / "config.yaml")["model"] for paths in record["arms"].values()]
+    assert all(model != other for number, model in enumerate(trained) for other in trained[:number])
 
 
 @pytest.mark.parametrize("recipe", ["enas", "darts"])
