@@ -55,6 +55,7 @@ def show(
         str | None, typer.Option(metavar="NAME", help="Metric of the curve. Default: the task's main metric.")
     ] = None,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write an HTML page.")] = None,
+    configuration: Annotated[bool, typer.Option("--config", help="Print the resolved configuration too.")] = False,
     explain: Annotated[
         bool, typer.Option("--explain", help="Attribution maps of test samples, in artifacts/explain/.")
     ] = False,
@@ -68,7 +69,7 @@ def show(
     out: Out = OUT,
     as_json: Json = False,
 ) -> int:
-    """Show status, scores, configuration and a training curve of a run, or explain its predictions."""
+    """Show status, scores and a training curve of a run, or explain its predictions."""
     if explain:
         if metric is not None or html is not None:
             raise UsageError("conflict", first="--explain", second="--metric" if metric is not None else "--html")
@@ -81,7 +82,7 @@ def show(
             raise UsageError("requires", key=option, requirement="--explain")
     from dlcli.commands import show as command
 
-    return command.main(run, out, metric, as_json, html)
+    return command.main(run, out, metric, as_json, html, configuration)
 
 
 def export(

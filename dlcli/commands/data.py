@@ -1,4 +1,4 @@
-"""`dlcli data`: data sets at their public addresses, downloaded and checked."""
+"""`dlcli data`: download data sets from their public URLs and verify their checksums."""
 
 import json
 import sys
@@ -12,7 +12,7 @@ from dlcli.data.files import data_folder
 
 
 def show(as_json: bool) -> int:
-    """One line a data set: whether it is here, its size, what it is, its licence."""
+    """Print one line per data set: whether it is downloaded, its size, description and license."""
     rows = {}
     for name, path in catalogue.registry("data").items():
         files = files_of(name)
@@ -26,14 +26,19 @@ def show(as_json: bool) -> int:
     if as_json:
         print(json.dumps({"folder": str(data_folder()), "sets": rows}, indent=1))  # noqa: T201
         return 0
-    print(f"under {data_folder()} (DLCLI_DATA)")  # noqa: T201
+    print(f"folder: {data_folder()} (environment variable DLCLI_DATA)")  # noqa: T201
     for name, row in rows.items():
-        print(f"{name:11} here: {row['here']:14} {row['megabytes']:6} MB  {row['what']}  [{row['licence']}]")  # noqa: T201
+        print(f"{name:11} downloaded: {row['here']:14} {row['megabytes']:6} MB  {row['what']}  [{row['licence']}]")  # noqa: T201
     return 0
 
 
 def fetch(name: str) -> int:
-    """Download what is missing or damaged; a file is in place only once its SHA-256 is right."""
+    """Download the missing and damaged files of a data set, each verified by its SHA-256.
+
+    Raises:
+        UsageError: there is no such data set.
+        Missing: a download failed.
+    """
     import pooch
 
     from dlcli.report.progress.download import Bar
@@ -53,8 +58,10 @@ def fetch(name: str) -> int:
                 path=file.path.parent,
                 downloader=_downloader(file.url, bar),
             )
-        except Exception as error:  # noqa: BLE001 - every library below pooch has errors of its own
-            raise Missing(f"{file.url} could not be fetched: {_first_line(error)}\nPut it at {file.path}") from None
+        except Exception as error:  # noqa: BLE001 - each library below pooch has its own exceptions
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+            hint = f"Check the connection, or save the file as {file.path}."
+            raise Missing("download_failed", url=file.url, reason=reason, hint=hint) from None
         finally:
             bar.close()
         print(f"{file.path}: fetched", file=sys.stderr)  # noqa: T201
@@ -69,19 +76,24 @@ def _downloader(url: str, bar: object) -> object:
 
 
 def verify(name: str | None) -> int:
-    """Check every file that is here; exit code 2 when one is wrong or the named set is not here."""
-    names = [name] if name else list(catalogue.registry("data"))
-    wrong = []
-    for one in names:
-        for file in files_of(one):
+    """Compare every downloaded file with its published SHA-256.
+
+    Args:
+        name: data set; None verifies all that are downloaded.
+
+    Raises:
+        UsageError: there is no such data set.
+        Missing: a file is damaged, or the named data set is not downloaded.
+    """
+    invalid: list[str] = []
+    for dataset in [name] if name else catalogue.registry("data"):
+        for file in files_of(dataset):
             state = file.state()
-            print(f"{one:11} {file.path.name:28} {state}")  # noqa: T201
+            print(f"{dataset:11} {file.path.name:28} {state}")  # noqa: T201
             if state != "ok" and (name or state != "missing"):
-                wrong.append(one)
-    if wrong:
-        raise Missing(f"not as published: {', '.join(dict.fromkeys(wrong))}\nGet it: dlcli data fetch {wrong[0]}")
+                invalid.append(dataset)
+    if invalid:
+        hint = f"Download the data: dlcli data fetch {invalid[0]}"
+        problem = f"{len(invalid)} file{'s' * (len(invalid) != 1)} missing or damaged"
+        raise Missing("invalid_data", path=", ".join(dict.fromkeys(invalid)), problem=problem, hint=hint)
     return 0
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -1,4 +1,4 @@
-"""`dlcli list`: models, tasks and recipes from the first lines of their YAMLs, runs from their run.json."""
+"""`dlcli list`: models, tasks and recipes by the first line of their YAML file, claims and runs."""
 
 import csv
 import json
@@ -9,41 +9,53 @@ from pathlib import Path
 from typing import Any
 
 from dlcli.config import catalogue
-from dlcli.runs.run import Run
 from dlcli.runs.selectors import scan, select
 
 
 def members(kind: str, extra: Sequence[Path], as_json: bool, text: str = "") -> int:
-    """Print one line per model, task or recipe whose name contains `text`, ignoring case."""
+    """Print one line per model, task or recipe whose name contains `text`, ignoring case.
+
+    Args:
+        kind: "model", "task" or "recipe".
+        extra: additional configuration folders.
+        as_json: print a JSON object instead.
+    """
     if kind == "recipe":
-        found = {f"{verb} {name}": catalogue.describe(path) for verb, name, path in catalogue.recipes(extra)}
+        descriptions = {f"{verb} {name}": catalogue.describe(path) for verb, name, path in catalogue.recipes(extra)}
     else:
-        found = {name: catalogue.describe(path) for name, path in catalogue.members(kind, extra).items()}
-    found = {name: words for name, words in found.items() if text.lower() in name.lower()}
+        descriptions = {name: catalogue.describe(path) for name, path in catalogue.members(kind, extra).items()}
+    descriptions = {name: line for name, line in descriptions.items() if text.lower() in name.lower()}
     if as_json:
-        print(json.dumps(found, indent=1))  # noqa: T201
+        print(json.dumps(descriptions, indent=1))  # noqa: T201
         return 0
-    width = max(map(len, found), default=0)
-    for name, words in found.items():
-        print(f"{name:{width}}  {words}")  # noqa: T201
+    width = max(map(len, descriptions), default=0)
+    for name, description in descriptions.items():
+        print(f"{name:{width}}  {description}")  # noqa: T201
     return 0
 
 
 def claims(extra: Sequence[Path], out: Path, as_json: bool, tier: str | None = None) -> int:
-    """One line a claim, with its last verdict; a file that states none gets a line on standard error."""
-    from dlcli.claims import claim as stating
+    """Print one line per claim with its last verdict; report invalid claim files on standard error.
+
+    Args:
+        extra: additional configuration folders.
+        out: folder of the runs, searched for verdicts.
+        as_json: print a JSON object instead.
+        tier: list this tier only; None lists all.
+    """
+    from dlcli.claims import claim as claim_files
     from dlcli.claims import results
     from dlcli.claims.pages import verdict
 
     if tier is not None:
-        stating.check_tier(tier)
+        claim_files.check_tier(tier)
     folders = results.places(out)
-    chosen, wrong = stating.readable(tuple(extra))
-    found = [(claim, results.last(claim, folders)) for claim in chosen if tier in (None, claim.tier)]
-    for said in wrong:
-        print(f"left out: {said}", file=sys.stderr)  # noqa: T201
-    if not found:
-        print(f"no claim is of the tier {tier}" if tier else "no claim", file=sys.stderr)  # noqa: T201
+    valid, problems = claim_files.readable(tuple(extra))
+    claims = [(claim, results.last(claim, folders)) for claim in valid if tier in (None, claim.tier)]
+    for problem in problems:
+        print(f"skipped: {problem}", file=sys.stderr)  # noqa: T201
+    if not claims:
+        print(f"no claims in tier {tier}" if tier else "no claims", file=sys.stderr)  # noqa: T201
     if as_json:
         rows = {
             claim.name: {
@@ -51,28 +63,40 @@ def claims(extra: Sequence[Path], out: Path, as_json: bool, tier: str | None = N
                 "minutes": claim.minutes, "needs": claim.needs, "verdict": verdict(claim, result),
                 "finished": result["finished"] if result else None,
             }
-            for claim, result in found
+            for claim, result in claims
         }  # fmt: skip
         print(json.dumps(rows, indent=1))  # noqa: T201
         return 0
-    width = max((len(claim.name) for claim, _ in found), default=0)
-    wide = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    for claim, result in found:
+    width = max((len(claim.name) for claim, _ in claims), default=0)
+    terminal_width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for claim, result in claims:
         needs = f"[needs {', '.join(claim.needs)}] " if claim.needs else ""
         line = f"{claim.name:{width}}  {verdict(claim, result):13}  {claim.tier:7}  {claim.minutes:3g} min"
-        print(f"{line}  {needs}{claim.statement}"[:wide])  # noqa: T201
+        print(f"{line}  {needs}{claim.statement}"[:terminal_width])  # noqa: T201
     return 0
 
 
 def runs(selectors: Sequence[str], out: Path, children: bool, as_json: bool, as_csv: bool) -> int:
-    """One line a run, newest first."""
-    broken: dict[Path, str] = {}
+    """Print one line per run, newest first.
 
-    def trouble(path: Path, reason: str) -> None:
-        broken.setdefault(path, reason)
+    Args:
+        selectors: runs to list; empty lists all.
+        out: folder of the runs.
+        children: include runs that another run started.
+        as_json: print JSON instead of a table.
+        as_csv: print CSV instead of a table.
+    """
+    damaged: dict[Path, str] = {}
 
-    found = select(selectors, out, trouble) if selectors else scan(out, children=children, trouble=trouble)
-    rows = [_plain(run) for run in found] + [_damaged(path, reason) for path, reason in broken.items()]
+    def report_damaged(path: Path, reason: str) -> None:
+        damaged.setdefault(path, reason)
+
+    if selectors:
+        listed = select(selectors, out, report_damaged)
+    else:
+        listed = scan(out, children=children, trouble=report_damaged)
+    rows: list[dict[str, object]] = [{"path": str(run.path), **run.info, "status": run.status} for run in listed]
+    rows += [{"path": str(path), "id": None, "status": "damaged", "reason": why} for path, why in damaged.items()]
     if as_json:
         print(json.dumps(rows, indent=1))  # noqa: T201
     elif as_csv:
@@ -80,23 +104,14 @@ def runs(selectors: Sequence[str], out: Path, children: bool, as_json: bool, as_
     elif rows:
         from dlcli.report import terminal_tables
 
-        terminal_tables.print_runs(found, list(broken.values()))
+        terminal_tables.print_runs(listed, list(damaged.values()))
     else:
-        print(f"{out} holds no run yet; make one: dlcli train model=tcn", file=sys.stderr)  # noqa: T201
+        print(f"no runs in {out} yet; start one: dlcli train model=tcn", file=sys.stderr)  # noqa: T201
     return 0
 
 
-def _plain(run: Run) -> dict[str, object]:
-    return {"path": str(run.path), **run.info, "status": run.status}
-
-
-def _damaged(path: Path, reason: str) -> dict[str, object]:
-    """What cannot be read as a run."""
-    return {"path": str(path), "id": None, "status": "damaged", "reason": reason}
-
-
 def _score(row: Mapping[str, Any], split: str) -> Any:
-    """The main metric on a split; nothing where run.json is not as it was written."""
+    """Value of the main metric on a split; empty if run.json has none or is malformed."""
     metrics, goal = row.get("metrics"), row.get("goal")
     scores = metrics.get(split) if isinstance(metrics, Mapping) else None
     return scores.get(_metric(goal), "") if isinstance(scores, Mapping) else ""
@@ -107,19 +122,7 @@ def _metric(goal: Any) -> str:
 
 
 def _print_csv(rows: Sequence[Mapping[str, Any]]) -> None:
-    names = (
-        "id",
-        "verb",
-        "label",
-        "task",
-        "model",
-        "seed",
-        "status",
-        "started",
-        "seconds",
-        "parameters",
-        "path",
-    )
+    names = ["id", "verb", "label", "task", "model", "seed", "status", "started", "seconds", "parameters", "path"]
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow([*names, "metric", "valid", "test"])
     for row in rows:

@@ -1,20 +1,20 @@
-"""`dlcli reproduce`: run claims, print the paper's numbers beside ours, and write down whether they hold."""
+"""`dlcli reproduce`: run the claims of papers, compare with the published numbers and record the verdicts."""
 
 import json
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dlcli.claims import claim as stating
+from dlcli.claims import claim as claim_files
 from dlcli.claims import pages, results
 from dlcli.claims.claim import Claim
 from dlcli.claims.runner import Done, check_data, fetching, lacking, reproduce
 from dlcli.claims.verdicts import FAILS, FEWEST
 from dlcli.config import catalogue, sweeps
-from dlcli.core.errors import UsageError, nearest
+from dlcli.core.errors import UsageError
 from dlcli.engine.options import Options
 from dlcli.launch.sweep_runner import Ways
 from dlcli.report import terminal_tables
@@ -24,7 +24,13 @@ from dlcli.report.progress import progress
 
 @dataclass(frozen=True)
 class Chosen:
-    """Which claims: by name, or all of a tier."""
+    """The claims to run: by name, or all of a tier.
+
+    Args:
+        names: names of claims.
+        all: run every claim, or every claim of `tier`.
+        tier: "minutes", "hour" or "gpu".
+    """
 
     names: tuple[str, ...]
     all: bool = False
@@ -32,138 +38,152 @@ class Chosen:
 
 
 def main(chosen: Chosen, options: Options, ways: Ways, as_json: bool) -> int:
-    """Reproduce one claim after the other; what is finished is told, whatever becomes of the rest.
+    """Reproduce claims one after another; print and record each result as soon as it is complete.
 
-    6 if one does not hold, else 2 if one of several could not be run, else 5 if a run failed, else 0.
+    Returns:
+        6 if a claim does not hold, else 2 if one of several could not be run, else 5 if a run failed, else 0.
 
     Raises:
-        UsageError: there is no such claim, it waits for something, or its arms or data are wrong.
+        UsageError: there is no such claim, it cannot be run yet, or its arms or data are invalid.
     """
     if options.show not in progress.MODES:
-        raise UsageError(f"--progress {options.show!r}{nearest(options.show, progress.MODES)}")
+        raise UsageError("unknown_name", kind="--progress mode", name=options.show, known=progress.MODES)
     ways.check()
     if ways.seeds is not None:
         sweeps.seeds(ways.seeds)
     claims = select(chosen, options.extra)
-    done: list[Done] = []
+    completed: list[Done] = []
     try:
-        return _one_by_one(claims, done, options, ways, as_json)
+        return _reproduce_all(claims, completed, options, ways, as_json)
     finally:
         if as_json:
-            told = [results.finite(one.result) for one in done if one.result is not None]
-            print(json.dumps(told, indent=1), flush=True)  # noqa: T201
+            records = [results.finite(outcome.result) for outcome in completed if outcome.result is not None]
+            print(json.dumps(records, indent=1), flush=True)  # noqa: T201
 
 
-def _one_by_one(claims: Sequence[Claim], done: list[Done], options: Options, ways: Ways, as_json: bool) -> int:
-    """The exit code; fills `done`."""
-    wrong = 0
-    for place, claim in enumerate(claims, 1):
+def _reproduce_all(claims: Sequence[Claim], completed: list[Done], options: Options, ways: Ways, as_json: bool) -> int:
+    """Run the claims, append their outcomes to `completed`, and return the exit code."""
+    invalid = 0
+    for number, claim in enumerate(claims, 1):
         if not options.quiet:
-            _say(f"claim {place} of {len(claims)}: {claim.name}, about {claim.minutes:g} core-minutes")
+            minutes = f"{claim.minutes:g} core-minute{'s' * (claim.minutes != 1)}"
+            _say(f"claim {number} of {len(claims)}: {claim.name}, about {minutes}")
         try:
-            one = reproduce(claim, options, ways, [run for before in done for run in before.runs])
+            outcome = reproduce(claim, options, ways, [run for earlier in completed for run in earlier.runs])
         except UsageError as error:
             if len(claims) == 1:
                 raise
             _say(f"{claim.name}: {error}")
-            wrong += 1
+            invalid += 1
             continue
-        if one.result is None:
-            _say(f"what is finished is kept; the rest: {_again(one.sweep, options)}")
-            return one.interrupted or 1
-        done.append(one)
-        path = _write(claim, one.result, options)
+        if outcome.result is None:
+            _say(f"interrupted; completed runs are kept. To continue: {_resume_command(outcome.sweep, options)}")
+            return outcome.interrupted or 1
+        completed.append(outcome)
+        path = _write(claim, outcome.result, options)
         if not as_json:
-            tell(claim, one.result, path)
-    failed = any(one.result is not None and one.result["verdict"] == FAILS for one in done)
-    return 6 if failed else 2 if wrong else 5 if any(one.failed for one in done) else 0
+            print_comparison(claim, outcome.result, path)
+    refuted = any(outcome.result is not None and outcome.result["verdict"] == FAILS for outcome in completed)
+    return 6 if refuted else 2 if invalid else 5 if any(outcome.failed for outcome in completed) else 0
 
 
-def _again(sweep: str, options: Options) -> str:
-    """What goes on with the runs that were interrupted, and the command as it was typed, for what is missing then."""
-    words = [word for word in options.argv if word not in ("--needed", "--anew", "--skip-existing", "--fresh")]
+def _resume_command(sweep: str, options: Options) -> str:
+    """Shell command that resumes an interrupted sweep, then repeats the typed command for the remaining runs."""
+    arguments = [argument for argument in options.argv if argument not in ("--needed", "--anew", "--skip-existing", "--fresh")]
     out = [] if options.out == Options.out else ["--out", str(options.out)]
-    first = shlex.join(["dlcli", "sweep", "resume", sweep, *out])
-    return f"{first} && {shlex.join(['dlcli', *words, '--needed'])}"
+    resume = shlex.join(["dlcli", "sweep", "resume", sweep, *out])
+    return f"{resume} && {shlex.join(['dlcli', *arguments, '--needed'])}"
 
 
 def select(chosen: Chosen, extra: tuple[Path, ...]) -> list[Claim]:
-    """The claims that are meant; of --all those that wait for something, or lack data, are left out and named.
+    """Return the chosen claims; with `all`, skip and report those that cannot be run or lack data.
+
+    Args:
+        chosen: names, or all of a tier.
+        extra: additional configuration folders.
 
     Raises:
-        UsageError: names and --all together, an unknown tier, or a named claim that waits or lacks data.
+        UsageError: names are combined with --all or --tier, the tier is unknown, or a named claim cannot be run.
     """
     if chosen.tier is not None:
-        stating.check_tier(chosen.tier)
+        claim_files.check_tier(chosen.tier)
     if chosen.names and (chosen.all or chosen.tier):
-        raise UsageError("--all and --tier choose claims by themselves: without names")
-    claims = [stating.find(name, extra) for name in dict.fromkeys(chosen.names) or stating.shelf(extra)]
+        option = "--all" if chosen.all else "--tier"
+        raise UsageError("conflict", first=option, second="names of claims", reason="both choose the claims")
+    claims = [claim_files.find(name, extra) for name in dict.fromkeys(chosen.names) or claim_files.shelf(extra)]
     if chosen.names:
         for claim in claims:
             if claim.waiting:
-                raise UsageError(f"claim {claim.name} cannot be run yet: it waits for {claim.waiting}")
+                raise UsageError("unavailable_claim", name=claim.name, requirement=claim.waiting)
             check_data(claim)
         return claims
-    meant = [claim for claim in claims if chosen.tier in (None, claim.tier)]
-    why = {claim.name: _why_not(claim) for claim in meant}
-    for name, reason in why.items():
-        if reason:
-            _say(f"left out: {name} {reason}")
-    kept = [claim for claim in meant if not why[claim.name]]
-    if not kept:
-        _say(f"no claim of the tier {chosen.tier} to run" if chosen.tier else "no claim to run")
-    return kept
+    in_tier = [claim for claim in claims if chosen.tier in (None, claim.tier)]
+    obstacles = {claim.name: _obstacle(claim) for claim in in_tier}
+    for name, obstacle in obstacles.items():
+        if obstacle:
+            _say(f"skipped: {name} {obstacle}")
+    runnable = [claim for claim in in_tier if not obstacles[claim.name]]
+    if not runnable:
+        _say(f"no claims to run in tier {chosen.tier}" if chosen.tier else "no claims to run")
+    return runnable
 
 
-def _why_not(claim: Claim) -> str:
-    """Why a claim cannot be run now; nothing where it can."""
+def _obstacle(claim: Claim) -> str:
+    """Reason why a claim cannot be run now; empty if it can."""
     if claim.waiting:
-        return f"waits for {claim.waiting}"
+        return f"requires {claim.waiting}"
     missing = lacking(claim)
-    return f"needs data that are not here: {fetching(missing)}" if missing else ""
+    return f"requires data that are not downloaded: {fetching(missing)}" if missing else ""
 
 
 def document() -> int:
-    """Write docs/claims.md and docs/systems.md anew.
+    """Regenerate docs/claims.md and docs/systems.md.
 
     Raises:
-        UsageError: the current folder is no checkout of this dlcli.
+        UsageError: the current folder is not the root of the checkout that is running.
     """
     root = results.repository()
     if root is None:
-        raise UsageError(f"--docs writes the pages of a checkout: from its root, {catalogue.packaged().parent}")
+        raise UsageError("requires", key="--docs", requirement=f"the checkout {catalogue.packaged().parent} as cwd")
     for path in pages.write(root):
         _say(f"written: {path.relative_to(root)}")
     return 0
 
 
 def _write(claim: Claim, result: dict[str, Any], options: Options) -> Path:
-    """Into docs/ in the repository, where it is a claim of ours and over its own seeds; else beside the runs.
+    """Write a result to docs/ if claim and seeds are the repository's own, else beside the runs.
 
-    Its own, or more of them from 0: seeds that may be chosen when the result is known decide nothing.
+    The seeds must be the claim's own, or more of them from 0: seeds that could be chosen after the result is known
+    are no evidence.
     """
     root = results.repository()
-    ours = root is not None and (root / "dlcli" / "claims" / "catalogue" / f"{claim.name}.yaml").is_file()
+    own = root is not None and (root / "dlcli" / "claims" / "catalogue" / f"{claim.name}.yaml").is_file()
     seeds = result["seeds"]
-    if root is None or not ours or seeds != list(range(max(FEWEST, claim.seeds, len(seeds)))):
+    if root is None or not own or seeds != list(range(max(FEWEST, claim.seeds, len(seeds)))):
         return results.write(options.out / "claims", result)
     path = results.write(root / "docs" / "claims", result)
     pages.write(root)
     return path
 
 
-def tell(claim: Claim, result: dict[str, Any], path: Path) -> None:
-    """Print what was found beside what the paper reports."""
+def print_comparison(claim: Claim, result: dict[str, Any], path: Path) -> None:
+    """Print the measured values beside those of the paper, and the verdict.
+
+    Args:
+        claim: the claim.
+        result: its result record.
+        path: file of the result.
+    """
     terminal_tables.say(claim.statement)
     terminal_tables.print_table(result["table"]["columns"], result["table"]["rows"])
-    terminal_tables.say(f"the paper ({claim.where}): {pages.figures(claim.figures)}")
-    rows = [(one["text"], _found(one), one["verdict"]) for one in pages.comparisons(result)]
-    terminal_tables.print_table(("must hold", pages.found_at(result), "verdict"), rows)
-    terminal_tables.say(f"{claim.name}: {result['verdict']}; {duration(result['seconds'])} of runs; {path}")
-
-
-def _found(one: Mapping[str, Any]) -> str:
-    return pages.told(one) + (f"; {one['note']}" if one["note"] else "")
+    terminal_tables.say(f"paper ({claim.where}): {pages.figures(claim.figures)}")
+    rows = [
+        (relation["text"], pages.told(relation) + (f"; {relation['note']}" if relation["note"] else ""),
+         relation["verdict"])
+        for relation in pages.comparisons(result)
+    ]  # fmt: skip
+    terminal_tables.print_table(("relation", pages.found_at(result), "verdict"), rows)
+    terminal_tables.say(f"{claim.name}: {result['verdict']}; run time {duration(result['seconds'])}; {path}")
 
 
 def _say(text: str) -> None:

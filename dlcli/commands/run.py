@@ -1,4 +1,4 @@
-"""What `dlcli train` and its like do with their words: one run, or a sweep where they ask for several."""
+"""`dlcli train`, `evolve`, `search` and `sketch`: run the points of a command line, one run or a sweep."""
 
 import json
 import shlex
@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from dlcli.config import compose, sweeps
-from dlcli.core.errors import UsageError, nearest
+from dlcli.core.errors import UsageError
 from dlcli.core.executor import NOT_BEGUN, Report
 from dlcli.engine import run_commands
 from dlcli.engine.options import Options
@@ -22,43 +22,62 @@ from dlcli.runs import selectors
 from dlcli.runs.run import Run
 from dlcli.runs.sweep import Sweep
 
-_PLAIN = Ways()
+_DEFAULT_WAYS = Ways()
 
 
 def main(
-    words: Sequence[str], options: Options, resume: str | None, as_json: bool, verbose: bool, ways: Ways = _PLAIN
+    overrides: Sequence[str],
+    options: Options,
+    resume: str | None,
+    as_json: bool,
+    verbose: bool,
+    ways: Ways = _DEFAULT_WAYS,
 ) -> int:
-    """Run what the words ask for, print what came out, and answer with the exit code."""
-    _check_display(options)
+    """Start or resume the runs of a command line, print their results, and return the exit code.
+
+    Args:
+        overrides: recipe (optional) and KEY=VALUE overrides.
+        options: output folder, display and further options of the runs.
+        resume: selector of the run to resume; None starts new runs.
+        as_json: print run.json, or the reports of a sweep, as JSON.
+        verbose: print the traceback of a failed run.
+        ways: seeds, parallel jobs and launcher.
+    """
+    _check_progress(options)
     ways.check()
+    single_run_options = replace(options, jobs=ways.jobs, on=ways.engine) if ways.shared else options
     if resume is not None:
-        _check_alone(ways)
-        helped = replace(options, jobs=ways.jobs, on=ways.engine) if ways.shared else options
-        return _told(run_commands.resume(resume, words, helped), as_json, verbose)
-    points = expand(words, options, ways)
+        _check_single(ways)
+        return _print_run(run_commands.resume(resume, overrides, single_run_options), as_json, verbose)
+    points = expand(overrides, options, ways)
     if len(points) == 1 and not ways.needed and (ways.engine == "local" or ways.shared):
-        helped = replace(options, jobs=ways.jobs, on=ways.engine) if ways.shared else options
-        return _told(run_commands.start(points[0], helped), as_json, verbose)
-    made = sweep_runner.create(points, options, ways)
-    covered = len(points) - len(sweep_runner.unfinished(made))
-    if covered:
-        sweep_runner.say(f"{covered} of {len(points)} covered by finished runs")
-    return _carried_out(made, options, ways, as_json)
+        return _print_run(run_commands.start(points[0], single_run_options), as_json, verbose)
+    sweep = sweep_runner.create(points, options, ways)
+    skipped = len(points) - len(sweep_runner.unfinished(sweep))
+    if skipped:
+        sweep_runner.say(f"skipping {skipped} of {len(points)}: an identical run has completed")
+    return _run_sweep(sweep, options, ways, as_json)
 
 
-def with_over(words: Sequence[str], over: Sequence[str], resume: str | None, options: Options) -> list[str]:
-    """The words, with what `--over` asks for as one more.
+def with_over(overrides: Sequence[str], over: Sequence[str], resume: str | None, options: Options) -> list[str]:
+    """Append the search space of `--over` to the overrides.
+
+    Args:
+        overrides: recipe and KEY=VALUE overrides.
+        over: texts of `--over`, such as "lr=loguniform(1e-4,1e-1)".
+        resume: selector of `--resume`.
+        options: for their additional configuration folders.
 
     Raises:
-        UsageError: a search that goes on has its keys already, or a text names no values.
+        UsageError: `--over` is combined with `--resume`, or a text has no values.
     """
     if over and resume is not None:
-        raise UsageError("--resume goes on with a search over what it is over; --over is for a new one")
-    return [*words, sweeps.over(over, options.extra)] if over else list(words)
+        raise UsageError("conflict", first="--resume", second="--over", reason="a search keeps its search space")
+    return [*overrides, sweeps.over(over, options.extra)] if over else list(overrides)
 
 
-def of_run(words: Sequence[str], selector: str, resume: str | None, options: Options) -> list[str]:
-    """The words of `--from RUN`: the path of the run's config.yaml, then the changes.
+def of_run(overrides: Sequence[str], selector: str, resume: str | None, options: Options) -> list[str]:
+    """Return the overrides of `--from RUN`: the path of the run's config.yaml, then the changes.
 
     Raises:
         UsageError: there is no such run, or a recipe or another run is given as well.
@@ -66,49 +85,64 @@ def of_run(words: Sequence[str], selector: str, resume: str | None, options: Opt
     if resume is not None or options.from_search is not None:
         other = "--resume" if resume is not None else "--from-search"
         raise UsageError("conflict", first="--from", second=other, reason="each starts from its own configuration")
-    if words and "=" not in words[0] and not words[0].startswith(("~", "-", "+")):
-        raise UsageError("conflict", first="--from", second=words[0], reason="a run's configuration has no recipe")
-    return [str((selectors.one(selector, options.out).path / "config.yaml").absolute()), *words]
+    if overrides and "=" not in overrides[0] and not overrides[0].startswith(("~", "-", "+")):
+        raise UsageError("conflict", first="--from", second=overrides[0], reason="a run's configuration has no recipe")
+    return [str((selectors.one(selector, options.out).path / "config.yaml").absolute()), *overrides]
 
 
-def expand(words: Sequence[str], options: Options, ways: Ways) -> list[compose.Point]:
-    """The runs that the words ask for, seeds and pairs included."""
-    words = list(words)
+def expand(overrides: Sequence[str], options: Options, ways: Ways) -> list[compose.Point]:
+    """Compose the points of a command line, including `--seeds` and `--zip`.
+
+    Raises:
+        UsageError: an override is invalid, or seeds are given twice.
+    """
+    overrides = list(overrides)
     if ways.seeds is not None:
-        if any(word.lstrip("+").startswith("seed=") for word in words):
-            raise UsageError("--seeds and seed= say the same: give one of them")
-        words.append(sweeps.seeds(ways.seeds))
-    return run_commands.points(words, options, ways.zips)
+        if any(override.lstrip("+").startswith("seed=") for override in overrides):
+            raise UsageError("conflict", first="--seeds", second="seed=", reason="both choose the seeds")
+        overrides.append(sweeps.seeds(ways.seeds))
+    return run_commands.points(overrides, options, ways.zips)
 
 
-def go_on_with(selector: str, asked: Options, ways: Ways, as_json: bool) -> int:
-    """`dlcli sweep resume`: run what is missing, failed or stopped, and end with the table of all."""
-    _check_display(asked)
+def go_on_with(selector: str, display: Options, ways: Ways, as_json: bool) -> int:
+    """Resume a sweep: run its missing, failed and stopped points, then print the table of all.
+
+    Args:
+        selector: selects one sweep.
+        display: output folder and display of this command; all else comes from the sweep.
+        ways: parallel jobs and launcher; those of the sweep by default.
+        as_json: print the reports as JSON.
+
+    Raises:
+        UsageError: there is no such sweep, or its sweep.json is damaged.
+    """
+    _check_progress(display)
     ways.check()
-    found = sweep_runner.find(selector, asked.out)
-    options = replace(sweep_runner.take_up(found), show=asked.show, quiet=asked.quiet)
-    jobs, on = found.info.get("jobs"), found.info.get("on")
-    if not isinstance(jobs, int | None) or not isinstance(on, str | None):
-        raise UsageError(f"{found.path / 'sweep.json'} is damaged: jobs or on")
-    ways = replace(ways, jobs=ways.jobs or jobs, on=ways.on or on)
+    sweep = sweep_runner.find(selector, display.out)
+    options = replace(sweep_runner.take_up(sweep), show=display.show, quiet=display.quiet)
+    jobs, launcher = sweep.info.get("jobs"), sweep.info.get("on")
+    if not isinstance(jobs, int | None) or not isinstance(launcher, str | None):
+        problem = "`jobs` must be an integer and `on` a string"
+        raise UsageError("damaged", path=sweep.path / "sweep.json", problem=problem)
+    ways = replace(ways, jobs=ways.jobs or jobs, on=ways.on or launcher)
     ways.check()
-    return _carried_out(found, options, ways, as_json)
+    return _run_sweep(sweep, options, ways, as_json)
 
 
-def _check_display(options: Options) -> None:
+def _check_progress(options: Options) -> None:
     if options.show not in progress.MODES:
-        raise UsageError(f"--progress {options.show!r}{nearest(options.show, progress.MODES)}")
+        raise UsageError("unknown_name", kind="--progress mode", name=options.show, known=progress.MODES)
 
 
-def _check_alone(ways: Ways) -> None:
-    """What makes several runs does not go on with one."""
-    given = {"--seeds": ways.seeds, "--zip": ways.zips, "--needed": ways.needed}
-    for name, value in given.items():
+def _check_single(ways: Ways) -> None:
+    """Refuse options of several runs together with `--resume`."""
+    for option, value in {"--seeds": ways.seeds, "--zip": ways.zips, "--needed": ways.needed}.items():
         if value:
-            raise UsageError(f"--resume goes on with one run; {name} is for new ones")
+            raise UsageError("conflict", first="--resume", second=option, reason="--resume continues a single run")
 
 
-def _told(run: Run, as_json: bool, verbose: bool) -> int:
+def _print_run(run: Run, as_json: bool, verbose: bool) -> int:
+    """Print the summary of a run that has ended, or why it failed; return its exit code."""
     if run.error is not None and verbose:
         traceback.print_exception(run.error)
     if as_json:
@@ -121,50 +155,43 @@ def _told(run: Run, as_json: bool, verbose: bool) -> int:
     return run.info["exit_code"]
 
 
-def _carried_out(made: Sweep, options: Options, ways: Ways, as_json: bool) -> int:
-    """The sweep to its end, then the table, and what failed."""
+def _run_sweep(sweep: Sweep, options: Options, ways: Ways, as_json: bool) -> int:
+    """Run the unfinished points of a sweep, print the table and the failures, and return the exit code."""
     try:
-        interrupted = sweep_runner.carry_out(made, options, ways)
+        interrupted = sweep_runner.carry_out(sweep, options, ways)
     finally:
-        made.let_go()
-    reports = sweep_runner.reports(made)
+        sweep.let_go()
+    reports = sweep_runner.reports(sweep)
     if as_json:
         print(json.dumps([asdict(report) for report in reports], indent=1))  # noqa: T201
     elif interrupted is None:
-        _print_runs(reports)
-    code = _failures(made, reports) if interrupted is None else interrupted
-    done = sum(report.exit_code == 0 for report in reports)
-    if done < len(reports):
-        _say(f"{done} of {len(reports)} done; to run the others: dlcli sweep resume {made.id}{_out(options)}")
+        runs = [Run.open(Path(report.run)) for report in reports if report.run and report.exit_code == 0]
+        if any(run.info["metrics"] for run in runs):
+            terminal_tables.print_groups(group(runs[::-1], None, "test")[0])
+    code = _report_failures(sweep, reports) if interrupted is None else interrupted
+    completed = sum(report.exit_code == 0 for report in reports)
+    if completed < len(reports):
+        out = "" if options.out.absolute() == Path("outputs").absolute() else f" --out {shlex.quote(str(options.out))}"
+        _say(f"{completed} of {len(reports)} completed; resume the others: dlcli sweep resume {sweep.id}{out}")
     return code
 
 
-def _out(options: Options) -> str:
-    return "" if options.out.absolute() == Path("outputs").absolute() else f" --out {shlex.quote(str(options.out))}"
-
-
-def _print_runs(reports: Sequence[Report]) -> None:
-    runs = [Run.open(Path(report.run)) for report in reports if report.run and report.exit_code == 0]
-    if any(run.info["metrics"] for run in runs):
-        terminal_tables.print_groups(group(runs[::-1], None, "test")[0])
-
-
-def _failures(made: Sweep, reports: Sequence[Report]) -> int:
-    """Tell what failed; the exit code of all."""
-    begun = [(place, report) for place, report in enumerate(reports) if report != NOT_BEGUN]
-    failed = [(place, report) for place, report in begun if report.exit_code]
+def _report_failures(sweep: Sweep, reports: Sequence[Report]) -> int:
+    """Print the failed points of a sweep and return the exit code of the sweep."""
+    started = [(index, report) for index, report in enumerate(reports) if report != NOT_BEGUN]
+    failed = [(index, report) for index, report in started if report.exit_code]
     if failed:
-        sweep_progress.print_failures([(place, sweep_runner.title(made, place), report) for place, report in failed])
+        sweep_progress.print_failures([(index, sweep_runner.title(sweep, index), report) for index, report in failed])
     codes = {report.exit_code for _, report in failed}
     if codes == {2} and len(failed) == len(reports):
         return 2
-    return 75 if codes == {75} else 5 if codes or len(begun) < len(reports) else 0
+    return 75 if codes == {75} else 5 if codes or len(started) < len(reports) else 0
 
 
-def dry_run(words: Sequence[str], options: Options, as_json: bool, ways: Ways = _PLAIN) -> int:
-    """What would run: sizes, and the time that a probe of a few steps promises. Nothing is written."""
+def dry_run(overrides: Sequence[str], options: Options, as_json: bool, ways: Ways = _DEFAULT_WAYS) -> int:
+    """Print sizes and estimated time of each point, from a probe of a few steps; write nothing."""
     ways.check()
-    points = expand(words, options, ways)
+    points = expand(overrides, options, ways)
     rows = [run_commands.run_command(point.verb).estimate(point, options) for point in points]
     if as_json:
         print(json.dumps(rows, indent=1))  # noqa: T201

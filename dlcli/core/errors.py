@@ -35,6 +35,13 @@ MESSAGES = {
     "rejected": "{subject} rejected {feature}{reason}",
     # dlcli.report
     "not_comparable": "none of the {count} runs can be compared",
+    # commands
+    "unavailable_claim": "claim {name} cannot be run yet: it requires {requirement}",
+    "running_run": "run {id} is running ({process})",
+    "locked_run": "run {id} is locked by another process",
+    "no_matching_runs": "no run matches --where, --since and --status (of {count} selected)",
+    "no_runs": "no runs in {path} yet",
+    "download_failed": "cannot download {url}{reason}",
 }
 """The statement of each error code. Every error can also have a `hint` (what to do) and `known` names."""
 

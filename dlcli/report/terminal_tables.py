@@ -263,12 +263,8 @@ def reach_words(info: Mapping[str, Any]) -> str:
     return f"{fields}: {earliest} not affect the last output"
 
 
-def print_run(run: Run, configuration: str) -> None:
-    """Print status and facts of a run, its scores, then its configuration.
-
-    Args:
-        configuration: content of config.yaml.
-    """
+def print_run(run: Run) -> None:
+    """Print the status, the facts and the scores of a run."""
     info, console = run.info, _console()
     head = Table(box=None, show_header=False, pad_edge=False)
     facts = {
@@ -287,7 +283,6 @@ def print_run(run: Run, configuration: str) -> None:
     console.print(head)
     if info["metrics"]:
         print_scores(info["metrics"], info=info)
-    console.print(Text(configuration.rstrip(), style="dim"))
 
 
 def print_estimates(rows: Sequence[Mapping[str, Any]]) -> None:

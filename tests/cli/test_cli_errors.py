@@ -65,7 +65,7 @@ def check_train_error(out, arguments, *expected):
         (["eval", "nosuch"], ["nosuch", "list runs"]),
         (["show", "3"], ["3"]),
         (["show", "@mine"], ["mine"]),
-        (["compare", "runs"], ["dlcli train"]),
+        (["compare", "runs"], ["no runs in", "dlcli train"]),
         (["compare", "runs", "here/there"], ["here/there"]),
     ],
 )
@@ -359,5 +359,5 @@ def test_reproduce_lists_the_claims_of_a_tier():
     assert "capsules_pairs " in minutes
     assert "tcn_jsb " in hour
     assert not set(minutes.splitlines()) & set(hour.splitlines())
-    empty = dlcli("reproduce", "--tier", "gpu")
-    assert (empty.exit_code, empty.stdout) == (0, "")
+    none = dlcli("reproduce", "--tier", "gpu")
+    assert (none.exit_code, none.stdout, none.stderr) == (0, "", "no claims in tier gpu\n")

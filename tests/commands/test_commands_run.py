@@ -1,4 +1,4 @@
-"""Several runs from one command, and what would run."""
+"""`dlcli train` with one or several points: dry runs, sweeps, failures and resume."""
 
 import json
 import os
@@ -27,7 +27,7 @@ def dlcli(*words):
     return CliRunner().invoke(app, [str(word) for word in words])
 
 
-def test_a_dry_run_tells_sizes_and_times_and_writes_nothing(tmp_path):
+def test_dry_run_prints_sizes_and_times_and_writes_nothing(tmp_path):
     result = dlcli("train", "--dry-run", *SMALL, "--out", tmp_path)
     assert result.exit_code == 0, result.stderr
     assert "402 parameters" in result.stdout
@@ -36,7 +36,7 @@ def test_a_dry_run_tells_sizes_and_times_and_writes_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_dry_run_of_several_tells_each_and_the_sum(tmp_path):
+def test_dry_run_json_has_a_row_per_point(tmp_path):
     result = dlcli("train", "--dry-run", *SMALL, "seed=0,1", "--json", "--out", tmp_path)
     rows = json.loads(result.stdout)
     assert [row["words"][-1] for row in rows] == ["seed=0", "seed=1"]
@@ -44,17 +44,17 @@ def test_a_dry_run_of_several_tells_each_and_the_sum(tmp_path):
     assert all(0 < row["seconds"] < 60 for row in rows)
 
 
-def test_epochs_are_steps_in_a_dry_run(tmp_path):
+def test_dry_run_converts_epochs_to_steps(tmp_path):
     (row,) = json.loads(dlcli("train", "--dry-run", *SMALL[:2], "epochs=2", "batch=100", "--json").stdout)
     assert row["steps"] == 2 * 12
 
 
-def test_a_dry_run_uses_the_solved_width():
+def test_dry_run_applies_the_budget():
     (row,) = json.loads(dlcli("train", "--dry-run", "gru", "budget=5000", "threads=1", "--json").stdout)
     assert abs(row["parameters"] - 5000) <= 100
 
 
-def test_several_reports_come_in_order_as_json(tmp_path):
+def test_sweep_json_reports_are_ordered(tmp_path):
     words = ("train", *SMALL, "model.kernel_size=3,0,2", "--out", tmp_path, "--json", "-q")
     result = dlcli(*words)
     reports = json.loads(result.stdout)
@@ -64,19 +64,19 @@ def test_several_reports_come_in_order_as_json(tmp_path):
     assert result.exit_code == 5
 
 
-def test_when_all_of_several_are_wrong_the_words_were(tmp_path):
+def test_sweep_exits_with_2_if_every_point_is_invalid(tmp_path):
     assert dlcli("train", *SMALL, "model.kernel_size=0,1", "--out", tmp_path).exit_code == 2
     assert not list(tmp_path.rglob("run.json"))
 
 
-def test_what_was_not_begun_did_not_fail(tmp_path):
+def test_sweep_fail_fast_does_not_count_unstarted_points(tmp_path):
     words = ("train", *SMALL, "model.kernel_size=0,3,2", "--fail-fast", "--out", tmp_path)
     result = dlcli(*words)
-    assert "0 of 3 done" in result.stderr
+    assert "0 of 3 completed" in result.stderr
     assert result.exit_code == 5
 
 
-def test_an_interrupt_ends_all_that_would_follow(tmp_path, monkeypatch):
+def test_sweep_interrupt_starts_no_further_points(tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr(
         sweep_runner, "perform", lambda job, tell: asked.append(job) or Report(130, error="interrupted")
@@ -84,11 +84,11 @@ def test_an_interrupt_ends_all_that_would_follow(tmp_path, monkeypatch):
     result = dlcli("train", *SMALL, "seed=0,1,2", "--out", tmp_path)
     assert result.exit_code == 130
     assert len(asked) == 1
-    assert "0 of 3 done" in result.stderr
+    assert "0 of 3 completed" in result.stderr
     assert "dlcli sweep resume" in result.stderr
 
 
-def test_models_of_a_sweep_are_told_apart(tmp_path):
+def test_sweep_labels_points_by_model(tmp_path):
     result = dlcli("train", "model=elman,gru", "steps=1", "model.hidden=3", "threads=1", "--out", tmp_path)
     assert "[1/2] elman" in result.stderr
     assert "[2/2] gru" in result.stderr
@@ -97,9 +97,10 @@ def test_models_of_a_sweep_are_told_apart(tmp_path):
     assert "gru" in result.stdout
 
 
-def test_an_unknown_display_is_refused(tmp_path):
-    with pytest.raises(UsageError, match="plain"):
+def test_main_rejects_unknown_progress_mode(tmp_path):
+    with pytest.raises(UsageError) as error:
         run.main(["tcn"], Options(tmp_path, show="plane"), None, False, False)
+    assert (error.value.code, error.value.fields["name"]) == ("unknown_name", "plane")
 
 
 def rows(out, *selectors):
@@ -136,7 +137,7 @@ def rows_of_metrics(out):
          [f"lr=0.{a} clip={a} seed={b} batch={7 + b}" for a in (1, 2) for b in (1, 2)]),
     ],
 )  # fmt: skip
-def test_words_make_runs(ways, words):
+def test_expand_composes_seeds_choices_and_zips(ways, words):
     ways = [*ways]
     seeds = ways.pop(ways.index("--seeds") + 1) if "--seeds" in ways else None
     zips = [ways[place + 1] for place, word in enumerate(ways) if word == "--zip"]
@@ -145,7 +146,7 @@ def test_words_make_runs(ways, words):
     assert [" ".join(point.words) for point in found] == words
 
 
-def test_members_of_a_group_by_pattern():
+def test_expand_accepts_glob_patterns():
     found = run.expand(["model=glob(mut*)"], Options(), sweep_runner.Ways())
     assert [point.label for point in found] == ["mut1", "mut2", "mut3"]
     found = run.expand(["model=glob(mut*, exclude=mut2)", "task=adding"], Options(), sweep_runner.Ways())
@@ -153,7 +154,7 @@ def test_members_of_a_group_by_pattern():
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "fragment"),
     [
         (["--jobs", "0"], "--jobs is at least 1"),
         (["--on", "slrum"], 'did you mean "slurm"'),
@@ -174,26 +175,26 @@ def test_members_of_a_group_by_pattern():
         (["model=glob(x*)"], "unknown model"),
         (["lr=glob(*)"], "requires a configuration group, got 'lr'"),
         (["lr=interval(0,1)"], "interval"),
-        (["--resume", "last", "--seeds", "2"], "--seeds is for new ones"),
+        (["--resume", "last", "--seeds", "2"], "--resume and --seeds"),
         (["--needed", "--init-from", "last", "--seeds", "2"], "--needed"),
     ],
 )  # fmt: skip
-def test_bad_words_end_in_a_few_lines(words, said, tmp_path):
+def test_train_rejects_invalid_overrides_in_few_lines(words, fragment, tmp_path):
     result = dlcli("train", *words, "--out", tmp_path)
     assert result.exit_code == 2, result.output
-    assert said in result.stderr
+    assert fragment in result.stderr
     assert 1 <= len(result.stderr.strip().splitlines()) <= 5
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("selector", ["last", "nothing", "", "a/b", "1"])
-def test_a_sweep_that_does_not_exist(selector, tmp_path):
+def test_sweep_resume_rejects_unknown_sweeps(selector, tmp_path):
     result = dlcli("sweep", "resume", selector, "--out", tmp_path)
     assert result.exit_code == 2
     assert "no sweep" in result.stderr
 
 
-def test_how_many_at_a_time_changes_nothing(tmp_path):
+def test_sweep_result_is_independent_of_jobs(tmp_path):
     for jobs in ("1", "2"):
         words = ("train", *SMALL, "--seeds", "3", "--jobs", jobs, "--json", "--out", tmp_path / jobs)
         reports = json.loads(dlcli(*words).stdout)
@@ -203,7 +204,7 @@ def test_how_many_at_a_time_changes_nothing(tmp_path):
     assert rows(tmp_path / "1") == rows(tmp_path / "2")
 
 
-def test_threads_are_divided_among_processes(tmp_path, monkeypatch):
+def test_sweep_divides_threads_among_jobs(tmp_path, monkeypatch):
     given = []
     monkeypatch.setattr(sweep_runner, "available_cores", lambda: 8)
     monkeypatch.setattr(sweep_runner.launch, "engine", lambda *_: pytest.fail("not wanted"))
@@ -214,7 +215,7 @@ def test_threads_are_divided_among_processes(tmp_path, monkeypatch):
     assert given == [None, None, 2, 1]
 
 
-def test_the_share_is_what_auto_stands_for(tmp_path):
+def test_threads_auto_uses_the_share_of_a_job(tmp_path):
     from dlcli.config import compose, run_config
     from dlcli.engine.train import train
 
@@ -223,24 +224,24 @@ def test_the_share_is_what_auto_stands_for(tmp_path):
     assert run_config.read(run.path / "config.yaml")["threads"] == 1
 
 
-def test_a_failure_is_told_and_the_others_go_on(tmp_path):
+def test_sweep_continues_after_a_failure(tmp_path):
     result = dlcli("train", *SMALL, "model.kernel_size=3,0,2", "--jobs", "1", "--out", tmp_path)
     assert result.exit_code == 5
     lines = result.stderr.splitlines()
-    told = next(place for place, line in enumerate(lines) if line.startswith("[2] failed, exit code 2"))
-    assert told < next(place for place, line in enumerate(lines) if line.startswith("[3/3]"))
+    first_failure = next(number for number, line in enumerate(lines) if line.startswith("[2] failed, exit code 2"))
+    assert first_failure < next(number for number, line in enumerate(lines) if line.startswith("[3/3]"))
     assert "1 failed" in result.stderr
-    assert "2 of 3 done" in result.stderr
+    assert "2 of 3 completed" in result.stderr
 
 
-def test_fail_fast_begins_nothing_after_the_first_failure(tmp_path):
+def test_fail_fast_stops_after_the_first_failure(tmp_path):
     result = dlcli("train", *SMALL, "model.kernel_size=3,0,2", "--fail-fast", "--json", "--out", tmp_path)
     assert [report["exit_code"] for report in json.loads(result.stdout)] == [0, 2, 130]
     assert result.exit_code == 5
     assert [point["exit_code"] for point in points(tmp_path)] == [0, 2, None]
 
 
-def test_resume_runs_what_is_missing_and_failed_and_nothing_else(tmp_path, monkeypatch):
+def test_sweep_resume_runs_only_missing_and_failed_points(tmp_path, monkeypatch):
     perform, asked = sweep_runner.perform, []
 
     def fails_once(job, tell):
@@ -260,7 +261,7 @@ def test_resume_runs_what_is_missing_and_failed_and_nothing_else(tmp_path, monke
     assert len(asked) == 6
 
 
-def test_resume_keeps_what_the_command_said(tmp_path, monkeypatch):
+def test_sweep_resume_keeps_name_and_tags(tmp_path, monkeypatch):
     given = ("train", *SMALL, "--seeds", "2", "--name", "mine", "--tag", "night", "--out", tmp_path)
     monkeypatch.setattr(sweep_runner, "perform", lambda job, tell: Report(130))
     assert dlcli(*given).exit_code == 130
@@ -270,14 +271,14 @@ def test_resume_keeps_what_the_command_said(tmp_path, monkeypatch):
         assert (Run.open(path).info["name"], Run.open(path).info["tags"]) == ("mine", ["night"])
 
 
-def test_a_sweep_that_is_being_run_is_not_resumed(tmp_path):
+def test_sweep_resume_rejects_a_running_sweep(tmp_path):
     made = Sweep.create(tmp_path, "train", [["tcn"]])
     result = dlcli("sweep", "resume", made.id, "--out", tmp_path)
     assert result.exit_code == 2
     assert f"process {os.getpid()}" in result.stderr
 
 
-def test_a_run_that_was_made_but_not_written_down_is_adopted(tmp_path):
+def test_sweep_resume_adopts_unrecorded_runs(tmp_path):
     assert dlcli("train", *SMALL, "--seeds", "2", "--out", tmp_path).exit_code == 0
     made = Sweep.open(sweeps(tmp_path)[0])
     before = made.members()
@@ -289,19 +290,19 @@ def test_a_run_that_was_made_but_not_written_down_is_adopted(tmp_path):
     assert len(list(tmp_path.rglob("run.json"))) == 2
 
 
-def test_a_run_that_was_thrown_away_is_run_again(tmp_path):
+def test_sweep_resume_repeats_deleted_runs(tmp_path):
     assert dlcli("train", *SMALL, "--seeds", "2", "--out", tmp_path).exit_code == 0
     Run.open(Sweep.open(sweeps(tmp_path)[0]).members()[0]).discard()
     assert dlcli("sweep", "resume", "last", "--out", tmp_path).exit_code == 0
     assert len(list(tmp_path.rglob("run.json"))) == 2
 
 
-def test_needed_skips_what_an_equal_finished_run_covers(tmp_path):
+def test_needed_skips_points_with_identical_completed_runs(tmp_path):
     assert dlcli("train", *SMALL, "seed=1", "--out", tmp_path).exit_code == 0
     (covering,) = [path.parent for path in tmp_path.rglob("run.json")]
     result = dlcli("train", *SMALL, "--seeds", "3", "--needed", "--out", tmp_path)
     assert result.exit_code == 0, result.stderr
-    assert "1 of 3 covered" in result.stderr
+    assert "skipping 1 of 3" in result.stderr
     assert Sweep.open(sweeps(tmp_path)[0]).members()[1] == covering
     assert len(list(tmp_path.rglob("run.json"))) == 3
     (row,) = rows(tmp_path, sweeps(tmp_path)[0])
@@ -309,13 +310,13 @@ def test_needed_skips_what_an_equal_finished_run_covers(tmp_path):
 
 
 @pytest.mark.parametrize("other", ["patience=1", "steps=4", "lr=0.5", "model.channels=[4]"])
-def test_needed_skips_nothing_else(other, tmp_path):
+def test_needed_repeats_points_with_other_settings(other, tmp_path):
     assert dlcli("train", *SMALL, "seed=1", "--out", tmp_path).exit_code == 0
     assert dlcli("train", *SMALL, other, "seed=1", "--needed", "--out", tmp_path).exit_code == 0
     assert len(list(tmp_path.rglob("run.json"))) == 2
 
 
-def test_needed_does_not_count_runs_that_began_with_other_weights(tmp_path):
+def test_needed_ignores_runs_initialized_from_other_weights(tmp_path):
     assert dlcli("train", *SMALL, "seed=1", "--out", tmp_path).exit_code == 0
     first = next(tmp_path.rglob("run.json"))
     info = json.loads(first.read_text())
@@ -333,7 +334,7 @@ LONG = (
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """The same sweep without a break."""
+    """The same sweep without interruption."""
     out = tmp_path_factory.mktemp("whole")
     assert dlcli("train", *LONG, "--jobs", "3", "--out", out).exit_code == 0
     return out
@@ -341,7 +342,7 @@ def whole(tmp_path_factory):
 
 def begin(out, *ways):
     words = [sys.executable, "-m", "dlcli", "train", *LONG, "--jobs", "2", "--out", str(out), *ways]
-    return subprocess.Popen(words, stderr=(out.parent / "said.txt").open("w"), start_new_session=True)
+    return subprocess.Popen(words, stderr=(out.parent / "stderr.txt").open("w"), start_new_session=True)
 
 
 def running(out, known=()):
@@ -354,7 +355,7 @@ def running(out, known=()):
         if len(found) == 2:
             return found
         time.sleep(0.01)
-    raise AssertionError((out.parent / "said.txt").read_text())
+    raise AssertionError((out.parent / "stderr.txt").read_text())
 
 
 def gone(pid):
@@ -370,7 +371,7 @@ def gone(pid):
 
 
 @pytest.mark.slow
-def test_killed_worker_and_killed_coordinator_lose_nothing(tmp_path, whole):
+def test_sweep_resume_after_kill_equals_uninterrupted(tmp_path, whole):
     out = tmp_path / "killed"
     coordinator = begin(out)
     first, _ = running(out)
@@ -390,27 +391,27 @@ def test_killed_worker_and_killed_coordinator_lose_nothing(tmp_path, whole):
 
 
 @pytest.mark.slow
-def test_on_ray_a_killed_worker_loses_nothing(tmp_path, whole):
+def test_ray_sweep_survives_a_killed_worker(tmp_path, whole):
     pytest.importorskip("ray", reason="ray is not installed: pip install 'dlcli[ray]'")
     out = tmp_path / "ray"
     coordinator = begin(out, "--on", "ray")
     first, _ = running(out)
     os.kill(first["pid"], signal.SIGKILL)
-    assert coordinator.wait(180) == 0, (tmp_path / "said.txt").read_text()
+    assert coordinator.wait(180) == 0, (tmp_path / "stderr.txt").read_text()
     assert json.loads((first["path"] / "run.json").read_text())["pid"] != first["pid"]
     assert rows_of_metrics(out) == rows_of_metrics(whole)
     assert rows(out) == rows(whole)
     assert len(list(out.glob("train/*/*/run.json"))) == 3
 
 
-def test_an_interrupt_saves_what_runs(tmp_path):
+def test_sweep_interrupt_saves_checkpoints(tmp_path):
     out = tmp_path / "out"
     coordinator = begin(out)
     running(out)
     os.killpg(coordinator.pid, signal.SIGINT)
     assert coordinator.wait(60) == 130
-    said = (tmp_path / "said.txt").read_text()
-    assert "Traceback" not in said
-    assert "0 of 3 done" in said
+    stderr = (tmp_path / "stderr.txt").read_text()
+    assert "Traceback" not in stderr
+    assert "0 of 3 completed" in stderr
     found = [Run.open(path.parent) for path in out.glob("train/*/*/run.json")]
     assert [run.status for run in found] == ["stopped"] * 2

@@ -1,4 +1,4 @@
-"""`dlcli config`: the resolved configuration, with where each value came from."""
+"""`dlcli config`: the resolved configuration, with the source of each value."""
 
 import json
 
@@ -17,18 +17,18 @@ def config(*words):
 
 
 def line(text, start):
-    (found,) = [line for line in text.splitlines() if line.strip().startswith(start)]
-    return found
+    (match,) = [line for line in text.splitlines() if line.strip().startswith(start)]
+    return match
 
 
 @pytest.mark.parametrize("words", [(), ("gru", "seed=3"), ("adding_tcn", "until={updates: 3}", "clip=null")])
-def test_what_is_printed_is_the_configuration(words):
+def test_config_prints_the_resolved_configuration(words):
     (point,) = compose.expand("train", words)
     assert yaml.safe_load(config(*words).replace("1e-08", "1.0e-08")) == point.resolved()
     assert json.loads(config(*words, "--json")) == point.resolved()
 
 
-def test_every_value_has_its_source(tmp_path, monkeypatch):
+def test_config_prints_the_source_of_each_value(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "conf/model").mkdir(parents=True)
     (tmp_path / "conf/model/mine.yaml").write_text("_target_: dlcli.models.sequence.tcn.TCN\nchannels: [3]\n")
@@ -45,5 +45,5 @@ def test_every_value_has_its_source(tmp_path, monkeypatch):
     assert bare == []
 
 
-def test_several_points_are_printed_one_after_the_other():
+def test_config_prints_every_point():
     assert sum(row.startswith("seed: 0") for row in config("model=tcn,gru").splitlines()) == 2

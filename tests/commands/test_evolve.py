@@ -1,4 +1,4 @@
-"""`dlcli evolve` as users type it: what is left, what is said, what is refused."""
+"""`dlcli evolve`: artifacts, output and invalid input."""
 
 import csv
 import json
@@ -28,7 +28,7 @@ def the_run(out, verb="evolve"):
     return path.parent
 
 
-def test_a_run_leaves_population_curves_and_picture(out):
+def test_evolve_writes_population_curves_and_image(out):
     run = the_run(out)
     with (run / "artifacts/population.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -39,7 +39,7 @@ def test_a_run_leaves_population_curves_and_picture(out):
     assert json.loads((run / "artifacts/training.json").read_text()) == {"maximum": best}
 
 
-def test_an_evaluation_shows_the_interval_and_the_training_maximum(out):
+def test_eval_prints_interval_and_training_maximum(out):
     result = dlcli("eval", the_run(out), "--out", out / "scored")
     assert result.exit_code == 0
     assert "95 % over 3" in result.output
@@ -50,13 +50,13 @@ def test_an_evaluation_shows_the_interval_and_the_training_maximum(out):
     assert info["intervals"]["test"]["return"]["rows"] == 3
 
 
-def test_what_comes_next_is_said_and_what_a_recipe_has_to_say(tmp_path):
+def test_evolve_prints_next_command_and_remark(tmp_path):
     result = dlcli("evolve", "ga", *SMALL, "--progress", "none", "--out", tmp_path)
     assert f"next: dlcli eval {the_run(tmp_path)} --render episode.gif" in result.output
-    assert "no evidence" in result.output
+    assert "proves nothing" in result.output
 
 
-def test_going_on_equals_never_stopping(tmp_path):
+def test_evolve_resume_is_exact(tmp_path):
     for name, steps in (("whole", 4), ("halves", 2)):
         words = ["novelty", *SMALL, f"steps={steps}"]
         assert dlcli("evolve", *words, "-q", "--out", tmp_path / name).exit_code == 0
@@ -65,7 +65,7 @@ def test_going_on_equals_never_stopping(tmp_path):
         assert (the_run(tmp_path / "whole") / file).read_bytes() == (the_run(tmp_path / "halves") / file).read_bytes()
 
 
-def test_any_supervised_task_is_evolved(tmp_path):
+def test_evolve_accepts_supervised_tasks(tmp_path):
     result = dlcli("evolve", "ga", "task=digits", "model=mlp", *SMALL[:4], "--progress", "none", "--out", tmp_path)
     assert result.exit_code == 0, result.output
     assert "--render" not in result.output
@@ -73,7 +73,7 @@ def test_any_supervised_task_is_evolved(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "fragment"),
     [
         (["ga", "learner.parents=30"], "parents"),
         (["ga", "learner.sigma=0.0"], "sigma"),
@@ -85,16 +85,16 @@ def test_any_supervised_task_is_evolved(tmp_path):
         (["novelty", "learner=gradient"], "requires a task with a loss"),
     ],
 )
-def test_bad_input_is_a_sentence_and_leaves_nothing(words, said, tmp_path):
-    small = [word for word in SMALL if word.partition("=")[0] not in {one.partition("=")[0] for one in words}]
+def test_evolve_rejects_invalid_input_without_a_run(words, fragment, tmp_path):
+    small = [word for word in SMALL if word.partition("=")[0] not in {override.partition("=")[0] for override in words}]
     plain = [] if len(words) > 1 and words[1] == "learner=gradient" else small
     result = dlcli("evolve", *words, *(plain if len(words) > 1 else []), "-q", "--out", tmp_path)
     assert result.exit_code == 2
-    assert said in result.output
+    assert fragment in result.output
     assert not list(tmp_path.glob("**/run.json"))
 
 
-def test_a_run_of_train_is_not_gone_on_with(out):
+def test_train_does_not_resume_an_evolve_run(out):
     result = dlcli("train", "--resume", the_run(out), "steps=9")
     assert result.exit_code == 2
     assert "dlcli evolve --resume" in result.output

@@ -31,7 +31,7 @@ def out(tmp_path, monkeypatch):
         {"goal": "accuracy"}, {"metrics": {"test": {"accuracy": True}}}, {"tags": 7},
     ],
 )  # fmt: skip
-def test_one_damaged_run_is_a_marked_row(out, facts):
+def test_list_runs_marks_damaged_runs(out, facts):
     make_run(out, identity="broken", info=facts)
     lines = {line.split()[1]: line for line in listed(out).splitlines()}
     assert "damaged" in lines["broken"]
@@ -41,13 +41,13 @@ def test_one_damaged_run_is_a_marked_row(out, facts):
 
 
 @pytest.mark.parametrize("facts", [{"tags": None}, {"name": 7}, {"metrics": {"test": None}}])
-def test_what_is_merely_missing_is_a_hole(out, facts):
+def test_list_runs_accepts_missing_values(out, facts):
     make_run(out, identity="nearly", info=facts)
     (line,) = (line for line in listed(out).splitlines() if "nearly" in line)
     assert "completed" in line
 
 
-def test_what_is_no_run_any_more_is_a_row_with_its_reason(out):
+def test_list_runs_prints_the_reason_of_damage(out):
     path = make_run(out, identity="broken")
     (path / "run.json").write_text("{")
     text = listed(out)
@@ -59,7 +59,7 @@ def test_what_is_no_run_any_more_is_a_row_with_its_reason(out):
     assert [row["status"] for row in csv.DictReader(io.StringIO(listed(out, "--csv")))] == ["completed", "damaged"]
 
 
-def test_tags_that_are_no_list_hide_no_other(out):
+def test_list_runs_by_tag_accepts_damaged_tags(out):
     make_run(out, identity="tagged", info={"tags": ["night"]})
     make_run(out, identity="broken", info={"tags": None})
     assert "tagged" in listed(out, "@night")

@@ -1,4 +1,4 @@
-"""`dlcli reproduce`: a tiny claim from its words to its verdict, and the exit codes."""
+"""`dlcli reproduce`: verdicts and exit codes of tiny claims."""
 
 import json
 from pathlib import Path
@@ -28,7 +28,7 @@ FAILS = [{"better": "short", "than": "long"}]
 
 @pytest.fixture
 def given(tmp_path, monkeypatch):
-    """Claims of one's own, run in an empty folder; a function that runs one."""
+    """A function that writes a claim of the user and runs it in an empty folder."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine" / "claim").mkdir(parents=True)
 
@@ -45,7 +45,7 @@ def given(tmp_path, monkeypatch):
     return run
 
 
-def test_a_claim_from_its_words_to_its_verdict(given, capsys):
+def test_reproduce_runs_a_claim_to_its_verdict(given, capsys):
     assert given() == 0
     (found,) = json.loads(capsys.readouterr().out)
     assert found["verdict"] == "holds"
@@ -63,19 +63,19 @@ def test_a_claim_from_its_words_to_its_verdict(given, capsys):
     assert "does not hold" in capsys.readouterr().out
 
 
-def test_one_seed_is_undecided_which_is_no_failure(given, capsys):
+def test_reproduce_with_one_seed_is_undecided(given, capsys):
     assert given(FAILS, seeds="1") == 0
     assert json.loads(capsys.readouterr().out)[0]["verdict"] == "undecided"
 
 
-def test_a_metric_that_no_run_reports_is_undecided(given, capsys):
+def test_reproduce_without_metric_is_undecided(given, capsys):
     relation = {"better": "long", "than": "short"}
     assert given([relation], seeds="2", metrics={"f1": "higher"}) == 0
     part = json.loads(capsys.readouterr().out)[0]["relations"][0]["comparisons"][0]
     assert "no run has a value" in part["note"]
 
 
-def test_what_cannot_be_built_is_said_before_anything_runs(given):
+def test_reproduce_rejects_invalid_arms_before_any_run(given):
     arms = ARMS | {"short": {"verb": "train", "recipe": "mlp_digits", "overrides": ["model.hiden=[4]"]}}
     with pytest.raises(UsageError, match="hidden"):
         given(arms=arms)
@@ -85,36 +85,37 @@ def test_what_cannot_be_built_is_said_before_anything_runs(given):
     assert not Path("outputs").exists()
 
 
-def test_missing_data_name_the_command_that_fetches_them(given, tmp_path, monkeypatch):
+def test_reproduce_names_the_fetch_command_of_missing_data(given, tmp_path, monkeypatch):
     monkeypatch.setenv("DLCLI_DATA", str(tmp_path / "nothing"))
     with pytest.raises(Missing, match="dlcli data fetch mnist"):
         given(needs=["mnist"])
     assert check_data.__doc__
 
 
-def test_what_waits_is_refused_by_name_and_left_out_of_all(given, tmp_path, capsys):
-    with pytest.raises(UsageError, match="waits for the moon"):
+def test_reproduce_rejects_unavailable_claims(given, tmp_path, capsys):
+    with pytest.raises(UsageError) as error:
         given(waiting="the moon")
+    assert (error.value.code, error.value.fields["requirement"]) == ("unavailable_claim", "the moon")
     assert "tiny" not in [one.name for one in verb.select(verb.Chosen((), True, "minutes"), (tmp_path / "mine",))]
-    assert "left out: tiny waits for the moon" in capsys.readouterr().err
+    assert "skipped: tiny requires the moon" in capsys.readouterr().err
 
 
-def test_all_leaves_out_what_lacks_data_and_says_how_to_get_them(tmp_path, monkeypatch, capsys):
+def test_reproduce_all_skips_claims_without_data(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("DLCLI_DATA", str(tmp_path / "nothing"))
     kept = {one.name for one in verb.select(verb.Chosen((), True), ())}
-    said = capsys.readouterr().err.splitlines()
+    messages = capsys.readouterr().err.splitlines()
     assert "capsules_pairs" in kept
     for name, data in (("tcn_jsb", "poly-music"), ("tcn_sequential_mnist", "mnist")):
         assert name not in kept
-        assert f"left out: {name} needs data that are not here: dlcli data fetch {data}" in said
+        assert f"skipped: {name} requires data that are not downloaded: dlcli data fetch {data}" in messages
 
 
-def test_a_tier_without_a_claim_says_so(capsys):
+def test_reproduce_all_reports_an_empty_tier(capsys):
     assert verb.select(verb.Chosen((), True, "gpu"), ()) == []
-    assert capsys.readouterr().err == "no claim of the tier gpu to run\n"
+    assert capsys.readouterr().err == "no claims to run in tier gpu\n"
 
 
-def test_equal_runs_of_one_call_are_made_once(given, capsys):
+def test_reproduce_shares_identical_runs(given, capsys):
     relation = [{"better": "again", "than": "short"}]
     arms = {"short": ARMS["short"], "again": ARMS["long"] | {"overrides": ARMS["long"]["overrides"][::-1]}}
     given.state("before")
@@ -127,7 +128,7 @@ def test_equal_runs_of_one_call_are_made_once(given, capsys):
     assert len(list(Path("outputs/train").glob("*/*/run.json"))) == 6
 
 
-def test_what_is_finished_is_told_whatever_becomes_of_the_rest(given, capsys, monkeypatch):
+def test_reproduce_prints_completed_claims_despite_errors(given, capsys, monkeypatch):
     given.state("good")
     wrong = ARMS | {"short": {"verb": "train", "recipe": "mlp_digits", "overrides": ["model.hiden=[4]"]}}
     assert given(seeds="1", after=("good",), arms=wrong) == 2
@@ -145,7 +146,7 @@ def broken(*_):
     raise RuntimeError
 
 
-def test_what_goes_on_is_the_command_as_it_was_typed(given, capsys, monkeypatch):
+def test_reproduce_prints_the_resume_command(given, capsys, monkeypatch):
     monkeypatch.setattr(verb, "reproduce", lambda *_: Done(None, 130, sweep="abc"))
     typed = ("reproduce", "tiny", "--config-dir", "my conf", "--anew", "--seeds", "6")
     assert given(argv=typed) == 130
@@ -162,7 +163,7 @@ def test_what_goes_on_is_the_command_as_it_was_typed(given, capsys, monkeypatch)
         ([0], "mine/claims"),
     ],
 )
-def test_seeds_that_may_be_chosen_make_no_committed_verdict(tmp_path, monkeypatch, seeds, folder):
+def test_reproduce_commits_only_the_claims_own_seeds(tmp_path, monkeypatch, seeds, folder):
     (tmp_path / "dlcli" / "claims" / "catalogue").mkdir(parents=True)
     (tmp_path / "docs").mkdir()
     path = tmp_path / "dlcli" / "claims" / "catalogue" / "tiny.yaml"
@@ -175,18 +176,19 @@ def test_seeds_that_may_be_chosen_make_no_committed_verdict(tmp_path, monkeypatc
 
 
 @pytest.mark.parametrize(
-    ("chosen", "said"),
+    ("chosen", "fragment"),
     [
         (verb.Chosen(("tcn_jsbb",)), 'did you mean "tcn_jsb"'),
         (verb.Chosen((), True, "minute"), 'did you mean "minutes"'),
-        (verb.Chosen(("tcn_jsb",), True), "without names"),
+        (verb.Chosen(("tcn_jsb",), True), "--all and names"),
     ],
 )
-def test_a_wrong_choice_is_said(chosen, said):
-    with pytest.raises(UsageError, match=said):
+def test_select_rejects_invalid_choices(chosen, fragment):
+    with pytest.raises(UsageError, match=fragment):
         verb.select(chosen, ())
 
 
-def test_pages_are_written_in_a_checkout_alone(given):
-    with pytest.raises(UsageError, match="checkout"):
+def test_document_requires_a_checkout(given):
+    with pytest.raises(UsageError) as error:
         verb.document()
+    assert (error.value.code, error.value.fields["key"]) == ("requires", "--docs")

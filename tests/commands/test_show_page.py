@@ -12,7 +12,7 @@ def show(out, *words):
 
 
 @pytest.mark.parametrize("status", ["completed", "failed", "diverged"])
-def test_a_run_as_a_page(tmp_path, status):
+def test_show_html_writes_a_page(tmp_path, status):
     make_run(tmp_path, identity="aaaaaa", info={"status": status})
     result = show(tmp_path, "last", "--html", tmp_path / "one.html")
     assert (result.exit_code, result.stdout) == (0, ""), result.exception
@@ -22,7 +22,7 @@ def test_a_run_as_a_page(tmp_path, status):
     assert "valid accuracy" in text
 
 
-def test_a_place_that_is_not_there_is_told(tmp_path):
+def test_show_html_rejects_missing_folder_and_folder(tmp_path):
     make_run(tmp_path)
     result = show(tmp_path, "last", "--html", tmp_path / "no" / "one.html")
     assert result.exit_code == 2
@@ -33,7 +33,7 @@ def test_a_place_that_is_not_there_is_told(tmp_path):
     assert "folder.html" in result.stderr
 
 
-def test_the_folder_one_is_in_is_no_page(tmp_path, monkeypatch):
+def test_show_html_rejects_the_current_folder(tmp_path, monkeypatch):
     make_run(tmp_path)
     monkeypatch.chdir(tmp_path)
     result = show(tmp_path, "1", "--html", ".")

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from helpers.families import CONF, evaluate, evaluation, made, resumed, steps
+from helpers.families import CONF, build_untrained, evaluate, evaluation, steps, transfer_state
 
 import dlcli
 from dlcli.core.evaluation import score
@@ -12,14 +12,14 @@ from dlcli.core.sampling import draw
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_ebm_samples_approach_the_ring(seed):
-    built = made("ring_ebm", seed=seed)
+    built = build_untrained("ring_ebm", seed=seed)
     before = score(built.model, built.task, "test")["radius_error"]
     steps(built.learner, 120)
     assert score(built.model, built.task, "test")["radius_error"] < before / 4
 
 
 def test_ebm_is_scored_with_gradients_inside_no_grad():
-    built = made("ring_ebm")
+    built = build_untrained("ring_ebm")
     task, model = built.task, built.model
     points = [model.sample(len(task.batch("valid", index)), generator(index)) for index in range(task.size("valid"))]
     error = (torch.cat(points).norm(dim=1) - 1).abs().mean()
@@ -29,8 +29,8 @@ def test_ebm_is_scored_with_gradients_inside_no_grad():
 
 
 def test_ebm_scoring_between_steps_changes_nothing():
-    plain, scored = made("ring_ebm"), made("ring_ebm")
-    resumed(plain.learner, scored.learner)
+    plain, scored = build_untrained("ring_ebm"), build_untrained("ring_ebm")
+    transfer_state(plain.learner, scored.learner)
     rows = []
     for _ in range(3):
         rows += steps(scored.learner, 1)
@@ -40,9 +40,9 @@ def test_ebm_scoring_between_steps_changes_nothing():
 
 
 def test_ebm_chains_are_saved_with_the_learner():
-    first, second = made("ring_ebm"), made("ring_ebm")
+    first, second = build_untrained("ring_ebm"), build_untrained("ring_ebm")
     steps(first.learner, 2)
-    assert steps(resumed(first.learner, second.learner), 2) == steps(first.learner, 2)
+    assert steps(transfer_state(first.learner, second.learner), 2) == steps(first.learner, 2)
 
 
 @pytest.fixture(scope="module")

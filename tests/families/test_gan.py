@@ -5,7 +5,16 @@ import io
 import numpy as np
 import pytest
 import torch
-from helpers.families import CONF, copied, evaluate, evaluation, made, moved, resumed, steps
+from helpers.families import (
+    CONF,
+    build_untrained,
+    changed_modules,
+    copy_parameters,
+    evaluate,
+    evaluation,
+    steps,
+    transfer_state,
+)
 from PIL import Image
 
 import dlcli
@@ -15,33 +24,33 @@ from dlcli.core.evaluation import score
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_gan_generates_points_nearer_to_the_ring_than_before_training(seed):
-    built = made("ring_gan", seed=seed)
+def test_gan_training_reduces_distance_to_the_ring(seed):
+    built = build_untrained("ring_gan", seed=seed)
     before = score(built.model, built.task, "test")["radius_error"]
-    parameters = copied(built.model)
+    parameters = copy_parameters(built.model)
     rows = steps(built.learner, 200)
-    assert moved(parameters, built.model) == {"generator", "critic"}
+    assert changed_modules(parameters, built.model) == {"generator", "critic"}
     assert {"critic_loss", "generator_loss"} <= rows[0].keys()
     assert score(built.model, built.task, "test")["radius_error"] < before / 2
 
 
 @pytest.mark.parametrize(("removed", "left"), [("generator", "critic"), ("critic", "generator")])
 def test_gan_player_changes_only_its_own_parameters(removed, left):
-    built = made("ring_gan", f"~learner.players.{removed}")
-    parameters = copied(built.model)
+    built = build_untrained("ring_gan", f"~learner.players.{removed}")
+    parameters = copy_parameters(built.model)
     steps(built.learner, 3)
-    assert moved(parameters, built.model) == {left}
+    assert changed_modules(parameters, built.model) == {left}
 
 
 def test_gan_resume_is_exact():
-    first, second = made("ring_gan"), made("ring_gan")
+    first, second = build_untrained("ring_gan"), build_untrained("ring_gan")
     steps(first.learner, 2)
-    assert steps(resumed(first.learner, second.learner), 2) == steps(first.learner, 2)
+    assert steps(transfer_state(first.learner, second.learner), 2) == steps(first.learner, 2)
 
 
 def test_gan_is_scored_without_a_loss_and_refused_by_the_supervised_objective():
     with pytest.raises(Mismatch) as error:
-        made("ring_gan", "learner=gradient")
+        build_untrained("ring_gan", "learner=gradient")
     assert error.value.code == "mismatch"
     assert error.value.fields["requirement"] == "a task with a loss"
     assert error.value.fields["got"] == "Ring"
@@ -50,7 +59,7 @@ def test_gan_is_scored_without_a_loss_and_refused_by_the_supervised_objective():
 
 def test_ring_refuses_a_model_that_cannot_sample():
     with pytest.raises(Mismatch) as error:
-        made("ring_gan", "model=mlp", "learner=gradient")
+        build_untrained("ring_gan", "model=mlp", "learner=gradient")
     assert error.value.code == "mismatch"
     assert (error.value.fields["subject"], error.value.fields["got"]) == ("Ring", "MLP")
     assert error.value.fields["requirement"] == "a model with sample"
@@ -58,7 +67,7 @@ def test_ring_refuses_a_model_that_cannot_sample():
 
 def test_gan_objective_names_the_missing_members():
     with pytest.raises(Mismatch) as error:
-        made("ring_gan", "model=ebm", "learner.players.critic.parts=null")
+        build_untrained("ring_gan", "model=ebm", "learner.players.critic.parts=null")
     assert error.value.fields["requirement"] == "a model with critic, generator, noise"
     assert error.value.fields["hint"] == "EBM lacks critic, generator."
 
@@ -69,7 +78,7 @@ def run(tmp_path_factory):
     return dlcli.train("ring_gan", steps=5, seed=3, out=out, config_dir=CONF, progress="none", threads=1)
 
 
-def test_samples_are_a_function_of_the_seed(run):
+def test_draw_is_a_function_of_the_seed(run):
     samples = run.sample(6)
     torch.manual_seed(5)
     state = torch.get_rng_state()
@@ -108,7 +117,7 @@ def test_eval_draws_points_as_a_scatter_plot(run, tmp_path):
         (["--draw", 3, "--to", "/no/such/x.png"], "/no/such"),
     ],
 )
-def test_invalid_draw_options_exit_with_2_before_a_run_exists(run, words, expected):
+def test_draw_rejects_invalid_options_before_a_run_exists(run, words, expected):
     before = len(list(run.path.parents[2].rglob("run.json")))
     result = evaluate(run, *words)
     assert result.exit_code == 2
@@ -116,7 +125,7 @@ def test_invalid_draw_options_exit_with_2_before_a_run_exists(run, words, expect
     assert len(list(run.path.parents[2].rglob("run.json"))) == before
 
 
-def test_drawing_from_a_model_that_is_not_generative_is_refused(tmp_path):
+def test_draw_requires_a_generative_model(tmp_path):
     predictor = dlcli.train("largest_pointer", out=tmp_path, config_dir=CONF, steps=1, threads=1, progress="none")
     with pytest.raises(Mismatch) as error:
         predictor.sample(3)
@@ -125,7 +134,7 @@ def test_drawing_from_a_model_that_is_not_generative_is_refused(tmp_path):
     assert not (tmp_path / "x.png").exists()
 
 
-def test_images_are_drawn_as_a_grid():
+def test_draw_encodes_images_as_a_grid():
     images = torch.zeros(3, 1, 8, 8)
     images[1] = 1
     picture = np.asarray(Image.open(io.BytesIO(encode(images, ".png"))))
@@ -135,7 +144,7 @@ def test_images_are_drawn_as_a_grid():
     assert (picture[1 : side + 1, side + 2 : 2 * side + 2] == 255).all()
 
 
-def test_samples_of_other_shapes_have_no_picture():
+def test_draw_rejects_samples_of_other_shapes():
     with pytest.raises(UsageError) as error:
         encode(torch.zeros(4, 7), ".png")
     assert error.value.code == "unsupported"

@@ -1,7 +1,7 @@
 """A target that is a position among the inputs, and inputs of any length."""
 
 import pytest
-from helpers.families import CONF, evaluate, evaluation, made
+from helpers.families import CONF, build_untrained, evaluate, evaluation
 
 import dlcli
 from dlcli.core.errors import Mismatch
@@ -26,7 +26,7 @@ def test_pointer_is_evaluated_on_longer_lists_than_in_training(run):
 
 def test_model_with_a_fixed_number_of_outputs_is_refused():
     with pytest.raises(Mismatch) as error:
-        made("largest_pointer", "model=tcn", "model.channels=[4]")
+        build_untrained("largest_pointer", "model=tcn", "model.channels=[4]")
     assert error.value.code == "mismatch"
     assert error.value.fields["requirement"] == "a target of known width"
     assert error.value.fields["got"] == "Places(any)"

@@ -4,14 +4,14 @@ import math
 
 import pytest
 import torch
-from helpers.families import copied, made, moved, steps
+from helpers.families import build_untrained, changed_modules, copy_parameters, steps
 from helpers.semi_supervised import UNLABELED
 
 from dlcli.core.evaluation import score
 
 
 def test_batch_without_labels_costs_0():
-    built = made("clusters_mlp")
+    built = build_untrained("clusters_mlp")
     batches = [built.task.batch("train", index) for index in range(built.task.size("train"))]
     unlabeled = [batch for batch in batches if bool((batch.target == UNLABELED).all())]
     assert unlabeled
@@ -23,19 +23,19 @@ def test_batch_without_labels_costs_0():
 
 
 def test_supervised_training_stays_finite_with_unlabeled_batches():
-    built = made("clusters_mlp", "objective=supervised")
-    parameters = copied(built.model)
+    built = build_untrained("clusters_mlp", "objective=supervised")
+    parameters = copy_parameters(built.model)
     rows = steps(built.learner, 2 * built.task.size("train"))
     assert all(math.isfinite(row["loss"]) for row in rows)
     assert any(row["loss"] == 0 for row in rows)
-    assert moved(parameters, built.model)
+    assert changed_modules(parameters, built.model)
 
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_entropy_minimization_beats_the_labels_alone(seed):
     accuracy = {}
     for objective in ("supervised", "entropy_minimization"):
-        built = made("clusters_mlp", f"objective={objective}", "lr=0.003", seed=seed)
+        built = build_untrained("clusters_mlp", f"objective={objective}", "lr=0.003", seed=seed)
         steps(built.learner, 400)
         accuracy[objective] = score(built.model, built.task, "test")["accuracy"]
     assert accuracy["entropy_minimization"] > accuracy["supervised"] + 0.02

@@ -90,8 +90,8 @@ class Remembering(Mean):
 
 def subject(learner, model=Mean, seeds=False):
     def build(seed):
-        made = model()
-        return Built(TASK, made, learner(made, TASK, seed if seeds else None))
+        module = model()
+        return Built(TASK, module, learner(module, TASK, seed if seeds else None))
 
     return gate.run_subject(build, seeded=seeds)
 
@@ -122,6 +122,6 @@ def test_gate_accepts_learner_without_loss(check, learner, seeds):
     ],
 )
 def test_gate_rejects(check, broken):
-    made = subject(**broken)
+    rejected = subject(**broken)
     with pytest.raises(AssertionError):
-        check(made)
+        check(rejected)

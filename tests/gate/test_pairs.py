@@ -45,15 +45,15 @@ def test_step_changes_parameters_or_state(subject):
     gate.check_changes(subject)
 
 
-def test_other_seed_differs_where_something_is_random(subject):
+def test_other_seed_changes_random_pairs(subject):
     gate.check_other_seed(subject)
 
 
-def test_same_seed_repeats_and_scoring_changes_nothing(subject):
+def test_same_seed_is_reproducible_and_scoring_is_pure(subject):
     gate.check_same_seed_with_scoring(subject)
 
 
-def test_resume_equals_never_stopping(subject):
+def test_resume_is_bit_exact(subject):
     if not getattr(subject.built.learner, "resumable", True):
         pytest.skip("the learner declares that it cannot be resumed")
     gate.check_resume(subject)

@@ -32,7 +32,7 @@ def read(request):
         return config, network, batch, network.objects(batch.inputs[0])
 
 
-def test_objects_form_a_graph_of_unit_attributes_and_shared_weights(read):
+def test_objects_have_unit_attributes_and_shared_weights(read):
     _, network, batch, seen = read
     structure, attributes = seen.objects.structure, seen.objects.attributes
     assert isinstance(network, Modular)
@@ -58,7 +58,7 @@ def test_sketch_of_a_scene_is_independent_of_its_batch(read):
     torch.testing.assert_close(whole[1:2], alone, rtol=1e-3, atol=1e-4)
 
 
-def test_decoder_returns_images_of_the_scenes_channels(read):
+def test_decoder_outputs_images_with_the_channels_of_the_scenes(read):
     _, network, batch, seen = read
     if not isinstance(network, Decodes):
         pytest.skip("the network cannot decode attributes to images")

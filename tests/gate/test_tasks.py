@@ -21,12 +21,12 @@ def config(request):
     missing = None
     for recipe in TASKS[request.param]:
         try:
-            found = smoke_config(recipe)
-            build_task(found)
+            smoke = smoke_config(recipe)
+            build_task(smoke)
         except Missing as error:
             missing = missing or error
             continue
-        return found
+        return smoke
     return skip_if_not_fetched(missing)
 
 

@@ -13,7 +13,7 @@ from dlcli.config import build, compose
 CONF = Path(__file__).parent / "conf"
 
 
-def made(recipe, *words, seed=0):
+def build_untrained(recipe, *words, seed=0):
     """Task, model and learner of a recipe, untrained."""
     (point,) = compose.expand("train", [recipe, "device=cpu", "threads=1", *words], extra=(CONF,))
     return build.build(point.resolved(seed), torch.device("cpu"))
@@ -24,7 +24,7 @@ def steps(learner, count):
     return [{name: value.item() for name, value in learner.step().values.items()} for _ in range(count)]
 
 
-def resumed(learner, fresh):
+def transfer_state(learner, fresh):
     """The fresh learner with the state of the other, as a checkpoint would hold it."""
     fresh.load_state_dict(copy.deepcopy(learner.state_dict()))
     return fresh
@@ -41,12 +41,12 @@ def evaluation(run):
     return newest.parent, json.loads(newest.read_text())
 
 
-def copied(model):
+def copy_parameters(model):
     """A copy of the parameters by name."""
     return {name: value.detach().clone() for name, value in model.named_parameters()}
 
 
-def moved(before, model):
+def changed_modules(before, model):
     """The names of the sub-modules whose parameters have changed."""
-    after = copied(model)
+    after = copy_parameters(model)
     return {name.partition(".")[0] for name, value in before.items() if not torch.equal(value, after[name])}

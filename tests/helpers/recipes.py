@@ -57,13 +57,13 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 def _defaults(path: Path) -> list[dict[str, str]]:
     """The entries of a defaults list that choose group members, those of included files in their place."""
-    found = []
+    entries = []
     for entry in read_yaml(path)["defaults"]:
         if isinstance(entry, dict):
-            found.append(entry)
+            entries.append(entry)
         elif (included := path.parent / f"{entry}.yaml").is_file():
-            found += _defaults(included)
-    return found
+            entries += _defaults(included)
+    return entries
 
 
 def _every_recipe() -> list[Recipe]:

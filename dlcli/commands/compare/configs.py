@@ -1,4 +1,4 @@
-"""`dlcli compare configs A B`: where two runs differ, on one screen."""
+"""`dlcli compare configs A B`: differences between two runs in configuration, environment, code, data and scores."""
 
 import difflib
 import hashlib
@@ -15,40 +15,52 @@ from dlcli.runs import selectors
 from dlcli.runs.run import Run
 
 _ABSENT = "-"
-_MOST_LINES = 12  # of a difference between two patches
-_MOST_SOURCE_LINES = 40  # of a difference between two plug-ins
-_LISTS = ("between", "sources")  # lines of the section "code" that are printed below the table
+_MOST_PATCH_LINES = 12  # printed of the diff of two git.patch files
+_MOST_SOURCE_LINES = 40  # printed of the diff of plug-in sources
+_DIFFS = ("between", "sources")  # keys of the section "code" that are printed below the table
 
 
 def main(a: str, b: str, out: Path, as_json: bool) -> int:
-    """Print what differs, or all of it as JSON."""
+    """Print the differences between two runs as a table, or as JSON.
+
+    Args:
+        a: selects the first run.
+        b: selects the second run.
+        out: folder of the runs.
+        as_json: print JSON.
+
+    Raises:
+        UsageError: a selector matches no run or several.
+    """
     pair = selectors.one(a, out), selectors.one(b, out)
-    found = differences(*pair)
+    sections = differences(*pair)
     if as_json:
-        print(json.dumps({"a": pair[0].id, "b": pair[1].id, **found}, indent=1))  # noqa: T201
+        print(json.dumps({"a": pair[0].id, "b": pair[1].id, **sections}, indent=1))  # noqa: T201
         return 0
-    _print(pair, found)
+    _print(pair, sections)
     return 0
 
 
 def differences(a: Run, b: Run) -> dict[str, Any]:
-    """By section, {key: [value of a, value of b]}, of what is not equal."""
+    """Return {section: {key: [value of a, value of b]}} for the values that differ."""
     environments = [_json(run, "environment.json") for run in (a, b)]
     code = ("commit", "dirty")
     return {
         "same_experiment": bool(a.info.get("signature")) and experiment(a) == experiment(b),
-        "configuration": _unequal(*map(_configuration, (a, b))),
-        "environment": _unequal(*({k: v for k, v in one.items() if k not in code} for one in environments)),
-        "code": _unequal(*({k: v for k, v in one.items() if k in code} for one in environments))
+        "configuration": _diff(*map(_configuration, (a, b))),
+        "environment": _diff(
+            *({k: v for k, v in environment.items() if k not in code} for environment in environments)
+        ),
+        "code": _diff(*({k: v for k, v in environment.items() if k in code} for environment in environments))
         | _classes(a, b)
         | _patches(a, b),
         "data": _data(a, b),
-        "scores": _unequal(*(dict(flatten(run.info["metrics"])) for run in (a, b))),
+        "scores": _diff(*(dict(flatten(run.info["metrics"])) for run in (a, b))),
     }
 
 
 def _configuration(run: Run) -> dict[str, Any]:
-    """config.yaml, and whose weights it began with."""
+    """Flattened config.yaml, and the run whose weights initialized it."""
     return {key: value for key, value in read_config(run).items() if key != "smoke"} | {"init_from": origin(run)}
 
 
@@ -60,34 +72,34 @@ def _json(run: Run, name: str) -> dict[str, Any]:
     return dict(flatten(plain)) if isinstance(plain, Mapping) else {}
 
 
-def _unequal(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, list[Any]]:
+def _diff(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, list[Any]]:
     keys = dict.fromkeys([*a, *b])
-    return {key: [a.get(key, _ABSENT), b.get(key, _ABSENT)] for key in keys if not _equal(a, b, key)}
-
-
-def _equal(a: Mapping[str, Any], b: Mapping[str, Any], key: str) -> bool:
-    return (key in a) == (key in b) and repr(a.get(key)) == repr(b.get(key))
+    return {
+        key: [a.get(key, _ABSENT), b.get(key, _ABSENT)]
+        for key in keys
+        if (key in a) != (key in b) or repr(a.get(key)) != repr(b.get(key))
+    }
 
 
 def _classes(a: Run, b: Run) -> dict[str, list[Any]]:
-    """Classes whose source or version differs, and the unified diff of the plug-in files that the runs keep."""
-    hashes, versions = zip(*map(_recorded, (a, b)), strict=True)
-    named = dict.fromkeys([*versions[0], *versions[1]], 1)
-    found = _unequal(*hashes) | _unequal(named | versions[0], named | versions[1])
-    lines = _source_difference(a, b) if _unequal(*hashes) else []
-    return found | ({"sources": lines} if lines else {})
+    """Classes whose source or version differs, and the unified diff of the stored plug-in files."""
+    hashes, versions = zip(*map(_class_records, (a, b)), strict=True)
+    defaults = dict.fromkeys([*versions[0], *versions[1]], 1)
+    differences = _diff(*hashes) | _diff(defaults | versions[0], defaults | versions[1])
+    lines = _source_difference(a, b) if _diff(*hashes) else []
+    return differences | ({"sources": lines} if lines else {})
 
 
-def _recorded(run: Run) -> tuple[dict[str, str], dict[str, int]]:
-    """Beginning of the source hash by plug-in class, and version by `CLASS version`, from run.json."""
+def _class_records(run: Run) -> tuple[dict[str, str], dict[str, int]]:
+    """Abbreviated source hash by plug-in class, and version by `CLASS version`, from run.json."""
     code = run.info.get("code")
     classes = {
-        str(target): facts
-        for target, facts in (code if isinstance(code, Mapping) else {}).items()
-        if isinstance(facts, Mapping)
+        str(target): record
+        for target, record in (code if isinstance(code, Mapping) else {}).items()
+        if isinstance(record, Mapping)
     }
-    hashes = {name: f"sha256 {str(facts['sha256'])[:12]}" for name, facts in classes.items() if "sha256" in facts}
-    return hashes, {f"{name} version": facts.get("version", 1) for name, facts in classes.items()}
+    hashes = {name: f"sha256 {str(record['sha256'])[:12]}" for name, record in classes.items() if "sha256" in record}
+    return hashes, {f"{name} version": record.get("version", 1) for name, record in classes.items()}
 
 
 def _source_difference(a: Run, b: Run) -> list[str]:
@@ -103,15 +115,15 @@ def _source_difference(a: Run, b: Run) -> list[str]:
 
 
 def _patches(a: Run, b: Run) -> dict[str, list[Any]]:
-    """What was changed and not committed, compared line by line."""
-    one, other = (_text(run, "git.patch") for run in (a, b))
-    if one == other:
+    """Line counts and diff of the uncommitted changes."""
+    old, new = (_text(run, "git.patch") for run in (a, b))
+    if old == new:
         return {}
     lines = [
-        line for line in difflib.unified_diff(one.splitlines(), other.splitlines(), lineterm="", n=0)
+        line for line in difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=0)
         if line[:1] in "+-" and not line.startswith(("+++", "---"))
     ]  # fmt: skip
-    return {"git.patch": [f"{len(one.splitlines())} lines", f"{len(other.splitlines())} lines"], "between": [*lines]}
+    return {"git.patch": [f"{len(old.splitlines())} lines", f"{len(new.splitlines())} lines"], "between": [*lines]}
 
 
 def _text(run: Run, name: str) -> str:
@@ -122,20 +134,20 @@ def _text(run: Run, name: str) -> str:
 
 
 def _data(a: Run, b: Run) -> dict[str, list[Any]]:
-    """Data files that the configurations name, as they are now, and whether the contents were the same then."""
+    """Differences of the data files as they are now, and whether their content differed when the runs were made."""
     configs = [read_config(run) for run in (a, b)]
-    files = [{key: _digest(value) for key, value in one.items() if _is_file(key, value)} for one in configs]
-    found = _unequal(*files)
+    files = [{key: _digest(value) for key, value in config.items() if _is_file(key, value)} for config in configs]
+    differences = _diff(*files)
     cores = [run.info.get("core") for run in (a, b)]
-    if all(cores) and cores[0] != cores[1] and not _compared(configs) and not _classes(a, b):
-        found["contents then"] = ["other data files under the same configuration", ""]
-    return found
+    if all(cores) and cores[0] != cores[1] and not _differing_keys(configs) and not _classes(a, b):
+        differences["contents then"] = ["different data under the same configuration", ""]
+    return differences
 
 
-def _compared(configs: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    parts = [{k: v for k, v in compared(one).items() if not k.startswith("until")} for one in configs]
-    targets = [{k: v for k, v in one.items() if k in ("task._target_", "model._target_")} for one in configs]
-    return _unequal(*parts) | _unequal(*targets)
+def _differing_keys(configs: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    parts = [{k: v for k, v in compared(config).items() if not k.startswith("until")} for config in configs]
+    targets = [{k: v for k, v in config.items() if k in ("task._target_", "model._target_")} for config in configs]
+    return _diff(*parts) | _diff(*targets)
 
 
 def _is_file(key: str, value: Any) -> bool:
@@ -153,29 +165,30 @@ def _digest(path: str) -> str:
         return f"{path} {error.strerror}"
 
 
-def _print(pair: Sequence[Run], found: Mapping[str, Any]) -> None:
+def _print(pair: Sequence[Run], sections: Mapping[str, Any]) -> None:
     names = [f"{run.id} {run.info.get('name') or run.info['label']}" for run in pair]
     rows = []
     for section in ("configuration", "environment", "code", "data", "scores"):
-        entries = {key: values for key, values in found[section].items() if key not in _LISTS}
+        entries = {key: values for key, values in sections[section].items() if key not in _DIFFS}
         rows += [
-            [section if not at else "", key, *map(_shown, values)] for at, (key, values) in enumerate(entries.items())
+            [section if not index else "", key, *map(_shorten, values)]
+            for index, (key, values) in enumerate(entries.items())
         ]
         rows += [[section, "equal", "", ""]] if not entries else []
     terminal_tables.print_table(["", "key", *names], rows)
-    _print_lines(found["code"].get("between", []), _MOST_LINES, "between the two git.patch")
-    _print_lines(found["code"].get("sources", []), _MOST_SOURCE_LINES, "of the code difference: see --json")
-    same = "the same experiment: compare runs averages them" if found["same_experiment"] else "different experiments"
+    _print_lines(sections["code"].get("between", []), _MOST_PATCH_LINES, "of the git.patch diff")
+    _print_lines(sections["code"].get("sources", []), _MOST_SOURCE_LINES, "of the source diff: see --json")
+    same = "same experiment: compare runs averages both" if sections["same_experiment"] else "different experiments"
     print(same)  # noqa: T201
 
 
-def _print_lines(lines: Sequence[str], most: int, what: str) -> None:
+def _print_lines(lines: Sequence[str], most: int, source: str) -> None:
     for line in lines[:most]:
         print(f"  {line}")  # noqa: T201
     if len(lines) > most:
-        print(f"  ... {len(lines) - most} more lines {what}")  # noqa: T201
+        print(f"  ... {len(lines) - most} more lines {source}")  # noqa: T201
 
 
-def _shown(value: Any) -> str:
+def _shorten(value: Any) -> str:
     text = "null" if value is None else str(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,4 +1,4 @@
-"""`dlcli compare models task=... model=a,b,c`: size, work and time of models, without training."""
+"""`dlcli compare models task=... model=a,b,c`: parameters, multiply-adds and step time without training."""
 
 import json
 import sys
@@ -23,22 +23,33 @@ from dlcli.report import terminal_tables
 from dlcli.report.table_formats import Column, Table, to_csv
 
 COLUMNS = (
-    Column("what", "text", ("what",)),
+    Column("model", "text", ("what",)),
     Column("task", "text", ("task",)),
     Column("parameters", "count", ("parameters",)),
-    Column("multiply-adds a sample", "count", ("multiply_adds",)),
-    Column("ms a step", "figure", ("milliseconds",)),
+    Column("multiply-adds per sample", "count", ("multiply_adds",)),
+    Column("ms per step", "figure", ("milliseconds",)),
     Column("batch", "count", ("batch",)),
     Column("threads", "count", ("threads",)),
     Column("device", "text", ("device",)),
-    Column("why not", "text", ("error",)),
+    Column("error", "text", ("error",)),
 )
 
 
-def main(words: Sequence[str], extra: Sequence[Path], smoke: bool, as_json: bool, as_csv: bool) -> int:
-    """One line a model; one that cannot be built is a marked line."""
-    points = compose.expand("train", words, extra=extra, smoke=smoke)
-    rows = [measured(point) for point in points]
+def main(overrides: Sequence[str], extra: Sequence[Path], smoke: bool, as_json: bool, as_csv: bool) -> int:
+    """Print one row per model; the row of a model that cannot be built has the error.
+
+    Args:
+        overrides: recipe and KEY=VALUE overrides; commas make several models.
+        extra: additional configuration folders.
+        smoke: use the tiny sizes of `--smoke`.
+        as_json: print JSON instead of a table.
+        as_csv: print CSV instead of a table.
+
+    Raises:
+        UsageError: an override is invalid, or no model can be built.
+    """
+    points = compose.expand("train", overrides, extra=extra, smoke=smoke)
+    rows = [measure(point) for point in points]
     if all("error" in row for row in rows):
         raise UsageError("\n".join(dict.fromkeys(row["error"] for row in rows)))
     table = Table("models", COLUMNS, rows).filled()
@@ -51,22 +62,19 @@ def main(words: Sequence[str], extra: Sequence[Path], smoke: bool, as_json: bool
     return 0
 
 
-def measured(point: compose.Point) -> dict[str, Any]:
-    """What a model costs, or why it cannot be built."""
-    named = {"what": " ".join([point.choices["model"], *_own(point.words)]), "task": point.choices["task"]}
+def measure(point: compose.Point) -> dict[str, Any]:
+    """Return the costs of a model, or the error with which it cannot be built."""
+    shared = ("task", "model", "seed", "threads", "device")
+    own = [override for override in point.words if override.partition("=")[0] not in shared]
+    name = {"what": " ".join([point.choices["model"], *own]), "task": point.choices["task"]}
     try:
         with listening(quiet=True):
-            return named | _measure(point)
+            return name | _costs(point)
     except UsageError as error:
-        return named | {"error": str(error).splitlines()[0]}
+        return name | {"error": str(error).splitlines()[0]}
 
 
-def _own(words: Sequence[str]) -> list[str]:
-    """The words that are neither the task's, the model's nor the seed's name."""
-    return [word for word in words if word.partition("=")[0] not in ("task", "model", "seed", "threads", "device")]
-
-
-def _measure(point: compose.Point) -> dict[str, Any]:
+def _costs(point: compose.Point) -> dict[str, Any]:
     config = settle_budget(point.resolved())
     device = choose_device(config["device"])
     threads = _threads(config)
@@ -82,24 +90,24 @@ def _measure(point: compose.Point) -> dict[str, Any]:
 
 
 def _threads(config: Mapping[str, Any]) -> int:
-    """As many as said; `auto` is one here, so that every model has the same."""
-    wanted = config["threads"]
-    if wanted != "auto" and (not isinstance(wanted, int) or wanted < 1):
-        raise UsageError(f"threads is a whole number from 1, or auto, not {wanted!r}")
-    return 1 if wanted == "auto" else wanted
+    """Number of threads; 1 for `auto`, so that all models are measured with the same number."""
+    threads = config["threads"]
+    if threads != "auto" and (not isinstance(threads, int) or threads < 1):
+        raise UsageError("invalid_value", key="threads", must="an integer of at least 1, or auto", got=threads)
+    return 1 if threads == "auto" else threads
 
 
 def multiply_adds(model: nn.Module, task: Task) -> int:
-    """Multiply-adds of matrix products and convolutions of one sample's loss, forward only.
+    """Count the multiply-adds of matrix products and convolutions in the forward pass of one sample's loss.
 
-    PyTorch's counter counts two operations each, and looks into recurrent kernels only where oneDNN does not fuse them.
+    PyTorch's counter counts two operations per multiply-add, and counts recurrent kernels only if oneDNN is disabled.
     """
     supervised = require_loss(task, "compare models")
     batch = task.batch("train", 0)
     training = model.training
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of Intel GPUs that are not here
+            warnings.simplefilter("ignore")  # about missing Intel GPUs
             with torch.backends.mkldnn.flags(enabled=False), torch.no_grad(), FlopCounterMode(display=False) as counter:
                 supervised.loss(model.eval(), batch)
     finally:

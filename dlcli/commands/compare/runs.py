@@ -1,11 +1,11 @@
-"""`dlcli compare runs`: what finished runs came to over their seeds, and which differences the seeds support."""
+"""`dlcli compare runs`: mean scores of finished runs over seeds, with intervals and significance tests."""
 
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from dlcli.commands.compare.selection import Choice, chosen
-from dlcli.core.errors import UsageError, nearest
+from dlcli.core.errors import UsageError
 from dlcli.report import output_file
 from dlcli.report.charts import panels
 from dlcli.report.comparison import columns
@@ -17,20 +17,20 @@ from dlcli.runs.record import Direction
 
 DIRECTIONS: dict[str, Direction] = {"max": "max", "min": "min"}
 INTERVALS: dict[str, Kind] = {"auto": "auto", "t": "t", "bca": "bca"}
-_SAID = 6  # runs left out that are named one by one
+_MOST_REASONS = 6  # excluded runs that are printed with their reasons
 
 
 @dataclass(frozen=True)
 class Output:
-    """How the answer is written.
+    """Output of a comparison.
 
     Args:
         form: table, json, csv, md or latex.
-        precision: significant digits.
-        sort: a column, `-column` from above; None is the best first, task by task.
-        limit: groups.
-        plot: a picture to write.
-        html: a page to write.
+        precision: significant digits, 1 to 17.
+        sort: title of a column, with prefix - for descending order; None sorts by task, then by score, best first.
+        limit: largest number of groups; None prints all.
+        plot: image file to write.
+        html: HTML page to write.
     """
 
     form: str = "table"
@@ -42,32 +42,45 @@ class Output:
 
 
 def form_of(flags: dict[str, bool]) -> str:
-    """The one form that is asked for.
+    """Return the output format that is selected by flags; a table by default.
+
+    Args:
+        flags: whether each format was selected, by name.
 
     Raises:
-        UsageError: several are.
+        UsageError: several formats are selected.
     """
-    wanted = [name for name, given in flags.items() if given]
-    if len(wanted) > 1:
-        raise UsageError(f"--{wanted[0]} and --{wanted[1]}: standard output takes one of them")
-    return wanted[0] if wanted else "table"
+    forms = [name for name, given in flags.items() if given]
+    if len(forms) > 1:
+        reason = "standard output has one format"
+        raise UsageError("conflict", first=f"--{forms[0]}", second=f"--{forms[1]}", reason=reason)
+    return forms[0] if forms else "table"
 
 
-def main(choice: Choice, asked: Question, output: Output) -> int:
-    """Print the groups and pairs, and write the picture and the page that are asked for."""
+def main(choice: Choice, query: Question, output: Output) -> int:
+    """Print the groups and pairs of a comparison, and write its plot and page.
+
+    Args:
+        choice: the runs to compare.
+        query: metric, split, baseline and test of the comparison.
+        output: format and files.
+
+    Raises:
+        UsageError: an option is invalid, or there are no runs to compare.
+    """
     _check(output)
     if output.plot is not None:
         panels.check(output.plot)
-    found, damaged = chosen(choice)
-    answer = columns.limited(compare(found, asked, damaged), output.sort, output.limit)
+    selected, damaged = chosen(choice)
+    comparison = columns.limited(compare(selected, query, damaged), output.sort, output.limit)
     if output.plot is not None:
-        panels.write(output.plot, answer, asked)
+        panels.write(output.plot, comparison, query)
     if output.html is not None:
         from dlcli.report.page import html
 
-        html.write(output.html, answer, asked, f"dlcli compare runs {' '.join(choice.selectors)}".strip())
-    FORMS[output.form](answer, output.precision)
-    _tell(answer, output)
+        html.write(output.html, comparison, query, f"dlcli compare runs {' '.join(choice.selectors)}".strip())
+    FORMS[output.form](comparison, output.precision)
+    _report(comparison, output)
     return 0
 
 
@@ -80,7 +93,16 @@ def question(
     x: str | None,
     direction: str | None = None,
 ) -> Question:
-    """The question of a command line, its values checked.
+    """Check the options of a comparison.
+
+    Args:
+        metric: name of the metric; None is the main metric of the task.
+        split: "train", "valid" or "test".
+        baseline: selects the group that the others are compared with; None is the best.
+        all_pairs: compare all pairs of groups.
+        kind: confidence interval: "auto", "t" or "bca".
+        x: counter of the x-axis, such as "steps" or "seconds".
+        direction: "max" or "min" for a metric without a declared direction.
 
     Raises:
         UsageError: the interval or the direction is unknown.
@@ -88,7 +110,7 @@ def question(
     if direction is not None and direction not in DIRECTIONS:
         raise UsageError("invalid_value", key="--direction", must="max or min", got=direction)
     if kind not in INTERVALS:
-        raise UsageError(f"--interval {kind!r}{nearest(kind, INTERVALS)}")
+        raise UsageError("unknown_name", kind="--interval", name=kind, known=INTERVALS)
     return Question(
         metric, split, baseline, all_pairs, INTERVALS[kind], x, DIRECTIONS[direction] if direction else None
     )
@@ -96,23 +118,24 @@ def question(
 
 def _check(output: Output) -> None:
     if not 1 <= output.precision <= 17:
-        raise UsageError(f"--precision is 1 to 17 significant digits, not {output.precision}")
+        raise UsageError("invalid_value", key="--precision", must="from 1 to 17 digits", got=output.precision)
     if output.limit is not None and output.limit < 1:
-        raise UsageError(f"--limit is at least 1, not {output.limit}")
+        raise UsageError("invalid_value", key="--limit", must="at least 1", got=output.limit)
     for option, path in (("--plot", output.plot), ("--html", output.html)):
         if path is not None:
             output_file.place(path, option)
 
 
-def _tell(answer: Comparison, output: Output) -> None:
-    """Remarks, and every run that does not count, on standard error."""
-    for note in answer.notes:
+def _report(comparison: Comparison, output: Output) -> None:
+    """Print notes, excluded runs and written files on standard error."""
+    for note in comparison.notes:
         _say(note)
-    for one in answer.left_out[:_SAID]:
-        _say(f"left out: {one.id or Path(one.path).name}: {one.reason}")
-    if len(answer.left_out) > _SAID:
-        rest = [one.id or Path(one.path).name for one in answer.left_out[_SAID:]]
-        _say(f"left out: {len(rest)} more ({', '.join(rest[:20])}{', ...' * (len(rest) > 20)}); reasons: --json")
+    excluded = comparison.left_out
+    for run in excluded[:_MOST_REASONS]:
+        _say(f"excluded: {run.id or Path(run.path).name}: {run.reason}")
+    if len(excluded) > _MOST_REASONS:
+        rest = [run.id or Path(run.path).name for run in excluded[_MOST_REASONS:]]
+        _say(f"excluded: {len(rest)} more ({', '.join(rest[:20])}{', ...' * (len(rest) > 20)}); reasons: --json")
     for path in (output.plot, output.html):
         if path is not None:
             _say(f"written: {path}")

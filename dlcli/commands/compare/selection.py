@@ -1,7 +1,7 @@
-"""Which runs a comparison is about: selectors, and conditions on them."""
+"""Selection of the runs of a comparison: selectors and filters."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from dlcli.core.errors import Missing
@@ -14,7 +14,15 @@ from dlcli.runs.run import Run
 
 @dataclass(frozen=True)
 class Choice:
-    """Which runs: selectors, and what must hold of them."""
+    """Selectors and filters of a comparison.
+
+    Args:
+        selectors: runs to compare; empty selects all.
+        out: folder of the runs.
+        where: conditions on the configuration, such as "task.length>=100".
+        since: earliest date or largest age of the runs, such as "7d".
+        status: statuses, separated by commas.
+    """
 
     selectors: Sequence[str]
     out: Path
@@ -23,41 +31,32 @@ class Choice:
     status: str | None = None
 
 
-@dataclass
-class _Damaged:
-    """What cannot be read as a run, each once."""
-
-    found: dict[Path, Left] = field(default_factory=dict)
-
-    def __call__(self, path: Path, reason: str) -> None:
-        self.found.setdefault(path.resolve(), Left.damaged(path, reason))
-
-
 def chosen(choice: Choice) -> tuple[list[Run], list[Left]]:
-    """The runs of a choice, newest first, and directories that cannot be read.
+    """Return the selected runs, newest first, and the directories that cannot be read.
 
     Raises:
-        UsageError: the choice leaves no run.
+        UsageError: a filter is invalid.
+        Missing: no run is selected.
     """
     conditions = [parse(text) for text in choice.where]
-    damaged = _Damaged()
-    found = selectors.select(choice.selectors, choice.out, damaged)
-    trouble = list(damaged.found.values())
-    if not found and not trouble:
-        raise Missing(f"{choice.out} holds no run yet\nMake one: dlcli train model=tcn")
-    before = len(found)
+    damaged: dict[Path, Left] = {}
+
+    def report_damaged(path: Path, reason: str) -> None:
+        damaged.setdefault(path.resolve(), Left.damaged(path, reason))
+
+    runs = selectors.select(choice.selectors, choice.out, report_damaged)
+    if not runs and not damaged:
+        raise Missing("no_runs", path=choice.out, hint="Start a run: dlcli train model=tcn")
+    if not runs:
+        hint = "\n".join(excluded.reason for excluded in [*damaged.values()][:3])
+        raise Missing("not_found", kind="readable run", name=str(choice.out), hint=hint)
+    count = len(runs)
     if choice.since is not None:
-        found = selectors.since(found, choice.since)
+        runs = selectors.since(runs, choice.since)
     if choice.status is not None:
-        found = selectors.of_status(found, choice.status)
+        runs = selectors.of_status(runs, choice.status)
     for condition in conditions:
-        found = having(found, condition)
-    if not found:
-        raise Missing(_none(before, trouble))
-    return found, trouble
-
-
-def _none(before: int, trouble: Sequence[Left]) -> str:
-    if before:
-        return f"none of {before} run{'s' * (before != 1)} is left by --where, --since and --status"
-    return "\n".join(["no run that can be read", *(one.reason for one in trouble[:3])])
+        runs = having(runs, condition)
+    if not runs:
+        raise Missing("no_matching_runs", count=count)
+    return runs, list(damaged.values())

@@ -20,7 +20,7 @@ from dlcli.report import output_file
 _ENDINGS = (".png", ".npz")
 _SIDE = 560  # pixels of a scatter plot
 _MARGIN = 24  # pixels around its points
-_LEAST = 128  # pixels, to which small images are enlarged by whole factors
+_SMALLEST = 128  # pixels: smaller images are enlarged by an integer factor
 _INK = (31, 119, 180)
 
 
@@ -31,7 +31,7 @@ class Drawing:
     Args:
         n: number of samples.
         path: a PNG file (a grid of images, a scatter plot of points) or an NPZ file (array `samples`).
-        seed: of the random numbers; None is the seed of the run.
+        seed: seed of the random numbers; None is the seed of the run.
     """
 
     n: int
@@ -54,7 +54,8 @@ class Drawing:
         """Draw the samples and write the file.
 
         Args:
-            seed: of the run.
+            model: a generative model.
+            seed: seed of the run, used if the request has none.
 
         Raises:
             UsageError: the samples cannot be written in this format.
@@ -64,7 +65,7 @@ class Drawing:
         output_file.write(self.path, encode(samples, self.path.suffix.lower()), "--to")
 
     def facts(self, seed: int) -> dict[str, Any]:
-        """The request as plain values, for run.json."""
+        """Return the request as plain values, for run.json."""
         return {"samples": self.n, "seed": self._seed(seed), "path": str(self.path)}
 
     def _seed(self, seed: int) -> int:
@@ -72,7 +73,7 @@ class Drawing:
 
 
 def encode(samples: Tensor, ending: str) -> bytes:
-    """The samples as a file.
+    """Encode samples as the content of a file.
 
     Args:
         samples: for .png images [n, channel, height, width] with 1 or 3 channels and values in [0, 1], or points
@@ -87,37 +88,37 @@ def encode(samples: Tensor, ending: str) -> bytes:
         np.savez_compressed(content, samples=samples.numpy())
         return content.getvalue()
     if samples.dim() == 4 and samples.shape[1] in (1, 3):
-        picture = _grid(samples)
+        image = _grid(samples)
     elif samples.dim() == 2 and samples.shape[1] == 2:
-        picture = _scatter(samples)
+        image = _scatter(samples)
     else:
         raise UsageError(
             "unsupported",
             subject="--to .png",
             feature=f"samples of shape {tuple(samples.shape)}",
-            hint="It draws images (n, 1 or 3, height, width) and points (n, 2). Use --to FILE.npz.",
+            hint="Images (n, 1 or 3, height, width) and points (n, 2) can be drawn. Use --to FILE.npz for others.",
         )
-    picture.save(content, format="PNG")
+    image.save(content, format="PNG")
     return content.getvalue()
 
 
 def _grid(images: Tensor) -> Pillow.Image:
-    """Images in a square grid, enlarged by a whole factor if they are small."""
-    scale = max(1, _LEAST // max(images.shape[2:]))
+    """Images in a square grid, enlarged by an integer factor if they are small."""
+    scale = max(1, _SMALLEST // max(images.shape[2:]))
     grid = make_grid(images.float(), columns=math.ceil(math.sqrt(len(images))), scale=scale)
     return Pillow.fromarray(grid.mul(255).round().to(torch.uint8).numpy())
 
 
 def _scatter(points: Tensor) -> Pillow.Image:
-    """Points with equal scales of both axes; the second axis points up. Points that are not finite are left out."""
-    picture = Pillow.new("RGB", (_SIDE, _SIDE), "white")
+    """Scatter plot of the finite points, with equal scales on both axes; the second axis points up."""
+    image = Pillow.new("RGB", (_SIDE, _SIDE), "white")
     points = points[points.isfinite().all(1)].double()
     if not len(points):
-        return picture
+        return image
     low, high = points.amin(0), points.amax(0)
-    reach = max(float((high - low).max()), 1e-12)
-    unit = ((points - (low + high) / 2) / reach + 0.5) * (_SIDE - 2 * _MARGIN) + _MARGIN
-    pen = ImageDraw.Draw(picture)
-    for x, y in unit.tolist():
+    extent = max(float((high - low).max()), 1e-12)
+    pixels = ((points - (low + high) / 2) / extent + 0.5) * (_SIDE - 2 * _MARGIN) + _MARGIN
+    pen = ImageDraw.Draw(image)
+    for x, y in pixels.tolist():
         pen.ellipse((x - 2, _SIDE - y - 2, x + 2, _SIDE - y + 2), fill=_INK)
-    return picture
+    return image

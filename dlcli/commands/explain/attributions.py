@@ -1,4 +1,4 @@
-"""What `--explain` sees: each look is some pictures and some numbers of a subject."""
+"""Attribution maps, convolution filters and confusion matrix of `dlcli show RUN --explain`."""
 
 import math
 from collections.abc import Mapping
@@ -10,85 +10,92 @@ from dlcli.attribution.grad_cam import activation_and_gradient, called_convoluti
 from dlcli.attribution.gradients import saliency
 from dlcli.attribution.integrated import complete_attribution
 from dlcli.attribution.randomization import rank_correlation
-from dlcli.commands.explain.samples import Subject
+from dlcli.commands.explain.samples import Samples
 from dlcli.core.artifacts import encode
 from dlcli.core.confusion import Confusion
-from dlcli.core.errors import Mismatch, UsageError, nearest
+from dlcli.core.errors import Mismatch, UsageError
 from dlcli.report.figures import attribution_sheets, confusion_matrix, input_maps
 from dlcli.report.figures.sheet import has_letters, png
 
-_SHARE, _STEPS = 0.01, 1024  # of the score that integrated gradients may miss, and where they give up
+_SHARE = 0.01  # of the score difference, largest completeness error of integrated gradients
+_STEPS = 1024  # most interpolation steps of integrated gradients
 
-Look = tuple[dict[str, bytes], dict[str, Any]]
-"""Files by name, and facts."""
+Explanation = tuple[dict[str, bytes], dict[str, Any]]
+"""Files by name, and values for explain.json."""
 
 
-def gradients(subject: Subject) -> Look:
-    """Saliency and integrated gradients of the predicted class's score."""
-    slope = saliency(subject.model, subject.x, subject.unit)
-    found = complete_attribution(subject.model, subject.x, subject.unit, share=_SHARE, most=_STEPS)
-    share = found.incompleteness
+def gradients(samples: Samples) -> Explanation:
+    """Compute saliency and integrated gradients of the predicted class score."""
+    saliency_map = saliency(samples.model, samples.x, samples.unit)
+    attribution = complete_attribution(samples.model, samples.x, samples.unit, share=_SHARE, most=_STEPS)
+    share = attribution.incompleteness
     files = {
-        "saliency.png": subject.sheet(
+        "saliency.png": samples.sheet(
             "Saliency",
-            "bright: where a small change moves the score of the predicted class most; each map by its own largest",
-            input_maps.heat(slope),
+            "bright: largest gradient of the predicted class score; each map is scaled by its maximum",
+            input_maps.heat(saliency_map),
         ),
-        "integrated_gradients.png": subject.sheet(
+        "integrated_gradients.png": samples.sheet(
             "Integrated gradients",
-            f"red speaks for the predicted class, blue against; {found.steps} steps from zeros, {share:.2%} missing",
-            input_maps.signed(found.values.sum(1)),
+            f"red: for the predicted class, blue: against; {attribution.steps} steps from zeros, error {share:.2%}",
+            input_maps.signed(attribution.values.sum(1)),
         ),
     }
     rows = [
         {"difference": difference, "missing": missing}
-        for difference, missing in zip(found.difference.tolist(), found.missing.tolist(), strict=True)
+        for difference, missing in zip(attribution.difference.tolist(), attribution.missing.tolist(), strict=True)
     ]
-    return files, {"integrated_gradients": {"steps": found.steps, "incompleteness": share, "samples": rows}}
+    return files, {"integrated_gradients": {"steps": attribution.steps, "incompleteness": share, "samples": rows}}
 
 
-def last_map(subject: Subject, layer: str | None) -> Look:
-    """Grad-CAM of a layer; of the last convolution that has places when none is named, nothing where there is none.
+def last_map(samples: Samples, layer: str | None) -> Explanation:
+    """Compute Grad-CAM at a layer.
+
+    Args:
+        samples: the explained samples.
+        layer: name of a module; None is the last convolution with a spatial output, and `grad_cam` is None without one.
 
     Raises:
-        UsageError: there is no such layer.
-        Mismatch: it answers no map, or one that the scores do not depend on.
+        UsageError: the model has no such module.
+        Mismatch: the module outputs no feature map, or one that the scores do not depend on.
     """
-    parts = dict(subject.model.named_modules())
+    parts = dict(samples.model.named_modules())
     if layer is not None and (not layer or layer not in parts):
         known = [name for name in parts if name]
-        raise UsageError(f"--layer {layer!r}: {type(subject.model).__name__} has no such part{nearest(layer, known)}")
-    tried = [layer] if layer else reversed(called_convolutions(subject.model, subject.x))
+        kind = f"module of {type(samples.model).__name__}"
+        raise UsageError("unknown_name", kind=kind, name=layer, known=known, key="--layer")
+    tried = [layer] if layer else reversed(called_convolutions(samples.model, samples.x))
     for name in tried:
-        found = activation_and_gradient(subject.model, subject.x, subject.unit, parts[name])
-        if found is not None:
-            return _seen_at(subject, name, *found)
+        activation = activation_and_gradient(samples.model, samples.x, samples.unit, parts[name])
+        if activation is not None:
+            return _grad_cam_sheet(samples, name, *activation)
     if layer:
-        raise Mismatch(f"--layer {layer}: {type(parts[layer]).__name__} answers no map that the scores depend on")
+        got = f"{layer} ({type(parts[layer]).__name__})"
+        raise Mismatch("mismatch", subject="--layer", requirement="a feature map that the scores depend on", got=got)
     return {}, {"grad_cam": None}
 
 
-def _seen_at(subject: Subject, name: str, value: Tensor, gradient: Tensor) -> Look:
-    heat = upsample(grad_cam(value, gradient), tuple(subject.x.shape[2:]))
-    places = list(value.shape[2:])
-    note = f"bright: what speaks for the predicted class at {name}, {' x '.join(map(str, places))} places"
-    file = subject.sheet("Grad-CAM", note, input_maps.overlaid(heat, subject.x))
-    return {"grad_cam.png": file}, {"grad_cam": {"layer": name, "places": places}}
+def _grad_cam_sheet(samples: Samples, name: str, value: Tensor, gradient: Tensor) -> Explanation:
+    heat = upsample(grad_cam(value, gradient), tuple(samples.x.shape[2:]))
+    positions = list(value.shape[2:])
+    note = f"bright: evidence for the predicted class at {name}, {' x '.join(map(str, positions))} positions"
+    file = samples.sheet("Grad-CAM", note, input_maps.overlaid(heat, samples.x))
+    return {"grad_cam.png": file}, {"grad_cam": {"layer": name, "places": positions}}
 
 
-def first_filters(subject: Subject) -> Look:
-    """Weights of the first convolution that reads several places at once; nothing where there is none."""
-    parts = dict(subject.model.named_modules())
-    for name in called_convolutions(subject.model, subject.x):
+def first_filters(samples: Samples) -> Explanation:
+    """Draw the filters of the first convolution with a kernel larger than 1; `filters` is None without one."""
+    parts = dict(samples.model.named_modules())
+    for name in called_convolutions(samples.model, samples.x):
         weight: Tensor = parts[name].weight
         if weight[0, 0].numel() > 1:
-            sheet = attribution_sheets.filters(f"Filters of {name}: {subject.name}", weight)
+            sheet = attribution_sheets.filters(f"Filters of {name}: {samples.name}", weight)
             return {"filters.png": png(sheet)}, {"filters": {"layer": name, "shape": list(weight.shape)}}
     return {}, {"filters": None}
 
 
-def confusions(name: str, table: Confusion | None) -> Look:
-    """Which classes are taken for which on the whole test split."""
+def confusions(name: str, table: Confusion | None) -> Explanation:
+    """Draw and write the confusion matrix of the test split; `confused` is None without a table."""
     if table is None:
         return {}, {"confused": None}
     files = {"confusion.csv": encode(table.rows())[1]}
@@ -98,22 +105,25 @@ def confusions(name: str, table: Confusion | None) -> Look:
 
 
 def _most_confused(table: Confusion) -> list[dict[str, Any]]:
-    """The three pairs that are mistaken most often."""
+    """The three most frequent pairs of true and wrongly predicted class."""
     wrong = table.counts.clone()
     wrong.fill_diagonal_(0)
-    values, places = wrong.flatten().topk(min(3, wrong.numel()))
-    pairs = zip(values.tolist(), places.tolist(), strict=True)
+    counts, positions = wrong.flatten().topk(min(3, wrong.numel()))
+    pairs = zip(counts.tolist(), positions.tolist(), strict=True)
     names = table.names
     return [
-        {"true": names[place // len(names)], "predicted": names[place % len(names)], "rows": count}
-        for count, place in pairs
+        {"true": names[position // len(names)], "predicted": names[position % len(names)], "rows": count}
+        for count, position in pairs
         if count
     ]
 
 
-def randomised(subject: Subject, other: nn.Module) -> Mapping[str, Any]:
-    """How like the saliency is to that of a network with other weights; None for a row whose map is flat."""
-    maps = (saliency(model, subject.x, subject.unit) for model in (subject.model, other))
-    found = [value if math.isfinite(value) else None for value in rank_correlation(*maps).tolist()]
-    known = [value for value in found if value is not None]
-    return {"rank_correlation": sum(known) / len(known) if known else None, "samples": found}
+def randomized(samples: Samples, other: nn.Module) -> Mapping[str, Any]:
+    """Model randomization test (Adebayo et al. 2018): rank correlation of saliency with that of random weights.
+
+    A sample whose map is constant has the correlation None.
+    """
+    maps = (saliency(model, samples.x, samples.unit) for model in (samples.model, other))
+    correlations = [value if math.isfinite(value) else None for value in rank_correlation(*maps).tolist()]
+    finite = [value for value in correlations if value is not None]
+    return {"rank_correlation": sum(finite) / len(finite) if finite else None, "samples": correlations}

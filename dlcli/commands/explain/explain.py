@@ -1,4 +1,4 @@
-"""`dlcli show RUN --explain`: what a run's best network looks at, as pictures in artifacts/explain/."""
+"""`dlcli show RUN --explain`: attribution maps of the best checkpoint as images in artifacts/explain/."""
 
 import json
 import sys
@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from dlcli.commands.explain import attributions
-from dlcli.commands.explain.samples import Subject, check, subject
+from dlcli.commands.explain.samples import check, select_samples
 from dlcli.config import build, run_config
 from dlcli.core.artifacts import encode
 from dlcli.core.confusion import Confusion
@@ -26,17 +26,17 @@ from dlcli.runs import selectors
 from dlcli.runs.files import replace_folder
 from dlcli.runs.run import Run
 
-_MOST = 100  # samples of a sheet
+_MOST_SAMPLES = 100  # on a sheet
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What is asked for.
+    """Options of `--explain`.
 
     Args:
-        samples: rows of the test split.
-        layer: whose map Grad-CAM reads; None is the last convolution.
-        randomised: whether saliency is compared with that of weights drawn anew.
+        samples: number of test samples, 1 to 100.
+        layer: name of the module for Grad-CAM; None is the last convolution.
+        randomised: compare saliency with that of randomly initialized weights.
     """
 
     samples: int
@@ -45,25 +45,34 @@ class Wish:
 
 
 def explain(selector: str, out: Path, wish: Wish) -> tuple[Path, dict[str, Any]]:
-    """Put pictures and numbers into RUN/artifacts/explain/, in place of older ones; the folder and the numbers.
+    """Write images and explain.json to RUN/artifacts/explain/, replacing earlier ones.
+
+    Args:
+        selector: selects the run.
+        out: folder of the runs.
+        wish: options of `--explain`.
+
+    Returns:
+        the folder, and the content of explain.json.
 
     Raises:
-        UsageError: there is no checkpoint, no such layer, or the task is of another kind.
+        UsageError: there is no checkpoint or layer of this name, or the number of samples is out of range.
+        Mismatch: the task is no classification of images, videos or sequences.
     """
-    if not 1 <= wish.samples <= _MOST:
-        raise UsageError(f"--samples is 1 to {_MOST}, not {wish.samples}")
+    if not 1 <= wish.samples <= _MOST_SAMPLES:
+        raise UsageError("invalid_value", key="--samples", must=f"from 1 to {_MOST_SAMPLES}", got=wish.samples)
     run = selectors.one(selector, out)
     config = run_config.read(run.path / "config.yaml")
     with computing(thread_count(config["threads"])):
         model, task = restored(run, config, torch.device("cpu"))
         check(task)
-        files, facts = _looked(run, config, model, task, wish)
+        files, facts = _explain(run, config, model, task, wish)
     folder = run.path / "artifacts" / "explain"
     replace_folder(folder, {**files, "explain.json": encode(Tree(facts))[1]})
     return folder, facts
 
 
-def _looked(run: Run, config: Mapping[str, Any], model: nn.Module, task: Task, wish: Wish) -> attributions.Look:
+def _explain(run: Run, config: Mapping[str, Any], model: nn.Module, task: Task, wish: Wish) -> attributions.Explanation:
     name = f"{run.info['name'] or run.info['label']} ({run.id})"
     lengths: list[int] = []
     table = Confusion.of(task)
@@ -74,67 +83,64 @@ def _looked(run: Run, config: Mapping[str, Any], model: nn.Module, task: Task, w
             table.see(batch, metrics)
 
     scores = score(model, task, "test", see)
-    seen = subject(name, model, task, lengths, wish.samples)
+    samples = select_samples(name, model, task, lengths, wish.samples)
     files: dict[str, bytes] = {}
-    facts = {"run": run.id, "rows": sum(lengths), "metrics": scores, "samples": list(seen.facts)}
-    for found, numbers in (
-        attributions.last_map(seen, wish.layer),
-        attributions.gradients(seen),
-        attributions.first_filters(seen),
+    facts = {"run": run.id, "rows": sum(lengths), "metrics": scores, "samples": list(samples.facts)}
+    for images, values in (
+        attributions.last_map(samples, wish.layer),
+        attributions.gradients(samples),
+        attributions.first_filters(samples),
         attributions.confusions(name, table),
     ):
-        files |= found
-        facts |= numbers
+        files |= images
+        facts |= values
     if wish.randomised:
-        facts["randomised"] = _randomised(seen, config, task)
+        other = build.build_model({**config, "seed": config["seed"] + 1}, task, torch.device("cpu"))
+        facts["randomised"] = attributions.randomized(samples, other)
     return files, facts
 
 
-def _randomised(seen: Subject, config: Mapping[str, Any], task: Task) -> Mapping[str, Any]:
-    other = build.build_model({**config, "seed": config["seed"] + 1}, task, torch.device("cpu"))
-    return attributions.randomised(seen, other)
-
-
 def main(selector: str, out: Path, wish: Wish, as_json: bool) -> int:
-    """Explain, and say in words what was found and where it lies."""
+    """Explain a run, print a summary and the files written, and return the exit code."""
     folder, facts = explain(selector, out, wish)
     if as_json:
         print(json.dumps({"path": str(folder), **facts}, indent=1))  # noqa: T201
         return 0
-    for line in _told(facts):
+    for line in _summary(facts):
         print(line)  # noqa: T201
     if not has_letters():
-        print("no words on the pictures and no confusion.png: pip install 'dlcli[plot]'", file=sys.stderr)  # noqa: T201
+        print("images have no labels and confusion.png is missing: pip install 'dlcli[plot]'", file=sys.stderr)  # noqa: T201
     for path in sorted(folder.iterdir()):
         print(path)  # noqa: T201
     return 0
 
 
-def _told(facts: Mapping[str, Any]) -> Iterator[str]:
-    whole = facts["integrated_gradients"]
-    right = sum(one["right"] for one in facts["samples"])
-    yield f"{len(facts['samples'])} of {facts['rows']:,} test rows, {right} of them right"
+def _summary(facts: Mapping[str, Any]) -> Iterator[str]:
+    integrated = facts["integrated_gradients"]
+    correct = sum(sample["right"] for sample in facts["samples"])
+    yield f"{len(facts['samples'])} of {facts['rows']:,} test samples, {correct} classified correctly"
     if facts["confused"]:
-        pairs = (f"{one['true']} as {one['predicted']} ({one['rows']})" for one in facts["confused"])
-        yield f"most often taken for another: {', '.join(pairs)}"
+        pairs = (f"{pair['true']} as {pair['predicted']} ({pair['rows']})" for pair in facts["confused"])
+        yield f"most frequent confusions: {', '.join(pairs)}"
     yield (
-        f"integrated gradients: {whole['steps']} steps; their sum misses {whole['incompleteness']:.2%} of f(x) - f(0)"
+        f"integrated gradients: {integrated['steps']} steps, "
+        f"completeness error {integrated['incompleteness']:.2%} of f(x) - f(0)"
     )
     if facts["grad_cam"] is None:
-        yield "Grad-CAM: left out, no convolution of the network answers a map that the scores depend on"
+        yield "Grad-CAM: skipped, no convolution outputs a feature map that the scores depend on"
     else:
         places = " x ".join(map(str, facts["grad_cam"]["places"]))
-        yield f"Grad-CAM: of {facts['grad_cam']['layer']}, {places} places (--layer NAME takes another)"
+        yield f"Grad-CAM: layer {facts['grad_cam']['layer']}, {places} positions (--layer NAME selects another)"
     if facts["filters"] is None:
-        yield "filters: left out, no convolution of the network reads several places at once"
+        yield "filters: skipped, no convolution has a kernel larger than 1"
     if "randomised" in facts:
-        yield _verdict(facts["randomised"]["rank_correlation"])
+        yield _randomization_summary(facts["randomised"]["rank_correlation"])
 
 
-def _verdict(correlation: float | None) -> str:
+def _randomization_summary(correlation: float | None) -> str:
     if correlation is None:
-        return "saliency against weights drawn anew: a map is flat, so there is no rank correlation"
+        return "saliency against random weights: a map is constant, so there is no rank correlation"
     return (
-        f"saliency against weights drawn anew: rank correlation {correlation:.2f} (near 0: the maps show what was "
-        "learned; near 1: they would look so without it)"
+        f"saliency against random weights: rank correlation {correlation:.2f} "
+        "(near 0: maps depend on the learned weights; near 1: they do not)"
     )

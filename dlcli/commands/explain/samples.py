@@ -1,4 +1,4 @@
-"""What `--explain` looks at: a network, some rows of the test split, and what it took them for."""
+"""Samples of the test split that `dlcli show RUN --explain` explains, with the predictions of the model."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,16 +17,16 @@ from dlcli.report.figures.sheet import png
 
 
 @dataclass(frozen=True)
-class Subject:
-    """A network and some rows.
+class Samples:
+    """A model and the samples whose predictions are explained.
 
     Args:
-        name: of the run, for the pictures.
-        model: with the weights of its best checkpoint, in evaluation mode.
-        x: the rows.
-        unit: the class that each is taken for, whose score is explained.
-        facts: of each row its number in the split, true classes, the predicted one (of several labels as
-            many as are true), whether these are the true ones, and how sure the network is of the first.
+        name: title of the run, for the images.
+        model: the model with the weights of its best checkpoint, in evaluation mode.
+        x: inputs, batch axis first.
+        unit: predicted class of each sample, whose score is explained.
+        facts: per sample its row in the split, true and predicted classes (with several labels, as many as are true),
+            whether they agree, and the largest probability.
     """
 
     name: str
@@ -36,8 +36,8 @@ class Subject:
     facts: Sequence[Mapping[str, Any]]
 
     def sheet(self, title: str, note: str, maps: Tensor) -> bytes:
-        """The rows beside their maps, as a file."""
-        captions = [_caption(one) for one in self.facts]
+        """Encode a PNG of the samples beside their maps."""
+        captions = [_caption(facts) for facts in self.facts]
         return png(
             attribution_sheets.beside(f"{title}: {self.name}", note, captions, input_maps.pictures(self.x), maps)
         )
@@ -47,13 +47,13 @@ def check(task: Task) -> None:
     """Check that the task classifies images, videos or sequences.
 
     Raises:
-        Mismatch: it does not, or is an environment.
+        Mismatch: the task is no such classification, or an environment.
     """
     spec = task.spec
     (first, *more) = spec.inputs
-    shown = not more and isinstance(first, Real) and len(first.shape) in (2, 3, 4)
-    sorts = isinstance(spec.target, Classes | Labels) and not spec.target.positions
-    if not (shown and sorts) or isinstance(task, Plays):
+    drawable = not more and isinstance(first, Real) and len(first.shape) in (2, 3, 4)
+    classifies = isinstance(spec.target, Classes | Labels) and not spec.target.positions
+    if not (drawable and classifies) or isinstance(task, Plays):
         kind = "an environment, " if isinstance(task, Plays) else ""
         raise Mismatch(
             "mismatch",
@@ -64,57 +64,62 @@ def check(task: Task) -> None:
         )
 
 
-def subject(name: str, model: nn.Module, task: Task, lengths: Sequence[int], samples: int) -> Subject:
-    """Rows of the test split at equal distances, so that a sorted one shows all of its classes.
+def select_samples(name: str, model: nn.Module, task: Task, lengths: Sequence[int], count: int) -> Samples:
+    """Select equidistant rows of the test split, so that a split sorted by class shows all classes.
 
     Args:
-        name: of the run.
-        lengths: rows of each batch.
-        samples: how many rows.
+        name: title of the run.
+        model: the model of the best checkpoint.
+        task: a classification task.
+        lengths: rows of each test batch.
+        count: number of samples; at most the rows of the split are used.
     """
     total = sum(lengths)
-    wanted = [place * total // min(samples, total) for place in range(min(samples, total))]
-    x, target = _taken(task, lengths, wanted)
+    rows = [index * total // min(count, total) for index in range(min(count, total))]
+    x, target = _read_rows(task, lengths, rows)
     with torch.no_grad():
-        answer = model.eval()(x.clone())
-    chance = answer.sigmoid() if isinstance(task.spec.target, Labels) else answer.softmax(1)
+        logits = model.eval()(x.clone())
+    probabilities = logits.sigmoid() if isinstance(task.spec.target, Labels) else logits.softmax(1)
     names = task.classes if isinstance(task, Sorts) else list(map(str, range(task.spec.target.width)))
     facts = []
-    for place, row in enumerate(wanted):
-        true = _true(target[place], names)
-        predicted = [names[number] for number in answer[place].topk(max(1, len(true))).indices.sort().values.tolist()]
+    for index, row in enumerate(rows):
+        true = _true_classes(target[index], names)
+        top = logits[index].topk(max(1, len(true))).indices.sort().values.tolist()
+        predicted = [names[label] for label in top]
         facts.append(
             {
                 "row": row,
                 "true": true,
                 "predicted": " + ".join(predicted),
                 "right": predicted == true,
-                "probability": float(chance[place].max()),
+                "probability": float(probabilities[index].max()),
             }
         )
-    return Subject(name, model, x, answer.argmax(1), facts)
+    return Samples(name, model, x, logits.argmax(1), facts)
 
 
-def _taken(task: Task, lengths: Sequence[int], wanted: Sequence[int]) -> tuple[Tensor, Tensor]:
-    inputs, targets, begin = [], [], 0
+def _read_rows(task: Task, lengths: Sequence[int], rows: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Inputs and targets of rows of the test split, read only from the batches that contain them."""
+    inputs, targets, start = [], [], 0
     for index, length in enumerate(lengths):
-        here = [row - begin for row in wanted if begin <= row < begin + length]
-        if here:
+        positions = [row - start for row in rows if start <= row < start + length]
+        if positions:
             batch = task.batch("test", index)
-            inputs.append(batch.inputs[0][here])
-            targets.append(batch.target[here])
-        begin += length
+            inputs.append(batch.inputs[0][positions])
+            targets.append(batch.target[positions])
+        start += length
     return torch.cat(inputs), torch.cat(targets)
 
 
-def _true(target: Tensor, names: Sequence[str]) -> list[str]:
-    """The classes of a row: one, or any number of labels."""
+def _true_classes(target: Tensor, names: Sequence[str]) -> list[str]:
+    """Names of the true classes of a sample: a single class, or any number of labels."""
     if target.dim():
-        return [names[number] for number in target.nonzero()[:, 0].tolist()]
+        return [names[label] for label in target.nonzero()[:, 0].tolist()]
     return [names[int(target)]] if 0 <= int(target) < len(names) else []
 
 
 def _caption(facts: Mapping[str, Any]) -> Caption:
-    told = facts["predicted"]
-    words = told if facts["right"] else f"{told}, is {' + '.join(facts['true']) or 'none'}"
-    return Caption(f"{words} ({facts['probability']:.2f})", facts["right"])
+    label = facts["predicted"]
+    if not facts["right"]:
+        label += f", true: {' + '.join(facts['true']) or 'none'}"
+    return Caption(f"{label} ({facts['probability']:.2f})", facts["right"])

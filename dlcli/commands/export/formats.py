@@ -1,4 +1,4 @@
-"""File formats of models: each writes one and reads it back as something to call."""
+"""File formats of models: encode a model, and decode the file into a callable to verify it."""
 
 import importlib
 import io
@@ -15,135 +15,137 @@ from torch import Tensor, nn
 
 from dlcli.core.errors import Mismatch, Missing
 
-Facts = Mapping[str, str]
+Metadata = Mapping[str, str]
+"""Text stored in an exported file, by key."""
 
 
 @dataclass(frozen=True)
-class Subject:
-    """What is written.
+class ExportedModel:
+    """A model to export.
 
     Args:
-        model: in evaluation mode.
-        inputs: what it is called with, batch axis first.
-        fresh: makes the model anew, with other weights.
-        facts: what the file says of itself.
+        model: the model in evaluation mode.
+        inputs: example inputs, batch axis first.
+        fresh: builds the same model with other weights.
+        metadata: text stored in the file.
     """
 
     model: nn.Module
     inputs: tuple[Tensor, ...]
     fresh: Callable[[], nn.Module]
-    facts: Facts
+    metadata: Metadata
 
 
 @runtime_checkable
 class Format(Protocol):
-    """One kind of file."""
+    """Protocol of a file format."""
 
     ending: str
 
-    def encode(self, subject: Subject) -> bytes:
-        """The content of the file."""
+    def encode(self, exported: ExportedModel) -> bytes:
+        """Return the content of the file."""
 
-    def decode(self, content: bytes, subject: Subject) -> Callable[..., Any]:
-        """What the file holds, to be called as the model is."""
+    def decode(self, content: bytes, exported: ExportedModel) -> Callable[..., Any]:
+        """Load the file as a callable with the inputs and outputs of the model."""
 
 
 class Safetensors:
-    """Weights by name, nothing that runs; the facts are its metadata."""
+    """safetensors: weights by parameter name, without a graph; run and configuration are its metadata."""
 
     ending = ".safetensors"
 
     def __init__(self) -> None:
-        self.torch = _needed("safetensors", "safetensors", "safetensors.torch")
+        self.torch = _import("safetensors", "safetensors", "safetensors.torch")
 
-    def encode(self, subject: Subject) -> bytes:
-        weights = {name: value.contiguous().clone() for name, value in subject.model.state_dict().items()}
-        return self.torch.save(weights, metadata={"format": "pt", **subject.facts})
+    def encode(self, exported: ExportedModel) -> bytes:
+        weights = {name: value.contiguous().clone() for name, value in exported.model.state_dict().items()}
+        return self.torch.save(weights, metadata={"format": "pt", **exported.metadata})
 
-    def decode(self, content: bytes, subject: Subject) -> Callable[..., Any]:
-        model = subject.fresh()
+    def decode(self, content: bytes, exported: ExportedModel) -> Callable[..., Any]:
+        model = exported.fresh()
         model.load_state_dict(self.torch.load(content))
         return model
 
 
 class TorchExport:
-    """A graph of PyTorch's own operators, which needs no dlcli to run."""
+    """torch.export: a graph of PyTorch operators that runs without dlcli."""
 
     ending = ".pt2"
 
-    def encode(self, subject: Subject) -> bytes:
+    def encode(self, exported: ExportedModel) -> bytes:
         buffer = io.BytesIO()
-        torch.export.save(_traced(subject), buffer, extra_files={"dlcli.json": json.dumps(dict(subject.facts))})
+        torch.export.save(_traced(exported), buffer, extra_files={"dlcli.json": json.dumps(dict(exported.metadata))})
         return buffer.getvalue()
 
-    def decode(self, content: bytes, subject: Subject) -> Callable[..., Any]:
+    def decode(self, content: bytes, exported: ExportedModel) -> Callable[..., Any]:
         return torch.export.load(io.BytesIO(content)).module()
 
 
 class ONNX:
-    """A graph for other runtimes; checked with ONNX Runtime."""
+    """ONNX graph, verified with ONNX Runtime."""
 
     ending = ".onnx"
 
     def __init__(self) -> None:
-        self.runtime = _needed("onnx", "onnx", "onnxscript", "onnxruntime")
+        self.runtime = _import("onnx", "onnx", "onnxscript", "onnxruntime")
 
-    def encode(self, subject: Subject) -> bytes:
-        names = [f"input_{number}" for number in range(len(subject.inputs))]
-        with _quiet(), _in_words("ONNX"):
+    def encode(self, exported: ExportedModel) -> bytes:
+        names = [f"input_{number}" for number in range(len(exported.inputs))]
+        with _quiet(), _export_errors("ONNX"):
             program = torch.onnx.export(
-                subject.model, subject.inputs, dynamo=True, verbose=False, input_names=names,
-                dynamic_shapes=_any_batch(subject.inputs),
+                exported.model, exported.inputs, dynamo=True, verbose=False, input_names=names,
+                dynamic_shapes=_any_batch(exported.inputs),
             )  # fmt: skip
         assert program is not None
         proto = program.model_proto
-        for name, text in subject.facts.items():
+        for name, text in exported.metadata.items():
             proto.metadata_props.add(key=name, value=text)
         return proto.SerializeToString()
 
-    def decode(self, content: bytes, subject: Subject) -> Callable[..., Any]:
+    def decode(self, content: bytes, exported: ExportedModel) -> Callable[..., Any]:
         session = self.runtime.InferenceSession(content, providers=["CPUExecutionProvider"])
         names = [given.name for given in session.get_inputs()]
 
-        def answer(*inputs: Tensor) -> list[Tensor]:
+        def run(*inputs: Tensor) -> list[Tensor]:
             given = dict(zip(names, (value.numpy() for value in inputs), strict=True))
             return [torch.from_numpy(value) for value in session.run(None, given)]
 
-        return answer
+        return run
 
 
 FORMATS: Mapping[str, Callable[[], Format]] = {"safetensors": Safetensors, "onnx": ONNX, "torchexport": TorchExport}
 
 
-def _needed(form: str, *modules: str) -> Any:
-    """The last of the modules.
+def _import(form: str, *modules: str) -> Any:
+    """Import modules of an optional dependency and return the last.
 
     Raises:
-        Missing: one is not installed.
+        Missing: a package is not installed.
     """
     for name in modules:
         try:
             module = importlib.import_module(name)
         except ImportError as error:
-            missing = (error.name or name).partition(".")[0]
-            raise Missing(f"--to {form} needs the package {missing}: pip install 'dlcli[export]'") from None
+            package = (error.name or name).partition(".")[0]
+            hint = "Install it: pip install 'dlcli[export]'"
+            raise Missing("missing_package", feature=f"--to {form}", package=package, hint=hint) from None
     return module
 
 
 def _any_batch(inputs: tuple[Tensor, ...]) -> Any:
-    """Rows may be as many as one likes, where the model lets them."""
+    """Dynamic batch axis of every input, if the model supports it."""
     return tuple({0: torch.export.Dim.AUTO} for _ in inputs)
 
 
-def _traced(subject: Subject) -> torch.export.ExportedProgram:
-    with _quiet(), _in_words("torch.export"):
-        shapes = _any_batch(subject.inputs)
-        return torch.export.export(subject.model, subject.inputs, dynamic_shapes=shapes, strict=False)
+def _traced(exported: ExportedModel) -> torch.export.ExportedProgram:
+    with _quiet(), _export_errors("torch.export"):
+        shapes = _any_batch(exported.inputs)
+        return torch.export.export(exported.model, exported.inputs, dynamic_shapes=shapes, strict=False)
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without what exporters tell of their own progress."""
+    """Suppress warnings, logging and output of the exporters."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
@@ -155,8 +157,8 @@ def _quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _in_words(form: str) -> Iterator[None]:
-    """An exporter's failure as one sentence."""
+def _export_errors(form: str) -> Iterator[None]:
+    """Raise the failure of an exporter as a Mismatch with the first line of its cause."""
     try:
         yield
     except Exception as error:
@@ -164,4 +166,4 @@ def _in_words(form: str) -> Iterator[None]:
         while cause.__cause__ is not None:
             cause = cause.__cause__
         lines = [line.strip() for line in str(cause).splitlines() if line.strip()] or [type(cause).__name__]
-        raise Mismatch(f"this model cannot be written as {form}: {lines[0][:300]}") from error
+        raise Mismatch("unsupported", subject=form, feature="this model", hint=lines[0][:300]) from error

@@ -1,4 +1,4 @@
-"""Taking things away: said, agreed to, done, and what could not be is told."""
+"""Deletion of files after confirmation: list, confirm, delete and report failures."""
 
 import json
 import sys
@@ -7,18 +7,18 @@ from dataclasses import asdict, dataclass
 
 from dlcli.core.errors import UsageError
 from dlcli.report import terminal_tables
-from dlcli.report.formatting import size as in_words
+from dlcli.report.formatting import size as format_size
 from dlcli.runs.run import Busy
 
 
 @dataclass(frozen=True)
 class Consent:
-    """How sure one is.
+    """How deletions are confirmed.
 
     Args:
-        dry: only say what would go.
-        yes: do not ask.
-        as_json: only JSON on standard output.
+        dry: list what would be deleted, and delete nothing.
+        yes: delete without confirmation.
+        as_json: print only JSON on standard output.
     """
 
     dry: bool = False
@@ -28,7 +28,11 @@ class Consent:
 
 @dataclass(frozen=True)
 class Item:
-    """Something that goes: a run directory, files in one, or what an earlier deletion left."""
+    """A row of the list of deletions: a run directory, files in one, or the remains of an earlier deletion.
+
+    Args:
+        size: bytes.
+    """
 
     id: str
     what: str
@@ -39,59 +43,68 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Doomed:
-    """An item, and how it goes."""
+class Deletion:
+    """An item and the function that deletes it."""
 
     item: Item
     remove: Callable[[], None]
 
 
-def carry_out(doomed: Sequence[Doomed], consent: Consent) -> int:
-    """Say what goes, ask, and let it go."""
-    items = [one.item for one in doomed]
+def delete(deletions: Sequence[Deletion], consent: Consent) -> int:
+    """List what will be deleted, ask for confirmation, delete, and report failures.
+
+    Returns:
+        0, or 1 if the user declined or a deletion failed.
+
+    Raises:
+        UsageError: confirmation is needed and standard input is no terminal.
+    """
+    items = [deletion.item for deletion in deletions]
     total = sum(item.size for item in items)
-    if not doomed and not consent.as_json:
-        say("nothing to remove")
+    if not deletions and not consent.as_json:
+        say("nothing to delete")
         return 0
     if not consent.as_json:
-        rows = [(item.id, item.what, item.status, in_words(item.size), item.path, item.remark) for item in items]
-        terminal_tables.print_table(("id", "what", "status", "size", "where", ""), rows, numeric=("size",))
-    summed = f"{len(items)} director{'y' if len(items) == 1 else 'ies'}, {in_words(total)} ({total:,} bytes)"
-    if items and not consent.dry and not _agreed(summed, consent):
-        say("nothing was removed")
+        rows = [(item.id, item.what, item.status, format_size(item.size), item.path, item.remark) for item in items]
+        terminal_tables.print_table(("id", "what", "status", "size", "path", ""), rows, numeric=("size",))
+    summary = f"{len(items)} director{'y' if len(items) == 1 else 'ies'}, {format_size(total)} ({total:,} bytes)"
+    if items and not consent.dry and not _confirm(summary, consent):
+        say("nothing was deleted")
         return 1
-    failed = {} if consent.dry else _remove(doomed)
-    gone = [item for item in items if item.path not in failed and not consent.dry]
+    failed = {} if consent.dry else _delete_all(deletions)
     if consent.as_json:
-        told = {"dry_run": consent.dry, "items": [asdict(item) for item in items], "bytes": total, "failed": failed}
-        print(json.dumps(told, indent=1))  # noqa: T201
+        record = {"dry_run": consent.dry, "items": [asdict(item) for item in items], "bytes": total, "failed": failed}
+        print(json.dumps(record, indent=1))  # noqa: T201
     elif consent.dry:
-        say(f"would remove from {summed}; nothing was touched")
+        say(f"dry run, nothing was deleted; would delete {summary}")
     else:
-        say(f"removed from {len(gone)} of {summed}")
+        deleted = sum(item.path not in failed for item in items)
+        say(f"deleted {deleted} of {summary}")
     return 1 if failed else 0
 
 
-def _agreed(summed: str, consent: Consent) -> bool:
+def _confirm(summary: str, consent: Consent) -> bool:
     if consent.yes:
         return True
     if not sys.stdin.isatty():
-        raise UsageError(f"{summed}: --yes removes them, --dry-run only says what would go")
-    print(f"Remove {summed}? [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201
+        hint = f"--yes deletes {summary}; --dry-run only lists them."
+        raise UsageError("required", key="--yes", reason="standard input is no terminal", hint=hint)
+    print(f"Delete {summary}? [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def _remove(doomed: Sequence[Doomed]) -> dict[str, str]:
-    """Why something stayed, by path; told as it happens."""
+def _delete_all(deletions: Sequence[Deletion]) -> dict[str, str]:
+    """Delete and report each failure; return the reasons of the failures by path."""
     failed = {}
-    for one in doomed:
+    for deletion in deletions:
         try:
-            one.remove()
+            deletion.remove()
         except (Busy, OSError) as error:
-            failed[one.item.path] = str(error)
-            say(f"{one.item.path} stays: {error}")
+            failed[deletion.item.path] = str(error)
+            say(f"cannot delete {deletion.item.path}: {error}")
     return failed
 
 
 def say(text: str) -> None:
+    """Print a message on standard error."""
     print(text, file=sys.stderr, flush=True)  # noqa: T201

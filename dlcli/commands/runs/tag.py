@@ -1,4 +1,4 @@
-"""`dlcli runs tag`: words to find runs by, put on and taken off."""
+"""`dlcli runs tag`: add and remove the tags by which runs are selected."""
 
 import json
 import sys
@@ -14,58 +14,67 @@ from dlcli.runs.selectors import select
 def main(
     selectors: Sequence[str], out: Path, add: Sequence[str], remove: Sequence[str], dry: bool, as_json: bool
 ) -> int:
-    """Change the tags of every run that is named, or of none."""
-    add, remove = _checked(add), _checked(remove)
+    """Change the tags of all selected runs, or of none if one of them is running.
+
+    Args:
+        selectors: runs to change, at least one.
+        out: folder of the runs.
+        add: tags to add, with or without @.
+        remove: tags to remove, with or without @.
+        dry: print the new tags without saving them.
+        as_json: print {id: tags}.
+
+    Raises:
+        UsageError: no run or no tag is given, a tag is invalid, or a selected run is running.
+    """
+    add, remove = _check_tags(add), _check_tags(remove)
     if not add and not remove:
-        raise UsageError("which tag? --add WORD puts one on, --remove WORD takes one off")
+        raise UsageError("required", key="--add TAG or --remove TAG")
     if both := set(add) & set(remove):
-        raise UsageError(f"{', '.join(sorted(both))}: both added and removed")
+        raise UsageError("conflict", first="--add", second="--remove", reason=f"{', '.join(sorted(both))} in both")
     if not selectors:
-        raise UsageError("runs tag wants to be told which: ids, 1:3, @tag or a folder; see dlcli list runs")
-    found = select(selectors, out)
-    _check_ended(found)
-    told = {}
-    for run in found:
-        with nullcontext(run) if dry else _held(run):
+        hint = "Name the runs to tag: ids, 1:3, @tag or a folder; see dlcli list runs."
+        raise UsageError("required", key="RUN", hint=hint)
+    selected = select(selectors, out)
+    for run in selected:
+        if run.status == "running":  # its last save would overwrite the change
+            raise UsageError("running_run", id=run.id, process="tags can be changed when it has ended")
+    new_tags = {}
+    for run in selected:
+        with nullcontext(run) if dry else _locked(run):
             old = list(run.info.get("tags") or ())
-            run.info["tags"] = told[run.id] = [tag for tag in dict.fromkeys([*old, *add]) if tag not in remove]
+            run.info["tags"] = new_tags[run.id] = [tag for tag in dict.fromkeys([*old, *add]) if tag not in remove]
             if not dry:
                 run.save()
     if as_json:
-        print(json.dumps(told, indent=1))  # noqa: T201
+        print(json.dumps(new_tags, indent=1))  # noqa: T201
         return 0
-    for identity, tags in told.items():
-        print(f"{identity}  {' '.join(f'@{tag}' for tag in tags) or 'no tag'}")  # noqa: T201
+    for identity, tags in new_tags.items():
+        print(f"{identity}  {' '.join(f'@{tag}' for tag in tags) or 'no tags'}")  # noqa: T201
     if dry:
-        print("nothing was touched", file=sys.stderr)  # noqa: T201
+        print("dry run, nothing was changed", file=sys.stderr)  # noqa: T201
     return 0
 
 
-def _checked(tags: Sequence[str]) -> list[str]:
-    found = [tag.removeprefix("@") for tag in tags]
-    for tag in found:
-        if not tag or not tag.isprintable() or tag != tag.strip():
-            raise UsageError(f"a tag is a printable word, not {tag!r}")
-    return found
-
-
-def _check_ended(found: Sequence[Run]) -> None:
-    for run in found:
-        if run.status == "running":  # what it writes at its end would undo the change
-            raise UsageError(f"run {run.id} is running: its tags can be changed when it has ended; none was changed")
+def _check_tags(tags: Sequence[str]) -> list[str]:
+    names = [tag.removeprefix("@") for tag in tags]
+    for name in names:
+        if not name or not name.isprintable() or name != name.strip():
+            raise UsageError("invalid_value", key="tag", must="printable text without surrounding spaces", got=name)
+    return names
 
 
 @contextmanager
-def _held(run: Run) -> Iterator[Run]:
-    """The run as it is now, which nobody else is writing.
+def _locked(run: Run) -> Iterator[Run]:
+    """Lock a run and read its run.json again.
 
     Raises:
-        UsageError: somebody is.
+        UsageError: another process holds the run.
     """
     try:
         run.lock()
     except Busy as error:
-        raise UsageError(str(error)) from None
+        raise UsageError("locked_run", id=run.id, hint=str(error)) from None
     try:
         run.info = Run.open(run.path).info
         yield run

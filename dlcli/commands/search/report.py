@@ -1,4 +1,4 @@
-"""The end of a search: what was found, from scratch, beside random search at its price and a hand-made network."""
+"""Final evaluation of a search: best candidate from scratch, random search of equal cost, hand-designed baseline."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
@@ -6,8 +6,8 @@ from statistics import fmean
 from typing import Any
 
 from dlcli.commands.search.plots import keep_curves
-from dlcli.commands.search.result import Candidate, Cost, Search, mean_value
-from dlcli.commands.search.trials import Runs
+from dlcli.commands.search.result import Candidate, CompletedSearch, Cost, mean_value
+from dlcli.commands.search.trials import TrialRuns
 from dlcli.config import run_config
 from dlcli.core.artifacts import encode
 from dlcli.core.learner import Rows
@@ -21,8 +21,8 @@ from dlcli.report.comparison.output import print_table
 from dlcli.report.formatting import duration, number
 from dlcli.runs.run import Run
 
-_BESIDE = ("trial", "words", "value", "status", "steps", "seconds", "run")
-_AGREED = 3  # members that a rank correlation needs
+_RANDOM_COLUMNS = ("trial", "words", "value", "status", "steps", "seconds", "run")
+_FEWEST_PAIRS = 3  # that a rank correlation requires
 
 _METRICS = (
     Metric("search_steps", "min", "steps"),
@@ -33,217 +33,230 @@ _METRICS = (
 Say = Callable[[str], None]
 
 
-class Verdict:
-    """Writes best.yaml, trains the arms of the final table, and says in run.json what everything cost.
+class SearchReport:
+    """Write best.yaml, train the arms of the final table, and record results and costs in run.json.
 
     Args:
-        run: the search's.
-        trials: carries out the runs of the arms.
-        config: the search's.
-        search: what it came to.
+        run: run of the search.
+        trials: executes the runs of the arms.
+        config: configuration of the search.
+        search: the completed search.
     """
 
-    def __init__(self, run: Run, trials: Runs, config: Mapping[str, Any], search: Search) -> None:
+    def __init__(self, run: Run, trials: TrialRuns, config: Mapping[str, Any], search: CompletedSearch) -> None:
         self._run, self._trials, self._search = run, trials, search
-        self._asked = config["retrain"]
+        self._options = config["retrain"]
         self._over = config["over"] if "over" in config["strategy"] else []
         self._seed = config["seed"]
 
     def __call__(self, say: Say) -> None:
-        """All of it; what was carried out before a stop is not done again."""
+        """Run the whole evaluation; runs that completed before an interruption are reused.
+
+        Args:
+            say: prints a line of progress.
+        """
         keep_curves(self._run)
         candidates = self._search.candidates()
         if not candidates:
             raise RuntimeError("every candidate failed: see artifacts/architectures.csv")
-        self._alone: dict[int, list[Outcome]] = {}
-        best = self._chosen(candidates, say)
+        self._scratch: dict[int, list[Outcome]] = {}
+        best = self._select(candidates, say)
         cost = self._cost()
-        told: dict[str, Any] = {"value": best.value, "shared": self._search.shares and not self._alone}
-        told |= {"metric": self._trials.goal.metric, "cost": asdict(cost)}
-        self._keep_best(best, told["shared"])
-        self._run.info["search"] = told
+        record: dict[str, Any] = {"value": best.value, "shared": self._search.shares and not self._scratch}
+        record |= {"metric": self._trials.goal.metric, "cost": asdict(cost)}
+        self._keep_best(best, record["shared"])
+        self._run.info["search"] = record
         arms = {"found": best.words}
-        said = "with shared weights: " if told["shared"] else ""
-        say(f"found: valid {self._trials.goal.metric} {number(best.value)} {said}{' '.join(best.words)}")
-        beside: list[Outcome] = []
-        if not self._search.is_random and self._asked["random"] != 0:
-            beside = self._random(best, cost, say)
-            first = self._better(beside)
-            told["random"] = {"value": first.value if first else None, "cost": asdict(_spent(beside))}
-            arms |= {"random": first.trial.words} if first else {}
+        suffix = " with shared weights" if record["shared"] else ""
+        say(f"best: validation {self._trials.goal.metric} {number(best.value)}{suffix}: {' '.join(best.words)}")
+        random_outcomes: list[Outcome] = []
+        if not self._search.is_random and self._options["random"] != 0:
+            random_outcomes = self._random_search(best, cost, say)
+            random_best = self._best_outcome(random_outcomes)
+            value = random_best.value if random_best else None
+            record["random"] = {"value": value, "cost": asdict(_total_cost(random_outcomes))}
+            arms |= {"random": random_best.trial.words} if random_best else {}
         if self._search.shares:
-            told["agreement"] = self._agreement(candidates, beside, say)
-        if self._asked["seeds"]:
-            told["arms"], told["same"] = self._retrain(arms | {"hand-made": self._search.hand_made()}, say)
-        self._score(told)
+            record["agreement"] = self._rank_correlation(candidates, random_outcomes, say)
+        if self._options["seeds"]:
+            record["arms"], record["same"] = self._retrain(arms | {"hand-made": self._search.hand_made()}, say)
+        self._record_scores(record)
 
-    def _score(self, told: Mapping[str, Any]) -> None:
-        """What claims and tables read: mean test score of each arm from scratch, what was spent, rank correlation."""
+    def _record_scores(self, record: Mapping[str, Any]) -> None:
+        """Store the metrics of claims and tables: mean test score per arm, search cost, rank correlation."""
         metric, scores = self._trials.goal.metric, self._run.info["metrics"].setdefault("test", {})
-        scores["search_steps"] = float(told["cost"]["steps"])
-        scores["search_seconds"] = float(told["cost"]["seconds"])
-        for arm, paths in told.get("arms", {}).items():
-            runs = [Run.open(self._run.path / path).info["metrics"].get("test", {}) for path in paths]
-            if len(runs) == self._asked["seeds"] and all(metric in one for one in runs):
-                scores[f"{_plain(arm)}_{metric}"] = fmean(one[metric] for one in runs)
-        for arm, other in told.get("same", {}).items():
-            if (name := f"{_plain(other)}_{metric}") in scores:
-                scores[f"{_plain(arm)}_{metric}"] = scores[name]
-        if (tau := told.get("agreement", {}).get("tau")) is not None:
+        scores["search_steps"] = float(record["cost"]["steps"])
+        scores["search_seconds"] = float(record["cost"]["seconds"])
+        for arm, paths in record.get("arms", {}).items():
+            tests = [Run.open(self._run.path / path).info["metrics"].get("test", {}) for path in paths]
+            if len(tests) == self._options["seeds"] and all(metric in test for test in tests):
+                scores[f"{_identifier(arm)}_{metric}"] = fmean(test[metric] for test in tests)
+        for arm, other in record.get("same", {}).items():
+            if (name := f"{_identifier(other)}_{metric}") in scores:
+                scores[f"{_identifier(arm)}_{metric}"] = scores[name]
+        if (tau := record.get("agreement", {}).get("tau")) is not None:
             scores["kendall_tau"] = tau
         self._declare(scores)
 
     def _declare(self, names: Iterable[str]) -> None:
-        """Direction and unit of the metrics of a search; those of an arm are the task's metric."""
-        known, goal = self._run.info.setdefault("metric_info", {}), self._trials.goal
-        of_goal = {**Metric(goal.metric, goal.direction).info(), **known.get(goal.metric, {})}
+        """Declare direction and unit of the metrics; an arm's metric has those of the task's metric."""
+        declared, goal = self._run.info.setdefault("metric_info", {}), self._trials.goal
+        goal_info = {**Metric(goal.metric, goal.direction).info(), **declared.get(goal.metric, {})}
         own = {metric.name: metric.info() for metric in _METRICS}
         for name in names:
-            known.setdefault(name, own.get(name) or of_goal)
+            declared.setdefault(name, own.get(name) or goal_info)
 
-    def _chosen(self, candidates: Sequence[Candidate], say: Say) -> Candidate:
-        """The first, or of the first few, trained alone, the one that is best on valid."""
-        count = min(self._asked["finalists"], len(candidates)) if self._search.shares else 0
+    def _select(self, candidates: Sequence[Candidate], say: Say) -> Candidate:
+        """Best candidate: the first, or with finalists the one with the best validation score from scratch."""
+        count = min(self._options["finalists"], len(candidates)) if self._search.shares else 0
         if not count:
             return candidates[0]
-        say(f"finalists from scratch: {count}")
-        self._train_alone(candidates, range(count), "finalist", self._asked["trainings"])
+        say(f"training {count} finalist{'s' * (count != 1)} from scratch")
+        self._train_from_scratch(candidates, range(count), "finalist", self._options["trainings"])
         goal = self._trials.goal
-        values = {place: mean_value(self._alone[place]) for place in range(count)}
-        best = min(values, key=lambda place: goal.rank(float(values[place])))
+        values = {index: mean_value(self._scratch[index]) for index in range(count)}
+        best = min(values, key=lambda index: goal.rank(float(values[index])))
         return replace(candidates[best], value=float(values[best]))
 
-    def _train_alone(self, candidates: Sequence[Candidate], places: Sequence[int], arm: str, times: int) -> None:
-        """Members from scratch, with the search's own seed and, beyond one training, seeds of nobody else."""
-        seeds = [self._seed, *range(self._seed + 1 + self._asked["seeds"], self._seed + self._asked["seeds"] + times)]
-        asked = [
-            Trial(place * times + turn, (*candidates[place].words, *self._until(), f"seed={seed}"))
-            for place in places
-            for turn, seed in enumerate(seeds)
+    def _train_from_scratch(
+        self, candidates: Sequence[Candidate], indices: Sequence[int], arm: str, repeats: int
+    ) -> None:
+        """Train candidates from scratch with the seed of the search and, if repeated, with seeds used nowhere else."""
+        first = self._seed + 1 + self._options["seeds"]
+        seeds = [self._seed, *range(first, first + repeats - 1)]
+        trials = [
+            Trial(index * repeats + repeat, (*candidates[index].words, *self._until(), f"seed={seed}"))
+            for index in indices
+            for repeat, seed in enumerate(seeds)
         ]
-        for one in self._trials.of(arm).carry_out(asked):
-            self._alone.setdefault(one.trial.number // times, []).append(one)
-        self._search.keep(self._alone)
+        for outcome in self._trials.with_arm(arm).carry_out(trials):
+            self._scratch.setdefault(outcome.trial.number // repeats, []).append(outcome)
+        self._search.write_scores(self._scratch)
 
     def _cost(self) -> Cost:
-        """Of the search, and of the finalists' trainings."""
-        search, alone = self._search.cost(), _spent([one for several in self._alone.values() for one in several])
-        return Cost(search.trials, search.steps + alone.steps, search.seconds + alone.seconds)
+        """Cost of the search and of the finalists' trainings."""
+        search = self._search.cost()
+        finalists = _total_cost([outcome for outcomes in self._scratch.values() for outcome in outcomes])
+        return Cost(search.trials, search.steps + finalists.steps, search.seconds + finalists.seconds)
 
     def _keep_best(self, best: Candidate, shared: bool) -> None:
-        """Overrides, in a file that `dlcli train --from-search` reads."""
+        """Write best.yaml for `dlcli train --from-search`, and the graph of an architecture."""
         metric = self._trials.goal.metric
-        plain = {"search": self._run.id, f"shared_{metric}" if shared else metric: best.value}
-        self._run.keep("best.yaml", run_config.dump(plain | {"words": [*best.words, *self._until()]}).encode())
+        values = {"search": self._run.id, f"shared_{metric}" if shared else metric: best.value}
+        self._run.keep("best.yaml", run_config.dump(values | {"words": [*best.words, *self._until()]}).encode())
         if best.architecture is not None and self._trials.space is not None:
-            title = f"{metric} {number(best.value)} on valid{' with shared weights' if shared else ''}"
+            title = f"validation {metric} {number(best.value)}{' with shared weights' if shared else ''}"
             self._run.keep("cell.svg", svg(self._trials.space.graph(best.architecture), title).encode())
 
     def _until(self) -> tuple[str, ...]:
-        limits = ", ".join(f"{name}: {limit}" for name, limit in self._asked["until"].items())
+        limits = ", ".join(f"{name}: {limit}" for name, limit in self._options["until"].items())
         return (f"until={{{limits}}}",) if limits else ()
 
-    def _random(self, best: Candidate, cost: Cost, say: Say) -> list[Outcome]:
-        """A random search at the price of this one."""
-        trials = self._trials.of("beside")
-        count = self._asked["random"] or _affordable(cost, trials.stops(Trial(0, best.words, until=self._search.until)))
-        say(f"random search beside it, at its price: {count} from scratch")
-        source = Random(trials, candidates=count, batch=1, seed=self._seed, over=self._over)
-        drawn = [source.trial(place) for place in range(count)]
-        asked = [Trial(one.number, self._search.words(one), until=self._search.until) for one in drawn]
-        told = trials.carry_out(asked)
-        self._run.keep("beside.csv", encode(Rows(_BESIDE, [_written(one) for one in told]))[1])
+    def _random_search(self, best: Candidate, cost: Cost, say: Say) -> list[Outcome]:
+        """Random search with the cost of this search."""
+        runs = self._trials.with_arm("beside")
+        stops = runs.stops(Trial(0, best.words, until=self._search.until))
+        count = self._options["random"] or _affordable_trials(cost, stops)
+        say(f"random search of equal cost: training {count} from scratch")
+        source = Random(runs, candidates=count, batch=1, seed=self._seed, over=self._over)
+        sampled = [source.trial(index) for index in range(count)]
+        trials = [Trial(trial.number, self._search.words(trial), until=self._search.until) for trial in sampled]
+        outcomes = runs.carry_out(trials)
+        rows = [
+            (run.trial.number, " ".join(run.trial.words), run.value, run.status, run.steps, run.seconds, run.run)
+            for run in outcomes
+        ]
+        self._run.keep("beside.csv", encode(Rows(_RANDOM_COLUMNS, rows))[1])
         return [
-            replace(one, trial=replace(one.trial, architecture=trial.architecture))
-            for one, trial in zip(told, drawn, strict=True)
+            replace(outcome, trial=replace(outcome.trial, architecture=trial.architecture))
+            for outcome, trial in zip(outcomes, sampled, strict=True)
         ]
 
-    def _better(self, told: Sequence[Outcome]) -> Outcome | None:
+    def _best_outcome(self, outcomes: Sequence[Outcome]) -> Outcome | None:
         best = None
-        for one in told:
-            if self._trials.goal.better(one.value, best.value if best else None):
-                best = one
+        for outcome in outcomes:
+            if self._trials.goal.better(outcome.value, best.value if best else None):
+                best = outcome
         return best
 
     def _retrain(self, arms: Mapping[str, tuple[str, ...]], say: Say) -> tuple[dict[str, list[str]], dict[str, str]]:
-        """The arms from scratch, over seeds that the search did not see; an arm that equals another is that other.
+        """Train the arms from scratch over seeds that the search did not use; equal arms are trained once.
 
         Returns:
-            the runs of each arm, below the search's directory; and which arm is the same as which.
+            the runs of each arm, relative to the directory of the search; and {arm: equal arm that was trained}.
         """
-        seeds = range(self._seed + 1, self._seed + 1 + self._asked["seeds"])
-        first: dict[str, str] = {}
-        trained: dict[str, list[str]] = {}
+        seeds = range(self._seed + 1, self._seed + 1 + self._options["seeds"])
+        first_arm: dict[str, str] = {}
+        runs: dict[str, list[str]] = {}
         same: dict[str, str] = {}
         for arm, words in arms.items():
-            network = self._trials.core(Trial(0, (*words, *self._until())))
-            if network in first:
-                same[arm] = first[network]
+            core = self._trials.core(Trial(0, (*words, *self._until())))
+            if core in first_arm:
+                same[arm] = first_arm[core]
                 continue
-            first[network] = arm
-            say(f"from scratch over {len(seeds)} seeds: {arm}")
-            asked = [Trial(seed, (*words, *self._until(), f"seed={seed}")) for seed in seeds]
-            trained[arm] = [one.run for one in self._trials.of(arm).carry_out(asked) if one.run]
-        return trained, same
+            first_arm[core] = arm
+            say(f"training {arm} from scratch with {len(seeds)} seed{'s' * (len(seeds) != 1)}")
+            trials = [Trial(seed, (*words, *self._until(), f"seed={seed}")) for seed in seeds]
+            runs[arm] = [outcome.run for outcome in self._trials.with_arm(arm).carry_out(trials) if outcome.run]
+        return runs, same
 
-    def _agreement(self, candidates: Sequence[Candidate], beside: Sequence[Outcome], say: Say) -> dict[str, Any]:
-        """Kendall's tau between scores with shared weights and alone, of every network that has both."""
+    def _rank_correlation(
+        self, candidates: Sequence[Candidate], random_outcomes: Sequence[Outcome], say: Say
+    ) -> dict[str, Any]:
+        """Kendall's tau between scores with shared weights and from scratch, over all networks with both scores."""
         from scipy.stats import kendalltau
 
-        if count := min(self._asked["ranked"], len(candidates)):
-            even = {round(place * (len(candidates) - 1) / max(1, count - 1)) for place in range(count)}
-            say(f"rank correlation: {len(even)} candidates from scratch")
-            self._train_alone(candidates, sorted(even - {*self._alone}), "ranked", 1)
-        pairs = [(candidates[place].value, float(mean_value(several))) for place, several in self._alone.items()]
-        for one in beside:
-            shared = self._search.shared(one.trial.architecture) if one.trial.architecture is not None else None
-            pairs += [(shared, one.value)] if shared is not None else []
+        if count := min(self._options["ranked"], len(candidates)):
+            even = {round(index * (len(candidates) - 1) / max(1, count - 1)) for index in range(count)}
+            say(f"rank correlation: training {len(even)} candidates from scratch")
+            self._train_from_scratch(candidates, sorted(even - {*self._scratch}), "ranked", 1)
+        pairs = [(candidates[index].value, float(mean_value(outcomes))) for index, outcomes in self._scratch.items()]
+        for outcome in random_outcomes:
+            architecture = outcome.trial.architecture
+            shared = self._search.shared(architecture) if architecture is not None else None
+            pairs += [(shared, outcome.value)] if shared is not None else []
         pairs = [pair for pair in pairs if pair[0] == pair[0] and pair[1] == pair[1]]
-        tau = float(kendalltau(*zip(*pairs, strict=True)).statistic) if len(pairs) >= _AGREED else float("nan")
+        tau = float(kendalltau(*zip(*pairs, strict=True)).statistic) if len(pairs) >= _FEWEST_PAIRS else float("nan")
         return {"tau": tau if tau == tau else None, "candidates": len(pairs), "scores": pairs}
 
 
-def _plain(arm: str) -> str:
+def _identifier(arm: str) -> str:
     return arm.replace("-", "_")
 
 
-def _written(one: Outcome) -> tuple[Any, ...]:
-    """A network of the random search beside it, as a row."""
-    return one.trial.number, " ".join(one.trial.words), one.value, one.status, one.steps, one.seconds, one.run
+def _total_cost(outcomes: Sequence[Outcome]) -> Cost:
+    steps = sum(outcome.steps for outcome in outcomes)
+    return Cost(len(outcomes), steps, sum((outcome.seconds for outcome in outcomes), 0.0))
 
 
-def _spent(told: Sequence[Outcome]) -> Cost:
-    return Cost(len(told), sum(one.steps for one in told), sum((one.seconds for one in told), 0.0))
-
-
-def _affordable(cost: Cost, stops: Mapping[str, int | float]) -> int:
-    """How many trials that stop there cost what was spent; one at least."""
+def _affordable_trials(cost: Cost, stops: Mapping[str, int | float]) -> int:
+    """Number of trials with these stops that cost as much as the search, at least 1."""
     spent = {"steps": cost.steps, "batches": cost.steps, "updates": cost.steps, "seconds": cost.seconds}
     return max(1, min((int(spent[name] / limit) for name, limit in stops.items() if name in spent), default=1))
 
 
 def print_result(run: Run) -> None:
-    """Print what the search and the random search beside it cost, and the final table."""
-    told = run.info.get("search")
-    if not told:
+    """Print the costs of the search and of the random search, the rank correlation and the final table."""
+    record = run.info.get("search")
+    if not record:
         return
-    searches = {"search": told} | ({"random search": told["random"]} if "random" in told else {})
+    searches = {"search": record} | ({"random search": record["random"]} if "random" in record else {})
     rows = [
-        (name, number(one["value"]) if one["value"] is not None else "-",
-         "with shared weights" if one.get("shared") else "alone", f"{one['cost']['trials'] or 'shared'}",
-         f"{one['cost']['steps']:,}", duration(one["cost"]["seconds"]))
-        for name, one in searches.items()
+        (name, number(search["value"]) if search["value"] is not None else "-",
+         "shared weights" if search.get("shared") else "from scratch", f"{search['cost']['trials'] or 'shared'}",
+         f"{search['cost']['steps']:,}", duration(search["cost"]["seconds"]))
+        for name, search in searches.items()
     ]  # fmt: skip
-    columns = ("search", f"valid {told['metric']}", "scored", "candidates", "steps", "time")
+    columns = ("search", f"validation {record['metric']}", "evaluated", "candidates", "steps", "time")
     terminal_tables.print_table(columns, rows, numeric=(columns[1], *columns[3:]))
-    if (agreement := told.get("agreement")) and agreement["tau"] is not None:
+    if (agreement := record.get("agreement")) and agreement["tau"] is not None:
         terminal_tables.say(
-            f"Kendall's tau of scores with shared weights and alone: {number(agreement['tau'])}, "
-            f"{agreement['candidates']} networks"
+            f"Kendall's tau of scores with shared weights and from scratch: {number(agreement['tau'])} "
+            f"(n = {agreement['candidates']} networks)"
         )
-    for arm, other in told.get("same", {}).items():
-        terminal_tables.say(f"{arm} is the same as {other}")
-    paths = [run.path / path for several in told.get("arms", {}).values() for path in several]
+    for arm, other in record.get("same", {}).items():
+        terminal_tables.say(f"{arm} is identical to {other}")
+    paths = [run.path / path for arm_paths in record.get("arms", {}).values() for path in arm_paths]
     if trained := [Run.open(path) for path in paths if (path / "run.json").is_file()]:
         print_table(compare(trained, Question()), 4)
     terminal_tables.say(f"next: dlcli train --from-search {run.path}")

@@ -1,4 +1,4 @@
-"""What a search found, and what it cost: by trials, or among networks that share weights."""
+"""Result of a search: ranked candidates and cost, of separate trials or of a weight-sharing network."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from dlcli.runs.run import Run
 
 @dataclass(frozen=True)
 class Cost:
-    """What was spent: trials, learner steps, and seconds of computing."""
+    """Cost of a search: trials, optimization steps and seconds of computation."""
 
     trials: int
     steps: int
@@ -29,7 +29,13 @@ class Cost:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A member of the space with the score that the search gave it."""
+    """A configuration or architecture with its search score.
+
+    Args:
+        words: overrides of its configuration.
+        value: score of the search on the validation split.
+        architecture: chosen operation of each decision, for architecture search.
+    """
 
     words: tuple[str, ...]
     value: float
@@ -37,43 +43,43 @@ class Candidate:
 
 
 @runtime_checkable
-class Search(Protocol):
-    """A search that is over."""
+class CompletedSearch(Protocol):
+    """Protocol of a completed search."""
 
     def candidates(self) -> list[Candidate]:
-        """The best first; empty when all failed."""
+        """Return the candidates, best first; empty if all failed."""
 
     def cost(self) -> Cost:
-        """Of all of it."""
+        """Return the total cost."""
 
     def words(self, trial: Trial) -> tuple[str, ...]:
-        """Overrides of the network of a trial that stands alone."""
+        """Return the overrides that train the network of a trial from scratch."""
 
     def hand_made(self) -> tuple[str, ...]:
-        """Overrides of the network that nobody searched for."""
+        """Return the overrides of the hand-designed network."""
 
-    def keep(self, alone: Mapping[int, Sequence[Outcome]]) -> None:
-        """Write how candidates came out that were trained alone, by place, beside what the search made of them."""
+    def write_scores(self, alone: Mapping[int, Sequence[Outcome]]) -> None:
+        """Write the scores of the candidates, and of those trained from scratch, by index of the candidate."""
 
     def shared(self, architecture: Architecture) -> float | None:
-        """The score of a member with the weights of all; None where none are shared."""
+        """Return the score of an architecture with shared weights; None if weights are not shared."""
 
     is_random: bool
     shares: bool
     until: Mapping[str, int | float]
-    """When a candidate that is trained from scratch stops, where it is not as the search's words say."""
+    """Stopping rule of candidates trained from scratch, if it differs from that of the search."""
 
 
 @runtime_checkable
-class Decided(Protocol):
-    """A network that is all members at once, and says which one it comes to."""
+class Derivable(Protocol):
+    """Continuous relaxation of a search space that derives a discrete architecture, such as DARTS."""
 
     def best(self) -> Architecture:
-        """The member."""
+        """Return the derived architecture."""
 
 
-class Tried:
-    """A strategy that was told of all its trials."""
+class TrialSearch:
+    """Result of a strategy that trains every candidate separately."""
 
     shares = False
     until: Mapping[str, int | float] = {}
@@ -83,14 +89,16 @@ class Tried:
         self.is_random = type(strategy) is Random
 
     def candidates(self) -> list[Candidate]:
-        sound = [one for one in self._strategy.latest.values() if one.value == one.value]
+        scored = [outcome for outcome in self._strategy.latest.values() if outcome.value == outcome.value]
         return [
-            Candidate(self.words(one.trial), one.value, one.trial.architecture) for one in self._strategy.ranked(sound)
+            Candidate(self.words(outcome.trial), outcome.value, outcome.trial.architecture)
+            for outcome in self._strategy.ranked(scored)
         ]
 
     def cost(self) -> Cost:
-        told = list(self._strategy.latest.values())
-        return Cost(len(told), sum(one.steps for one in told), sum(one.seconds for one in told))
+        outcomes = list(self._strategy.latest.values())
+        seconds = sum(outcome.seconds for outcome in outcomes)
+        return Cost(len(outcomes), sum(outcome.steps for outcome in outcomes), seconds)
 
     def words(self, trial: Trial) -> tuple[str, ...]:
         return (*trial.words, *([] if trial.architecture is None else [word(trial.architecture)]))
@@ -98,18 +106,21 @@ class Tried:
     def hand_made(self) -> tuple[str, ...]:
         return ()
 
-    def keep(self, alone: Mapping[int, Sequence[Outcome]]) -> None:
-        """Its scores are of networks that stand alone."""
+    def write_scores(self, alone: Mapping[int, Sequence[Outcome]]) -> None:
+        """Write nothing: every score already belongs to a network trained from scratch."""
 
     def shared(self, architecture: Architecture) -> float | None:
         return None
 
 
-class Shared:
-    """A network that was trained in place of all.
+class OneShotSearch:
+    """Result of a weight-sharing network that was trained once for all candidates.
 
     Args:
-        goal: what members are ranked by.
+        run: run of the search.
+        config: its configuration.
+        built: its task, model and learner.
+        goal: metric that ranks the candidates.
     """
 
     is_random = False
@@ -122,16 +133,20 @@ class Shared:
         self._scored: list[tuple[Architecture, float]] = []
 
     def candidates(self) -> list[Candidate]:
-        self._scored = self._drawn()
-        self.keep({})
-        return [Candidate(self._alone(one), value, one) for one, value in self._scored if value == value]
+        self._scored = self._sample()
+        self.write_scores({})
+        return [
+            Candidate(self._standalone(architecture), value, architecture)
+            for architecture, value in self._scored
+            if value == value
+        ]
 
-    def _drawn(self) -> list[tuple[Architecture, float]]:
-        """What the controller draws; without one, the one that the network itself stands for."""
+    def _sample(self) -> list[tuple[Architecture, float]]:
+        """Architectures sampled from the controller, with scores; without controller the derived architecture."""
         model, task = self._built.model, self._built.task
         if isinstance(model, SharesWeights):
             return derive.candidates(model, task, self._goal, self._config["candidates"], self._config["seed"])
-        assert isinstance(model, Decided)
+        assert isinstance(model, Derivable)
         return [(tuple(model.best()), score(model, task, "valid")[self._goal.metric])]
 
     def shared(self, architecture: Architecture) -> float | None:
@@ -139,37 +154,38 @@ class Shared:
             return None
         return score(self._built.model.child(architecture), self._built.task, "valid")[self._goal.metric]
 
-    def keep(self, alone: Mapping[int, Sequence[Outcome]]) -> None:
+    def write_scores(self, alone: Mapping[int, Sequence[Outcome]]) -> None:
         columns = ("candidate", "architecture", "shared", "alone", "trainings", "steps", "seconds", "status")
-        rows = [(place, *_row(*one, alone.get(place, ()))) for place, one in enumerate(self._scored)]
+        rows = [(index, *_row(*scored, alone.get(index, ()))) for index, scored in enumerate(self._scored)]
         ending, content = encode(Rows(columns, rows))
         self._run.keep(f"architectures{ending}", content)
 
     def cost(self) -> Cost:
-        """A step of two players is several updates of the shared weights, each on a batch of train."""
-        counted = self._run.info.get("counters") or {}
-        return Cost(0, int(counted.get("batches", self._run.info["steps"])), float(self._run.info["seconds"]))
+        """Return the training batches: a step of two players updates the shared weights several times."""
+        counters = self._run.info.get("counters") or {}
+        return Cost(0, int(counters.get("batches", self._run.info["steps"])), float(self._run.info["seconds"]))
 
     def words(self, trial: Trial) -> tuple[str, ...]:
         assert trial.architecture is not None
-        return self._alone(trial.architecture)
+        return self._standalone(trial.architecture)
 
     def hand_made(self) -> tuple[str, ...]:
-        first = self._alone((0,) * len(self._model.space.decisions))
+        first = self._standalone((0,) * len(self._model.space.decisions))
         return tuple(word for word in first if not word.startswith("model.architecture="))
 
-    def _alone(self, architecture: Architecture) -> tuple[str, ...]:
+    def _standalone(self, architecture: Architecture) -> tuple[str, ...]:
         return tuple(self._model.standalone_overrides(architecture))
 
 
 def _row(architecture: Architecture, value: float, alone: Sequence[Outcome]) -> tuple[Any, ...]:
-    """A candidate in the table, from its architecture on."""
-    failed = [one.status for one in alone if one.status != "completed"]
+    """Row of architectures.csv without the index."""
+    failed = [outcome.status for outcome in alone if outcome.status != "completed"]
     status = failed[0] if failed else "completed" if value == value else "not a number"
-    spent = (sum(one.steps for one in alone), round(sum(one.seconds for one in alone), 3)) if alone else ("", "")
-    return " ".join(map(str, architecture)), value, mean_value(alone), len(alone), *spent, status
+    steps = sum(outcome.steps for outcome in alone) if alone else ""
+    seconds = round(sum(outcome.seconds for outcome in alone), 3) if alone else ""
+    return " ".join(map(str, architecture)), value, mean_value(alone), len(alone), steps, seconds, status
 
 
 def mean_value(alone: Sequence[Outcome]) -> float | str:
-    """The mean of several trainings; empty without any."""
-    return fmean(one.value for one in alone) if alone else ""
+    """Return the mean score of the trainings; empty without any."""
+    return fmean(outcome.value for outcome in alone) if alone else ""

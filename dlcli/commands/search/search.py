@@ -1,13 +1,13 @@
-"""`dlcli search`: a strategy, or a network that shares weights, looks for the best; then comes the verdict."""
+"""`dlcli search`: hyper-parameter or architecture search by a strategy or a one-shot model, then the evaluation."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from dlcli import launch, loggers
-from dlcli.commands.search.report import Verdict
-from dlcli.commands.search.result import Shared, Tried
-from dlcli.commands.search.trials import Runs, Wanted, carry
+from dlcli.commands.search.report import SearchReport
+from dlcli.commands.search.result import OneShotSearch, TrialSearch
+from dlcli.commands.search.trials import TrialRuns, UnstartedTrials, run_trial
 from dlcli.config import build, compose, identity, run_config, schema, search_points
 from dlcli.config.budget import settle_budget
 from dlcli.config.search_points import Base
@@ -31,37 +31,39 @@ from dlcli.runs.run import Run
 
 
 def start(point: compose.Point, options: Options) -> Run:
-    """A new search, to its verdict.
+    """Run a new search and its final evaluation, and return the run when it has ended.
 
     Raises:
-        UsageError: something is wrong with the configuration or the data; there is no run directory then.
+        UsageError: the configuration or the data are invalid; no run directory is created.
     """
-    with listening(options.quiet) as heard:
+    with listening(options.quiet) as messages:
         config = settle_budget(point.resolved())
         built = build.build(config, choose_device(config["device"]))
         _check(config, built)
         if not isinstance(built.model, OneShotModel):
-            _check_words(point, config, options)
-        run = create(point, options, config, built, heard)
-    return _carry_out(run, built, config, options)
+            _check_search_space(point, config, options)
+        run = create(point, options, config, built, messages)
+    return _run_search(run, built, config, options)
 
 
-def resume(selector: str, words: Sequence[str], options: Options) -> Run:
-    """A search that was stopped, or that is to have more candidates.
+def resume(selector: str, overrides: Sequence[str], options: Options) -> Run:
+    """Resume a search that was stopped, or extend a completed one by more candidates.
 
     Raises:
-        UsageError: it is alive or done, or the words change what is searched.
+        UsageError: the search is running or complete, or the overrides change the search space.
     """
     with held(selectors.one(selector, options.out)) as run:
         if run.info["verb"] != "search":
-            raise UsageError(f"run {run.id} is of dlcli {run.info['verb']}: dlcli {run.info['verb']} --resume {run.id}")
+            hint = f"dlcli {run.info['verb']} --resume {run.id}"
+            reason = f"it is a run of dlcli {run.info['verb']}"
+            raise UsageError("not_resumable", path=f"run {run.id}", reason=f"{reason}, not of search", hint=hint)
         old = run_config.read(run.path / "config.yaml")
-        config = extended(old, words)
+        config = extended(old, overrides)
         identity.check_code(old, run.info.get("code"), run.path)
         identity.check_versions(old, run.info.get("code"), run.path)
         with listening(options.quiet):
             built = build.build(old, choose_device(config["device"]))
-        _check_words_of_resume(words, built)
+        _check_resume_overrides(overrides, built)
         _check_longer(run, old, config)
         if "candidates" in config["strategy"]:
             config["strategy"]["candidates"] = config["candidates"]
@@ -71,12 +73,12 @@ def resume(selector: str, words: Sequence[str], options: Options) -> Run:
         run.resume()
         saved = read_last(run)
         loggers.attach(run, config, saved["step"] if saved else 0)
-    return _carry_out(run, built, config, options)
+    return _run_search(run, built, config, options)
 
 
-def points(words: Sequence[str], options: Options, zips: Sequence[str] = ()) -> list[compose.Point]:
+def points(overrides: Sequence[str], options: Options, zips: Sequence[str] = ()) -> list[compose.Point]:
     """Compose the searches that the overrides describe."""
-    return compose.expand("search", words, extra=options.extra, smoke=options.smoke, zips=zips)
+    return compose.expand("search", overrides, extra=options.extra, smoke=options.smoke, zips=zips)
 
 
 def estimate(point: compose.Point, options: Options) -> Mapping[str, Any]:
@@ -84,110 +86,113 @@ def estimate(point: compose.Point, options: Options) -> Mapping[str, Any]:
     return estimate_training(point)
 
 
-def _check_words_of_resume(words: Sequence[str], built: build.Built) -> None:
-    """Whether they leave alone what is searched."""
+def _check_resume_overrides(overrides: Sequence[str], built: build.Built) -> None:
+    """Check that the overrides do not change the search space."""
     allowed = schema.resumable("search", *(["supernet"] if isinstance(built.model, OneShotModel) else []))
-    for word in words:
-        key = word.lstrip("+~").partition("=")[0].partition(".")[0]
+    for override in overrides:
+        key = override.lstrip("+~").partition("=")[0].partition(".")[0]
         if key not in allowed:
             hint = f"--resume can change: {', '.join(allowed)}"
             raise UsageError("unsupported", subject="--resume", feature=f"a change of {key}", hint=hint)
 
 
 def _check_longer(run: Run, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-    """A search goes on to more candidates, not to fewer."""
+    """Check that a resumed search has later stops than before."""
     if run.info["status"] == "completed" and new == old:
-        raise UsageError(f"search {run.id} is completed; candidates=N beyond {old['candidates']} goes on with it")
+        hint = f"Give candidates=N above {old['candidates']} to extend the search."
+        raise UsageError("not_resumable", path=f"search {run.id}", reason="it is complete", hint=hint)
     shorter = [name for name, limit in old["until"].items() if new["until"].get(name, limit) < limit]
     if shorter:
-        name = shorter[0]
-        raise UsageError(f"the search was for {old['until'][name]:g} {name}; it cannot have {new['until'][name]:g}")
+        key, least, limit = f"until.{shorter[0]}", old["until"][shorter[0]], new["until"][shorter[0]]
+        raise UsageError("invalid_value", key=key, must=f"at least {least:g}, as before", got=limit)
     if new["candidates"] < old["candidates"]:
-        raise UsageError(f"the search was for {old['candidates']} candidates; it cannot have {new['candidates']}")
+        must = f"at least {old['candidates']}, as before"
+        raise UsageError("invalid_value", key="candidates", must=must, got=new["candidates"])
 
 
 def _check(config: Mapping[str, Any], built: build.Built) -> None:
-    """What can be known to be wrong before anything runs."""
+    """Check a search as far as possible before it starts."""
     stops = dict(limits(config["until"], built.learner, built.task))
     if isinstance(built.model, OneShotModel):
-        _check_shared(config, built)
+        _check_one_shot(config, built)
         return
-    strategy = build.build_strategy(config, Wanted(goal(config, built), space_of(built)))
+    strategy = build.build_strategy(config, UnstartedTrials(goal(config, built), space_of(built)))
     planned = limits(_plan(config).until, strategy, built.task)
-    steps, most = stops.get("steps", stops.get("batches")), dict(planned).get("trial_steps")
-    if steps is not None and most is not None and most < steps:
-        raise UsageError(f"limit.trial_steps={most:g} is smaller than one candidate, which takes {steps:g} steps")
+    steps, budget = stops.get("steps", stops.get("batches")), dict(planned).get("trial_steps")
+    if steps is not None and budget is not None and budget < steps:
+        must = f"at least {steps:g}, the steps of one candidate"
+        raise UsageError("invalid_value", key="limit.trial_steps", must=must, got=budget)
 
 
-def _check_shared(config: Mapping[str, Any], built: build.Built) -> None:
-    """What a search with shared weights cannot be asked for."""
-    _check_single(built)
+def _check_one_shot(config: Mapping[str, Any], built: build.Built) -> None:
+    """Check the options of a search with shared weights."""
+    space = space_of(built)
+    if space is not None and all(len(decision.choices) < 2 for decision in space.decisions):
+        must = "more than one architecture"
+        raise UsageError("invalid_value", key="the search space", must=must, got="a single one")
     if config["candidates"] < 1:
-        raise UsageError(f"candidates is at least 1, not {config['candidates']}: one is what the search finds")
+        raise UsageError("invalid_value", key="candidates", must="at least 1", got=config["candidates"])
     for name in ("over", "limit"):
         if config[name]:
-            raise UsageError(f"{name}: {type(built.model).__name__} is trained once for all; {name} is of strategies")
+            hint = f"{name} requires a strategy, such as strategy=random."
+            raise UsageError("unsupported", subject=type(built.model).__name__, feature=name, key=name, hint=hint)
     goal(config, built)
 
 
-def _check_single(built: build.Built) -> None:
-    space = space_of(built)
-    if space is not None and all(len(decision.choices) < 2 for decision in space.decisions):
-        raise UsageError("the space has a single member: there is nothing to search")
-
-
-def _check_words(point: compose.Point, config: Mapping[str, Any], options: Options) -> None:
-    """Whether the keys that are searched over exist, and take such values.
+def _check_search_space(point: compose.Point, config: Mapping[str, Any], options: Options) -> None:
+    """Check that the searched keys exist and accept the values of their distributions.
 
     Raises:
-        UsageError: one does not, or the strategy searches over no keys.
+        UsageError: a key or value is invalid, or the strategy searches over architectures only.
     """
     over = distributions(config["over"])
     if over and "over" not in config["strategy"]:
         name = point.choices["strategy"]
-        raise UsageError(f"strategy={name} searches architectures alone; --over is for random, successive_halving, tpe")
-    own = [point.recipe] if point.recipe else []
-    for word in [word for one in over for word in one.samples]:
-        search_points.trials("search", [*own, *point.words, word], None, options.extra)
+        hint = "Use strategy=random, successive_halving or tpe."
+        raise UsageError("unsupported", subject=f"strategy={name}", feature="--over", key="over", hint=hint)
+    recipe = [point.recipe] if point.recipe else []
+    for distribution in over:
+        for override in distribution.samples:
+            search_points.trials("search", [*recipe, *point.words, override], None, options.extra)
 
 
 def goal(config: Mapping[str, Any], built: build.Built) -> Goal:
-    """The metric that ranks candidates, with the direction that the task declares: its main metric, or `metric=NAME`.
+    """Return the metric that ranks candidates: the main metric of the task, or `metric=NAME`.
 
     Raises:
-        UsageError: the task does not report it.
+        UsageError: the task does not report the metric.
     """
     metric, main = config["metric"], built.task.main
     if metric is None or metric == main.metric:
         return main
     known = declared(built.task)
     if metric not in known:
-        hint = "metric=NAME takes one of the metrics that task.metrics selects"
+        hint = "Give one of the metrics that task.metrics selects."
         subject = type(built.task).__name__
         raise UsageError("unreported_metric", subject=subject, name=metric, known=list(known), hint=hint)
     return known[metric].goal
 
 
 def space_of(built: build.Built) -> Any:
-    """The space that the model is a member of; None of other models."""
+    """Return the search space of a model; None if the model belongs to none."""
     return built.model.space if isinstance(built.model, Searchable) else None
 
 
 def _plan(config: Mapping[str, Any]) -> Plan:
-    """A strategy saves after every batch."""
+    """Plan of a strategy: evaluate and save after each batch of trials."""
     until = {"trials": config["candidates"], **config["limit"]}
     return Plan(until, eval_every=1, log_every=1, wall_time_limit=config["wall_time_limit"])
 
 
-def _carry_out(run: Run, built: build.Built, config: Mapping[str, Any], options: Options) -> Run:
-    plain = replace(options, jobs=None, on="local")
-    with launch.engine(options.on, carry, options.jobs, deaf, run.path) as executor:
+def _run_search(run: Run, built: build.Built, config: Mapping[str, Any], options: Options) -> Run:
+    single = replace(options, jobs=None, on="local")  # the trials, not the search, run in parallel
+    with launch.engine(options.on, run_trial, options.jobs, deaf, run.path) as executor:
         base = Base.of(run.info, config["retrain"]["recipe"])
-        trials = Runs(executor, run, base, options, goal(config, built), space_of(built))
+        trials = TrialRuns(executor, run, base, options, goal(config, built), space_of(built))
         if isinstance(built.model, OneShotModel):
-            ending = Verdict(run, trials, config, Shared(run, config, built, trials.goal))
-            return execute_run(run, built, plan(config), plain, config["threads"], ending)
+            report = SearchReport(run, trials, config, OneShotSearch(run, config, built, trials.goal))
+            return execute_run(run, built, plan(config), single, config["threads"], report)
         strategy = build.build_strategy(config, trials)
         assert isinstance(strategy, Strategy)
-        ending = Verdict(run, trials, config, Tried(strategy, config))
-        return execute_run(run, replace(built, learner=strategy), _plan(config), plain, config["threads"], ending)
+        report = SearchReport(run, trials, config, TrialSearch(strategy, config))
+        return execute_run(run, replace(built, learner=strategy), _plan(config), single, config["threads"], report)

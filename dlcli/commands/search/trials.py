@@ -1,4 +1,4 @@
-"""Trials as runs below a search's directory, carried out by an executor."""
+"""Trials of a search: training runs in the directory of the search, executed by an executor."""
 
 import os
 import time
@@ -26,38 +26,39 @@ from dlcli.launch.stop_signals import heeding
 from dlcli.runs import selectors
 from dlcli.runs.run import Run
 
-_PATIENCE = 60.0
-"""Seconds to wait for runs whose search was killed: they are saving themselves."""
+_SAVE_TIMEOUT = 60.0
+"""Seconds to wait until the runs of a killed search have saved their checkpoints."""
 _STOPS = {130: "stopped", 143: "stopped", 75: "preempted"}
 _STATUS = {0: "completed", 3: "diverged", 4: "out of memory"}
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What a strategy may know before there is anybody to carry its trials out."""
+class UnstartedTrials:
+    """Goal and search space for a strategy that is built only to be checked."""
 
     goal: Goal
     space: Space | None
 
-    def carry_out(self, asked: Sequence[Trial]) -> list[Outcome]:
-        raise RuntimeError("nobody carries these trials out")
+    def carry_out(self, trials: Sequence[Trial]) -> list[Outcome]:
+        """Raise an error: there is no executor."""
+        raise RuntimeError("trials of a strategy that is only checked cannot be executed")
 
 
 @dataclass(frozen=True)
-class Runs:
-    """Each trial is a run of `train` in `<search>/runs/train/<arm>/`.
+class TrialRuns:
+    """Trials as runs of `train` in `<search>/runs/train/<arm>/`.
 
-    One that was carried out before is read, not run again; one that was stopped, or is asked for with a later stop,
-    goes on.
+    A trial that has completed is read, not repeated; a trial that was stopped, or has a later stop than before, is
+    resumed.
 
     Args:
-        executor: of `carry` jobs.
-        search: the run that they belong to.
-        base: what they share.
-        options: of the search.
-        goal: of what outcomes have as their value.
-        space: of architectures.
-        arm: tells trials of the same number apart.
+        executor: executes `run_trial` jobs.
+        search: run of the search.
+        base: recipe and overrides that all trials share.
+        options: options of the search.
+        goal: metric that is the value of an outcome.
+        space: space of architectures; None for other searches.
+        arm: group of trials; trials of different groups may have the same number.
     """
 
     executor: Executor
@@ -68,62 +69,67 @@ class Runs:
     space: Space | None
     arm: str = "candidate"
 
-    def of(self, arm: str) -> "Runs":
-        """Trials of another arm, carried out by the same executor."""
+    def with_arm(self, arm: str) -> "TrialRuns":
+        """Return the trials of another arm with the same executor."""
         return replace(self, arm=arm)
 
     def stops(self, trial: Trial) -> dict[str, int | float]:
-        """When a trial will stop, by counter."""
+        """Return the stopping rule of a trial: {counter: limit}."""
         config = self._config(trial)
         built = build.build(config, torch.device("cpu"))
         return dict(limits(config["until"], built.learner, built.task))
 
     def core(self, trial: Trial) -> str:
-        """What trials share that are the same but for the seed."""
+        """Return a hash that is equal for trials that differ only in the seed."""
         return identity.core(self._config(trial))
 
     def _config(self, trial: Trial) -> dict[str, Any]:
         (point,) = search_points.trials(self.base.verb, self._words(trial), self.arm, self.options.extra)
         return settle_budget(point.resolved(seed=0))
 
-    def carry_out(self, asked: Sequence[Trial]) -> list[Outcome]:
-        known = self._known()
-        there = [known.get((trial.number, _asked(trial))) for trial in asked]
-        for run in there:
-            _settle(run)
-        open_ = [place for place, trial in enumerate(asked) if not _over(there[place], trial)]
-        for place in open_:
-            self.executor.submit(self._job(asked[place], there[place]))
-        reports = dict(zip(open_, self._reports(len(open_)), strict=True))
+    def carry_out(self, trials: Sequence[Trial]) -> list[Outcome]:
+        """Run the trials that have not completed; return the outcomes of all, in order.
+
+        Raises:
+            Interrupted: the trials were stopped.
+        """
+        existing = self._existing_runs()
+        runs = [existing.get((trial.number, _overrides(trial))) for trial in trials]
+        for run in runs:
+            _wait_until_saved(run)
+        unfinished = [index for index, trial in enumerate(trials) if not _is_finished(runs[index], trial)]
+        for index in unfinished:
+            self.executor.submit(self._job(trials[index], runs[index]))
+        reports = dict(zip(unfinished, self._reports(len(unfinished)), strict=True))
         return [
-            self._told(trial, reports[place]) if place in reports else self._read(trial, there[place])
-            for place, trial in enumerate(asked)
+            self._outcome(trial, reports[index]) if index in reports else self._read(trial, runs[index])
+            for index, trial in enumerate(trials)
         ]
 
-    def _known(self) -> dict[tuple[int, tuple[str, ...]], Run]:
-        """The runs that are there, the newest of each trial."""
-        found: dict[tuple[int, tuple[str, ...]], Run] = {}
+    def _existing_runs(self) -> dict[tuple[int, tuple[str, ...]], Run]:
+        """Newest run of each trial, by number and overrides."""
+        newest: dict[tuple[int, tuple[str, ...]], Run] = {}
         for run in selectors.scan(self.search.path / "runs" / "train" / self.arm, children=True):
             if isinstance(number := run.info.get("trial"), int):
-                found.setdefault((number, tuple(run.info.get("asked", ()))), run)
-        return found
+                newest.setdefault((number, tuple(run.info.get("asked", ()))), run)
+        return newest
 
     def _job(self, trial: Trial, run: Run | None) -> Job:
-        facts = {"trial": trial.number, "asked": list(_asked(trial)), "arm": self.arm}
-        own = Options(
+        facts = {"trial": trial.number, "asked": list(_overrides(trial)), "arm": self.arm}
+        options = Options(
             self.search.path / "runs", quiet=True, extra=self.options.extra, parent=self.search.id,
             threads=self.options.threads, facts=facts,
         )  # fmt: skip
-        return Job(self.base.verb, self._words(trial), packed(own), str(run.path) if run else None)
+        return Job(self.base.verb, self._words(trial), packed(options), str(run.path) if run else None)
 
     def _words(self, trial: Trial) -> tuple[str, ...]:
-        return (*self.base.words, *schema.trial_words(), *_asked(trial), *_until(trial))
+        return (*self.base.words, *schema.trial_words(), *_overrides(trial), *_until(trial))
 
     def _reports(self, count: int) -> list[Report]:
-        """Of the jobs that were submitted.
+        """Wait for the reports of the submitted jobs.
 
         Raises:
-            Interrupted: they were stopped.
+            Interrupted: the jobs were stopped.
         """
         with heeding(self.executor) as received:
             reports = [self.executor.wait()[1] for _ in range(count)]
@@ -132,13 +138,13 @@ class Runs:
             raise Interrupted(75 if 75 in codes else 128 + received[0] if received else codes[0])
         return reports
 
-    def _told(self, trial: Trial, report: Report) -> Outcome:
+    def _outcome(self, trial: Trial, report: Report) -> Outcome:
         if report.run is not None and Path(report.run, "run.json").is_file():
             return replace(self._read(trial, Run.open(Path(report.run))), error=report.error)
         return Outcome(trial, float("nan"), _STATUS.get(report.exit_code, "failed"), error=report.error)
 
     def _read(self, trial: Trial, run: Run | None) -> Outcome:
-        """What a run's directory says of it."""
+        """Outcome of a trial from the run.json of its run."""
         assert run is not None
         info = run.info
         scores: dict[str, Any] = info["metrics"].get("valid") or {}
@@ -155,8 +161,8 @@ class Runs:
         )
 
 
-def _asked(trial: Trial) -> tuple[str, ...]:
-    """What makes the trial, its stop left aside."""
+def _overrides(trial: Trial) -> tuple[str, ...]:
+    """Overrides of a trial without its stopping rule."""
     return (*trial.words, *([] if trial.architecture is None else [word(trial.architecture)]))
 
 
@@ -165,16 +171,16 @@ def _until(trial: Trial) -> tuple[str, ...]:
     return (f"until={{{limits}}}",) if limits else ()
 
 
-def _settle(run: Run | None) -> None:
-    """Wait for a run whose search was killed."""
-    end = time.monotonic() + _PATIENCE
-    while run is not None and run.status == "running" and time.monotonic() < end:
+def _wait_until_saved(run: Run | None) -> None:
+    """Wait until a run whose search was killed has ended, for at most `_SAVE_TIMEOUT`."""
+    deadline = time.monotonic() + _SAVE_TIMEOUT
+    while run is not None and run.status == "running" and time.monotonic() < deadline:
         time.sleep(0.1)
         run.info = Run.open(run.path).info
 
 
-def _over(run: Run | None, trial: Trial) -> bool:
-    """Whether the run came to its end, or as far as the trial is to go."""
+def _is_finished(run: Run | None, trial: Trial) -> bool:
+    """True if the run has failed, or has reached the stopping rule of the trial."""
     if run is None or run.status not in ("completed", "failed", "diverged"):
         return False
     if run.status != "completed" or not trial.until:
@@ -183,18 +189,25 @@ def _over(run: Run | None, trial: Trial) -> bool:
     return all(until.get(name, 0) >= limit for name, limit in trial.until.items())
 
 
-def carry(job: Job, tell: Tell) -> Report:
-    """A trial as a run, a new one or one that goes on: what a worker does."""
-    return guarded(job, tell, lambda options: _gone_on(job, options) if job.run else _new(job, options))
+def run_trial(job: Job, tell: Tell) -> Report:
+    """Start or resume the run of a trial in a worker.
+
+    Args:
+        job: overrides and options of the trial; `job.run` is the run to resume.
+        tell: receives progress messages.
+    """
+    return guarded(job, tell, lambda options: _resume(job, options) if job.run else _start(job, options))
 
 
-def _gone_on(job: Job, options: Options) -> Run:
+def _resume(job: Job, options: Options) -> Run:
     try:
-        return resume(job.run or "", [word for word in job.overrides[-1:] if word.startswith("until={")], options)
+        return resume(
+            job.run or "", [override for override in job.overrides[-1:] if override.startswith("until={")], options
+        )
     except Unresumable:
-        return _new(job, options)
+        return _start(job, options)
 
 
-def _new(job: Job, options: Options) -> Run:
+def _start(job: Job, options: Options) -> Run:
     (point,) = search_points.trials(job.verb, job.overrides, str(options.facts["arm"]), options.extra)
     return train(point, options)

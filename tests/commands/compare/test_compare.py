@@ -14,8 +14,8 @@ from dlcli.runs.run import Run
 GOAL = {"metric": "accuracy", "direction": "max"}
 
 
-def made(out, signature, seed, accuracy, status="completed", **facts):
-    """A finished run as training leaves it."""
+def create_run(out, signature, seed, accuracy, status="completed", **facts):
+    """A completed training run."""
     plain = {
         "name": None, "tags": [], "task": "digits", "model": "tcn", "seed": seed, "signature": signature,
         "parameters": 10, "goal": GOAL, "steps": 5, "seconds": 2.0, "words": [f"seed={seed}", "lr=1"],
@@ -28,11 +28,11 @@ def made(out, signature, seed, accuracy, status="completed", **facts):
 
 @pytest.fixture
 def out(tmp_path):
-    made(tmp_path, "a", 0, 0.1)  # an older run of a seed that was run again
-    made(tmp_path, "a", 0, 0.8)
-    made(tmp_path, "a", 1, 0.6)
-    made(tmp_path, "b", 0, 0.9, model="gru")
-    made(tmp_path, "c", 0, None, status="failed")
+    create_run(tmp_path, "a", 0, 0.1)  # an older run of a seed that was run again
+    create_run(tmp_path, "a", 0, 0.8)
+    create_run(tmp_path, "a", 1, 0.6)
+    create_run(tmp_path, "b", 0, 0.9, model="gru")
+    create_run(tmp_path, "c", 0, None, status="failed")
     return tmp_path
 
 
@@ -45,7 +45,7 @@ def rows(out, *words):
     return [row for row in json.loads(compare(out, "--json", *words).stdout)["groups"] if row["n"]]
 
 
-def test_runs_that_differ_only_in_the_seed_are_one_row_and_a_repeated_seed_counts_once(out):
+def test_compare_groups_seeds_and_counts_repeated_seeds_once(out):
     best, second = rows(out)
     assert (best["signature"], best["n"], best["mean"], best["std"]) == ("b", 1, 0.9, None)
     assert (second["signature"], second["n"]) == ("a", 2)
@@ -55,37 +55,37 @@ def test_runs_that_differ_only_in_the_seed_are_one_row_and_a_repeated_seed_count
     assert (second["parameters"], second["seconds"], second["steps"]) == (10, 2.0, 5)
 
 
-def test_a_metric_that_should_be_small_is_ranked_the_other_way(out):
+def test_compare_ranks_minimized_metrics_ascending(out):
     assert [row["signature"] for row in rows(out, "--metric", "nll")] == ["b", "a"]
     assert [row["direction"] for row in rows(out, "--metric", "nll")] == ["min", "min"]
 
 
-def test_runs_without_a_score_are_named_on_standard_error(out):
+def test_compare_reports_runs_without_score(out):
     result = compare(out)
     assert result.exit_code == 0
-    assert "left out" in result.stderr
+    assert "excluded" in result.stderr
     assert "failed" in result.stderr
 
 
-def test_the_table_has_the_numbers(out):
+def test_compare_prints_means(out):
     text = compare(out).stdout
     assert all(wanted in text for wanted in ("test accuracy", "0.9", "0.7"))
 
 
-def test_csv_alone_is_on_standard_output_and_parses(out):
+def test_compare_csv_is_the_only_output(out):
     found = list(csv.DictReader(io.StringIO(compare(out, "--csv").stdout)))
     assert [row["signature"] for row in found][:2] == ["b", "a"]
     assert found[0]["std"] == ""
     assert sorted(found[1]["seeds"].split()) == ["0", "1"]
 
 
-def test_selectors_choose(out):
+def test_compare_accepts_selectors(out):
     assert [row["signature"] for row in rows(out, "2")] == ["b"]
     assert {row["n"] for row in rows(out, "3:4")} == {2}
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "fragment"),
     [
         (["--metric", "acuracy"], '"accuracy"'),
         (["--split", "tset"], '"test"'),
@@ -93,19 +93,19 @@ def test_selectors_choose(out):
         (["9"], "no run 9"),
     ],
 )
-def test_what_is_not_there_is_told_with_the_nearest(out, words, told):
+def test_compare_suggests_the_nearest_name(out, words, fragment):
     result = compare(out, *words)
     assert result.exit_code == 2, result.exception
-    assert told in result.stderr
+    assert fragment in result.stderr
     assert result.stdout == ""
 
 
-def test_a_scoring_stands_beside_its_run_and_is_no_group(out):
-    parent = made(out, "a", 2, 0.5)
+def test_compare_excludes_evaluation_runs(out):
+    parent = create_run(out, "a", 2, 0.5)
     run = Run.create(out, "eval", "tcn", "", parent=parent.id, goal=GOAL, seed=0, task="digits", model="tcn")
     run.finish("completed", 0, metrics={"test": {"accuracy": 1.0}})
     assert max(row["mean"] for row in rows(out)) == 0.9
     result = compare(out, run.id)
     assert (result.exit_code, result.stdout) == (2, "")
     assert "a scoring by dlcli eval" in result.stderr
-    assert "left out" in compare(out, run.id, "1:5").stderr
+    assert "excluded" in compare(out, run.id, "1:5").stderr

@@ -1,4 +1,4 @@
-"""`dlcli compare models`: sizes and work that closed forms know."""
+"""`dlcli compare models`: parameters and multiply-adds equal closed forms."""
 
 import csv
 import io
@@ -29,7 +29,7 @@ def rows(*words):
     return json.loads(result.stdout)
 
 
-def test_an_lstm_has_the_work_that_its_equations_have():
+def test_multiply_adds_of_an_lstm_equal_the_closed_form():
     (row,) = rows("task=sequential_digits", "model=lstm", "model.hidden=8", "batch=4")
     gates = 4 * 8 * (1 + 8)
     assert row["parameters"] == gates + 2 * 4 * 8 + 10 * (8 + 1)
@@ -38,7 +38,7 @@ def test_an_lstm_has_the_work_that_its_equations_have():
     assert row["milliseconds"] > 0
 
 
-def test_work_grows_with_the_width_and_not_with_the_batch():
+def test_multiply_adds_grow_with_width_but_not_batch():
     small, wide, many = (
         rows("task=sequential_digits", "model=gru", *words)[0]["multiply_adds"]
         for words in (("model.hidden=4", "batch=2"), ("model.hidden=8", "batch=2"), ("model.hidden=4", "batch=8"))
@@ -47,19 +47,19 @@ def test_work_grows_with_the_width_and_not_with_the_batch():
     assert wide > 2.5 * small
 
 
-def test_several_models_are_a_line_each_and_nothing_is_written(tmp_path, monkeypatch):
+def test_compare_models_prints_a_row_per_model_and_writes_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     words = ("task=sequential_digits", "model=tcn,elman", "budget=2000", "batch=2")
     result = dlcli(*words)
     assert result.exit_code == 0, result.exception
     assert len(result.stdout.splitlines()) == 3
-    assert all(word in result.stdout for word in ("tcn", "elman", "multiply-adds", "ms a step"))
+    assert all(word in result.stdout for word in ("tcn", "elman", "multiply-adds", "ms per step"))
     table = list(csv.DictReader(io.StringIO(dlcli(*words, "--csv").stdout)))
     assert [abs(int(row["parameters"]) - 2000) <= 40 for row in table] == [True, True]
     assert list(tmp_path.iterdir()) == []
 
 
-def test_one_that_cannot_be_built_is_a_marked_line_and_all_of_them_an_error():
+def test_compare_models_marks_invalid_models():
     good, bad = rows("task=sequential_digits", "model=tcn", "model.channels=[4,4]", "model.kernel_size=3,0", "batch=2")
     assert good["parameters"] > 0
     assert "kernel_size" in bad["error"]
@@ -68,7 +68,7 @@ def test_one_that_cannot_be_built_is_a_marked_line_and_all_of_them_an_error():
     assert "kernel_size" in result.stderr
 
 
-def test_unknown_models_are_told():
+def test_compare_models_suggests_the_nearest_model():
     result = dlcli("model=tnc,gru")
     assert result.exit_code == 2
     assert '"tcn"' in result.stderr

@@ -1,4 +1,4 @@
-"""`dlcli eval`: a finished run on its own data and on others."""
+"""`dlcli eval`: a completed run on its own and on other data."""
 
 import csv
 import json
@@ -29,7 +29,7 @@ def digits(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def series(tmp_path_factory):
-    """A run that forecasts a column, and the table it learned from."""
+    """A run that forecasts a column, and its training data."""
     out = tmp_path_factory.mktemp("series")
     table(out / "old.csv", 300, shift=0)
     words = ("csv_tcn", f"task.path={out}/old.csv", "task.target=level", *SMALL)
@@ -43,7 +43,7 @@ def table(path, rows, shift, columns="step,level"):
     path.write_text("\n".join([columns, *(f"{step},{value:.4f}" for step, value in enumerate(values))]) + "\n")
 
 
-def test_the_test_score_is_the_one_the_run_has(digits):
+def test_eval_reproduces_the_test_score(digits):
     result = dlcli("eval", "last", "--json", "--out", digits)
     (trained,) = info(digits, "train")
     scored = json.loads(result.stdout)
@@ -51,7 +51,7 @@ def test_the_test_score_is_the_one_the_run_has(digits):
     assert scored["parent"] == trained["id"]
 
 
-def test_a_scoring_is_a_run_of_its_own_and_leaves_the_other_alone(digits):
+def test_eval_writes_its_own_run(digits):
     (path,) = [path.parent for path in digits.rglob("train/**/run.json")]
     before = {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
     result = dlcli("eval", path, "--split", "valid", "--name", "again", "--tag", "x", "--out", digits)
@@ -61,14 +61,14 @@ def test_a_scoring_is_a_run_of_its_own_and_leaves_the_other_alone(digits):
     assert [list(one["metrics"]) for one in new] == [["valid"]]
 
 
-def test_how_many_are_scored_at_once_changes_nothing(digits):
+def test_eval_is_independent_of_the_batch_size(digits):
     scores = [json.loads(dlcli("eval", "last", f"batch={size}", "--json", "--out", digits).stdout) for size in (7, 300)]
     first, second = (one["metrics"]["test"] for one in scores)
     assert first["accuracy"] == second["accuracy"]
     assert first["nll"] == pytest.approx(second["nll"], rel=1e-6)
 
 
-def test_predictions_are_one_row_a_sample(digits, tmp_path):
+def test_eval_predictions_have_one_row_per_sample(digits, tmp_path):
     result = dlcli("eval", "last", "--predictions", tmp_path / "p.csv", "--out", digits, "--json")
     assert result.exit_code == 0, result.stderr
     rows = list(csv.DictReader((tmp_path / "p.csv").open()))
@@ -77,7 +77,7 @@ def test_predictions_are_one_row_a_sample(digits, tmp_path):
     assert np.mean(right) == pytest.approx(json.loads(result.stdout)["metrics"]["test"]["accuracy"])
 
 
-def test_new_data_are_scaled_as_the_run_learned_it(series, tmp_path):
+def test_eval_reuses_normalization_fitted_on_train(series, tmp_path):
     table(tmp_path / "new.csv", 200, shift=0)
     table(tmp_path / "high.csv", 200, shift=1000)
     score = {}
@@ -89,7 +89,7 @@ def test_new_data_are_scaled_as_the_run_learned_it(series, tmp_path):
     assert score["high"][metric] > 20 * score["new"][metric]
 
 
-def test_predictions_on_a_new_file_cover_all_of_it(series, tmp_path):
+def test_eval_predictions_cover_a_new_file(series, tmp_path):
     table(tmp_path / "new.csv", 100, shift=0)
     words = ("eval", "last", f"task.path={tmp_path}/new.csv", "--predictions", tmp_path / "p.csv", "--out", series)
     result = dlcli(*words)
@@ -98,7 +98,7 @@ def test_predictions_on_a_new_file_cover_all_of_it(series, tmp_path):
     assert len(rows) - 1 == 100 - 24
 
 
-def test_data_of_another_kind_are_refused_field_by_field(series, tmp_path):
+def test_eval_rejects_a_different_spec_field_by_field(series, tmp_path):
     before = len(info(series, "eval"))
     (tmp_path / "none.csv").write_text("step,other\n" + "\n".join(f"{step},{step % 7}" for step in range(100)))
     (tmp_path / "short.csv").write_text("step,level\n1,2\n")
@@ -109,7 +109,7 @@ def test_data_of_another_kind_are_refused_field_by_field(series, tmp_path):
     assert len(info(series, "eval")) == before
 
 
-def test_a_spec_that_changed_is_named(digits):
+def test_eval_names_the_changed_spec(digits):
     result = dlcli(
         "eval", "last", "task._target_=dlcli.tasks.sequence.sequential_mnist.SequentialMNIST", "--out", digits
     )
@@ -120,10 +120,10 @@ def test_a_spec_that_changed_is_named(digits):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "fragment"),
     [
-        (["model.channels=[3]"], "model.channels is part of the run"),
-        (["seed=3"], "seed is part of the run"),
+        (["model.channels=[3]"], "overriding model.channels"),
+        (["seed=3"], "overriding seed"),
         (["nonsense"], "key=value"),
         (["task.bach=3"], '"task.batch"'),
         (["task.batch=0"], "batch"),
@@ -136,11 +136,11 @@ def test_a_spec_that_changed_is_named(digits):
         (["--predictions", "/"], "--predictions"),
     ],
 )
-def test_what_cannot_be_scored_is_told_and_leaves_no_run(digits, words, told):
+def test_eval_rejects_invalid_input_without_a_run(digits, words, fragment):
     before = len(info(digits, "eval"))
     result = dlcli("eval", "last", *words, "--out", digits)
     assert result.exit_code == 2, result.exception
-    assert told in result.stderr
+    assert fragment in result.stderr
     assert len(info(digits, "eval")) == before
 
 
@@ -151,7 +151,7 @@ def copied(tmp_path):
     return path
 
 
-def test_damaged_runs_are_told_in_words(copied, tmp_path):
+def test_eval_rejects_damaged_runs(copied, tmp_path):
     best, config = copied / "checkpoints/best.pt", copied / "config.yaml"
     whole, text = best.read_bytes(), config.read_text()
     for path, content in [

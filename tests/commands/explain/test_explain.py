@@ -1,4 +1,4 @@
-"""`dlcli show RUN --explain`: pictures and numbers of a finished run, and what it refuses in words."""
+"""`dlcli show RUN --explain`: images and values of a completed run, and invalid input."""
 
 import csv
 import json
@@ -13,8 +13,8 @@ from dlcli.cli.app import app
 from dlcli.report.figures import sheet
 from dlcli.runs.run import Run
 
-PICTURES = {"saliency.png", "integrated_gradients.png", "grad_cam.png", "filters.png", "confusion.png"}
-ALL = PICTURES | {"confusion.csv", "explain.json"}
+IMAGES = {"saliency.png", "integrated_gradients.png", "grad_cam.png", "filters.png", "confusion.png"}
+ALL = IMAGES | {"confusion.csv", "explain.json"}
 
 
 def dlcli(*words):
@@ -52,10 +52,10 @@ def refused(*words):
     return result.stderr
 
 
-def test_pictures_and_numbers_lie_in_the_run(digits):
+def test_explain_writes_images_and_values(digits):
     folder, facts, result = explained(digits)
     assert {path.name for path in folder.iterdir()} == ALL
-    assert all(min(size(folder / name)) > 90 for name in PICTURES)
+    assert all(min(size(folder / name)) > 90 for name in IMAGES)
     assert len(facts["samples"]) == 16
     assert facts["rows"] == 300
     assert facts["metrics"] == digits.info["metrics"]["test"]
@@ -66,7 +66,7 @@ def test_pictures_and_numbers_lie_in_the_run(digits):
     assert str(folder / "saliency.png") in result.stdout
 
 
-def test_the_confusion_matrix_is_that_of_the_predictions_and_is_there_at_once(digits, tmp_path):
+def test_explain_confusion_matrix_equals_predictions(digits, tmp_path):
     folder, facts, _ = explained(digits, "--samples", 1)
     assert (folder / "confusion.csv").read_bytes() == (digits.path / "artifacts/confusion.csv").read_bytes()
     scored = dlcli("eval", digits.path, "--predictions", tmp_path / "p.csv", "--out", tmp_path, "--json")
@@ -82,7 +82,7 @@ def test_the_confusion_matrix_is_that_of_the_predictions_and_is_there_at_once(di
     assert facts["confused"][0]["rows"] == counts.max()
 
 
-def test_a_second_time_replaces_the_folder_and_touches_nothing_else(digits):
+def test_explain_replaces_only_its_folder(digits):
     folder, _, _ = explained(digits)
     (folder / "saliency.png").write_bytes(b"old")
     (folder / "other.txt").write_text("old")
@@ -98,7 +98,7 @@ def test_a_second_time_replaces_the_folder_and_touches_nothing_else(digits):
     }
 
 
-def test_rows_are_spread_over_the_split_and_named(digits, tmp_path):
+def test_explain_samples_are_equidistant(digits, tmp_path):
     _, facts, _ = explained(digits, "--samples", 10)
     assert [one["row"] for one in facts["samples"]] == list(range(0, 300, 30))
     dlcli("eval", digits.path, "--predictions", tmp_path / "p.csv", "--out", tmp_path)
@@ -109,7 +109,7 @@ def test_rows_are_spread_over_the_split_and_named(digits, tmp_path):
         assert one["probability"] == pytest.approx(float(row["probability"]), abs=1e-5)
 
 
-def test_random_weights_see_something_else(digits):
+def test_explain_randomization_has_low_rank_correlation(digits):
     _, facts, result = explained(digits, "--randomised")
     correlation = facts["randomised"]["rank_correlation"]
     assert abs(correlation) < 0.5
@@ -118,18 +118,18 @@ def test_random_weights_see_something_else(digits):
     assert "randomised" not in explained(digits)[1]
 
 
-def test_a_layer_by_its_name(digits):
+def test_explain_layer_selects_a_module(digits):
     assert explained(digits, "--layer", "parts.stem.0")[1]["grad_cam"] == {"layer": "parts.stem.0", "places": [8, 8]}
     assert 'did you mean "parts.stem.' in refused("show", digits.path, "--explain", "--layer", "parts.stem.9")
-    assert "no map" in refused("show", digits.path, "--explain", "--layer", "parts.answer")
+    assert "parts.answer" in refused("show", digits.path, "--explain", "--layer", "parts.answer")
 
 
-def test_json_is_all_there_is(digits):
+def test_explain_json_is_the_only_output(digits):
     _, facts, result = explained(digits, "--json")
     assert json.loads(result.stdout) == {"path": str(digits.path / "artifacts/explain"), **facts}
 
 
-def test_without_matplotlib_there_are_pictures_without_words(digits, monkeypatch):
+def test_explain_without_matplotlib_omits_labels(digits, monkeypatch):
     monkeypatch.setattr("dlcli.commands.explain.explain.has_letters", lambda: False)
     monkeypatch.setattr("dlcli.commands.explain.attributions.has_letters", lambda: False)
     monkeypatch.setattr(sheet, "has_letters", lambda: False)
@@ -138,39 +138,39 @@ def test_without_matplotlib_there_are_pictures_without_words(digits, monkeypatch
     assert {path.name for path in folder.iterdir()} == ALL - {"confusion.png"}
 
 
-def test_a_network_without_convolutions_is_told_so(tmp_path):
+def test_explain_skips_grad_cam_without_convolutions(tmp_path):
     run = trained(tmp_path, "mlp", "task=digits", "learner=gradient", "steps=3")
     folder, facts, result = explained(run)
     assert {path.name for path in folder.iterdir()} == ALL - {"grad_cam.png", "filters.png"}
     assert facts["grad_cam"] is None
-    assert "left out" in result.stdout
+    assert "Grad-CAM: skipped" in result.stdout
 
 
-def test_sequences_are_strips(tmp_path):
+def test_explain_accepts_sequences(tmp_path):
     run = trained(tmp_path, "gru", "steps=2", "model.hidden=4")
     folder, facts, _ = explained(run, "--samples", 2)
     assert {"saliency.png", "integrated_gradients.png"} <= {path.name for path in folder.iterdir()}
     assert facts["integrated_gradients"]["incompleteness"] < 0.01
 
 
-def test_what_cannot_be_explained_is_told_in_words(digits, tmp_path):
+def test_explain_rejects_unsupported_input(digits, tmp_path):
     run = trained(tmp_path, "adding_tcn", "--smoke")
     assert "Real" in refused("show", run.path, "--explain")
     (run.path / "checkpoints/best.pt").unlink()
     assert "no such checkpoint" in refused("show", run.path, "--explain")
-    assert "1 to 100" in refused("show", digits.path, "--explain", "--samples", "0")
+    assert "--samples" in refused("show", digits.path, "--explain", "--samples", "0")
     assert "--explain" in refused("show", digits.path, "--samples", "3")
     assert "--explain" in refused("show", digits.path, "--layer", "x")
     assert "--metric" in refused("show", digits.path, "--explain", "--metric", "loss")
 
 
-def test_a_policy_that_was_evolved_has_no_classes(tmp_path):
+def test_explain_rejects_environments(tmp_path):
     result = dlcli("evolve", "novelty", "--smoke", "threads=1", "-q", "--out", tmp_path)
     assert result.exit_code == 0, result.stderr
     assert "environment" in refused("show", "last", "--explain", "--out", tmp_path)
 
 
-def test_weights_that_cannot_be_loaded_are_told_in_words(tmp_path):
+def test_explain_rejects_mismatched_weights(tmp_path):
     run = trained(tmp_path, "macro_cnn", "steps=1", "model.channels=2")
     path = run.path / "checkpoints/best.pt"
     saved = torch.load(path, weights_only=True)

@@ -1,10 +1,10 @@
-"""What `--explain` looks at: rows at equal distances, in words."""
+"""Selection of the samples for `show --explain`."""
 
 import pytest
 import torch
 from torch import nn
 
-from dlcli.commands.explain.samples import check, subject
+from dlcli.commands.explain.samples import check, select_samples
 from dlcli.core.errors import Mismatch
 from dlcli.core.spec import Classes, Labels, Real, Spec
 from dlcli.tasks.arrays import Arrays, ArrayTask
@@ -20,7 +20,7 @@ def task(spec, target, targets=None):
 
 
 class Thirds(nn.Module):
-    """Row number modulo three, surely."""
+    """Predicts the row number modulo three with high confidence."""
 
     def forward(self, x):
         return 10 * torch.eye(3)[x.flatten(1)[:, 0].long() % 3]
@@ -29,38 +29,38 @@ class Thirds(nn.Module):
 IMAGE = (Real((1, 4, 4)),)
 
 
-def test_rows_come_from_all_batches_with_their_classes():
-    made = task(Spec(IMAGE, Classes(3)), torch.arange(20) // 7)
-    seen = subject("x", Thirds(), made, [8, 8, 4], 5)
-    assert [one["row"] for one in seen.facts] == [0, 4, 8, 12, 16]
-    assert seen.x.flatten(1)[:, 0].tolist() == [0, 4, 8, 12, 16]
-    assert [one["true"] for one in seen.facts] == [["a"], ["a"], ["b"], ["b"], ["c"]]
-    assert "".join(one["predicted"] for one in seen.facts) == "abcab"
-    assert seen.unit.tolist() == [0, 1, 2, 0, 1]
-    assert all(one["probability"] > 0.99 for one in seen.facts)
-    assert len(subject("x", Thirds(), made, [8, 8, 4], 99).facts) == 20
+def test_select_samples_reads_all_batches():
+    classification = task(Spec(IMAGE, Classes(3)), torch.arange(20) // 7)
+    samples = select_samples("x", Thirds(), classification, [8, 8, 4], 5)
+    assert [sample["row"] for sample in samples.facts] == [0, 4, 8, 12, 16]
+    assert samples.x.flatten(1)[:, 0].tolist() == [0, 4, 8, 12, 16]
+    assert [sample["true"] for sample in samples.facts] == [["a"], ["a"], ["b"], ["b"], ["c"]]
+    assert "".join(sample["predicted"] for sample in samples.facts) == "abcab"
+    assert samples.unit.tolist() == [0, 1, 2, 0, 1]
+    assert all(sample["probability"] > 0.99 for sample in samples.facts)
+    assert len(select_samples("x", Thirds(), classification, [8, 8, 4], 99).facts) == 20
 
 
-def test_a_row_may_have_several_labels():
+def test_select_samples_accepts_multiple_labels():
     target = torch.tensor([[1.0, 0.0, 1.0], [0.0, 0.0, 0.0]])
-    seen = subject("x", Thirds(), task(Spec(IMAGE, Labels(3)), target), [2], 2)
-    assert [one["true"] for one in seen.facts] == [["a", "c"], []]
-    assert [one["right"] for one in seen.facts] == [False, False]
+    samples = select_samples("x", Thirds(), task(Spec(IMAGE, Labels(3)), target), [2], 2)
+    assert [sample["true"] for sample in samples.facts] == [["a", "c"], []]
+    assert [sample["right"] for sample in samples.facts] == [False, False]
     check(task(Spec(IMAGE, Labels(3)), target))
 
 
 class Falling(nn.Module):
-    """a above b above c, for every row."""
+    """Ranks a above b above c for every row."""
 
     def forward(self, x):
         return torch.tensor([2.0, 1.0, 0.0]).expand(len(x), 3)
 
 
-def test_several_labels_are_right_when_exactly_they_score_highest():
+def test_multiple_labels_are_correct_if_they_rank_highest():
     target = torch.tensor([[1.0, 1.0, 0.0], [1.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
-    seen = subject("x", Falling(), task(Spec(IMAGE, Labels(3)), target), [4], 4)
-    assert [one["predicted"] for one in seen.facts] == ["a + b", "a + b", "a", "a"]
-    assert [one["right"] for one in seen.facts] == [True, False, True, False]
+    samples = select_samples("x", Falling(), task(Spec(IMAGE, Labels(3)), target), [4], 4)
+    assert [sample["predicted"] for sample in samples.facts] == ["a + b", "a + b", "a", "a"]
+    assert [sample["right"] for sample in samples.facts] == [True, False, True, False]
 
 
 @pytest.mark.parametrize(
@@ -73,8 +73,10 @@ def test_several_labels_are_right_when_exactly_they_score_highest():
         ((Real((1, 6)),), Classes(3, (6,))),
     ],
 )
-def test_other_tasks_are_told_what_is_wanted(inputs, target):
-    made = task(Spec(IMAGE, Classes(3)), torch.zeros(4, dtype=torch.int64), Regression())
-    made.spec = Spec(inputs, target)
-    with pytest.raises(Mismatch, match=r"(?s)images.* sequences.*ArrayTask"):
-        check(made)
+def test_check_rejects_other_tasks(inputs, target):
+    regression = task(Spec(IMAGE, Classes(3)), torch.zeros(4, dtype=torch.int64), Regression())
+    regression.spec = Spec(inputs, target)
+    with pytest.raises(Mismatch) as error:
+        check(regression)
+    assert (error.value.code, error.value.fields["subject"]) == ("mismatch", "--explain")
+    assert "ArrayTask" in error.value.fields["got"]

@@ -1,4 +1,4 @@
-"""Keeping house: what goes, what stays, and that nothing goes by accident."""
+"""`dlcli runs rm|prune|tag`: deletion after confirmation, and tags."""
 
 import json
 import os
@@ -21,7 +21,7 @@ def dlcli(out, *words):
 
 
 def make(out, status="completed", days=0, label="toy", **facts):
-    """A run that ended so many days ago, with a checkpoint of each kind."""
+    """A run that ended `days` days ago, with a checkpoint of each kind."""
     run = Run.create(out, "train", label, "seed: 0\n", tags=[], name=None, **facts)
     for name in ("last", "best", "best_before"):
         run.checkpoint(name, name.encode() * 100)
@@ -32,7 +32,7 @@ def make(out, status="completed", days=0, label="toy", **facts):
 
 
 def lose(run):
-    """As a kill leaves it."""
+    """Set the run.json to that of a killed process."""
     run.info |= {"status": "running", "ended": None, "host": socket.gethostname()}
     run.save()
     return run
@@ -46,7 +46,7 @@ def files(out):
     return {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
 
 
-def test_rm_takes_what_is_named_and_nothing_else(tmp_path):
+def test_rm_deletes_only_the_selected_run(tmp_path):
     gone, stays = make(tmp_path), make(tmp_path)
     result = dlcli(tmp_path, "rm", gone.id, "--yes")
     assert result.exit_code == 0, result.stderr
@@ -55,24 +55,24 @@ def test_rm_takes_what_is_named_and_nothing_else(tmp_path):
     assert not list(tmp_path.rglob(f"*{run_files.REMOVED}"))
 
 
-def test_a_dry_run_says_how_many_bytes_and_touches_nothing(tmp_path):
+def test_rm_dry_run_reports_bytes_and_deletes_nothing(tmp_path):
     run = make(tmp_path)
     before = files(tmp_path)
-    told = json.loads(dlcli(tmp_path, "rm", run.id, "--dry-run", "--json").stdout)
+    record = json.loads(dlcli(tmp_path, "rm", run.id, "--dry-run", "--json").stdout)
     hard = sum(len(content) for content in before.values())
-    assert (told["bytes"], told["dry_run"], [item["id"] for item in told["items"]]) == (hard, True, [run.id])
-    assert "would remove" in dlcli(tmp_path, "prune", "--status", "completed", "--dry-run").stderr
+    assert (record["bytes"], record["dry_run"], [item["id"] for item in record["items"]]) == (hard, True, [run.id])
+    assert "would delete" in dlcli(tmp_path, "prune", "--status", "completed", "--dry-run").stderr
     assert files(tmp_path) == before
 
 
-def test_a_file_with_two_names_counts_once(tmp_path):
+def test_size_of_counts_hard_links_once(tmp_path):
     (tmp_path / "a").write_bytes(b"1234567")
     os.link(tmp_path / "a", tmp_path / "b")
     (tmp_path / "c").symlink_to("a")
     assert run_files.size_of(tmp_path) == 7
 
 
-def test_without_a_terminal_it_wants_yes(tmp_path):
+def test_rm_without_terminal_requires_yes(tmp_path):
     run = make(tmp_path, "failed")
     for words in (("rm", run.id), ("prune",), ("rm", run.id, "--json")):
         result = dlcli(tmp_path, *words)
@@ -81,7 +81,7 @@ def test_without_a_terminal_it_wants_yes(tmp_path):
 
 
 @pytest.mark.parametrize(("answer", "left"), [("y\n", 0), ("n\n", 1), ("", 1), ("\n", 1)])
-def test_at_a_terminal_it_asks(tmp_path, monkeypatch, answer, left):
+def test_rm_asks_for_confirmation_in_a_terminal(tmp_path, monkeypatch, answer, left):
     make(tmp_path)
 
     class Terminal:
@@ -96,7 +96,7 @@ def test_at_a_terminal_it_asks(tmp_path, monkeypatch, answer, left):
     assert len(ids(tmp_path)) == left
 
 
-def test_a_live_run_is_never_removed_and_nothing_else_then_either(tmp_path):
+def test_rm_deletes_nothing_if_a_run_is_running(tmp_path):
     other, live = make(tmp_path, "failed"), Run.create(tmp_path, "train", "toy", "seed: 0\n", tags=[], name=None)
     for words in (("rm", "1:2"), ("rm", live.path), ("rm", tmp_path)):
         result = dlcli(tmp_path, *words, "--yes")
@@ -109,7 +109,7 @@ def test_a_live_run_is_never_removed_and_nothing_else_then_either(tmp_path):
     live.finish("completed", 0)
 
 
-def test_a_run_of_another_machine_counts_as_alive(tmp_path):
+def test_rm_treats_runs_of_other_hosts_as_running(tmp_path):
     run = lose(make(tmp_path))
     run.info["host"] = "elsewhere"
     run.save()
@@ -118,7 +118,7 @@ def test_a_run_of_another_machine_counts_as_alive(tmp_path):
     assert ids(tmp_path) == {run.id}
 
 
-def test_a_run_with_a_live_child_stays_and_so_does_a_child_of_a_live_run(tmp_path):
+def test_rm_rejects_running_children_and_parents(tmp_path):
     parent = make(tmp_path, "failed")
     child = Run.create(parent.path / "runs", "train", "toy", "seed: 0\n", parent=parent.id)
     for words in (("rm", parent.id, "--yes"), ("prune", "--yes")):
@@ -133,7 +133,7 @@ def test_a_run_with_a_live_child_stays_and_so_does_a_child_of_a_live_run(tmp_pat
     assert not ids(tmp_path)
 
 
-def test_one_that_came_to_life_while_one_was_asked_stays(tmp_path, monkeypatch):
+def test_rm_keeps_a_run_that_changed_during_confirmation(tmp_path, monkeypatch):
     run = make(tmp_path, "failed")
 
     def agree(summed, consent):
@@ -142,12 +142,12 @@ def test_one_that_came_to_life_while_one_was_asked_stays(tmp_path, monkeypatch):
         again.finish("completed", 0)
         return True
 
-    monkeypatch.setattr(deletion, "_agreed", agree)
+    monkeypatch.setattr(deletion, "_confirm", agree)
     assert prune.rm([run.id], tmp_path, prune.Consent()) == 1
     assert ids(tmp_path) == {run.id}
 
 
-def test_an_interrupt_leaves_no_half_run_listed_and_prune_finishes_it(tmp_path, monkeypatch):
+def test_prune_finishes_an_interrupted_deletion(tmp_path, monkeypatch):
     run = make(tmp_path)
     with monkeypatch.context() as patch:
         patch.setattr(shutil, "rmtree", lambda *a, **k: (_ for _ in ()).throw(KeyboardInterrupt))
@@ -161,7 +161,7 @@ def test_an_interrupt_leaves_no_half_run_listed_and_prune_finishes_it(tmp_path, 
     assert not left.exists()
 
 
-def test_what_cannot_be_removed_is_told_and_the_rest_goes(tmp_path, monkeypatch):
+def test_rm_reports_failures_and_deletes_the_rest(tmp_path, monkeypatch):
     stuck, other = make(tmp_path), make(tmp_path)
     remove = prune.remove_folder
 
@@ -177,7 +177,7 @@ def test_what_cannot_be_removed_is_told_and_the_rest_goes(tmp_path, monkeypatch)
     assert not other.path.exists()
 
 
-def test_the_beginning_of_an_id_may_not_name_several(tmp_path):
+def test_rm_rejects_an_ambiguous_id_prefix(tmp_path):
     for identity in ("abc111", "abc222"):
         run = make(tmp_path)
         run.info["id"] = identity
@@ -190,13 +190,13 @@ def test_the_beginning_of_an_id_may_not_name_several(tmp_path):
 
 
 @pytest.mark.parametrize("words", [("rm",), ("rm", ""), ("rm", "--yes"), ("rm", "none"), ("rm", "7"), ("rm", "@x")])
-def test_nothing_named_is_nothing_removed(tmp_path, words):
+def test_rm_requires_a_matching_selector(tmp_path, words):
     make(tmp_path)
     assert dlcli(tmp_path, *words).exit_code == 2
     assert len(ids(tmp_path)) == 1
 
 
-def test_a_folder_of_runs_elsewhere_wants_to_be_named_as_such(tmp_path):
+def test_rm_rejects_folders_outside_out(tmp_path):
     own, other = tmp_path / "own", tmp_path / "other"
     runs_there = [make(other), make(other)]
     make(own)
@@ -208,7 +208,7 @@ def test_a_folder_of_runs_elsewhere_wants_to_be_named_as_such(tmp_path):
     assert (ids(other), len(ids(own))) == (set(), 1)
 
 
-def test_relations_are_told(tmp_path):
+def test_rm_reports_relations(tmp_path):
     run = make(tmp_path)
     make(run.path / "runs", parent=run.id)
     scoring = make(tmp_path, parent=run.id)
@@ -216,13 +216,13 @@ def test_relations_are_told(tmp_path):
     sweep.mkdir(parents=True)
     (sweep / "sweep.json").write_text(json.dumps({"members": [{"words": ["a=1"], "run": f"../../x/{run.path.name}"}]}))
     (item,) = json.loads(dlcli(tmp_path, "rm", run.id, "--dry-run", "--json").stdout)["items"]
-    for told in ("member of sweep 2026_s12345", "1 run inside", "1 run made from it stays"):
-        assert told in item["remark"]
+    for fragment in ("member of sweep 2026_s12345", "1 run inside", "1 run made from it stays"):
+        assert fragment in item["remark"]
     (item,) = json.loads(dlcli(tmp_path, "rm", scoring.id, "--dry-run", "--json").stdout)["items"]
     assert item["remark"] == f"belongs to run {run.id}"
 
 
-def test_prune_takes_failed_and_lost_runs_by_age(tmp_path):
+def test_prune_deletes_failed_and_lost_runs_by_age(tmp_path):
     old, new = make(tmp_path, "failed", days=40), make(tmp_path, "failed", days=2)
     kept = [make(tmp_path, status, days=99) for status in ("completed", "stopped", "preempted")]
     diverged = [make(tmp_path, "diverged", days=days) for days in (99, 1)]
@@ -239,7 +239,7 @@ def test_prune_takes_failed_and_lost_runs_by_age(tmp_path):
     assert ids(tmp_path) == {run.id for run in (young, *kept)}
 
 
-def test_prune_takes_half_written_directories_and_leaves_damaged_ones(tmp_path):
+def test_prune_deletes_incomplete_but_not_damaged_directories(tmp_path):
     half, damaged = make(tmp_path), make(tmp_path)
     (half.path / "run.json").unlink()
     (damaged.path / "run.json").write_text("{")
@@ -249,7 +249,7 @@ def test_prune_takes_half_written_directories_and_leaves_damaged_ones(tmp_path):
     assert "damaged" in result.stderr
 
 
-def test_prune_leaves_a_directory_that_is_being_made(tmp_path):
+def test_prune_keeps_locked_directories(tmp_path):
     run = make(tmp_path)
     (run.path / "run.json").unlink()
     run.lock()
@@ -258,7 +258,7 @@ def test_prune_leaves_a_directory_that_is_being_made(tmp_path):
     run.close()
 
 
-def test_stale_checkpoints_go_where_a_best_one_stays(tmp_path):
+def test_prune_checkpoints_keeps_best(tmp_path):
     old, new, broken = make(tmp_path, days=40), make(tmp_path), make(tmp_path, "failed", days=40)
     only_last = make(tmp_path, days=40)
     for name in ("best", "best_before"):
@@ -269,11 +269,11 @@ def test_stale_checkpoints_go_where_a_best_one_stays(tmp_path):
     names = [sorted(path.stem for path in (run.path / "checkpoints").iterdir()) for run in (old, new, broken)]
     assert names == [["best"], ["best", "best_before", "last"], ["best", "best_before", "last"]]
     assert only_last.checkpoint_path("last").exists()
-    assert "nothing to remove" in dlcli(tmp_path, *words, "--yes").stderr
+    assert "nothing to delete" in dlcli(tmp_path, *words, "--yes").stderr
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "fragment"),
     [
         (("--older-than", "soon"), "--older-than"),
         (("--older-than", "-3d"), "--older-than"),
@@ -281,14 +281,14 @@ def test_stale_checkpoints_go_where_a_best_one_stays(tmp_path):
         (("--checkpoints", "--status", "failed"), "--status"),
     ],
 )
-def test_what_prune_does_not_understand(tmp_path, words, told):
+def test_prune_rejects_invalid_options(tmp_path, words, fragment):
     make(tmp_path, "failed")
     result = dlcli(tmp_path, "prune", *words, "--yes")
-    assert (result.exit_code, told in result.stderr) == (2, True), result.stderr
+    assert (result.exit_code, fragment in result.stderr) == (2, True), result.stderr
     assert len(ids(tmp_path)) == 1
 
 
-def test_tags_are_put_on_and_taken_off(tmp_path):
+def test_tag_adds_and_removes_tags(tmp_path):
     one, two = make(tmp_path), make(tmp_path)
     assert dlcli(tmp_path, "tag", "1:2", "--add", "good", "--add", "@fast", "--add", "good").exit_code == 0
     assert {run.id for run in selectors.select(["@fast"], tmp_path)} == {one.id, two.id}
@@ -299,7 +299,7 @@ def test_tags_are_put_on_and_taken_off(tmp_path):
     assert {**facts, "tags": []} == {**two.info, "tags": []}
 
 
-def test_a_dry_run_of_tag_touches_nothing(tmp_path):
+def test_tag_dry_run_changes_nothing(tmp_path):
     make(tmp_path)
     before = files(tmp_path)
     result = dlcli(tmp_path, "tag", "last", "--add", "x", "--dry-run", "--json")
@@ -307,7 +307,7 @@ def test_a_dry_run_of_tag_touches_nothing(tmp_path):
     assert files(tmp_path) == before
 
 
-def test_when_one_is_alive_none_is_tagged(tmp_path):
+def test_tag_changes_nothing_if_a_run_is_running(tmp_path):
     done, live = make(tmp_path), Run.create(tmp_path, "train", "toy", "seed: 0\n", tags=[], name=None)
     result = dlcli(tmp_path, "tag", done.id, live.id, "--add", "x")
     assert (result.exit_code, live.id in result.stderr) == (2, True)
@@ -315,7 +315,7 @@ def test_when_one_is_alive_none_is_tagged(tmp_path):
     live.finish("completed", 0)
 
 
-def test_a_lost_run_stays_lost_when_it_is_tagged(tmp_path):
+def test_tag_keeps_the_status_of_a_lost_run(tmp_path):
     run = lose(make(tmp_path))
     assert dlcli(tmp_path, "tag", run.id, "--add", "x").exit_code == 0
     assert (Run.open(run.path).status, Run.open(run.path).info["tags"]) == ("lost", ["x"])
@@ -325,7 +325,7 @@ def test_a_lost_run_stays_lost_when_it_is_tagged(tmp_path):
     "words", [("last",), ("--add", "x"), ("last", "--add", ""), ("last", "--add", "a\nb"),
               ("last", "--add", "x", "--remove", "x"), ("last", "--add", " ")]
 )  # fmt: skip
-def test_tags_that_make_no_sense(tmp_path, words):
+def test_tag_rejects_invalid_tags(tmp_path, words):
     run = make(tmp_path)
     assert dlcli(tmp_path, "tag", *words).exit_code == 2
     assert Run.open(run.path).info["tags"] == []

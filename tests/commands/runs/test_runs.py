@@ -58,11 +58,11 @@ def ids(found):
         (["aaaaaa", "last", "4", "@good"], ["d1d1d1", "cccccc", "aabbbb", "aaaaaa"]),
     ],
 )
-def test_what_a_selector_names(words, wanted, out):
+def test_select_accepts_every_kind_of_selector(words, wanted, out):
     assert ids(selectors.select(words, out)) == wanted
 
 
-def test_paths_of_a_run_and_of_a_folder_of_runs(out, tmp_path_factory, monkeypatch):
+def test_select_accepts_paths(out, tmp_path_factory, monkeypatch):
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     path = out / "train" / "toy" / "stamp_aabbbb"
     assert ids(selectors.select([str(path)], elsewhere)) == ["aabbbb"]
@@ -72,7 +72,7 @@ def test_paths_of_a_run_and_of_a_folder_of_runs(out, tmp_path_factory, monkeypat
     assert ids(selectors.select(["toy"], elsewhere)) == ["d1d1d1", "aabbbb", "aaaaaa"]
 
 
-def test_folders_may_be_called_anything(tmp_path):
+def test_scan_accepts_any_folder_name(tmp_path):
     make(tmp_path / "runs" / "artifacts", "aaaaaa", "2026-01-01T10:00:00+00:00", label="checkpoints")
     assert ids(selectors.scan(tmp_path)) == ["aaaaaa"]
 
@@ -95,18 +95,18 @@ def test_folders_may_be_called_anything(tmp_path):
         ("", "an empty selector names no run"),
     ],
 )
-def test_what_names_nothing_is_said_in_words(selector, words, out):
+def test_select_rejects_unmatched_selectors(selector, words, out):
     with pytest.raises(UsageError, match=words):
         selectors.select([selector], out)
 
 
-def test_one_wants_one(out):
+def test_one_rejects_several_matches(out):
     assert selectors.one("last", out).id == "d1d1d1"
     with pytest.raises(UsageError, match=r"'aa' names 2 runs \(aabbbb, aaaaaa ...\); one is wanted"):
         selectors.one("aa", out)
 
 
-def test_an_empty_or_missing_place_holds_no_run(tmp_path):
+def test_select_in_an_empty_folder_is_empty(tmp_path):
     for out in (tmp_path, tmp_path / "nowhere"):
         assert selectors.select([], out) == []
         with pytest.raises(Missing, match=r"there is no run last|holds 0 runs"):
@@ -123,7 +123,7 @@ def test_an_empty_or_missing_place_holds_no_run(tmp_path):
         (json.dumps({"schema": SCHEMA + 1, "id": "zzz"}), "newer dlcli"),
     ],
 )
-def test_damaged_and_newer_runs_are_left_out_of_lists_and_named_when_asked_for(text, words, out):
+def test_scan_skips_damaged_and_newer_runs(text, words, out):
     path = out / "train" / "toy" / "stamp_zzz"
     path.mkdir()
     (path / "run.json").write_text(text)
@@ -133,24 +133,24 @@ def test_damaged_and_newer_runs_are_left_out_of_lists_and_named_when_asked_for(t
         selectors.one(str(path), out)
 
 
-def test_newest_is_newest_in_every_time_zone(tmp_path):
+def test_scan_sorts_across_time_zones(tmp_path):
     make(tmp_path, "summer", "2026-10-25T02:50:00+02:00")
     make(tmp_path, "winter", "2026-10-25T02:10:00+01:00")
     make(tmp_path, "tokyo1", "2026-10-25T09:00:00+09:00")
     assert ids(selectors.scan(tmp_path)) == ["winter", "summer", "tokyo1"]
 
 
-def test_a_half_made_directory_is_no_run(out):
+def test_scan_skips_incomplete_directories(out):
     (out / "train" / "toy" / "stamp_half" / "checkpoints").mkdir(parents=True)
     assert len(selectors.scan(out, children=True)) == 5
 
 
-def test_links_that_go_round_are_not_followed(out):
+def test_scan_does_not_follow_link_cycles(out):
     (out / "train" / "round").symlink_to(out, target_is_directory=True)
     assert len(selectors.scan(out)) == 4
 
 
-def test_children_lie_in_their_parents_runs(tmp_path):
+def test_scan_finds_children_in_parent_directories(tmp_path):
     parent = Run.create(tmp_path, "train", "toy", "")
     Run.create(parent.path / "runs", "train", "toy", "", parent=parent.id)
     assert ids(selectors.scan(tmp_path)) == [parent.id]

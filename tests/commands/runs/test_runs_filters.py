@@ -26,17 +26,17 @@ def found(tmp_path):
     ("text", "count"),
     [("30s", 1), ("2h", 2), ("90 min", 1), ("1.6h", 2), ("2d", 3), ("1w", 3), ("2w", 4), ("0s", 0), ("1999-01-01", 4)],
 )
-def test_since(found, text, count):
+def test_since_selects_by_age(found, text, count):
     assert len(selectors.since(found, text)) == count
 
 
 @pytest.mark.parametrize("text", ["", "2", "h", "2 years", "yesterday", "2026-13-01", "-2h", "9" * 30 + "d", "2h; ls"])
-def test_since_when_is_told_in_words(found, text):
+def test_since_rejects_invalid_ages(found, text):
     with pytest.raises(UsageError, match="--since is 30s"):
         selectors.since(found, text)
 
 
-def test_status(found):
+def test_of_status_selects_by_status(found):
     assert [run.info["seed"] for run in selectors.of_status(found, "failed")] == [1, 3]
     assert len(selectors.of_status(found, "failed, completed")) == 4
     assert selectors.of_status(found, "lost") == []
@@ -46,7 +46,7 @@ def test_status(found):
         selectors.of_status(found, ",")
 
 
-def test_what_cannot_be_read_is_told_of(tmp_path):
+def test_select_reports_unreadable_runs(tmp_path):
     sound = make_run(tmp_path)
     damaged, newer, half = (make_run(tmp_path) for _ in range(3))
     (damaged / "run.json").write_text('{"id": "tr')

@@ -1,4 +1,4 @@
-"""`dlcli search` with real tiny runs: a table that neither stops nor jobs change, and what comes of it."""
+"""`dlcli search` with tiny runs: results are independent of interruptions and jobs; the final evaluation."""
 
 import csv
 import json
@@ -41,7 +41,7 @@ def table(run, *columns):
 
 
 SURE = ("trial", "architecture", "words", "value", "status", "steps", "error")
-"""All columns but those of the clock and of random ids."""
+"""All columns except times and random ids."""
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def whole(tmp_path_factory):
     return run
 
 
-def test_every_candidate_is_a_run_below_the_search(whole):
+def test_search_stores_candidates_as_child_runs(whole):
     rows = table(whole, "trial", "architecture", "value", "status", "steps", "run")
     assert [row[0] for row in rows] == [str(number) for number in range(6)]
     for number, architecture, value, status, steps, path in rows:
@@ -66,16 +66,16 @@ def test_every_candidate_is_a_run_below_the_search(whole):
         assert float(value) == child.info["metrics"]["valid"]["accuracy"]
 
 
-def test_what_was_found_is_retrained_beside_random_and_hand_made(whole, capsys):
-    told = whole.info["search"]
-    assert told["value"] == max(float(value) for (value,) in table(whole, "value"))
-    assert told["cost"]["steps"] == 36
-    assert told["random"]["cost"]["steps"] == 12
-    for arm in {"found", "random", "hand-made"} - set(told["same"]):
+def test_search_retrains_best_random_and_hand_made_arms(whole, capsys):
+    record = whole.info["search"]
+    assert record["value"] == max(float(value) for (value,) in table(whole, "value"))
+    assert record["cost"]["steps"] == 36
+    assert record["random"]["cost"]["steps"] == 12
+    for arm in {"found", "random", "hand-made"} - set(record["same"]):
         trained = selectors.scan(whole.path / "runs" / "train" / arm, children=True)
         assert sorted(run.info["seed"] for run in trained) == [1, 2]
         assert {run.info["steps"] for run in trained} == {4}
-    run._told(whole, False, False)
+    run._print_run(whole, False, False)
     printed = capsys.readouterr().out
     assert "found" in printed
     assert "hand-made" in printed
@@ -83,7 +83,7 @@ def test_what_was_found_is_retrained_beside_random_and_hand_made(whole, capsys):
     assert f"--from-search {whole.path}" in printed
 
 
-def test_what_was_found_trains_from_scratch(whole):
+def test_from_search_trains_the_best_configuration(whole):
     options = Options(whole.path.parents[2], quiet=True, from_search=str(whole.path))
     points = run_commands.points(["seed=0,1", "steps=2"], options)
     best = search_points.best_overrides(whole.path / "artifacts" / "best.yaml")
@@ -97,13 +97,13 @@ def test_what_was_found_trains_from_scratch(whole):
     assert run.info["verb"] == "train"
 
 
-def test_jobs_change_nothing(whole, tmp_path):
+def test_search_result_is_independent_of_jobs(whole, tmp_path):
     run = search(tmp_path, "retrain.seeds=0", "retrain.random=0", jobs=2)
     assert table(run, *SURE) == table(whole, *SURE)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
-def test_a_search_that_was_stopped_goes_on_as_if_it_never_was(whole, tmp_path, number):
+def test_search_resume_equals_an_uninterrupted_search(whole, tmp_path, number):
     words = [*EVOLUTION, "retrain.seeds=0", "retrain.random=0", "--out", str(tmp_path)]
     path = os.pathsep.join([str(Path(compose.__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
     env = {**os.environ, "PYTHONPATH": path}
@@ -121,7 +121,7 @@ def test_a_search_that_was_stopped_goes_on_as_if_it_never_was(whole, tmp_path, n
     assert table(run, *SURE) == table(whole, *SURE)
 
 
-def test_a_candidate_that_cannot_be_trained_is_a_marked_row(tmp_path):
+def test_search_records_failed_candidates(tmp_path):
     run = search(
         tmp_path, "over=[{key: learner.players.model.optimizer.lr, choices: ['0.01', '1e30']}]",
         "retrain.seeds=0", base=["random", *WORDS],
@@ -133,7 +133,7 @@ def test_a_candidate_that_cannot_be_trained_is_a_marked_row(tmp_path):
     assert len(rows) == 6
 
 
-def test_halving_goes_on_with_the_same_runs(tmp_path):
+def test_halving_resumes_the_same_runs(tmp_path):
     run = search(tmp_path, "strategy.rungs=2", "retrain.seeds=0", "retrain.random=0", base=["halving", *WORDS])
     rows = table(run, "trial", "steps", "run")
     assert [steps for _, steps, _ in rows] == ["2"] * 6 + ["6"] * 2
@@ -146,40 +146,37 @@ def test_halving_goes_on_with_the_same_runs(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "fragment"),
     [
         (["candidates=0"], "candidates must be"),
-        (["limit.trial_steps=5"], "smaller than one candidate, which takes 6 steps"),
+        (["limit.trial_steps=5"], "limit.trial_steps must be at least 6"),
         (["metric=blue"], "does not report the metric"),
-        ([sweeps.over(["lr=interval(1e-4,1e-2)"])], "searches architectures alone"),
+        ([sweeps.over(["lr=interval(1e-4,1e-2)"])], "does not support --over"),
         (["model.architecture=[0,0,7]"], "model.architecture must be from 0 to 1"),
     ],
 )
-def test_bad_input_is_told_before_there_is_a_run(words, told, tmp_path):
-    with pytest.raises(UsageError, match=told):
+def test_search_rejects_invalid_options_before_a_run_exists(words, fragment, tmp_path):
+    with pytest.raises(UsageError, match=fragment):
         search(tmp_path, *words)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_key_that_does_not_exist_is_told_with_the_nearest(tmp_path):
+def test_search_suggests_the_nearest_key(tmp_path):
     with pytest.raises(UsageError, match=r'unknown key lrr.*did you mean "lr"'):
         search(tmp_path, sweeps.over(["lrr=interval(1e-4,1e-2)"]), base=["tpe", "model=mlp"])
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
-    [
-        (["model.layers=3"], "does not support a change of model"),
-        (["candidates=5"], "cannot have 5"),
-        ([], "completed; candidates=N beyond 6"),
-    ],
+    ("words", "code"),
+    [(["model.layers=3"], "unsupported"), (["candidates=5"], "invalid_value"), ([], "not_resumable")],
 )
-def test_a_search_goes_on_only_as_the_same_search(whole, words, told):
-    with pytest.raises(UsageError, match=told):
+def test_search_resume_rejects_a_different_search(whole, words, code):
+    with pytest.raises(UsageError) as error:
         run_commands.resume(str(whole.path), words, Options(whole.path.parents[2], verb="search", quiet=True))
+    assert error.value.code == code
 
 
-def test_over_is_hydra_grammar():
+def test_over_accepts_hydra_grammar():
     word = sweeps.over(["lr=interval(1e-4,1e-2)", "a.b=range(16,129,16)", "optimizer=choice(adam,sgd)"])
     (point,) = compose.expand("search", ["tpe", word])
     assert point.resolved()["over"] == [
@@ -212,13 +209,13 @@ def shared(tmp_path_factory):
     return run
 
 
-def test_shared_weights_end_in_the_finalist_that_is_best_alone(shared):
-    told, rows = shared.info["search"], table(shared, "architecture", "shared", "alone", "steps", "status")
+def test_one_shot_search_selects_the_best_finalist_from_scratch(shared):
+    record, rows = shared.info["search"], table(shared, "architecture", "shared", "alone", "steps", "status")
     assert [float(row[1]) for row in rows] == sorted((float(row[1]) for row in rows), reverse=True)
     assert [row[3] for row in rows] == ["3", "3", *[""] * (len(rows) - 2)]
     assert {row[4] for row in rows} == {"completed"}
     best = max(rows[:2], key=lambda row: float(row[2]))
-    assert (told["value"], told["shared"]) == (float(best[2]), False)
+    assert (record["value"], record["shared"]) == (float(best[2]), False)
     words = search_points.best_overrides(shared.path / "artifacts" / "best.yaml")
     assert f"model.architecture=[{best[0].replace(' ', ',')}]" in words
     for picture in ("cell", "reward", "entropy"):
@@ -229,19 +226,19 @@ def test_shared_weights_end_in_the_finalist_that_is_best_alone(shared):
     assert (config["model"]["channels"], config["until"]) == (2, {"steps": 3})
 
 
-def test_random_search_has_the_price_of_the_shared_weights_and_the_finalists(shared):
-    told = shared.info["search"]
-    assert told["cost"]["steps"] == shared.info["counters"]["batches"] + 2 * 3
-    affordable = told["cost"]["steps"] // 3
-    assert (told["random"]["cost"]["trials"], told["random"]["cost"]["steps"]) == (affordable, 3 * affordable)
+def test_random_search_has_equal_cost(shared):
+    record = shared.info["search"]
+    assert record["cost"]["steps"] == shared.info["counters"]["batches"] + 2 * 3
+    affordable = record["cost"]["steps"] // 3
+    assert (record["random"]["cost"]["trials"], record["random"]["cost"]["steps"]) == (affordable, 3 * affordable)
     with (shared.path / "artifacts" / "beside.csv").open() as file:
         values = [float(row["value"]) for row in csv.DictReader(file)]
-    assert max(values) == told["random"]["value"]
-    assert told["agreement"]["candidates"] == affordable + 2
-    assert [alone for _, alone in told["agreement"]["scores"][2:]] == values
+    assert max(values) == record["random"]["value"]
+    assert record["agreement"]["candidates"] == affordable + 2
+    assert [alone for _, alone in record["agreement"]["scores"][2:]] == values
 
 
-def test_another_metric_ranks_what_shares_weights(tmp_path):
+def test_one_shot_search_ranks_by_the_selected_metric(tmp_path):
     run = search(tmp_path, "metric=nll", "retrain.finalists=0", "retrain.seeds=0", "retrain.random=0", base=SHARED)
     values = [float(value) for (value,) in table(run, "shared")]
     assert values == sorted(values)
@@ -250,46 +247,46 @@ def test_another_metric_ranks_what_shares_weights(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "fragment"),
     [
         (["candidates=0"], "candidates must be an integer of at least 1"),
-        (["limit.trial_steps=3"], "limit is of strategies"),
+        (["limit.trial_steps=3"], "does not support limit"),
         (["metric=blue"], "does not report the metric"),
-        ([sweeps.over(["lr=interval(1e-4,1e-2)"])], "over is of strategies"),
+        ([sweeps.over(["lr=interval(1e-4,1e-2)"])], "does not support over"),
     ],
 )
-def test_what_shared_weights_cannot_be_asked_for(words, told, tmp_path):
-    with pytest.raises(UsageError, match=told):
+def test_one_shot_search_rejects_strategy_options(words, fragment, tmp_path):
+    with pytest.raises(UsageError, match=fragment):
         search(tmp_path, *words, base=SHARED)
     assert not list(tmp_path.iterdir())
 
 
-def test_shared_weights_are_not_trained_less(shared):
+def test_one_shot_resume_rejects_an_earlier_stop(shared):
     options = Options(shared.path.parents[2], verb="search", quiet=True)
-    with pytest.raises(UsageError, match="was for 2 steps; it cannot have 1"):
+    with pytest.raises(UsageError, match=r"until\.steps must be at least 2"):
         run_commands.resume(str(shared.path), ["steps=1"], options)
 
 
 @pytest.mark.slow
-def test_a_longer_search_tells_of_its_own_networks_alone(tmp_path, capsys):
-    """What an earlier, shorter search found is no arm of the table; nor is a network twice in it."""
+def test_extended_search_reports_only_its_own_arms(tmp_path, capsys):
+    """The best candidate of the shorter search is no arm of the table, and no network is listed twice."""
     small = ["candidates=2", "retrain.random=1", "retrain.seeds=1", "model.architecture=[0,0,1]"]
-    run = search(tmp_path, *small, base=["random", *WORDS])
+    first = search(tmp_path, *small, base=["random", *WORDS])
     words = ["candidates=6", "retrain.random=1"]
-    run = run_commands.resume(str(run.path), words, Options(tmp_path, verb="search", quiet=True))
-    assert run.info["status"] == "completed", run.info["reason"]
-    told = run.info["search"]
-    assert {*told["arms"]} | {*told["same"]} == {"found", "hand-made"}
-    run._told(run, False, False)
+    extended = run_commands.resume(str(first.path), words, Options(tmp_path, verb="search", quiet=True))
+    assert extended.info["status"] == "completed", extended.info["reason"]
+    record = extended.info["search"]
+    assert {*record["arms"]} | {*record["same"]} == {"found", "hand-made"}
+    run._print_run(extended, False, False)
     printed = capsys.readouterr().out
     assert sum(line.startswith("found ") for line in printed.splitlines()) <= 2
-    trained = [run_config.read(run.path / paths[0] / "config.yaml")["model"] for paths in told["arms"].values()]
-    assert all(one != other for number, one in enumerate(trained) for other in trained[:number])
+    trained = [run_config.read(extended.path / paths[0] / "config.yaml")["model"] for paths in record["arms"].values()]
+    assert all(model != other for number, model in enumerate(trained) for other in trained[:number])
 
 
 @pytest.mark.parametrize("recipe", ["enas", "darts"])
-def test_a_network_that_is_trained_in_place_of_all_may_be_trained_longer(recipe, tmp_path):
-    """Refused is only what is searched; how long it takes is among what may change."""
+def test_one_shot_resume_rejects_changed_task(recipe, tmp_path):
+    """Only the search space is fixed; the stopping rule may change."""
     (point,) = compose.expand("search", [recipe], smoke=True)
     run = Run.create(tmp_path, "search", recipe, run_config.dump(point.resolved()))
     run.finish("stopped", 130)

@@ -7,7 +7,7 @@ import torch
 from hydra.utils import get_class
 from omegaconf import OmegaConf
 
-from dlcli.commands.search.trials import Wanted
+from dlcli.commands.search.trials import UnstartedTrials
 from dlcli.config import build, catalogue, compose
 from dlcli.core.space import Searchable
 from dlcli.learners.strategies.strategy import Strategy
@@ -32,6 +32,6 @@ def test_every_recipe_begins_in_its_smoke_size(name):
     config = point.resolved()
     built = build.build(config, torch.device("cpu"))
     space = built.model.space if isinstance(built.model, Searchable) else None
-    strategy = build.build_strategy(config, Wanted(built.task.main, space))
+    strategy = build.build_strategy(config, UnstartedTrials(built.task.main, space))
     assert isinstance(strategy, Strategy)
     assert 1 <= len(strategy.ask()) <= strategy.batch
