@@ -46,14 +46,14 @@ class DigitGrid(SceneTask):
         columns: of cells.
         empty: probability in [0, 1) that a cell has no digit; a scene's first digit is always there.
         repeats: images of valid and test that have the same first digit.
-        batch: rows of a training batch.
+        batch: training batch size.
         data_seed: what valid and test are drawn from.
         order: seed of the shuffling and of training images.
         metrics: names of the reported metrics; None: the defaults of the target type.
 
     Raises:
         UsageError: a number is too small, `empty` is no such probability, or there is no such source.
-        Missing: a file is not there.
+        Missing: a file is missing.
     """
 
     def __init__(

@@ -61,14 +61,14 @@ class DigitScenes(SceneTask):
         canvas: pixels of height and width; so large that there is room for `most` digits wherever the first ones lie.
         most: digits of an image, at most; every number from 1 on is equally likely.
         repeats: images of valid and test that have the same first digit.
-        batch: rows of a training batch.
+        batch: training batch size.
         data_seed: what valid and test are drawn from.
         order: seed of the shuffling and of training images.
         metrics: names of the reported metrics; None: the defaults of the target type.
 
     Raises:
         UsageError: a number is too small, the canvas is, or there is no such source.
-        Missing: a file is not there.
+        Missing: a file is missing.
     """
 
     def __init__(

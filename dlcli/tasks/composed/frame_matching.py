@@ -59,14 +59,14 @@ class FrameMatching(ArrayTask):
         frames: of a film, at least 2.
         noise: of every pixel of the frames between: uniform in [0, 1), or normal of mean 0 and variance 1.
         repeats: films of valid and test that begin with the same digit.
-        batch: rows of a training batch.
+        batch: training batch size.
         data_seed: what valid and test are drawn from.
         order: seed of the shuffling and of training films.
         metrics: names of the reported metrics; None: the defaults of the target type.
 
     Raises:
         UsageError: a number is too small, or there is no such source or noise.
-        Missing: a file is not there.
+        Missing: a file is missing.
     """
 
     def __init__(

@@ -84,7 +84,7 @@ def glyphs(source: str) -> dict[str, Glyphs]:
 
     Raises:
         UsageError: there is no such source, or a split has no glyph of a class.
-        Missing: a file is not there.
+        Missing: a file is missing.
     """
     one_of(SOURCES, source=source)
     if source == "mnist":

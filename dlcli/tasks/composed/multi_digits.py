@@ -39,14 +39,14 @@ class MultiDigits(SceneTask):
         source: "digits" (8x8, embedded) or "mnist" (28x28).
         shift: pixels that each digit is moved by at most, up, down, left and right.
         repeats: images of valid and test that have the same first digit.
-        batch: rows of a training batch.
+        batch: training batch size.
         data_seed: what valid and test are drawn from.
         order: seed of the shuffling and of training images.
         metrics: names of the reported metrics; None: the defaults of the target type.
 
     Raises:
         UsageError: a number is too small, or there is no such source.
-        Missing: a file is not there.
+        Missing: a file is missing.
     """
 
     def __init__(

@@ -36,14 +36,14 @@ class PairedDigits(SceneTask):
     Args:
         source: "digits" (8x8, embedded) or "mnist" (28x28).
         repeats: pairs of test that have the same first digit.
-        batch: rows of a training batch.
+        batch: training batch size.
         data_seed: what the pairs are drawn from.
-        order: seed of the shuffling.
+        order: seed of shuffling.
         metrics: names of the reported metrics; None: the defaults of the target type.
 
     Raises:
         UsageError: a number is too small, or there is no such source.
-        Missing: a file is not there.
+        Missing: a file is missing.
     """
 
     def __init__(

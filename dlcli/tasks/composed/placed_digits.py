@@ -99,14 +99,14 @@ class PlacedDigits(ArrayTask):
         clutter_size: pixels of their height and width.
         test: those of the six above that are different in test; null is none.
         repeats: images of valid and test that are made of the same digit.
-        batch: rows of a training batch.
+        batch: training batch size.
         data_seed: what valid and test are drawn from.
         order: seed of the shuffling and of training images.
         metrics: names of the reported metrics; None: the defaults of the target type.
 
     Raises:
         UsageError: a number is out of range, or there is no such source.
-        Missing: a file is not there.
+        Missing: a file is missing.
     """
 
     def __init__(

@@ -89,7 +89,7 @@ class SceneTask(ArrayTask):
         splits: glyphs of each split, which no other split has.
         layouts: how the images of each split are made.
         repeats: images that begin with the same glyph, by split; one where nothing is said.
-        batch: rows of a training batch.
+        batch: training batch size.
         data_seed: what valid and test are drawn from.
         order: seed of the shuffling and of training images.
         metrics: names of the reported metrics; None: the defaults of the target type.

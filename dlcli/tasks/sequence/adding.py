@@ -27,9 +27,9 @@ class Adding(ArrayTask):
     Args:
         length: steps of a sequence, at least 2.
         train, valid, test: sequences of each split.
-        batch: rows of a training batch.
+        batch: training batch size.
         data_seed: what the sequences are drawn from.
-        order: seed of the shuffling.
+        order: seed of shuffling.
         metrics: names of the reported metrics; None: the defaults of the target type.
 
     Raises:

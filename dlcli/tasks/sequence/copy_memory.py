@@ -32,9 +32,9 @@ class CopyMemory(ArrayTask):
     Args:
         length: steps between the digits and where they are wanted, at least 1.
         train, valid, test: sequences of each split.
-        batch: rows of a training batch.
+        batch: training batch size.
         data_seed: what the digits are drawn from.
-        order: seed of the shuffling.
+        order: seed of shuffling.
         metrics: names of the reported metrics; None: the defaults of the target type.
 
     Raises:

@@ -62,7 +62,7 @@ class Polyphonic(ArrayTask):
         corpus: "JSB_Chorales" (229 / 76 / 77 pieces) or "Nottingham" (694 / 173 / 170): a .mat file in the
             folder poly-music.
         batch: pieces of a training batch, padded to the longest; the authors take one.
-        order: seed of the shuffling.
+        order: seed of shuffling.
         metrics: names of the reported metrics; None: the defaults of the target type.
 
     Raises:

@@ -14,8 +14,8 @@ class SequentialDigits(ArrayTask):
     One stratified split for all: 1,197 train, 300 valid, 300 test.
 
     Args:
-        batch: rows of a training batch.
-        order: seed of the shuffling.
+        batch: training batch size.
+        order: seed of shuffling.
         metrics: names of the reported metrics; None: the defaults of the target type.
     """
 

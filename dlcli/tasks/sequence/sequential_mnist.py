@@ -45,12 +45,12 @@ class SequentialMNIST(ArrayTask):
     Args:
         permutation: seed of the order in which the pixels of every image are read, 1 for permuted MNIST; null
             reads row by row.
-        batch: rows of a training batch.
-        order: seed of the shuffling.
+        batch: training batch size.
+        order: seed of shuffling.
         metrics: names of the reported metrics; None: the defaults of the target type.
 
     Raises:
-        Missing: a file is not there.
+        Missing: a file is missing.
         UsageError: a file is damaged, or images and labels do not belong together.
     """
 

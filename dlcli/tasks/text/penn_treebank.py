@@ -33,7 +33,7 @@ class PennTreebank(Language):
         metrics: names of the reported metrics; null: all of them.
 
     Raises:
-        Missing: a file is not there.
+        Missing: a file is missing.
         UsageError: a number is too small, or the unit unknown.
     """
 
