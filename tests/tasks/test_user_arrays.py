@@ -234,7 +234,7 @@ def test_a_file_that_is_none_is_said(tmp_path):
 def test_options_are_checked(tmp_path):
     with pytest.raises(UsageError, match=r"task\.scaling is standard or none, not 'minmax'"):
         made(tmp_path, data(), scaling="minmax")
-    with pytest.raises(UsageError, match=r"task\.batch is at least 1, not 0"):
+    with usage_error("invalid_value", key="task.batch", got=0):
         made(tmp_path, data(), batch=0)
 
 

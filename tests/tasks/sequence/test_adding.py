@@ -2,9 +2,9 @@
 
 import pytest
 import torch
+from helpers.errors import usage_error
 from torch import nn
 
-from dlcli.core.errors import UsageError
 from dlcli.core.evaluation import score
 from dlcli.core.spec import Real
 from dlcli.tasks.sequence.adding import Adding
@@ -73,5 +73,5 @@ def test_data_depend_on_their_own_seed_only_and_splits_differ():
 
 @pytest.mark.parametrize(("key", "least"), [("length", 2), ("train", 1), ("valid", 1), ("test", 1), ("batch", 1)])
 def test_small_numbers_are_refused(key, least):
-    with pytest.raises(UsageError, match=rf"task\.{key} is at least {least}, not {least - 1}"):
+    with usage_error("invalid_value", key="task.batch", got=0):
         adding(**{key: least - 1})

@@ -4,9 +4,9 @@ import math
 
 import pytest
 import torch
+from helpers.errors import usage_error
 from torch import nn
 
-from dlcli.core.errors import UsageError
 from dlcli.core.evaluation import predict, score
 from dlcli.core.spec import Classes, Real
 from dlcli.tasks.sequence.copy_memory import CopyMemory
@@ -78,5 +78,5 @@ def test_data_depend_on_their_own_seed_only():
 
 @pytest.mark.parametrize("key", ["length", "train", "valid", "test", "batch"])
 def test_small_numbers_are_refused(key):
-    with pytest.raises(UsageError, match=rf"task\.{key} is at least 1, not 0"):
+    with usage_error("invalid_value", key="task.batch", got=0):
         CopyMemory(**SIZES | {key: 0})
