@@ -1,4 +1,4 @@
-"""Files of a data set, out of the archive that it is published as or of the folder that somebody unpacked it to."""
+"""Read the files of a data set from the published .tar.gz or from the folder of its extracted files."""
 
 import gzip
 import tarfile
@@ -8,60 +8,65 @@ from pathlib import Path, PurePosixPath
 
 from dlcli.core.errors import UsageError
 
-_MOST = 1 << 28  # bytes of one member
+_MAX_BYTES = 1 << 28  # size of the largest member
 
 
 def read_members(path: Path, names: Collection[str]) -> dict[str, bytes]:
-    """The content of those named files that are there; links and folders in an archive do not count.
+    """Read those of the named files that exist; links and folders in an archive are ignored.
 
     Args:
-        path: a folder, or a `.tar.gz` whose members lie in one folder.
+        path: a folder, or a `.tar.gz`; the folders inside the archive are ignored.
+        names: file names without folder.
+
+    Returns:
+        The content of each file by name.
 
     Raises:
-        UsageError: it is damaged, or a file is larger than any that is wanted.
+        UsageError: the archive is corrupt, or a file is larger than 256 MiB.
     """
     if path.is_dir():
-        return {name: _whole(path / name) for name in names if (path / name).is_file()}
-    found: dict[str, bytes] = {}
+        return {name: _read_file(path / name) for name in names if (path / name).is_file()}
+    contents: dict[str, bytes] = {}
     try:
         with gzip.open(path) as stream:
             with tarfile.open(fileobj=stream, mode="r|") as archive:
                 for member in archive:
                     name = PurePosixPath(member.name).name
-                    if member.isfile() and name in names and name not in found:
-                        found[name] = _content(archive, member, path)
-            _drain(stream, path)
+                    if member.isfile() and name in names and name not in contents:
+                        contents[name] = _read_member(archive, member, path)
+            _read_to_end(stream, path)
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
-        raise UsageError(f"{path} is cut off or damaged: {error}") from None
-    return found
+        raise UsageError("damaged", path=path, problem=f"truncated or corrupt: {error}") from None
+    return contents
 
 
-def _drain(stream: gzip.GzipFile, path: Path) -> None:
-    """Read what is left, so that gzip compares its checksum; there is little behind an archive."""
-    for _ in range(_MOST >> 20):
+def _read_to_end(stream: gzip.GzipFile, path: Path) -> None:
+    """Read the rest of the stream, so that gzip verifies its checksum; a valid archive is followed by padding only."""
+    for _ in range(_MAX_BYTES >> 20):
         if not stream.read(1 << 20):
             return
-    raise UsageError(f"{path} goes on behind its archive: it is not the published file")
+    raise UsageError("invalid_data", path=path, problem="not the published file: data follow the archive")
 
 
-def _content(archive: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> bytes:
-    _check(path / member.name, member.size)
+def _read_member(archive: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> bytes:
+    _check_size(path / member.name, member.size)
     stream = archive.extractfile(member)
     assert stream is not None
     content = stream.read()
     if len(content) != member.size:
-        raise UsageError(f"{path} is cut off in {member.name}")
+        raise UsageError("damaged", path=path, problem=f"{member.name} is truncated")
     return content
 
 
-def _whole(path: Path) -> bytes:
-    _check(path, path.stat().st_size)
+def _read_file(path: Path) -> bytes:
+    _check_size(path, path.stat().st_size)
     try:
         return path.read_bytes()
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror or error}") from None
+        raise UsageError("invalid_data", path=path, problem=f"cannot be read: {error.strerror or error}") from None
 
 
-def _check(path: Path, size: int) -> None:
-    if size > _MOST:
-        raise UsageError(f"{path} has {size:,} bytes, more than {_MOST:,}: it is not the published file")
+def _check_size(path: Path, size: int) -> None:
+    if size > _MAX_BYTES:
+        problem = f"not the published file: {size:,} bytes, more than {_MAX_BYTES:,}"
+        raise UsageError("invalid_data", path=path, problem=problem)

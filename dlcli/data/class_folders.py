@@ -1,87 +1,86 @@
-"""A folder of pictures, one folder a class: which files belong to which class of which split."""
+"""Image files of a directory that has one subdirectory per class, optionally below one directory per split."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dlcli.core.errors import UsageError, nearest
+from dlcli.core.errors import UsageError
 from dlcli.data.npz import SPLITS
 
-_WANTED = "PATH/CLASS/*.png, or PATH/train/CLASS/*.png with valid and test beside train where there are"
+_LAYOUT = "expected PATH/CLASS/*.png, or PATH/train/CLASS/*.png and optionally PATH/valid/... and PATH/test/..."
 
 
 @dataclass(frozen=True)
-class Found:
-    """The pictures of a split: a path and the name of the class for each."""
+class SplitFiles:
+    """Image files of one split: the path and the class name of each."""
 
     paths: list[Path]
     classes: list[str]
 
 
-def find_pictures(path: str | None) -> dict[str, Found]:
-    """Pictures by split, sorted by class and name; without folders for splits all of them are "train".
+def find_images(path: str | None) -> dict[str, SplitFiles]:
+    """List the images of each split, sorted by class and file name.
 
-    Files whose names begin with a dot are left out, and so are files beside the class folders.
+    Without directories for splits, all images belong to "train". Files whose names start with a dot, and files next to
+    the class directories, are ignored.
 
     Raises:
-        UsageError: there is no such folder, or it is laid out otherwise.
+        UsageError: the directory is missing or has another layout.
     """
     if not path:
-        raise UsageError("task=image_folder reads a folder of yours: task.path=FOLDER")
+        raise UsageError("required", key="task.path", reason="a directory of images", hint="task.path=DIRECTORY")
     root = Path(path).expanduser()
     if not root.is_dir():
-        raise UsageError(f"task.path: there is no folder {path}")
+        raise UsageError("not_found", kind="directory", name=path, hint="set task.path to a directory of images")
     folders = _folders(root)
     if not any(folder.name in SPLITS for folder in folders):
-        return {"train": _complete(_split(root), root)}
-    if strange := [folder.name for folder in folders if folder.name not in SPLITS]:
-        raise UsageError(
-            f"{root} has {' and '.join(_named(folders))}; "
-            f"splits are train, valid and test, not {strange[0]!r}{nearest(strange[0], SPLITS)}"
-        )
-    found = {name: _split(root / name) for name in SPLITS if (root / name) in folders}
-    if "train" in found:
-        _complete(found["train"], root / "train")
-    return found
+        return {"train": _check_complete(_split_files(root), root)}
+    if unknown := [folder.name for folder in folders if folder.name not in SPLITS]:
+        raise UsageError("unknown_name", kind=f"split in {root}:", name=unknown[0], known=SPLITS, hint=_LAYOUT)
+    splits = {name: _split_files(root / name) for name in SPLITS if (root / name) in folders}
+    if "train" in splits:
+        _check_complete(splits["train"], root / "train")
+    return splits
 
 
-def _complete(found: Found, root: Path) -> Found:
-    """What is to be learned from, which has a picture of every class."""
-    if empty := [name for name in _named(_folders(root)) if name not in found.classes]:
-        raise UsageError(f"{root} has no pictures of {', '.join(empty)}: put some there, or take the folder away")
-    return found
+def _check_complete(files: SplitFiles, root: Path) -> SplitFiles:
+    """Training files, which must cover every class."""
+    if empty := [name for name in _names(_folders(root)) if name not in files.classes]:
+        hint = "add images to the directory, or remove it"
+        raise UsageError("invalid_data", path=root, problem=f"no images of class {', '.join(empty)}", hint=hint)
+    return files
 
 
-def _split(root: Path) -> Found:
+def _split_files(root: Path) -> SplitFiles:
     folders = _folders(root)
     if not folders:
-        raise UsageError(f"{root} has no folders, one for each class.\nWanted: {_WANTED}")
-    found = Found([], [])
+        raise UsageError("invalid_data", path=root, problem="no subdirectories (one per class)", hint=_LAYOUT)
+    files = SplitFiles([], [])
     for folder in folders:
-        paths = _visible(folder, files=True)
+        paths = _entries(folder, files=True)
         if not paths and (inner := _folders(folder)):
-            raise UsageError(
-                f"{folder} has no pictures, only folders ({', '.join(_named(inner)[:3])} ...).\nWanted: {_WANTED}"
-            )
-        found.paths.extend(paths)
-        found.classes.extend([folder.name] * len(paths))
-    if not found.paths:
-        raise UsageError(f"{root} has {len(folders)} folders, but no pictures in them.\nWanted: {_WANTED}")
-    return found
+            problem = f"no images, only directories ({', '.join(_names(inner)[:3])} ...)"
+            raise UsageError("invalid_data", path=folder, problem=problem, hint=_LAYOUT)
+        files.paths.extend(paths)
+        files.classes.extend([folder.name] * len(paths))
+    if not files.paths:
+        problem = f"no images in its {len(folders)} subdirectories"
+        raise UsageError("invalid_data", path=root, problem=problem, hint=_LAYOUT)
+    return files
 
 
 def _folders(root: Path) -> list[Path]:
-    return _visible(root, files=False)
+    return _entries(root, files=False)
 
 
-def _visible(root: Path, *, files: bool) -> list[Path]:
-    """Sorted by name, as names do not depend on the machine."""
+def _entries(root: Path, *, files: bool) -> list[Path]:
+    """Visible files or directories, sorted by name: the order of a file system is arbitrary."""
     try:
-        found = [one for one in root.iterdir() if not one.name.startswith(".") and one.is_file() == files]
+        entries = [path for path in root.iterdir() if not path.name.startswith(".") and path.is_file() == files]
     except OSError as error:
-        raise UsageError(f"{root} cannot be read: {error.strerror or error}") from None
-    return sorted(found, key=lambda one: one.name)
+        raise UsageError("invalid_data", path=root, problem=f"cannot be read: {error.strerror or error}") from None
+    return sorted(entries, key=lambda path: path.name)
 
 
-def _named(folders: Sequence[Path]) -> list[str]:
+def _names(folders: Sequence[Path]) -> list[str]:
     return [folder.name for folder in folders]

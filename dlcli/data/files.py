@@ -1,4 +1,4 @@
-"""Where data sets lie, and which files belong to them."""
+"""Locate the files of data sets."""
 
 import os
 from pathlib import Path
@@ -9,18 +9,18 @@ from dlcli.core.errors import Missing
 
 
 def data_folder() -> Path:
-    """`DLCLI_DATA`, or `data` in the user's cache directory."""
-    given = os.environ.get("DLCLI_DATA")
-    return Path(given).expanduser() if given else user_cache_path("dlcli") / "data"
+    """Root directory of the data sets: `DLCLI_DATA`, by default `data` in the user's cache directory."""
+    configured = os.environ.get("DLCLI_DATA")
+    return Path(configured).expanduser() if configured else user_cache_path("dlcli") / "data"
 
 
 def data_file(dataset: str, name: str) -> Path:
-    """The path of a data set's file.
+    """Path of a file of a data set.
 
     Raises:
-        Missing: it is not there; the message says what gets it.
+        Missing: the file is missing; the hint names the command that downloads it.
     """
     path = data_folder() / dataset / name
     if not path.is_file():
-        raise Missing(f"{path} is missing.\nGet it: dlcli data fetch {dataset}")
+        raise Missing("missing_file", path=path, hint=f"Download it: dlcli data fetch {dataset}")
     return path

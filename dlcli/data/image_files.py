@@ -1,8 +1,8 @@
-"""Picture files of one size and mode, read into bytes."""
+"""Decode image files of one size and mode into a uint8 array."""
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,163 +10,172 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from dlcli.core.errors import UsageError, nearest
+from dlcli.core.errors import UsageError
 
 CHANNELS = {"L": 1, "RGB": 3, "RGBA": 4}
-_NAMED = 5  # files that a message names
-_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")  # none that needs another program to be read
+_MAX_LISTED = 5  # files named in a message
+_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")  # formats that Pillow decodes without other programs
 
 Size = tuple[int, int]
 """(height, width)."""
 
-Look = tuple[Size, str]
+Header = tuple[Size, str]
 """Size and mode."""
 
 
-class Pictures:
-    """Files, the unreadable ones left out or refused.
+class ImageFiles:
+    """Readable image files.
 
     Args:
-        paths: where they are.
-        skip_bad: leave out what cannot be read, and say so, instead of refusing the whole.
+        paths: the files.
+        skip_bad: skip unreadable files with a warning instead of raising.
 
     Raises:
-        UsageError: a file cannot be read and is not to be skipped, or none can be.
+        UsageError: a file is unreadable and `skip_bad` is false, or all files are unreadable.
     """
 
     def __init__(self, paths: Sequence[Path], *, skip_bad: bool) -> None:
-        looks = _looks(paths, _look)
-        if any(isinstance(look, str) for look in looks.values()):  # so that all of them are told at once
-            looks |= _looks([path for path, look in looks.items() if not isinstance(look, str)], _loaded)
-        _refuse({path: look for path, look in looks.items() if isinstance(look, str)}, len(paths), skip_bad)
-        self._looks = {path: look for path, look in looks.items() if not isinstance(look, str)}
-        self.paths = list(self._looks)
+        headers = _headers(paths, _header)
+        if any(
+            isinstance(header, str) for header in headers.values()
+        ):  # decode all files, to report all errors at once
+            headers |= _headers([path for path, header in headers.items() if not isinstance(header, str)], _decoded)
+        _report({path: header for path, header in headers.items() if isinstance(header, str)}, len(paths), skip_bad)
+        self._headers = {path: header for path, header in headers.items() if not isinstance(header, str)}
+        self.paths = list(self._headers)
         self.skip_bad = skip_bad
 
-    def size(self, wanted: Size | None, known: Size | None) -> Size:
-        """What all of them have, or are to be resized to.
+    def size(self, target: Size | None, fitted: Size | None) -> Size:
+        """Common size of all images, or the size to which they are resized.
 
         Args:
-            wanted: what the user asks for.
-            known: what a run was trained on.
+            target: size requested by the user; None requires one common size.
+            fitted: size with which a run was trained.
 
         Raises:
-            UsageError: they differ from one another, or from the run's.
+            UsageError: the sizes differ from each other, or from the run's.
         """
-        return self._one({path: look[0] for path, look in self._looks.items()}, wanted, known, "size", _times, _sized)
+        sizes = {path: header[0] for path, header in self._headers.items()}
+        return _common(sizes, target, fitted, "size", lambda size: f"{size[0]}x{size[1]}")
 
-    def mode(self, wanted: str | None, known: str | None) -> str:
-        """As `size`, for the mode: L (grey), RGB or RGBA."""
-        modes = {path: look[1] for path, look in self._looks.items()}
+    def mode(self, target: str | None, fitted: str | None) -> str:
+        """Common mode of all images, or the mode to which they are converted: L (grayscale), RGB or RGBA."""
+        modes = {path: header[1] for path, header in self._headers.items()}
         if deep := next((path for path, mode in modes.items() if mode.startswith(("I", "F"))), None):
-            raise UsageError(f"{deep} has mode {modes[deep]}, more than 8 bits a channel: only bytes are read")
-        mode = self._one(modes, wanted, known, "mode", str, str)
+            raise UsageError("unsupported", subject=deep, feature=f"mode {modes[deep]}: only 8 bits per channel")
+        mode = _common(modes, target, fitted, "mode", str)
         if mode not in CHANNELS:
-            asked = f"task.mode is {' or '.join(CHANNELS)}, not {mode!r}{nearest(mode, CHANNELS)}"
-            raise UsageError(
-                asked if wanted else f"pictures of mode {mode} have no channels: task.mode=RGB converts them"
-            )
+            hint = None if target else "task.mode=RGB converts the images"
+            raise UsageError("unknown_name", kind="task.mode", name=mode, known=CHANNELS, hint=hint)
         return mode
 
-    def _one(
-        self,
-        found: Mapping[Path, Any],
-        wanted: Any,
-        known: Any,
-        key: str,
-        say: Callable[[Any], str],
-        write: Callable[[Any], str],
-    ) -> Any:
-        counts = Counter(found.values())
-        most = counts.most_common(1)[0][0]
-        if wanted is None and len(counts) > 1:
-            listed = ", ".join(
-                f"{say(value)} ({count:,}, {_example(found, value)})" for value, count in counts.most_common(4)
-            )
-            raise UsageError(
-                f"the pictures have {len(counts)} {key}s: {listed}{', ...' if len(counts) > 4 else ''}\n"
-                f"task.{key}={write(most if known is None else known)} makes them one"
-            )
-        chosen = most if wanted is None else wanted
-        if known is not None and chosen != known:
-            raise UsageError(
-                f"the pictures have {key} {say(chosen)}, the run was trained on {say(known)}: task.{key}={write(known)}"
-            )
-        return chosen
-
     def read(self, size: Size, mode: str) -> UInt8[np.ndarray, "sample channel height width"]:
-        """The pixels of those that can be read; `paths` is then of those."""
+        """Pixels of the readable images; afterwards `paths` lists exactly these."""
         pixels = np.empty((len(self.paths), *size, CHANNELS[mode]), np.uint8)
-        bad: dict[Path, str] = {}
-        kept: list[Path] = []
+        unreadable: dict[Path, str] = {}
+        readable: list[Path] = []
         for path in self.paths:
             try:
-                pixels[len(kept)] = _pixels(path, size, mode)
-                kept.append(path)
+                pixels[len(readable)] = _pixels(path, size, mode)
+                readable.append(path)
             except Exception as error:  # noqa: BLE001 - a damaged file may raise anything
-                bad[path] = _words(error)
-        _refuse(bad, len(self.paths), self.skip_bad)
-        self.paths = kept
-        return np.ascontiguousarray(pixels[: len(kept)].transpose(0, 3, 1, 2))
+                unreadable[path] = _problem(error)
+        _report(unreadable, len(self.paths), self.skip_bad)
+        self.paths = readable
+        return np.ascontiguousarray(pixels[: len(readable)].transpose(0, 3, 1, 2))
 
 
-def _looks(paths: Sequence[Path], look: Callable[[Path], Look]) -> dict[Path, Look | str]:
-    """Size and mode of every picture, or words about what is wrong."""
-    found: dict[Path, Look | str] = {}
+def _common(values: Mapping[Path, Any], target: Any, fitted: Any, key: str, text: Callable[[Any], str]) -> Any:
+    """The property that all images have, or `target`.
+
+    Args:
+        values: the property by file.
+        key: name of the property, below `task.`.
+        text: formats a value.
+    """
+    counts = Counter(values.values())
+    most_frequent = counts.most_common(1)[0][0]
+    if target is None and len(counts) > 1:
+        listed = ", ".join(
+            f"{text(value)} ({count:,}, {_example(values, value)})" for value, count in counts.most_common(3)
+        )
+        raise UsageError(
+            "invalid_data",
+            path="task.path",
+            problem=f"{len(counts)} {key}s: {listed}{', ...' if len(counts) > 3 else ''}",
+            hint=f"{_setting(key, most_frequent if fitted is None else fitted)} converts all images",
+        )
+    chosen = most_frequent if target is None else target
+    if fitted is not None and chosen != fitted:
+        requirement = f"images of {key} {text(fitted)}, as in training"
+        raise UsageError(
+            "mismatch", subject="the run", requirement=requirement, got=text(chosen), hint=_setting(key, fitted)
+        )
+    return chosen
+
+
+def _headers(paths: Sequence[Path], read: Callable[[Path], Header]) -> dict[Path, Header | str]:
+    """Size and mode of every image, or the problem as text."""
+    headers: dict[Path, Header | str] = {}
     for path in paths:
         try:
-            found[path] = look(path)
+            headers[path] = read(path)
         except Exception as error:  # noqa: BLE001 - a damaged file may raise anything
-            found[path] = _words(error)
-    return found
+            headers[path] = _problem(error)
+    return headers
 
 
-def _look(path: Path) -> Look:
-    with Image.open(path, formats=_FORMATS) as picture:
-        return (picture.height, picture.width), picture.mode
+def _header(path: Path) -> Header:
+    with Image.open(path, formats=_FORMATS) as image:
+        return (image.height, image.width), image.mode
 
 
-def _loaded(path: Path) -> Look:
-    """As `_look`, of a picture whose pixels are there too."""
-    with Image.open(path, formats=_FORMATS) as picture:
-        picture.load()
-    return _look(path)
+def _decoded(path: Path) -> Header:
+    """Size and mode of an image whose pixels can be decoded."""
+    with Image.open(path, formats=_FORMATS) as image:
+        header = (image.height, image.width), image.mode
+        image.load()  # may change the mode of a palette image
+        return header
 
 
 def _pixels(path: Path, size: Size, mode: str) -> UInt8[np.ndarray, "height width channel"]:
-    with Image.open(path, formats=_FORMATS) as picture:
-        picture.load()
-        made = picture if picture.mode == mode else picture.convert(mode)
-        if (made.height, made.width) != size:
-            made = made.resize(size[::-1], Image.Resampling.BILINEAR)
-        return np.asarray(made, np.uint8).reshape(*size, -1)
+    with Image.open(path, formats=_FORMATS) as image:
+        image.load()
+        converted = image if image.mode == mode else image.convert(mode)
+        if (converted.height, converted.width) != size:
+            converted = converted.resize(size[::-1], Image.Resampling.BILINEAR)
+        return np.asarray(converted, np.uint8).reshape(*size, -1)
 
 
-def _refuse(bad: Mapping[Path, str], count: int, skip: bool) -> None:
-    """Say which files cannot be read; raises unless they are to be skipped and some are left."""
-    if not bad:
+def _report(unreadable: Mapping[Path, str], count: int, skip: bool) -> None:
+    """Log the unreadable files if they are skipped.
+
+    Raises:
+        UsageError: they are not skipped, or no file is readable.
+    """
+    if not unreadable:
         return
-    listed = "\n".join(f"  {path}: {why}" for path, why in list(bad.items())[:_NAMED])
-    more = f"\n  and {len(bad) - _NAMED} more" if len(bad) > _NAMED else ""
-    told = f"{len(bad)} of {count} files cannot be read as pictures:\n{listed}{more}"
-    if not skip or len(bad) == count:
-        raise UsageError(f"{told}\ntask.skip_bad=true leaves them out")
-    logging.getLogger("dlcli").warning("left out: %s", told)
+    total = f"{len(unreadable)} of {count} files are unreadable"
+    if not skip or len(unreadable) == count:
+        path, problem = next(iter(unreadable.items()))
+        others = ", ".join(str(path) for path in list(unreadable)[1:_MAX_LISTED])
+        hint = f"{total}{f' ({others} ...)' if others else ''}; task.skip_bad=true skips them"
+        raise UsageError("invalid_data", path=path, problem=problem, count=len(unreadable), total=count, hint=hint)
+    listed = "\n".join(f"  {path}: {problem}" for path, problem in list(unreadable.items())[:_MAX_LISTED])
+    more = f"\n  and {len(unreadable) - _MAX_LISTED} more" if len(unreadable) > _MAX_LISTED else ""
+    logging.getLogger("dlcli").warning("skipped: %s:\n%s%s", total, listed, more)
 
 
-def _words(error: BaseException) -> str:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return "not a picture" if isinstance(error, Image.UnidentifiedImageError) else lines[0][:100]
+def _problem(error: BaseException) -> str:
+    if isinstance(error, Image.UnidentifiedImageError):
+        return "not a readable image"
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:100]
 
 
-def _example(found: Mapping[Path, Hashable], value: Hashable) -> str:
-    path = next(path for path, one in found.items() if one == value)
+def _example(values: Mapping[Path, Any], value: Any) -> str:
+    path = next(path for path, other in values.items() if other == value)
     return f"{path.parent.name}/{path.name}"
 
 
-def _times(size: Size) -> str:
-    return f"{size[0]}x{size[1]}"
-
-
-def _sized(size: Size) -> str:
-    return f"[{size[0]},{size[1]}]"
+def _setting(key: str, value: Any) -> str:
+    return f"task.{key}={value if isinstance(value, str) else '[' + ','.join(map(str, value)) + ']'}"

@@ -1,4 +1,4 @@
-"""A user's .npz file: inputs and targets by split, and in words what is wrong with it."""
+"""Read and check the user's .npz file: inputs and targets by split."""
 
 import logging
 import zipfile
@@ -14,31 +14,34 @@ from dlcli.core.spec import IGNORED
 Pair = tuple[np.ndarray, np.ndarray]
 
 SPLITS = ("train", "valid", "test")
-_WANTED = "x_train and y_train; x_valid, y_valid, x_test, y_test where there are; or just x and y"
-_NUMBERS = "biuf"
-_COLOURS = (1, 3, 4)  # channels that images have
+_EXPECTED = "expected arrays: x_train and y_train, optionally x_valid, y_valid, x_test, y_test; or x and y"
+_NUMERIC_KINDS = "biuf"
+_COLOR_CHANNELS = (1, 3, 4)  # numbers of channels of images
 
 
 def read_arrays(path: str | None) -> dict[str, np.ndarray]:
-    """Those arrays of the file that the task knows by name.
+    """Read the inputs, targets and class names of an .npz file; other arrays are ignored.
 
     Raises:
-        UsageError: there is no such file, it is not an .npz file, it is damaged, or an array is pickled.
+        UsageError: the file is missing, not an .npz file or corrupt, it has no inputs or targets, or an array is
+            pickled.
     """
     if not path:
-        raise UsageError("task=npz reads a file of yours: task.path=FILE.npz")
+        raise UsageError("required", key="task.path", reason="an .npz file", hint="task.path=FILE.npz")
     file = Path(path).expanduser()
     if not file.is_file():
-        raise UsageError(f"task.path: there is no file {path}")
+        raise UsageError("missing_file", path=path, hint="set task.path to an .npz file")
     if not zipfile.is_zipfile(file):
-        raise UsageError(f"{path} is not an .npz file, or is cut short; numpy.savez writes one")
+        problem = "not an .npz file, or truncated"
+        raise UsageError("invalid_data", path=path, problem=problem, hint="write it with numpy.savez")
     known = [f"{part}{split}" for part in "xy" for split in ("", *(f"_{name}" for name in SPLITS))]
-    with np.load(file, allow_pickle=False) as arrays:
-        found = list(arrays.files)
-        read = {name: _read(path, arrays, name) for name in (*known, "class_names") if name in found}
-    if not any(name in read for name in known):
-        raise UsageError(f"{path} has arrays {', '.join(found) or '(none)'}.\nWanted: {_WANTED}")
-    return read
+    with np.load(file, allow_pickle=False) as archive:
+        names = list(archive.files)
+        arrays = {name: _read(path, archive, name) for name in (*known, "class_names") if name in names}
+    if not any(name in arrays for name in known):
+        problem = f"unknown arrays {', '.join(names) or '(none)'}"
+        raise UsageError("invalid_data", path=path, problem=problem, hint=_EXPECTED)
+    return arrays
 
 
 def _read(path: str, arrays: np.lib.npyio.NpzFile, name: str) -> np.ndarray:
@@ -46,47 +49,49 @@ def _read(path: str, arrays: np.lib.npyio.NpzFile, name: str) -> np.ndarray:
         return arrays[name]
     except ValueError as error:
         if "allow_pickle" not in str(error):
-            raise UsageError(f"{path}: {name} cannot be read, the file is damaged ({error})") from None
+            raise UsageError("damaged", path=path, problem=f"array {name} cannot be read ({error})") from None
         raise UsageError(
-            f"{path}: {name} holds Python objects; they are pickled, and unpickling may run foreign code.\n"
-            "Save it as numbers: rows of one length, dtype float32 or int64"
+            "invalid_data",
+            path=path,
+            problem=f"array {name} contains pickled Python objects, which may execute code when read",
+            hint="save it as numbers: rows of equal length, dtype float32 or int64",
         ) from None
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-        raise UsageError(f"{path}: {name} cannot be read, the file is damaged ({error})") from None
+        raise UsageError("damaged", path=path, problem=f"array {name} cannot be read ({error})") from None
 
 
 def pairs(arrays: Mapping[str, np.ndarray]) -> dict[str, Pair]:
-    """Checked inputs and targets by split; `x` and `y` alone are "train".
+    """Check inputs and targets, and return them by split; `x` and `y` without suffix are "train".
 
-    Inputs come as integers (sample, time) or numbers (sample, channel, ...); targets as integers (sample) or
-    (sample, time), or numbers (sample, value) or (sample, value, time).
+    Inputs are returned as integers (sample, time) or real values (sample, channel, ...); targets as integers (sample)
+    or (sample, time), or real values (sample, value) or (sample, value, time).
 
     Raises:
-        UsageError: an array is missing, has the wrong type or shape, or holds values that are not finite.
+        UsageError: an array is missing, has the wrong type or shape, or contains values that are not finite.
     """
     names = {split: (f"x_{split}", f"y_{split}") for split in SPLITS}
     if not any(name in arrays for both in names.values() for name in both):
         names = {"train": ("x", "y")}
-    found = {}
+    splits = {}
     for split, (x, y) in names.items():
         if (x in arrays) != (y in arrays):
-            there, absent = (x, y) if x in arrays else (y, x)
-            raise UsageError(f"the file has {there} but not {absent}; it has: {', '.join(arrays)}.\nWanted: {_WANTED}")
+            present, absent = (x, y) if x in arrays else (y, x)
+            raise UsageError("requires", key=f"array {present}", requirement=f"the array {absent}", hint=_EXPECTED)
         if x in arrays:
-            found[split] = _pair(x, arrays[x], y, arrays[y])
-    for place, part in enumerate("xy"):
-        _check_alike(part, {split: pair[place] for split, pair in found.items()})
-    if found:
-        _doubt_channels(next(iter(found.values()))[0])
-    return found
+            splits[split] = _pair(x, arrays[x], y, arrays[y])
+    for position, part in enumerate("xy"):
+        _check_consistent(part, {split: pair[position] for split, pair in splits.items()})
+    if splits:
+        _warn_of_channels_last(next(iter(splits.values()))[0])
+    return splits
 
 
-def _doubt_channels(x: np.ndarray) -> None:
-    """A word of warning where images seem to have their channels last."""
-    if x.ndim == 4 and x.shape[3] in _COLOURS and x.shape[1] not in _COLOURS:
+def _warn_of_channels_last(x: np.ndarray) -> None:
+    """Log a warning if the channel axis of images seems to be the last one."""
+    if x.ndim == 4 and x.shape[3] in _COLOR_CHANNELS and x.shape[1] not in _COLOR_CHANNELS:
         logging.getLogger("dlcli").warning(
-            "x of shape %s is read as images of %d channels, (sample, channel, height, width); if the channels come "
-            "last, save x.transpose(0, 3, 1, 2)",
+            "x of shape %s is read as images of %d channels: (sample, channel, height, width); if the channel axis is "
+            "the last one, save x.transpose(0, 3, 1, 2)",
             x.shape,
             x.shape[1],
         )
@@ -94,65 +99,75 @@ def _doubt_channels(x: np.ndarray) -> None:
 
 def _pair(x_name: str, x: np.ndarray, y_name: str, y: np.ndarray) -> Pair:
     for name, array, axes in ((x_name, x, (2, 3, 4)), (y_name, y, (1, 2, 3))):
-        _check(name, array, axes)
+        _check_array(name, array, axes)
     if len(x) != len(y):
-        raise UsageError(f"{x_name} has {len(x):,} rows, {y_name} {len(y):,}")
+        raise UsageError("mismatch", subject=y_name, requirement=f"{len(x):,} rows, as {x_name}", got=f"{len(y):,}")
     if x.ndim == 2 and x.dtype.kind == "f":
         x = x[:, None]
     elif x.ndim == 2:
-        x = _natural(x_name, x, "tokens")
+        x = _as_indices(x_name, x, "tokens")
     return x, _target(y_name, y, x)
 
 
 def _target(name: str, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Targets in their layout: one a step only where the input is a sequence of as many steps."""
+    """Targets with their axes checked: a time axis requires an input sequence of the same length."""
     steps = x.shape[-1] if x.ndim < 4 else None
     if y.dtype.kind == "f":
         if y.ndim == 3 and y.shape[2] != steps:
-            raise UsageError(
-                f"{name} is (sample, value, time) with {y.shape[2]} steps, the input has {steps or 'none'}"
-            )
+            requirement = f"as many time steps as the input ({steps or 'none'})"
+            raise UsageError("mismatch", subject=name, requirement=requirement, got=y.shape[2])
         return y[:, None] if y.ndim == 1 else y
     if y.ndim == 2 and y.shape[1] == 1 != steps:
         y = y[:, 0]
     if y.ndim == 3 or (y.ndim == 2 and y.shape[1] != steps):
+        shapes = "(sample)" if steps is None else f"(sample) or (sample, {steps})"
         raise UsageError(
-            f"{name} holds integers of shape {y.shape}: classes are (sample), or (sample, time) with the "
-            f"input's {steps or 'no'} steps; save values to be predicted as floats"
+            "mismatch",
+            subject=name,
+            requirement=f"integers of shape {shapes}",
+            got=y.shape,
+            hint="integers are class labels; save values to be predicted as floats",
         )
-    return _natural(name, y, "classes")
+    return _as_indices(name, y, "classes")
 
 
-def _natural(name: str, array: np.ndarray, what: str) -> np.ndarray:
+def _as_indices(name: str, array: np.ndarray, meaning: str) -> np.ndarray:
+    """Class labels or tokens as int64.
+
+    Raises:
+        UsageError: an element is negative, other than the ignored label in sequences of classes.
+    """
     array = array.astype(np.int64)
-    if array.min() < 0 and (array.ndim == 1 or what == "tokens" or array[array != IGNORED].min(initial=0) < 0):
-        ignored = f" ({IGNORED} at a step that does not count)" if array.ndim == 2 and what == "classes" else ""
-        raise UsageError(
-            f"{name} holds negative integers, the smallest is {array.min()}; integers are {what} 0, 1, ...{ignored}"
-        )
+    if array.min() < 0 and (array.ndim == 1 or meaning == "tokens" or array[array != IGNORED].min(initial=0) < 0):
+        ignored = f", or {IGNORED} at ignored steps" if array.ndim == 2 and meaning == "classes" else ""
+        must = f"{meaning} numbered from 0{ignored}"
+        raise UsageError("invalid_value", key=name, must=must, got=f"a minimum of {array.min()}")
     return array
 
 
-def _check(name: str, array: np.ndarray, axes: Sequence[int]) -> None:
-    if array.dtype.kind not in _NUMBERS:
-        raise UsageError(f"{name} has dtype {array.dtype}, wanted floats or integers")
+def _check_array(name: str, array: np.ndarray, axes: Sequence[int]) -> None:
+    if array.dtype.kind not in _NUMERIC_KINDS:
+        raise UsageError("invalid_value", key=name, must="floats or integers", got=array.dtype)
     if array.ndim not in axes:
-        raise UsageError(f"{name} has {array.ndim} axes {array.shape}, wanted {axes[0]} to {axes[-1]}, samples first")
+        must = f"of {axes[0]} to {axes[-1]} axes, samples first"
+        raise UsageError("invalid_value", key=name, must=must, got=f"shape {array.shape}")
     if not array.size:
-        raise UsageError(f"{name} is empty: shape {array.shape}")
+        raise UsageError("invalid_value", key=name, must="non-empty", got=f"shape {array.shape}")
     if array.dtype.kind == "f" and not (finite := np.isfinite(array)).all():
-        first = tuple(int(place) for place in np.unravel_index(np.argmin(finite), array.shape))
-        bad = int(array.size - finite.sum())
-        raise UsageError(f"{name} holds {bad:,} values that are NaN or infinite, the first at index {first}")
+        first = tuple(int(index) for index in np.unravel_index(np.argmin(finite), array.shape))
+        count = int(array.size - finite.sum())
+        got = f"{count:,} values that are NaN or infinite, the first at index {first}"
+        raise UsageError("invalid_value", key=name, must="finite", got=got, count=count, first=first)
 
 
-def _check_alike(part: str, arrays: Mapping[str, np.ndarray]) -> None:
-    (first, one), *others = arrays.items()
+def _check_consistent(part: str, arrays: Mapping[str, np.ndarray]) -> None:
+    (first_split, first), *others = arrays.items()
+    reference = f"as {part}_{first_split}"
     for split, other in others:
-        if (one.dtype.kind == "f") != (other.dtype.kind == "f"):
-            raise UsageError(f"{part}_{first} is {one.dtype}, {part}_{split} is {other.dtype}: one kind is wanted")
-        if one.shape[1:] != other.shape[1:]:
-            raise UsageError(
-                f"{part}_{first} and {part}_{split} differ in the shape of a sample: "
-                f"{one.shape[1:]} and {other.shape[1:]}"
-            )
+        name = f"{part}_{split}"
+        if (first.dtype.kind == "f") != (other.dtype.kind == "f"):
+            kind = "floats" if first.dtype.kind == "f" else "integers"
+            raise UsageError("mismatch", subject=name, requirement=f"{kind}, {reference}", got=other.dtype)
+        if first.shape[1:] != other.shape[1:]:
+            requirement = f"samples of shape {first.shape[1:]}, {reference}"
+            raise UsageError("mismatch", subject=name, requirement=requirement, got=other.shape[1:])

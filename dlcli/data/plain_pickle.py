@@ -1,4 +1,4 @@
-"""Pickles that hold data alone: what else they name is refused, so that nothing of a stranger's is ever run."""
+"""Unpickle data only: every global other than NumPy's array constructors is rejected, so that no code is executed."""
 
 import io
 import pickle
@@ -14,28 +14,30 @@ _BYTES = ("u1", "uint8", b"u1", b"uint8")
 
 
 def read_pickle(content: bytes, source: str) -> dict[str, Any]:
-    """A pickled dictionary of numbers, text, bytes, lists, and NumPy arrays of bytes.
+    """Read a pickled dictionary of numbers, text, bytes, lists, and uint8 NumPy arrays.
 
-    Python 2's text comes as bytes, keys always as text. NumPy itself never sees what is in the file: arrays are
-    put together from their shape and bytes.
+    Text written by Python 2 is returned as bytes, keys always as text. NumPy's own unpickling is not used: arrays are
+    built from their shape and bytes.
 
     Args:
-        source: where it comes from, for messages.
+        content: the pickle.
+        source: name of the file, for messages.
 
     Raises:
-        UsageError: it is cut off or damaged, or holds anything else.
+        UsageError: the pickle is truncated or corrupt, or contains anything else.
     """
     try:
-        made = _Plain(io.BytesIO(content), encoding="bytes").load()
+        data = _DataUnpickler(io.BytesIO(content), encoding="bytes").load()
     except UsageError as error:
-        raise UsageError(f"{source}: {error}") from None
+        raise UsageError(error.code, **error.fields | {"path": source}) from None
     except (KeyboardInterrupt, SystemExit):
         raise
     except Exception as error:  # noqa: BLE001 - a damaged pickle may raise anything
-        raise UsageError(f"{source} is cut off or is no pickle: {str(error) or type(error).__name__}") from None
-    if not isinstance(made, dict):
-        raise UsageError(f"{source} holds no dictionary, but {type(made).__name__}")
-    return {_text(key): _finished(value, source) for key, value in made.items()}
+        problem = f"truncated, or not a pickle: {str(error) or type(error).__name__}"
+        raise UsageError("damaged", path=source, problem=problem) from None
+    if not isinstance(data, dict):
+        raise UsageError("mismatch", subject=source, requirement="a dictionary", got=type(data).__name__)
+    return {_text(key): _converted(value, source) for key, value in data.items()}
 
 
 def _text(key: Any) -> str:
@@ -43,18 +45,18 @@ def _text(key: Any) -> str:
 
 
 @dataclass
-class _Dtype:
-    """What a pickle says of the type of an array's values."""
+class _DtypeState:
+    """Pickled state of a `numpy.dtype`."""
 
     name: Any
 
     def __setstate__(self, state: Any) -> None:
-        pass  # byte order and the like: single bytes have none
+        pass  # byte order and alignment: irrelevant to single bytes
 
 
 @dataclass
-class _Array:
-    """What a pickle says of an array."""
+class _ArrayState:
+    """Pickled state of a `numpy.ndarray`: version, shape, dtype, Fortran order, bytes."""
 
     state: Any = None
 
@@ -62,55 +64,56 @@ class _Array:
         self.state = state
 
 
-def _reconstruct(*_: Any) -> _Array:
-    """Stands in for NumPy's, which makes an empty array whose state follows."""
-    return _Array()
+def _reconstruct(*_: Any) -> _ArrayState:
+    """Replacement of NumPy's function, which returns an empty array whose state follows."""
+    return _ArrayState()
 
 
-def _dtype(name: Any, *_: Any) -> _Dtype:
-    return _Dtype(name)
+def _dtype(name: Any, *_: Any) -> _DtypeState:
+    return _DtypeState(name)
 
 
-def _encode(text: Any, encoding: Any) -> bytes:
-    """Python 3 writes bytes so where Python 2 shall read them."""
+def _encode_latin1(text: Any, encoding: Any) -> bytes:
+    """Decode bytes that Python 3 wrote in a protocol for Python 2."""
     if not isinstance(text, str) or encoding != "latin1":
-        raise UsageError("bytes are written in an unknown way")
+        raise UsageError("invalid_data", path="", problem=f"bytes in the unknown encoding {encoding}")
     return text.encode("latin1")
 
 
 _ALLOWED = {
-    "_codecs.encode": _encode,
+    "_codecs.encode": _encode_latin1,
     "numpy.dtype": _dtype,
-    "numpy.ndarray": _Array,
+    "numpy.ndarray": _ArrayState,
     "numpy.core.multiarray._reconstruct": _reconstruct,
     "numpy._core.multiarray._reconstruct": _reconstruct,
 }
 
 
-class _Plain(pickle._Unpickler):
-    """Python's own unpickler, the one written in C makes as much room for its memo as a hostile file asks for."""
+class _DataUnpickler(pickle._Unpickler):
+    """Unpickler in pure Python: the C implementation allocates as large a memo as a malicious file declares."""
 
     def find_class(self, module: str, name: str) -> Any:
         try:
             return _ALLOWED[f"{module}.{name}"]
         except KeyError:
-            raise UsageError(f"it names {module}.{name}, and only plain data are read; it is not run") from None
+            problem = f"it refers to {module}.{name}; only plain data are read, nothing is executed"
+            raise UsageError("invalid_data", path="", problem=problem) from None
 
     def load_build(self) -> None:
-        if not isinstance(self.stack[-2], _Array | _Dtype):  # type: ignore[attr-defined]
-            raise UsageError("it changes what is no array, and only plain data are read")
+        if not isinstance(self.stack[-2], _ArrayState | _DtypeState):  # type: ignore[attr-defined]
+            raise UsageError("invalid_data", path="", problem="it sets the state of an object that is not an array")
         super().load_build()  # type: ignore[misc]
 
     dispatch: ClassVar = pickle._Unpickler.dispatch | {pickle.BUILD[0]: load_build}  # type: ignore[assignment]
 
 
-def _finished(value: Any, source: str) -> Any:
-    """The value, an array as NumPy's.
+def _converted(value: Any, source: str) -> Any:
+    """The value, with array states converted to NumPy arrays.
 
     Raises:
-        UsageError: an array is not of bytes, or has other bytes than its shape says.
+        UsageError: the data type of an array is not uint8, or its number of bytes does not match its shape.
     """
-    if not isinstance(value, _Array):
+    if not isinstance(value, _ArrayState):
         return value
     try:
         _, shape, dtype, by_column, content = value.state
@@ -118,4 +121,5 @@ def _finished(value: Any, source: str) -> Any:
             raise ValueError
         return np.frombuffer(content, np.uint8).reshape(shape, order="F" if by_column else "C")
     except (TypeError, ValueError, AttributeError):
-        raise UsageError(f"{source} has an array that is not one of bytes with as many as its shape says") from None
+        problem = "it contains an array that is not uint8, or whose size does not match its shape"
+        raise UsageError("invalid_data", path=source, problem=problem) from None

@@ -1,4 +1,4 @@
-"""Text files as users have them."""
+"""Read UTF-8 text files."""
 
 from pathlib import Path
 
@@ -6,20 +6,21 @@ from dlcli.core.errors import UsageError
 
 
 def read_text(path: Path) -> str:
-    """The text of a UTF-8 file, without a byte order mark, with line feeds as the only ends of lines.
+    """Read a UTF-8 file, without its byte order mark and with all line ends converted to line feeds.
 
     Raises:
-        UsageError: it is not there, not a file, empty, or not UTF-8.
+        UsageError: the file is missing, a directory, empty, or not UTF-8.
     """
+    if not path.exists():
+        raise UsageError("missing_file", path=path)
     if not path.is_file():
-        raise UsageError(f"{path} is {'not a file' if path.exists() else 'missing'}")
+        raise UsageError("invalid_data", path=path, problem="not a file")
     content = path.read_bytes()
     if not content:
-        raise UsageError(f"{path} is empty")
+        raise UsageError("invalid_data", path=path, problem="the file is empty")
     try:
         text = content.decode()
     except UnicodeDecodeError as error:
-        raise UsageError(
-            f"{path} is not UTF-8: byte {content[error.start]:#04x} at offset {error.start} ({error.reason})"
-        ) from None
+        problem = f"not UTF-8: byte {content[error.start]:#04x} at offset {error.start} ({error.reason})"
+        raise UsageError("invalid_data", path=path, problem=problem, hint="convert the file to UTF-8") from None
     return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")

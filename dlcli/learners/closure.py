@@ -34,7 +34,7 @@ class Closure:
         seed: all draws are a function of (seed, step).
         precision: "float32", "float64", or mixed "bfloat16".
         compile: compile the model's forward pass with torch.compile.
-        devices: processes that share the rows of each batch; see `parallel.py`.
+        devices: number of processes that share the rows of each batch; see `data_parallel.py`.
 
     Raises:
         UsageError: the precision is not supported.

@@ -64,7 +64,7 @@ class Estimator:
                 raise UsageError("invalid_data", path=type(self._task).__name__, problem=problem) from error
         self._steps += 1
         counts = {"updates": 1, "batches": self._task.size("train"), "samples": len(target)}
-        return Row({}, counts, "\n".join(dict.fromkeys(str(one.message).splitlines()[0] for one in caught)))
+        return Row({}, counts, "\n".join(dict.fromkeys(str(warning.message).splitlines()[0] for warning in caught)))
 
     def state_dict(self) -> dict[str, Any]:
         return {"model": self._model.state_dict(), "steps": self._steps}

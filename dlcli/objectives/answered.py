@@ -1,4 +1,4 @@
-"""What stands in for a model whose answer is known."""
+"""Stand-in for a model whose output has already been computed."""
 
 from typing import Any
 
@@ -7,15 +7,18 @@ from torch import Tensor, nn
 from dlcli.core.errors import Mismatch
 
 
-class Unanswered(Mismatch, AttributeError):
-    """More than an output is wanted; an AttributeError, so that one may ask whether it is there."""
+class OutputOnlyError(Mismatch, AttributeError):
+    """An attribute other than the output was requested; an AttributeError, so that `hasattr` works."""
 
 
-class Answered(nn.Module):
-    """Gives the same output whatever it is asked, so that a loss can be taken of it with other targets.
+class FixedOutput(nn.Module):
+    """Module with a fixed output, to compute a loss for other targets.
+
+    Args:
+        output: the output.
 
     Raises:
-        Unanswered: anything else of the model is wanted.
+        OutputOnlyError: another attribute of the model is requested.
     """
 
     def __init__(self, output: Tensor) -> None:
@@ -29,4 +32,5 @@ class Answered(nn.Module):
         try:
             return super().__getattr__(name)
         except AttributeError:
-            raise Unanswered(f"mixup keeps a model's output alone, and its base objective wants {name} too") from None
+            feature = f"base objectives that use the attribute {name} of the model"
+            raise OutputOnlyError("unsupported", subject="objective=mixup", feature=feature) from None

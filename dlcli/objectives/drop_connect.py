@@ -1,4 +1,4 @@
-"""Dropout of a model's weights."""
+"""DropConnect: dropout of weights."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -15,22 +15,22 @@ from dlcli.nn.stochastic.weight_masks import masked_weights, per_sample_linear
 
 
 class DropConnect(nn.Module):
-    """Another objective, while weights of the model are zeroed and the others scaled up; afterwards all are back.
+    """Compute the base objective with randomly zeroed weights and the other weights rescaled.
 
-    Paper: Wan et al. 2013, "Regularization of Neural Networks using DropConnect", ICML, section 3. Differs: scaled
-    while training, and scored with the mean of the weights, where the paper samples activations.
+    Paper: Wan et al. 2013, "Regularization of Neural Networks using DropConnect", ICML, section 3. Differs: weights are
+    rescaled in training and evaluation uses the mean weights, where the paper samples activations.
 
     Args:
-        task: what the base takes its loss from.
-        base: the objective that is computed meanwhile.
+        task: batches and loss.
+        base: factory of the base objective from the task.
         rate: probability in [0, 1] that a weight is zeroed.
-        modules: kinds of them: linear, convolution, recurrent (the matrices of input and state).
-        per: each "sample" has masks of its own, as in the paper, in linear layers alone; or all samples of a "batch"
-            share one, which costs next to nothing.
+        modules: types of modules: linear, convolution, recurrent (input and state matrices).
+        per: "sample" uses a separate mask per sample, as in the paper (linear layers only); "batch" uses one mask for
+            all samples, which is much cheaper.
 
     Raises:
-        UsageError: a value is out of its range, or a kind is none or has no masks by sample.
-        Mismatch: when it is called, the model has no such module.
+        UsageError: a value is out of range, or a module type is unknown or does not support masks per sample.
+        Mismatch: on the first call, if the model has no such module.
     """
 
     def __init__(
@@ -45,7 +45,9 @@ class DropConnect(nn.Module):
         super().__init__()
         self.kinds = check_kinds(modules, ("linear", "convolution", "recurrent"))
         if per == "sample" and set(modules) != {"linear"}:
-            raise UsageError(f"a mask a sample is for linear layers alone: per=batch with modules={list(modules)}")
+            requirement = "objective.modules=[linear]"
+            hint = f"objective.per=batch supports modules={list(modules)}"
+            raise UsageError("requires", key="objective.per=sample", requirement=requirement, hint=hint)
         self.rate, self.per = check_rate(rate), per
         self.base = base(task)
         self.needs = getattr(self.base, "needs", None) or HasModules
@@ -54,12 +56,12 @@ class DropConnect(nn.Module):
         pace(self.base, update, turn)
 
     def forward(self, model: nn.Module, batch: Batch, carry: Carry = None) -> Loss:
-        found = select_modules(model, self.kinds)
-        with masked_weights(found, self.rate) if self.per == "batch" else self._sampled(found, len(batch)):
+        modules = select_modules(model, self.kinds)
+        with masked_weights(modules, self.rate) if self.per == "batch" else self._sampled(modules, len(batch)):
             return self.base(model, batch, carry)
 
     @contextmanager
-    def _sampled(self, found: Sequence[nn.Module], rows: int) -> Iterator[None]:
+    def _sampled(self, modules: Sequence[nn.Module], rows: int) -> Iterator[None]:
         def answer(module: nn.Module, given: tuple[Tensor], output: Tensor) -> Tensor:
             if not module.training:
                 return output
@@ -69,6 +71,6 @@ class DropConnect(nn.Module):
             return per_sample_linear(cast(nn.Linear, module), x.transpose(0, 1), self.rate).transpose(0, 1)
 
         with ExitStack() as hooks:
-            for module in found:
+            for module in modules:
                 hooks.enter_context(module.register_forward_hook(answer))
             yield

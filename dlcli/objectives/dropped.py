@@ -1,4 +1,4 @@
-"""Dropout in any model, also in one that has none."""
+"""Dropout for any model, applied by hooks."""
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -14,23 +14,23 @@ from dlcli.nn.stochastic.select_modules import HasModules, batch_first_axes, che
 
 
 class Dropped(nn.Module):
-    """Another objective, while dropout acts on what the model's modules read; the model itself stays as it is.
+    """Compute the base objective with dropout on the inputs of the model's modules; the model is not changed.
 
-    Masks are drawn anew with every batch. Scoring knows nothing of them. With drop path they are on what residual
-    branches answer, where a model has marked these (`nn/stochastic/dropout.py`).
+    Each batch has new masks; evaluation has none. Drop path acts on the outputs of the residual branches that the model
+    has marked (`nn/stochastic/dropout.py`).
 
     Paper: Srivastava et al. 2014, Journal of Machine Learning Research 15, figure 1.
 
     Args:
-        task: what the base takes its loss from.
-        base: the objective that is computed meanwhile.
-        variant: of dropout, on what the network makes of the data.
-        inputs: of dropout, on the data themselves: what no trainable module has touched.
-        modules: kinds of them: linear, convolution, recurrent; for drop path it is branch.
+        task: batches and loss.
+        base: factory of the base objective from the task.
+        variant: dropout on hidden activations.
+        inputs: dropout on the data, before any trainable module.
+        modules: types of modules: linear, convolution, recurrent; branch for drop path.
 
     Raises:
-        UsageError: a kind is unknown, or not one for this variant.
-        Mismatch: when it is called, the model has no such module.
+        UsageError: a module type is unknown, or does not support the variant.
+        Mismatch: on the first call, if the model has no such module.
     """
 
     def __init__(
@@ -44,7 +44,11 @@ class Dropped(nn.Module):
     ) -> None:
         super().__init__()
         if isinstance(variant, DropPath) != ("branch" in modules) or ("branch" in modules and len(modules) > 1):
-            raise UsageError("drop path is for residual branches, and they for it: modules=[branch] with variant path")
+            raise UsageError(
+                "requires",
+                key="drop path (objective.variant=path)",
+                requirement="objective.modules=[branch], and modules=[branch] requires drop path",
+            )
         self.kinds = check_kinds(modules)
         self.base, self.variant, self.inputs = base(task), variant, inputs
         self.needs = getattr(self.base, "needs", None) or HasModules
@@ -59,7 +63,7 @@ class Dropped(nn.Module):
             return self.base(model, batch, carry)
 
     def _hook(self, module: nn.Module, rows: int) -> Any:
-        """A handle that takes the hook away when its `with` is left, whatever happened in it."""
+        """Handle that removes the hook when its context is left."""
         if "branch" in self.kinds:
             return module.register_forward_hook(lambda module, _, output: self._drop(module, output, rows))
         return module.register_forward_pre_hook(

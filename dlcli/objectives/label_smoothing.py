@@ -1,4 +1,4 @@
-"""Cross-entropy against targets that are not quite certain."""
+"""Cross-entropy with label smoothing."""
 
 from dataclasses import replace
 from functools import partial
@@ -11,31 +11,32 @@ from dlcli.core.needs import require_loss
 from dlcli.core.spec import Classes, Labels
 from dlcli.core.task import Batch, Carry, Loss, Task, call
 
-_IGNORED = -100  # the class of a position that does not count
+_IGNORED = -100  # class of ignored positions
 
 
 class LabelSmoothing(nn.Module):
-    """Cross-entropy against (1 - smoothing) y + smoothing / K, at each position of a target of K classes.
+    """Cross-entropy with the target (1 - smoothing) y + smoothing / K for K classes, at each position.
 
-    Of a target with several labels at once each is a class and its absence, K = 2, and the loss is the task's.
+    For multi-label targets each label is a binary class (K = 2), with the loss of the task.
 
     Paper: Szegedy et al. 2016, arXiv:1512.00567, section 7.
 
     Args:
-        task: its target is classes, or labels.
-        smoothing: what the true class gives up, in [0, 1).
+        task: task whose target is classes or labels.
+        smoothing: smoothing parameter, in [0, 1).
 
     Raises:
-        UsageError: the smoothing is out of range.
-        Mismatch: the target is neither, or the task has no loss.
+        UsageError: the smoothing parameter is out of range.
+        Mismatch: the target is neither classes nor labels, or the task has no loss.
     """
 
     def __init__(self, task: Task, *, smoothing: float) -> None:
         super().__init__()
         if not isinstance(task.spec.target, Classes | Labels):
-            raise Mismatch(f"label smoothing is for classes, not for {task.spec.describe()}")
+            got = task.spec.describe()
+            raise Mismatch("mismatch", subject="objective=label_smoothing", requirement="classes as target", got=got)
         if not 0 <= smoothing < 1:
-            raise UsageError(f"smoothing is in [0, 1), not {smoothing}")
+            raise UsageError("invalid_value", key="objective.smoothing", must="in [0, 1)", got=smoothing)
         self.task, self.smoothing = require_loss(task, "LabelSmoothing"), smoothing
 
     def forward(self, model: nn.Module, batch: Batch, carry: Carry = None) -> Loss:

@@ -1,4 +1,4 @@
-"""Inputs that are mixed with those of other rows."""
+"""Convex combinations of inputs of different samples."""
 
 import torch
 from torch import Tensor
@@ -9,27 +9,30 @@ from dlcli.core.spec import Real
 from dlcli.core.task import Batch, Task
 
 
-def check_mixable(task: Task, reader: str) -> None:
-    """Check that inputs can be added up, and that there is a loss.
+def check_mixable(task: Task, objective: str) -> None:
+    """Check that all inputs are real values, and that the task has a loss.
 
     Raises:
-        Mismatch: they are tokens, or there is none.
+        Mismatch: an input consists of tokens, or the task has no loss.
     """
-    require_loss(task, reader)
+    require_loss(task, objective)
     if not all(isinstance(part, Real) for part in task.spec.inputs):
-        raise Mismatch(f"{reader} mixes real inputs; there is no half of a token: {task.spec.describe()}")
+        got = task.spec.describe()
+        raise Mismatch("mismatch", subject=objective, requirement="real-valued inputs (no tokens)", got=got)
 
 
 def shuffled(batch: Batch) -> Tensor:
-    """Which row each row is mixed with, all of them in one random order."""
+    """Random permutation of the rows: the partner of each row."""
     return torch.randperm(len(batch), device=batch.index.device)
 
 
 def mixed(batch: Batch, other: Tensor, share: Tensor) -> Batch:
-    """share * x + (1 - share) * x[other], for all inputs alike; targets stay.
+    """share * x + (1 - share) * x[other] for all inputs; targets do not change.
 
     Args:
-        share: of the row's own inputs, 0-d or [batch].
+        batch: the samples.
+        other: partner of each row, [batch].
+        share: weight of the row's own inputs, 0-d or [batch].
     """
 
     def mix(part: Tensor) -> Tensor:

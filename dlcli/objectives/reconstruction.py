@@ -1,4 +1,4 @@
-"""Margin loss, and the image from what the capsules know."""
+"""Margin loss with reconstruction of the image from the class capsules."""
 
 from collections.abc import Callable
 from typing import Literal, Protocol, cast, runtime_checkable
@@ -19,30 +19,30 @@ class Reconstructs(Protocol):
     """A model with class capsules and a decoder."""
 
     capsules: Callable[..., Tensor]
-    """From inputs to poses [batch, class, dim], whose lengths are probabilities."""
+    """Map inputs to poses [batch, class, dim], whose lengths are probabilities."""
 
     reconstruct: Callable[[Tensor, Tensor], Tensor]
-    """From poses and a mask [batch, class] of the classes asked for to images."""
+    """Map poses and a mask [batch, class] of the classes to reconstruct to images."""
 
 
 class Reconstruction:
-    """Margin loss plus a squared error of the images that the capsules of the true classes give.
+    """Margin loss plus the squared error of images reconstructed from the capsules of the true classes.
 
-    Where a task puts images together from single ones (`Composed`) each of those is reconstructed by itself from the
-    capsule of its own class, and the errors add up. Otherwise it is the input, from all classes that are there.
+    If the task composes images from single ones (`Composed`), each single image is reconstructed separately from the
+    capsule of its class, and the errors are added. Otherwise the input is reconstructed from all classes of the sample.
 
     Paper: Sabour, Frosst & Hinton 2017, arXiv:1710.09829, sections 4.1 and 6.
 
     Args:
-        task: its one input is an image.
-        margin: makes the margin loss from the task.
-        weight: of the squared error.
-        error: "sum" over the pixels, as in the paper, where .0005 goes with 28 x 28 of them and a margin loss that
-            sums over the classes; "mean" over the pixels wants .392 for the same.
+        task: task with one image as input.
+        margin: factory of the margin loss from the task.
+        weight: weight of the squared error.
+        error: "sum" over the pixels, as in the paper, with weight .0005 for 28 x 28 pixels and a margin loss summed
+            over classes; the equivalent weight for the "mean" over pixels is .392.
 
     Raises:
         UsageError: the weight is below 0.
-        Mismatch: the input is no image.
+        Mismatch: the input is not an image.
     """
 
     needs = Reconstructs
@@ -51,10 +51,12 @@ class Reconstruction:
         self, task: Task, *, margin: Callable[[Task], Margin], weight: float, error: Literal["sum", "mean"]
     ) -> None:
         if weight < 0:
-            raise UsageError(f"weight of the reconstruction is at least 0, not {weight}")
+            raise UsageError("invalid_value", key="objective.weight", must="at least 0", got=weight)
         (part, *more) = task.spec.inputs
         if more or not isinstance(part, Real) or len(part.shape) != 3:
-            raise Mismatch(f"Reconstruction wants one image (channel, height, width), not {task.spec.describe()}")
+            requirement = "one image (channel, height, width) as input"
+            got = task.spec.describe()
+            raise Mismatch("mismatch", subject="objective=reconstruction", requirement=requirement, got=got)
         self.task, self.margin, self.weight, self.error = task, margin(task), weight, error
 
     def __call__(self, model: nn.Module, batch: Batch, carry: Carry = None) -> Loss:
@@ -71,18 +73,18 @@ class Reconstruction:
         model: Reconstructs,
         batch: Batch,
         poses: Float[Tensor, "batch class dim"],
-        there: Float[Tensor, "batch class"],
+        present_classes: Float[Tensor, "batch class"],
     ) -> Float[Tensor, ""]:
         if not isinstance(self.task, Composed):
-            return self._squared(model.reconstruct(poses, there) - batch.inputs[0])
+            return self._squared(model.reconstruct(poses, present_classes) - batch.inputs[0])
         images, classes = self.task.sources(batch)
         count = images.shape[1]
         real = (classes >= 0).flatten().to(poses)
         mask = F.one_hot(classes.clamp(min=0).flatten(), poses.shape[1]).to(poses)
-        made = model.reconstruct(poses.repeat_interleave(count, 0), mask)
-        return self._squared((made - images.flatten(0, 1)) * real[:, None, None, None]) * count
+        reconstructed = model.reconstruct(poses.repeat_interleave(count, 0), mask)
+        return self._squared((reconstructed - images.flatten(0, 1)) * real[:, None, None, None]) * count
 
     def _squared(self, difference: Float[Tensor, "image channel height width"]) -> Float[Tensor, ""]:
-        """Mean over the images of the squares, summed or averaged over the pixels."""
+        """Squared error, summed or averaged over the pixels, mean over the images."""
         squares = difference.square().flatten(1)
         return (squares.sum(1) if self.error == "sum" else squares.mean(1)).mean()

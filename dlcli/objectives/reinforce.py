@@ -1,4 +1,4 @@
-"""Train a controller by what its architectures are worth."""
+"""REINFORCE training of an architecture controller."""
 
 from typing import cast
 
@@ -12,21 +12,22 @@ from dlcli.objectives.reward import Reward
 
 
 class Reinforce(nn.Module):
-    """-(R - b) log p of one architecture, R its reward on the batch with the shared weights, which stay as they are.
+    """Policy gradient loss -(R - b) log p of one sampled architecture with reward R; the shared weights are fixed.
 
-    To R is added the entropy of the sample's decisions, as a number without a gradient. The baseline b is a moving
-    average of R that has already seen this R. A player with `accumulate: 20` averages twenty architectures, each on a
-    batch of its own. A carried state starts anew for every architecture.
+    The entropy of the sampled decisions is added to R without a gradient. The baseline b is a moving average of R that
+    includes the current R. A player with `accumulate: 20` averages twenty architectures, each on a separate batch. The
+    carried state is reset for every architecture.
 
-    Paper: Williams 1992, Machine Learning 8; Pham et al. 2018, arXiv:1802.03268, section 2.2. The published macro and
-    recurrent codes add -p log p of the choice that was made, here it is the entropy of the choice (as in their micro).
+    Paper: Williams 1992, Machine Learning 8; Pham et al. 2018, arXiv:1802.03268, section 2.2. Differs: the published
+    macro and recurrent codes add -p log p of the sampled choice instead of the entropy of the distribution (as in their
+    micro code).
 
     Args:
-        task: whose metrics are rewarded.
-        reward: from those of a batch to what is paid.
-        entropy: weight of the entropy, in units of the reward a nat.
-        decay: of the baseline, in [0, 1).
-        start: the baseline before the first reward (the published codes: 0); None begins with the first reward.
+        task: task whose metrics define the reward.
+        reward: function from the metrics of a batch to the reward.
+        entropy: weight of the entropy, in units of the reward per nat.
+        decay: decay of the baseline, in [0, 1).
+        start: initial baseline (0 in the published codes); None uses the first reward.
 
     Raises:
         UsageError: a number is out of range.
@@ -38,19 +39,19 @@ class Reinforce(nn.Module):
     def __init__(self, task: Task, *, reward: Reward, entropy: float, decay: float, start: float | None) -> None:
         super().__init__()
         if not 0 <= decay < 1:
-            raise UsageError(f"decay of the baseline is in [0, 1), not {decay}")
+            raise UsageError("invalid_value", key="objective.decay", must="in [0, 1)", got=decay)
         if entropy < 0:
-            raise UsageError(f"entropy of Reinforce is at least 0, not {entropy}")
+            raise UsageError("invalid_value", key="objective.entropy", must="at least 0", got=entropy)
         self.task, self.reward, self.entropy, self.decay = task, reward, entropy, decay
         self.register_buffer("baseline", torch.tensor(torch.nan if start is None else start))
 
     def forward(self, model: nn.Module, batch: Batch, carry: Carry = None) -> Loss:
         sampled = cast(SharesWeights, model).controller.sample(1)
         entropy = sampled.entropy[0].detach()
-        reward = self._rewarded(model, sampled.tuples()[0], batch)
-        paid = reward + self.entropy * entropy
-        self._follow(paid)
-        advantage = paid - self.baseline
+        reward = self._reward_of(model, sampled.tuples()[0], batch)
+        total_reward = reward + self.entropy * entropy
+        self._update_baseline(total_reward)
+        advantage = total_reward - self.baseline
         terms = {
             "reward": reward,
             "baseline": self.baseline.clone(),
@@ -60,7 +61,7 @@ class Reinforce(nn.Module):
         }
         return Loss(-advantage * sampled.log_prob[0] + sampled.penalty[0], terms)
 
-    def _rewarded(self, model: nn.Module, architecture: tuple[int, ...], batch: Batch) -> Tensor:
+    def _reward_of(self, model: nn.Module, architecture: tuple[int, ...], batch: Batch) -> Tensor:
         training = model.training
         model.eval()
         try:
@@ -72,5 +73,7 @@ class Reinforce(nn.Module):
         means = {name: value.total.sum() / value.weight.sum() for name, value in scores.items()}
         return self.reward(self.task.main, means).float()
 
-    def _follow(self, paid: Tensor) -> None:
-        self.baseline.copy_(torch.where(self.baseline.isnan(), paid, self.baseline.lerp(paid, 1 - self.decay)))
+    def _update_baseline(self, total_reward: Tensor) -> None:
+        self.baseline.copy_(
+            torch.where(self.baseline.isnan(), total_reward, self.baseline.lerp(total_reward, 1 - self.decay))
+        )

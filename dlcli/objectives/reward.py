@@ -1,21 +1,21 @@
-"""What a controller is paid for, from the scores of a validation batch: more is better."""
+"""Rewards of a controller from the metrics of a validation batch; higher is better."""
 
 from collections.abc import Callable, Mapping
 
 from torch import Tensor
 
-from dlcli.core.errors import Mismatch, UsageError, nearest
+from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.metric import Goal
 
 Reward = Callable[[Goal, Mapping[str, Tensor]], Tensor]
-"""From the task's goal and the means of a batch, 0-d by name, to a 0-d reward."""
+"""Function from the goal of the task and the metrics of a batch, 0-d by name, to a 0-d reward."""
 
 
 class Main:
-    """The task's main metric, or its negative where it should fall.
+    """Main metric of the task, negated if lower is better.
 
     Raises:
-        Mismatch: it is not a mean that a batch has.
+        Mismatch: the metric is not available per batch.
     """
 
     def __call__(self, goal: Goal, means: Mapping[str, Tensor]) -> Tensor:
@@ -24,10 +24,10 @@ class Main:
 
 
 class Inverse:
-    """scale / exp(nll): a constant by the perplexity of the batch (Pham et al. 2018, section 3.1, with 80).
+    """Inverse perplexity scale / exp(nll) of the batch (Pham et al. 2018, section 3.1, with scale 80).
 
     Args:
-        scale: what is divided.
+        scale: numerator, above 0.
 
     Raises:
         UsageError: the scale is not above 0.
@@ -36,7 +36,7 @@ class Inverse:
 
     def __init__(self, *, scale: float) -> None:
         if not scale > 0:
-            raise UsageError(f"scale of a reward is above 0, not {scale}")
+            raise UsageError("invalid_value", key="objective.reward.scale", must="above 0", got=scale)
         self.scale = scale
 
     def __call__(self, goal: Goal, means: Mapping[str, Tensor]) -> Tensor:
@@ -45,5 +45,5 @@ class Inverse:
 
 def _mean(name: str, means: Mapping[str, Tensor]) -> Tensor:
     if name not in means:
-        raise Mismatch(f"a batch has no {name} to reward (it has: {', '.join(means)}){nearest(name, means)}")
+        raise Mismatch("not_found", kind="batch metric for the reward", name=name, known=means)
     return means[name]

@@ -1,4 +1,4 @@
-"""Train on the average of two samples, with the label of the first."""
+"""SamplePairing: average of two samples with the label of the first."""
 
 from collections.abc import Callable
 
@@ -13,25 +13,25 @@ from dlcli.objectives.mixing import check_mixable, mixed, shuffled
 
 
 class SamplePairing(nn.Module):
-    """Another objective of (x + x') / 2 and the target of x: off at first, then on and off in turn, off at the end.
+    """Base objective of (x + x') / 2 with the target of x, in an intermittent schedule.
 
-    Epochs are counted from 0: it is off before `begin`, then on for `paired` epochs and off for `unpaired` epochs in
-    turn, and off from `end`.
+    With epochs counted from 0, pairing is off before `begin`, then alternates between `paired` epochs with and
+    `unpaired` epochs without pairing, and is off from `end`.
 
-    Paper: Inoue 2018, arXiv:1801.02929, section 3. Differs: the other sample is one of the same batch, all of them in
-    a random order, not one of the whole training set.
+    Paper: Inoue 2018, arXiv:1801.02929, section 3. Differs: the partner is from the same batch, by a random
+    permutation, instead of from the complete training set.
 
     Args:
-        task: what the base takes its loss from.
-        base: the objective that is given the averages; it may be any.
-        begin: first epoch with pairs.
-        paired: epochs with pairs in turn, at least 1.
-        unpaired: epochs without, 0 for no break.
-        end: first epoch of fine-tuning without pairs; None never ends.
+        task: batches and loss.
+        base: factory of the base objective from the task.
+        begin: first epoch with pairing.
+        paired: consecutive epochs with pairing, at least 1.
+        unpaired: consecutive epochs without pairing; 0: no interruption.
+        end: first epoch of fine-tuning without pairing; None: no fine-tuning.
 
     Raises:
         UsageError: the epochs are out of range.
-        Mismatch: the inputs are no real values, or the task has no loss.
+        Mismatch: an input is not real-valued, or the task has no loss.
     """
 
     def __init__(
@@ -41,15 +41,17 @@ class SamplePairing(nn.Module):
         check_mixable(task, "SamplePairing")
         if begin < 0 or paired < 1 or unpaired < 0 or (end is not None and end < begin):
             raise UsageError(
-                "SamplePairing has 0 <= begin <= end, paired >= 1 and unpaired >= 0, "
-                f"not begin={begin}, end={end}, paired={paired}, unpaired={unpaired}"
+                "invalid_value",
+                key="objective (SamplePairing)",
+                must="0 <= begin <= end, paired >= 1, unpaired >= 0",
+                got=f"begin={begin}, end={end}, paired={paired}, unpaired={unpaired}",
             )
         self.begin, self.paired, self.unpaired, self.end = begin, paired, unpaired, end
         self.base = base(task)
         self.needs = getattr(self.base, "needs", None) or HasModules
 
     def pairs(self, epoch: int) -> bool:
-        """Whether samples are paired in this epoch."""
+        """True if samples are paired in this epoch."""
         if epoch < self.begin or (self.end is not None and epoch >= self.end):
             return False
         return (epoch - self.begin) % (self.paired + self.unpaired) < self.paired

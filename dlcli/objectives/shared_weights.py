@@ -1,4 +1,4 @@
-"""Train the weights that all architectures share."""
+"""Training objective of the shared weights of a supernet."""
 
 from typing import cast
 
@@ -11,9 +11,9 @@ from dlcli.core.task import Batch, Carry, Loss, Task
 
 
 class SharedWeights:
-    """The task's loss of an architecture that is drawn anew for every batch; the controller learns nothing from it.
+    """Loss of a new random architecture for every batch; the controller receives no gradient.
 
-    Paper: Pham et al. 2018, arXiv:1802.03268, section 2.2, the gradient by one sample (M = 1).
+    Paper: Pham et al. 2018, arXiv:1802.03268, section 2.2, gradient estimate from one sample (M = 1).
 
     Raises:
         Mismatch: the task has no loss.

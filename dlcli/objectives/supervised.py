@@ -1,4 +1,4 @@
-"""The task's own loss."""
+"""Loss of the task."""
 
 from torch import nn
 
@@ -7,7 +7,7 @@ from dlcli.core.task import Batch, Carry, Loss, Task
 
 
 class Supervised:
-    """Minimize the task's own loss.
+    """Loss of the task as the training objective.
 
     Raises:
         Mismatch: the task has no loss.

@@ -1,4 +1,4 @@
-"""Data that fit in memory: batches are gathered from tensors, on the device that holds them."""
+"""Tasks on in-memory data: batches are gathered from tensors on their device."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ from dlcli.tasks.targets.adapter import OutputTargets
 from dlcli.tasks.targets.baselines import Constant
 from dlcli.tasks.targets.protocol import Collects, OutputRule, Targets, Trivial
 
-_SCORING = 4  # scoring keeps no activations for a backward pass, so its batches can be larger
-_CHUNK = 512  # rows of a split whose targets are generated at a time
-_MOST = 4096  # rows of a generated training split to which the baseline is fitted
+_EVAL_FACTOR = 4  # evaluation keeps no activations for a backward pass, so its batches can be larger
+_CHUNK = 512  # rows whose targets are generated at a time
+_BASELINE_ROWS = 4096  # rows of a generated training split to which the baseline is fitted
 
 
 @runtime_checkable
 class Samples(Protocol):
-    """A split, however it is stored: what a batch takes from it."""
+    """Samples of a split, in any storage format."""
 
     def __len__(self) -> int: ...
 
@@ -36,24 +36,24 @@ class Samples(Protocol):
 
 @runtime_checkable
 class Varied(Samples, Protocol):
-    """A split whose samples look different in every epoch."""
+    """Samples that differ between epochs."""
 
-    def vary(self, rows: Tensor, *words: int) -> tuple[tuple[Tensor, ...], Tensor]:
-        """As `take`, for training: what is drawn for a row is a function of the words and its number alone."""
+    def vary(self, rows: Tensor, *key: int) -> tuple[tuple[Tensor, ...], Tensor]:
+        """Inputs and target for training; the random numbers of a row depend on the key and the row number only."""
 
 
 @runtime_checkable
 class Stored(Protocol):
-    """A split whose targets lie in memory."""
+    """Samples whose targets are in memory."""
 
     @property
     def target(self) -> Tensor:
-        """Of all samples, sample axis first."""
+        """Targets of all samples, sample axis first."""
 
 
 @dataclass(frozen=True)
 class Arrays:
-    """A split as it is: inputs and target, sample axis first."""
+    """Samples stored as tensors: inputs and target, sample axis first."""
 
     inputs: tuple[Tensor, ...]
     target: Tensor
@@ -69,16 +69,16 @@ class Arrays:
 
 
 class ArrayTask:
-    """A task over arrays: training batches are shuffled anew every epoch, the other splits are read in order.
+    """Task on in-memory data: training batches are reshuffled in every epoch, other splits are read in order.
 
-    Made to be constructed, not overridden: a data set is a subclass that only loads and calls `super().__init__`.
+    Subclasses only load a data set and call `super().__init__`.
 
     Args:
-        splits: "train", "valid", "test", and "all" where there is one.
-        spec: what a model may know.
+        splits: samples of "train", "valid", "test", and optionally "all".
+        spec: shapes and types of inputs and target.
         targets: loss and metrics, queried with (model, batch); rules on (output, target) are adapted.
-        batch: rows of a training batch; scoring takes four times as many.
-        order: seed of the shuffling, and of how a `Varied` split varies.
+        batch: training batch size; evaluation uses four times as many samples per batch.
+        order: seed of shuffling and of the random samples of `Varied` splits.
         fitted: quantities learned from the training data; "trivial" is the constant prediction of the baseline.
         metrics: names of the reported metrics; None: the defaults of the target type.
 
@@ -98,7 +98,7 @@ class ArrayTask:
         metrics: Sequence[str] | None = None,
     ) -> None:
         if batch < 1:
-            raise UsageError(f"task.batch is at least 1, not {batch}")
+            raise UsageError("invalid_value", key="task.batch", must="at least 1", got=batch)
         self.spec = spec
         self.targets: Targets = targets if isinstance(targets, Targets) else OutputTargets(targets)
         self.reported = choose(self.targets.available, self.targets.default, self.targets.main, metrics)
@@ -119,8 +119,8 @@ class ArrayTask:
     def _split(self, split: str) -> Samples:
         samples = self._splits.get(split)
         if samples is None or not len(samples):
-            filled = ", ".join(name for name, samples in self._splits.items() if len(samples))
-            raise UsageError(f"the task has no samples in split {split!r} (available: {filled})")
+            known = [name for name, samples in self._splits.items() if len(samples)]
+            raise UsageError("not_found", kind="split with samples", name=split, known=known)
         return samples
 
     def size(self, split: str) -> int:
@@ -130,21 +130,21 @@ class ArrayTask:
         return len(self._split(split))
 
     def _batch_rows(self, split: str) -> int:
-        return self._rows if split == "train" else self._rows * _SCORING
+        return self._rows if split == "train" else self._rows * _EVAL_FACTOR
 
     def batch(self, split: str, index: int) -> Batch:
         samples, rows = self._split(split), self._batch_rows(split)
-        epoch, place = divmod(index, self.size(split))
-        begin, end = place * rows, min((place + 1) * rows, len(samples))
+        epoch, position = divmod(index, self.size(split))
+        begin, end = position * rows, min((position + 1) * rows, len(samples))
         if split == "train":
-            chosen = self._shuffled(epoch)[begin:end]
-            words = (self._order, epoch)
-            inputs, target = samples.vary(chosen, *words) if isinstance(samples, Varied) else samples.take(chosen)
+            numbers = self._shuffled(epoch)[begin:end]
+            key = (self._order, epoch)
+            inputs, target = samples.vary(numbers, *key) if isinstance(samples, Varied) else samples.take(numbers)
         else:
-            chosen = torch.arange(begin, end, device=self._device)
+            numbers = torch.arange(begin, end, device=self._device)
             inputs, target = samples.take(slice(begin, end))
         first = torch.ones(end - begin, dtype=torch.bool, device=self._device)
-        return Batch(inputs, target, first, index, epoch, chosen, split)
+        return Batch(inputs, target, first, index, epoch, numbers, split)
 
     def loss(self, model: nn.Module, batch: Batch, carry: Carry = None) -> Loss:
         return self.targets.loss(model, batch)
@@ -182,10 +182,10 @@ class ArrayTask:
 
 
 def _targets(samples: Samples) -> Iterator[Tensor]:
-    """The targets of a split; of a split that is generated, those of its first rows."""
+    """Targets of a split; of a generated split, those of its first rows."""
     if isinstance(samples, Stored):
         yield samples.target
         return
-    end = min(len(samples), _MOST)
+    end = min(len(samples), _BASELINE_ROWS)
     for begin in range(0, end, _CHUNK):
         yield samples.take(slice(begin, min(begin + _CHUNK, end)))[1]

@@ -1,4 +1,4 @@
-"""A user's own arrays in an .npz file."""
+"""Task on the user's own arrays in an .npz file."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -23,28 +23,28 @@ from dlcli.tasks.targets.regression import Regression
 
 
 class Npz(ArrayTask):
-    """Arrays x_train, y_train, and x_valid, y_valid, x_test, y_test where there are; or just x and y.
+    """Classification or regression of the arrays x_train, y_train, and optionally x_valid, y_valid, x_test, y_test.
 
-    x: numbers (sample, time), (sample, channel, time) or (sample, channel, height, width), where bytes stay bytes
-    until they are in a batch; integers (sample, time) are tokens. y: integers are classes, (sample) or one a step
-    (sample, time), where -100 does not count; floats are values, (sample), (sample, value) or one a step (sample,
-    value, time). `class_names` may name the classes.
+    The arrays may also be named x and y. x: floats (sample, time), (sample, channel, time) or (sample, channel, height,
+    width); uint8 images are stored as bytes and converted per batch; integers (sample, time) are tokens. y: integers
+    are classes, (sample) or one per step (sample, time), where -100 is ignored; floats are values, (sample), (sample,
+    value) or one per step (sample, value, time). `class_names` optionally names the classes.
 
-    A missing valid or test split is 15 % of train each, stratified by class. Split "all" is the whole file,
-    in its order. With `fitted`, statistics and classes are the run's and no x_train is needed.
+    A missing validation or test split is 15 % of the training rows, stratified by class. Split "all" is the file in
+    its order. With `fitted`, statistics and classes are those of the run, and x_train is not required.
 
     Args:
         path: the file.
-        batch: rows of a training batch.
-        order: seed of the shuffling.
-        data_seed: seed of splits that the file lacks.
-        scaling: "standard" standardises inputs by channel, and values to be predicted, with train's mean and
-            standard deviation; scores stay in the data's units. "none" leaves all as it is.
-        fitted: what a run learned from its training data; None learns it here.
+        batch: training batch size.
+        order: seed of shuffling.
+        data_seed: seed of the splits that are missing in the file.
+        scaling: "standard" standardizes each input channel and each target value by the training mean and standard
+            deviation, with metrics in the original units; "none" does not scale.
+        fitted: quantities fitted by a saved run; None fits them to the training split.
         metrics: names of the reported metrics; None: the defaults of the target type.
 
     Raises:
-        UsageError: the file cannot be read, or its arrays do not belong together or to `fitted`.
+        UsageError: the file is unreadable, or its arrays are inconsistent with each other or with `fitted`.
     """
 
     def __init__(
@@ -60,15 +60,15 @@ class Npz(ArrayTask):
     ) -> None:
         one_of(("standard", "none"), scaling=scaling)
         arrays = read_arrays(path)
-        found = pairs(arrays)
-        x, y = (np.concatenate(parts) for parts in zip(*found.values(), strict=True))
-        rows = split_rows(found, data_seed, new=fitted is None)
+        given_splits = pairs(arrays)
+        x, y = (np.concatenate(parts) for parts in zip(*given_splits.values(), strict=True))
+        rows = split_rows(given_splits, data_seed, new=fitted is None)
         if fitted is None:
             train = rows["train"]
-            _check_learned({name: part for name, (_, part) in found.items()}, named="class_names" in arrays)
+            _check_classes({name: part for name, (_, part) in given_splits.items()}, named="class_names" in arrays)
             fitted = _fit_inputs(x, train, scaling) | _fit_targets(y, train, scaling, arrays.get("class_names"))
-        target, wanted = _targets(y, fitted)
-        samples, given = _samples(x, target, fitted)
+        target, target_spec = _targets(y, fitted)
+        samples, input_spec = _samples(x, target, fitted)
         splits = {name: samples(index) for name, index in rows.items()}
         targets: OutputRule = (
             Classification(fitted["classes"])
@@ -79,20 +79,26 @@ class Npz(ArrayTask):
             fitted = {**fitted, "trivial": targets.constant([target[rows["train"]]])}
         splits["all"] = samples(slice(None))
         super().__init__(
-            splits, Spec((given,), wanted), targets, batch=batch, order=order, fitted=fitted, metrics=metrics
+            splits, Spec((input_spec,), target_spec), targets, batch=batch, order=order, fitted=fitted, metrics=metrics
         )
 
 
-def _check_learned(y: Mapping[str, np.ndarray], *, named: bool) -> None:
-    """No class is in valid or test alone, unless the file names it.
+def _check_classes(y: Mapping[str, np.ndarray], *, named: bool) -> None:
+    """Check that every class occurs in training, unless the file names the classes.
 
     Raises:
-        UsageError: one is.
+        UsageError: a class occurs only in validation or test.
     """
     for split, labels in y.items():
-        strange = np.setdiff1d(labels, [*np.unique(y["train"]), IGNORED])
-        if labels.dtype.kind != "f" and len(strange) and not named:
-            raise UsageError(f"y_{split} has the class {strange[0]}, which y_train has not: nothing can learn it")
+        unknown = np.setdiff1d(labels, [*np.unique(y["train"]), IGNORED])
+        if labels.dtype.kind != "f" and len(unknown) and not named:
+            raise UsageError(
+                "invalid_value",
+                key=f"y_{split}",
+                must="a class of y_train",
+                got=unknown[0],
+                hint="add the array class_names to the file if the class has no training samples",
+            )
 
 
 def _fit_inputs(x: Shaped[np.ndarray, "sample *position"], train: Any, scaling: str) -> dict[str, Any]:
@@ -124,23 +130,28 @@ def _fit_scaling(
 
 
 def _class_names(y: Int[np.ndarray, "sample *time"], names: np.ndarray | None) -> list[str]:
-    """Names of the classes: as given, else their numbers.
+    """Names of the classes, by default their numbers.
 
     Raises:
-        UsageError: there is one class only, more classes than labels, or other names than classes.
+        UsageError: there is only one class, more classes than labels, or fewer names than classes.
     """
-    seen = np.unique(y[y != IGNORED])
-    if len(seen) < 2:
-        raise UsageError(f"y has only one class ({', '.join(map(str, seen)) or 'none'}): there is nothing to learn")
-    count = int(seen[-1]) + 1
+    labels = np.unique(y[y != IGNORED])
+    if len(labels) < 2:
+        got = ", ".join(map(str, labels)) or "none"
+        raise UsageError("mismatch", subject="classification of y", requirement="at least two classes", got=got)
+    count = int(labels[-1]) + 1
     if names is not None:
         if names.ndim != 1 or len(names) < count:
-            raise UsageError(f"class_names has shape {names.shape}; y has classes up to {count - 1}, one name each")
+            must = f"one name for each of at least {count} classes"
+            raise UsageError("invalid_value", key="class_names", must=must, got=f"shape {names.shape}")
         return [str(name) for name in names]
     if count > y.size:
         raise UsageError(
-            f"y holds integers up to {count - 1:,}, more classes than labels ({y.size:,}); "
-            "number classes from 0, or save values to be predicted as floats"
+            "invalid_value",
+            key="y",
+            must=f"class numbers below the number of labels ({y.size:,})",
+            got=f"{count - 1:,}",
+            hint="number the classes from 0, or save values to be predicted as floats",
         )
     return [str(number) for number in range(count)]
 
@@ -148,10 +159,10 @@ def _class_names(y: Int[np.ndarray, "sample *time"], names: np.ndarray | None) -
 def _samples(
     x: Shaped[np.ndarray, "sample *position"], target: Tensor, fitted: Fitted
 ) -> tuple[Callable[[Any], Samples], Real | Classes]:
-    """A split from its rows, and the description of what the model reads; images of bytes stay bytes."""
+    """Function from rows to a split, and the input specification; uint8 images are stored as bytes."""
     if x.ndim != 4 or x.dtype != np.uint8:
-        inputs, given = _inputs(x, fitted)
-        return lambda rows: Arrays((inputs[rows],), target[rows]), given
+        inputs, input_spec = _inputs(x, fitted)
+        return lambda rows: Arrays((inputs[rows],), target[rows]), input_spec
     _check_channels(x, fitted)
     pixels = torch.from_numpy(x)
     mean, std = (torch.tensor(fitted[name]).view(-1, 1, 1) for name in ("mean", "std"))
@@ -159,7 +170,7 @@ def _samples(
 
 
 def _inputs(x: Shaped[np.ndarray, "sample *position"], fitted: Fitted) -> tuple[Tensor, Real | Classes]:
-    """What the model reads, and its description."""
+    """Model inputs and their specification."""
     if x.ndim == 2:
         _check_known("x", x, fitted["tokens"], "tokens")
         return torch.from_numpy(x), Classes(fitted["tokens"], x.shape[1:])
@@ -169,23 +180,27 @@ def _inputs(x: Shaped[np.ndarray, "sample *position"], fitted: Fitted) -> tuple[
 
 def _check_channels(x: Shaped[np.ndarray, "sample channel *position"], fitted: Fitted) -> None:
     if len(fitted["mean"]) != x.shape[1]:
-        wanted = f"tokens below {fitted['tokens']}" if fitted["tokens"] else f"{len(fitted['mean'])} channels"
-        raise UsageError(f"x has {x.shape[1]} channels of numbers, the run was trained on {wanted}")
+        inputs = f"tokens below {fitted['tokens']}" if fitted["tokens"] else f"{len(fitted['mean'])} channels"
+        requirement = f"{inputs}, as in training"
+        raise UsageError("mismatch", subject="x", requirement=requirement, got=f"{x.shape[1]} real channels")
 
 
 def _targets(y: Shaped[np.ndarray, "sample *position"], fitted: Fitted) -> tuple[Tensor, Real | Classes]:
-    """What is wanted, and its description."""
+    """Targets and their specification."""
     if y.dtype.kind != "f":
         _check_known("y", y, len(fitted["classes"]), "classes")
         return torch.from_numpy(y), Classes(len(fitted["classes"]), y.shape[1:])
     if len(fitted["target_mean"]) != y.shape[1]:
-        wanted = f"{len(fitted['classes'])} classes" if fitted["classes"] else f"{len(fitted['target_mean'])} values"
-        raise UsageError(f"y has {y.shape[1]} values a sample, the run was trained on {wanted}")
+        trained = f"{len(fitted['classes'])} classes" if fitted["classes"] else f"{len(fitted['target_mean'])} values"
+        requirement = f"{trained}, as in training"
+        raise UsageError("mismatch", subject="y", requirement=requirement, got=f"{y.shape[1]} values per sample")
     return torch.from_numpy(Scaling(fitted["target_mean"], fitted["target_std"]).apply(y)), Real(y.shape[1:])
 
 
-def _check_known(part: str, values: Int[np.ndarray, "sample *time"], count: int, what: str) -> None:
+def _check_known(part: str, values: Int[np.ndarray, "sample *time"], count: int, meaning: str) -> None:
     if not count:
-        raise UsageError(f"{part} holds integers, which are {what}; the run was trained on real values: save floats")
+        got = f"integers ({meaning})"
+        raise UsageError("mismatch", subject=part, requirement="floats, as in training", got=got, hint="save floats")
     if values.max() >= count:
-        raise UsageError(f"{part} has {what} up to {values.max()}, the run was trained on 0 to {count - 1}")
+        requirement = f"{meaning} from 0 to {count - 1}, as in training"
+        raise UsageError("mismatch", subject=part, requirement=requirement, got=values.max())

@@ -15,9 +15,9 @@ from dlcli.core.errors import Mismatch, Missing, UsageError
 from dlcli.core.learner import Learner
 from dlcli.engine.fit import evaluate
 from dlcli.learners.rl.a2c import A2CAgent
-from dlcli.learners.rl.action_space import OneOf
+from dlcli.learners.rl.action_space import DiscreteActions
 from dlcli.learners.rl.dqn import DQNAgent
-from dlcli.learners.rl.vector_env import Lanes
+from dlcli.learners.rl.vector_env import EpisodeVecEnv
 from dlcli.models.policy.elman_policy import ElmanPolicy
 from dlcli.models.policy.grid_policy import GridPolicy
 from dlcli.models.policy.mlp import MLP
@@ -185,7 +185,7 @@ def test_the_target_network_begins_as_the_model_also_with_weights_of_another_run
 
 def test_lanes_begin_anew_one_by_one_and_every_seed_once():
     task = Guess(length=2)
-    lanes = Lanes(task, (1,), 3, OneOf(2), 1.0)
+    lanes = EpisodeVecEnv(task, (1,), 3, DiscreteActions(2), 1.0)
     lanes.reset()
     lengths = {lane: [0] for lane in range(3)}
     for _ in range(9):
@@ -205,7 +205,7 @@ def test_lanes_begin_anew_one_by_one_and_every_seed_once():
 
 def test_rewards_of_lanes_are_those_of_playing_alone():
     task = Guess(length=3)
-    lanes = Lanes(task, (1,), 2, OneOf(2), 1.0)
+    lanes = EpisodeVecEnv(task, (1,), 2, DiscreteActions(2), 1.0)
     lanes.reset()
     total = 0.0
     for _ in range(40):
@@ -225,7 +225,7 @@ def test_rewards_of_lanes_are_those_of_playing_alone():
 
 
 def test_the_agent_sees_scaled_rewards_and_rows_tell_of_them_as_they_are():
-    plain, scaled = (Lanes(Guess(length=3), (1,), 2, OneOf(2), scale) for scale in (1.0, 0.25))
+    plain, scaled = (EpisodeVecEnv(Guess(length=3), (1,), 2, DiscreteActions(2), scale) for scale in (1.0, 0.25))
     for lanes in (plain, scaled):
         lanes.reset()
     rewards = [[lanes.step(np.ones(2, dtype=np.int64))[1] for _ in range(20)] for lanes in (plain, scaled)]

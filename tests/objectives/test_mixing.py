@@ -12,7 +12,7 @@ from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.spec import IGNORED, Classes, Labels, Real, Spec
 from dlcli.core.task import Loss
 from dlcli.nn.stochastic.dropout import ElementDropout
-from dlcli.objectives.answered import Answered
+from dlcli.objectives.answered import FixedOutput
 from dlcli.objectives.dropped import Dropped
 from dlcli.objectives.label_smoothing import LabelSmoothing
 from dlcli.objectives.mixup import Mixup
@@ -176,7 +176,7 @@ def test_a_base_that_needs_the_output_alone_is_mixed_with_its_terms():
     batch = made.batch("train", 0)
     share, other = drawn(1.0, 4, "batch")
     loss = Mixup(made, base=Margin, alpha=1.0, per="batch")(network, batch)
-    stand_in = Answered(network(mixture(batch.inputs[0], share, other)))
+    stand_in = FixedOutput(network(mixture(batch.inputs[0], share, other)))
     one, two = (Margin(made)(stand_in, replace(batch, target=target)) for target in (batch.target, batch.target[other]))
     torch.testing.assert_close(loss.value, share * one.value + (1 - share) * two.value)
     torch.testing.assert_close(loss.terms["missed"], loss.value.detach())
@@ -186,7 +186,7 @@ def test_a_base_that_needs_more_is_refused_in_words():
     made = classes()
     with pytest.raises(Mismatch, match="wants decoder too"):
         Mixup(made, base=lambda task: Margin(task, "decoder"), alpha=1.0, per="batch")(model(), made.batch("train", 0))
-    assert not hasattr(Answered(torch.zeros(1)), "start")
+    assert not hasattr(FixedOutput(torch.zeros(1)), "start")
 
     def dropped(task):
         form = ElementDropout(rate=0.5)

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
+from helpers.errors import usage_error
 from torch import nn
 
-from dlcli.core.errors import UsageError
 from dlcli.core.evaluation import predict, score
 from dlcli.core.spec import Real, Spec
 from dlcli.tasks.arrays import Arrays, ArrayTask
@@ -93,9 +93,9 @@ def test_a_split_may_make_its_rows_when_they_are_asked_for():
 
 
 def test_what_is_wrong_is_said():
-    with pytest.raises(UsageError, match=r"task\.batch is at least 1, not 0"):
+    with usage_error("invalid_value", key="task.batch", got=0):
         task(batch=0)
-    with pytest.raises(UsageError, match=r"no samples in split 'test' \(available: train, valid\)"):
+    with usage_error("not_found", name="test"):
         task().size("test")
-    with pytest.raises(UsageError, match="no samples in split 'all'"):
+    with usage_error("not_found", name="all"):
         task().batch("all", 0)

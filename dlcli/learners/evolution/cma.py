@@ -1,4 +1,4 @@
-"""Covariance matrix adaptation, by its author's library `cma`."""
+"""Covariance matrix adaptation (CMA-ES) with the library `cma` of its author."""
 
 import math
 from collections.abc import Mapping
@@ -14,21 +14,22 @@ from dlcli.core.rng import mix
 from dlcli.core.task import Task
 from dlcli.learners.evolution.evolution import Evolution, Generation, above_zero
 
-_MOST = 2000  # parameters
+_MAX_PARAMETERS = 2000
 _LIBRARY = 0xC3A5
 
 
 class CMA(Evolution):
-    """CMA-ES: a normal distribution whose whole covariance is learned.
+    """CMA-ES: normal distribution with an adapted full covariance matrix.
 
-    The library keeps its state to itself, so a checkpoint has the fitness of all generations, and resuming replays
-    them. Those that failed count as the worst of their generation; one in which all failed is not learned from.
+    The state of the library is not accessible, so a checkpoint contains the fitness of all generations, and resuming
+    replays them. Failed individuals count as the worst of their generation; a generation in which all individuals
+    failed is ignored.
 
     Paper: Hansen 2016, arXiv:1604.00772.
 
     Args:
         model, task, population, chunk, seed, candidates, elite_batches, output_std: see `Evolution`.
-        sigma: first step size.
+        sigma: initial step size.
 
     Raises:
         UsageError: a number is out of range, or the model has more than 2,000 parameters.
@@ -60,33 +61,37 @@ class CMA(Evolution):
         )
         above_zero(sigma=sigma)
         if population < 4:
-            raise UsageError(f"learner.population of CMA is at least 4, not {population}")
-        if not 2 <= self.size <= _MOST:
+            raise UsageError("invalid_value", key="learner.population", must="at least 4 for CMA-ES", got=population)
+        if not 2 <= self.size <= _MAX_PARAMETERS:
             raise UsageError(
-                f"CMA learns a matrix over all pairs of parameters: 2 to {_MOST:,}, not {self.size:,}; "
-                "learner=snes or learner=evolution_strategy take any number"
+                "mismatch",
+                subject="learner=cma",
+                requirement=f"a model of 2 to {_MAX_PARAMETERS:,} parameters",
+                got=f"{self.size:,}",
+                hint="learner=snes and learner=evolution_strategy support any number of parameters",
             )
         self._sigma = sigma
-        self._told: list[Tensor] = []
-        self._asked: list[np.ndarray] = []
-        self._library = self._begin()
+        self._ratings: list[Tensor] = []
+        self._samples: list[np.ndarray] = []
+        self._library = self._create()
 
-    def _begin(self) -> Any:
+    def _create(self) -> Any:
         try:
             import cma
         except ImportError:
-            raise Missing("learner=cma needs the library cma: pip install 'dlcli[evolve]'") from None
+            hint = "Install it: pip install 'dlcli[evolve]'"
+            raise Missing("missing_package", feature="learner=cma", package="cma", hint=hint) from None
         draws = np.random.RandomState(mix(self.seed, _LIBRARY) % 2**32)
-        own = {"popsize": self.population, "randn": draws.randn, "seed": math.nan, "verbose": -9}
-        return cma.CMAEvolutionStrategy(self.start().double().numpy(), self._sigma, own)
+        options = {"popsize": self.population, "randn": draws.randn, "seed": math.nan, "verbose": -9}
+        return cma.CMAEvolutionStrategy(self.start().double().numpy(), self._sigma, options)
 
     def ask(self) -> Generation:
-        self._asked = self._library.ask()
-        centres = {number: torch.from_numpy(x).float() for number, x in enumerate(self._asked)}
+        self._samples = self._library.ask()
+        centres = {number: torch.from_numpy(x).float() for number, x in enumerate(self._samples)}
         return Generation([Genome((), (), number) for number in centres], [None] * self.population, centres)
 
     def tell(self, asked: Generation, rating: Rating) -> dict[str, Tensor]:
-        self._told.append(rating.fitness)
+        self._ratings.append(rating.fitness)
         self._learn(rating.fitness)
         return {"centre_norm": torch.tensor(float(np.linalg.norm(self._library.mean)))}
 
@@ -94,13 +99,13 @@ class CMA(Evolution):
         fit = ~fitness.isnan()
         if fit.any():
             losses = (-torch.where(fit, fitness, fitness[fit].min())).tolist()
-            self._library.tell(self._asked, losses)
+            self._library.tell(self._samples, losses)
 
     def memory(self) -> dict[str, Any]:
-        return {"told": torch.stack(self._told) if self._told else torch.zeros(0, self.population)}
+        return {"told": torch.stack(self._ratings) if self._ratings else torch.zeros(0, self.population)}
 
     def recall(self, memory: Mapping[str, Any]) -> None:
-        self._library, self._told = self._begin(), list(memory["told"])
-        for fitness in self._told:
-            self._asked = self._library.ask()
+        self._library, self._ratings = self._create(), list(memory["told"])
+        for fitness in self._ratings:
+            self._samples = self._library.ask()
             self._learn(fitness)

@@ -1,4 +1,4 @@
-"""The best individual so far, by more than the luck of one batch."""
+"""Elite selection: re-evaluate the best individuals on further batches."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from dlcli.core.errors import UsageError
 from dlcli.core.population import Genome, Rating
 from dlcli.core.rng import normal_vector
 
-_OWN = -1  # the number of the centre that an elite starts from
-_FIRST = 1 << 32  # training batches from here on are the elections'
+_ELITE_CENTRE = -1  # number of the start vector of an elite
+_FIRST_BATCH = 1 << 32  # first training batch that is reserved for re-evaluation
 
 Rate = Callable[[Sequence[Genome], Mapping[int, Tensor], Sequence[int]], Rating]
 
 
 @dataclass(frozen=True)
 class Elite:
-    """An individual, what it was elected with, and the vector it starts from, if it starts from one."""
+    """Best individual: genome, fitness of its re-evaluation, and start vector, if any."""
 
     genome: Genome
     fitness: float
@@ -27,20 +27,20 @@ class Elite:
 
     @property
     def centres(self) -> dict[int, Tensor]:
-        """The elite's own centre by the number its genome has for it."""
-        return {} if self.centre is None else {_OWN: self.centre}
+        """Start vector of the elite by the number in its genome."""
+        return {} if self.centre is None else {_ELITE_CENTRE: self.centre}
 
 
 class Election:
-    """Rates the best of a generation and the elite before them on further batches, the same for all of them.
+    """Re-evaluate the best individuals of a generation and the previous elite on the same further batches.
 
-    Paper: Such et al. 2017, arXiv:1712.06567, algorithm 1. Differs: the elite before is a candidate beside the best
-    `candidates`, not in place of the last of them.
+    Paper: Such et al. 2017, arXiv:1712.06567, algorithm 1. Differs: the previous elite is an additional candidate
+    instead of replacing the last of the `candidates`.
 
     Args:
-        candidates: best individuals of a generation.
-        batches: training batches that no generation is rated on, others in each election; their mean decides. With 0
-            the generation's own batch is believed: right where every batch is the same.
+        candidates: number of best individuals of a generation that are re-evaluated.
+        batches: number of further training batches, different in each generation, over which fitness is averaged. 0
+            uses the fitness of the generation, which is sufficient if all batches are equal.
 
     Raises:
         UsageError: a number is too small.
@@ -48,45 +48,49 @@ class Election:
 
     def __init__(self, candidates: int, batches: int) -> None:
         if candidates < 1:
-            raise UsageError(f"learner.candidates is at least 1, not {candidates}")
+            raise UsageError("invalid_value", key="learner.candidates", must="at least 1", got=candidates)
         if batches < 0:
-            raise UsageError(f"learner.elite_batches is at least 0, not {batches}")
+            raise UsageError("invalid_value", key="learner.elite_batches", must="at least 0", got=batches)
         self._candidates, self._batches = candidates, batches
         self.elite: Elite | None = None
 
     def hold(
         self, number: int, genomes: Sequence[Genome], centres: Mapping[int, Tensor], rating: Rating, rate: Rate
     ) -> bool:
-        """Elect from generation `number`; whether the elite is another one than before. Failed ones never win."""
-        standing = [] if self.elite is None else [self.elite]
-        standing += self._best(genomes, centres, rating)
-        if not standing:
+        """Select the elite after generation `number`; True if it has changed. Failed individuals are never selected."""
+        contenders = [] if self.elite is None else [self.elite]
+        contenders += self._best(genomes, centres, rating)
+        if not contenders:
             return False
-        believed = torch.tensor([one.fitness for one in standing], dtype=torch.float64)
-        fitness = self._again(number, standing, rate) if self._batches else believed
+        rated = torch.tensor([contender.fitness for contender in contenders], dtype=torch.float64)
+        fitness = self._rerate(number, contenders, rate) if self._batches else rated
         winner = int(fitness.nan_to_num(nan=-torch.inf).argmax())
         if fitness[winner].isnan():
             return False
-        before, chosen = self.elite, standing[winner]
-        self.elite = Elite(chosen.genome, float(fitness[winner]), chosen.centre)
-        return chosen is not before
+        previous, selected = self.elite, contenders[winner]
+        self.elite = Elite(selected.genome, float(fitness[winner]), selected.centre)
+        return selected is not previous
 
     def _best(self, genomes: Sequence[Genome], centres: Mapping[int, Tensor], rating: Rating) -> list[Elite]:
-        """The best of the generation, the elite itself not among them."""
+        """Best individuals of the generation without the current elite."""
         fit = rating.fitness.nan_to_num(nan=-torch.inf)
         order = fit.sort(descending=True, stable=True).indices[: self._candidates + 1].tolist()
         old = None if self.elite is None or self.elite.genome.centre is not None else self.elite.genome
-        challengers = [place for place in order if genomes[place] != old and not rating.fitness[place].isnan()]
-        return [_own(genomes[place], float(fit[place]), centres) for place in challengers[: self._candidates]]
-
-    def _again(self, number: int, standing: Sequence[Elite], rate: Rate) -> Tensor:
-        """Their mean fitness on the election's batches. Each has the number of its place for its centre."""
-        centres = {place: one.centre for place, one in enumerate(standing) if one.centre is not None}
-        genomes = [
-            one.genome if one.centre is None else Genome(one.genome.seeds, one.genome.sigmas, place)
-            for place, one in enumerate(standing)
+        challengers = [
+            position for position in order if genomes[position] != old and not rating.fitness[position].isnan()
         ]
-        first = _FIRST + number * self._batches
+        return [
+            _as_elite(genomes[position], float(fit[position]), centres) for position in challengers[: self._candidates]
+        ]
+
+    def _rerate(self, number: int, contenders: Sequence[Elite], rate: Rate) -> Tensor:
+        """Mean fitness on the further batches; the start vector of each contender has the number of its position."""
+        centres = {number: elite.centre for number, elite in enumerate(contenders) if elite.centre is not None}
+        genomes = [
+            elite.genome if elite.centre is None else Genome(elite.genome.seeds, elite.genome.sigmas, position)
+            for position, elite in enumerate(contenders)
+        ]
+        first = _FIRST_BATCH + number * self._batches
         return rate(genomes, centres, range(first, first + self._batches)).fitness
 
     def state_dict(self) -> dict[str, Any]:
@@ -98,16 +102,16 @@ class Election:
         self.elite = Elite(genome(state["genome"]), state["fitness"], state["centre"]) if state else None
 
 
-def _own(genome: Genome, fitness: float, centres: Mapping[int, Tensor]) -> Elite:
+def _as_elite(genome: Genome, fitness: float, centres: Mapping[int, Tensor]) -> Elite:
     if genome.centre is None:
         return Elite(genome, fitness, None)
     if genome.scale is not None:
-        return Elite(Genome((), (), _OWN), fitness, _scaled(genome, centres))
-    return Elite(Genome(genome.seeds, genome.sigmas, _OWN), fitness, centres[genome.centre].clone())
+        return Elite(Genome((), (), _ELITE_CENTRE), fitness, _scaled(genome, centres))
+    return Elite(Genome(genome.seeds, genome.sigmas, _ELITE_CENTRE), fitness, centres[genome.centre].clone())
 
 
 def _scaled(genome: Genome, centres: Mapping[int, Tensor]) -> Tensor:
-    """The vector of a genome whose noise is scaled value by value, which outlives both of its centres."""
+    """Parameter vector of a genome with elementwise scaled noise, independent of later changes of both centers."""
     assert genome.centre is not None
     assert genome.scale is not None
     vector = centres[genome.centre].clone()
@@ -117,10 +121,10 @@ def _scaled(genome: Genome, centres: Mapping[int, Tensor]) -> Tensor:
 
 
 def plain(genome: Genome) -> list[Any]:
-    """A genome as lists and numbers."""
+    """Convert a genome to lists and numbers."""
     return [list(genome.seeds), list(genome.sigmas), genome.centre]
 
 
 def genome(state: Sequence[Any]) -> Genome:
-    """What `plain` made."""
+    """Inverse of `plain`."""
     return Genome(tuple(state[0]), tuple(state[1]), state[2])

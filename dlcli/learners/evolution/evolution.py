@@ -1,4 +1,4 @@
-"""Evolution: ask for genomes, rate them, tell what they are worth."""
+"""Evolutionary algorithms with an ask-and-tell interface."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -27,9 +27,9 @@ class Generation:
     """Individuals to rate.
 
     Args:
-        genomes: of each.
-        parents: the individual of the generation before that each comes from, None for none.
-        centres: the vectors that genomes start from, by number.
+        genomes: genome of each individual.
+        parents: number of each individual's parent in the previous generation, None without a parent.
+        centres: start vectors of genomes by number.
     """
 
     genomes: Sequence[Genome]
@@ -38,23 +38,23 @@ class Generation:
 
 
 class Evolution(ABC):
-    """Each step rates one generation on the training batch of its number, and learns from it.
+    """Evolutionary algorithm whose steps evaluate one generation on the training batch of its number.
 
-    Individuals whose fitness is not finite failed: they are counted, never win, and never become parents. All draws
-    are functions of (seed, generation, individual); `rater` may be replaced by one that works elsewhere.
+    Individuals whose fitness is not finite have failed: they are counted, and never become elite or parents. Random
+    numbers are functions of (seed, generation, individual); `rater` can be replaced by a remote evaluator.
 
     Args:
-        model: whose parameters evolve; it is given the best individual's.
-        task: rates populations, or has a loss.
-        population: individuals of a generation.
-        chunk: individuals rated in one batched call; changes memory and speed alone.
-        seed: of all draws.
-        candidates, elite_batches: how the best individual is elected; see `elite.Election`.
-        output_std: what initial weights of the last layer are multiplied with.
+        model: module whose parameters evolve; it receives the parameters of the best individual.
+        task: task with a fitness for populations, or with a loss.
+        population: individuals per generation.
+        chunk: individuals evaluated in one batched call; affects memory and speed only.
+        seed: seed of all random numbers.
+        candidates, elite_batches: selection of the best individual; see `elite.Election`.
+        output_std: factor of the initial standard deviation of the weights of the last layer.
 
     Raises:
         UsageError: a number is out of range.
-        Mismatch: the task does neither, or the model has no parameters.
+        Mismatch: the task has neither a fitness nor a loss, or the model has no parameters.
     """
 
     def __init__(
@@ -71,12 +71,13 @@ class Evolution(ABC):
     ) -> None:
         if population < 1 or chunk < 1:
             name, number = ("population", population) if population < 1 else ("chunk", chunk)
-            raise UsageError(f"learner.{name} is at least 1, not {number}")
+            raise UsageError("invalid_value", key=f"learner.{name}", must="at least 1", got=number)
         self.counters = ("evaluations", rated(task).counter, "failed")
         self.population, self.seed, self.generation = population, seed, 0
         self._layout = Layout(model)
         if not self._layout.size:
-            raise Mismatch(f"{type(model).__name__} has no parameters to evolve")
+            requirement = "a model with trainable parameters"
+            raise Mismatch("mismatch", subject="evolution", requirement=requirement, got=type(model).__name__)
         self._decoder = Decoder(self._layout, *initial(model, self._layout, output_std))
         self.rater: Rater = Here(model, task, self._decoder, self._layout, chunk)
         self._model = model
@@ -86,22 +87,22 @@ class Evolution(ABC):
 
     @abstractmethod
     def ask(self) -> Generation:
-        """The next generation."""
+        """Propose the next generation."""
 
     @abstractmethod
     def tell(self, asked: Generation, rating: Rating) -> dict[str, Tensor]:
-        """Learn from a rated generation, its elite elected; what to report."""
+        """Update from the rating of a generation; returns the values to log."""
 
     @abstractmethod
     def memory(self) -> dict[str, Any]:
-        """What was learned: tensors and plain values."""
+        """State of the algorithm as tensors and plain values."""
 
     @abstractmethod
     def recall(self, memory: Mapping[str, Any]) -> None:
-        """Go on from a memory."""
+        """Restore the state from `memory`."""
 
     def sizes(self) -> dict[str, int]:
-        """Numbers, beside the population's, that a checkpoint must share."""
+        """Further sizes that a checkpoint must match, in addition to those of the population."""
         return {}
 
     @final
@@ -116,12 +117,12 @@ class Evolution(ABC):
 
     @property
     def size(self) -> int:
-        """Trainable parameters."""
+        """Number of trainable parameters."""
         return self._layout.size
 
-    def draw(self, *words: int) -> int:
-        """A seed, or any number below 2**64, of this generation."""
-        return mix(self.seed, self.generation, *words)
+    def draw(self, *key: int) -> int:
+        """Random number below 2**64 for this generation and key."""
+        return mix(self.seed, self.generation, *key)
 
     def start(self, number: int = 0) -> Tensor:
         """Initial parameters, float32 [size]."""
@@ -134,7 +135,7 @@ class Evolution(ABC):
         rating = self._rate(asked.genomes, asked.centres, [self.generation])
         self._chronicle.add(self.generation, asked.genomes, asked.parents, rating)
         if self._election.hold(self.generation, asked.genomes, asked.centres, rating, self._rate):
-            self._show()
+            self._load_elite()
         values = self._values(rating) | self.tell(asked, rating)
         self._chronicle.came_to(self._cost[0], values)
         self.generation += 1
@@ -142,7 +143,7 @@ class Evolution(ABC):
         return Row(values, dict(zip(self.counters, [*self._cost, failed], strict=True)))
 
     def _rate(self, genomes: Sequence[Genome], centres: Mapping[int, Tensor], batches: Sequence[int]) -> Rating:
-        """All rating goes through here, and is counted."""
+        """Rate genomes and count the evaluations."""
         rating = self.rater.rate(genomes, centres, batches)
         self._cost = [self._cost[0] + len(genomes) * len(batches), self._cost[1] + int(rating.cost.sum())]
         fitness = torch.where(rating.fitness.isfinite(), rating.fitness.double(), torch.nan)
@@ -156,8 +157,8 @@ class Evolution(ABC):
             values["fitness_best"] = torch.tensor(self.elite.fitness, dtype=torch.float64)
         return values | ({"failed": failed.sum().double()} if failed.any() else {})
 
-    def _show(self) -> None:
-        """Give the model the elite's parameters."""
+    def _load_elite(self) -> None:
+        """Load the parameters of the elite into the model."""
         if self.elite is not None:
             self._layout.load(self._model, self._decoder.decode(self.elite.genome, self.elite.centres))
 
@@ -183,15 +184,16 @@ class Evolution(ABC):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         kind = type(self).__name__
         if state["kind"] != kind:
-            raise Mismatch(f"the checkpoint is of {state['kind']}, not of {kind}")
+            raise Mismatch("mismatch", subject="the checkpoint", requirement=f"learner {state['kind']}", got=kind)
         for name, number in self._sizes().items():
             if state["sizes"].get(name) != number:
-                raise Mismatch(f"the checkpoint's {name} is {state['sizes'].get(name)}, not {number}")
+                requirement = f"{name}={state['sizes'].get(name)}"
+                raise Mismatch("mismatch", subject="the checkpoint", requirement=requirement, got=number)
         self.generation = state["generation"]
         self._election.load_state_dict(state["elite"])
         self._chronicle.load_state_dict(state["chronicle"])
         self.recall(state["memory"])
-        self._show()
+        self._load_elite()
 
 
 def _max(fitness: Tensor) -> Tensor:
@@ -199,7 +201,11 @@ def _max(fitness: Tensor) -> Tensor:
 
 
 def above_zero(**numbers: int | float) -> None:
-    """Raises UsageError where a keyword of the learner is not above 0."""
+    """Check that options of the learner are above 0.
+
+    Raises:
+        UsageError: a number is not above 0.
+    """
     for name, number in numbers.items():
         if not number > 0:
-            raise UsageError(f"learner.{name} is above 0, not {number}")
+            raise UsageError("invalid_value", key=f"learner.{name}", must="above 0", got=number)

@@ -1,4 +1,4 @@
-"""Evolution strategies: a gradient from what mirrored noise is worth."""
+"""Evolution strategies: gradient estimates from antithetic (mirrored) noise."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -17,24 +17,24 @@ _PAIR, _CHOICE, _ARCHIVE = 0x9A14, 0xC401, 0xA4C1
 
 
 class EvolutionStrategy(Evolution):
-    """The optimizer follows an estimate of the gradient of the ranks' mean around a centre.
+    """Evolution strategy: the optimizer follows an estimate of the gradient of the mean rank around a center.
 
-    Noise comes in mirrored pairs, and the centre is rated beside them: it may be the best individual. With the score
-    `Novelty` this is NS-ES, with `Blend` NSR-ES: several centres, one chosen a generation in proportion to its novelty
-    after each had its turn, its behaviour remembered. The optimizer's weight decay is the
-    paper's; where an estimate is not divided by sigma, as in the authors' code, it is sigma times as large.
+    Noise vectors come in mirrored pairs; the center is also evaluated and may be the best individual. With the score
+    `Novelty` this is NS-ES, with `Blend` NSR-ES: several centers, of which one is selected per generation with
+    probability proportional to its novelty, after each has been selected once. Weight decay is that of the optimizer,
+    as in the paper; in the authors' code, which does not divide the estimate by sigma, it is sigma times as large.
 
-    Paper: Salimans et al. 2017, arXiv:1703.03864, algorithm 1; Conti et al. 2017, arXiv:1712.06560,
-    section 3. Differs: a pair of which one failed is left out; the archive has a centre when it is rated, not as soon
-    as it has moved.
+    Paper: Salimans et al. 2017, arXiv:1703.03864, algorithm 1; Conti et al. 2017, arXiv:1712.06560, section 3. Differs:
+    pairs with a failed individual are ignored; a center enters the archive when it is evaluated instead of immediately
+    after its update.
 
     Args:
         model, task, chunk, seed, candidates, elite_batches, output_std: see `Evolution`.
-        population: individuals beside the centre, two a pair.
-        sigma: deviation of the noise.
-        score: what is ranked.
-        optimizer: makes the optimizer from the parameters.
-        meta_population: centres.
+        population: individuals in addition to the center, two per pair.
+        sigma: standard deviation of the noise.
+        score: ranking of the individuals.
+        optimizer: factory of the optimizer from the parameters.
+        meta_population: number of centers.
 
     Raises:
         UsageError: a number is out of range.
@@ -67,7 +67,8 @@ class EvolutionStrategy(Evolution):
             output_std=output_std,
         )
         if population % 2:
-            raise UsageError(f"learner.population is even, since noise comes in pairs, not {population}")
+            must = "even (noise comes in mirrored pairs)"
+            raise UsageError("invalid_value", key="learner.population", must=must, got=population)
         above_zero(sigma=sigma, meta_population=meta_population)
         self._sigma, self._score = sigma, score
         self._centres = [nn.Parameter(self.start(number)) for number in range(meta_population)]
@@ -78,26 +79,26 @@ class EvolutionStrategy(Evolution):
         return {"meta_population": len(self._centres)}
 
     def ask(self) -> Generation:
-        chosen = self._choose()
+        chosen = self._select_centre()
         seeds = [self.draw(_PAIR, pair) for pair in range(self.population // 2)]
         genomes = [Genome((seed,), (sign * self._sigma,), chosen) for seed in seeds for sign in (1, -1)]
         genomes.append(Genome((), (), chosen))
         return Generation(genomes, [None] * len(genomes), {chosen: self._centres[chosen].detach()})
 
-    def _choose(self) -> int:
-        """The number of the centre whose turn it is."""
+    def _select_centre(self) -> int:
+        """Number of the center of this generation."""
         if len(self._behaviour) < len(self._centres):
             return len(self._behaviour)
         novelty = self._score.novelty(torch.stack(self._behaviour))
         share = (novelty if novelty.sum() > 0 else torch.ones_like(novelty)).cumsum(0)
-        where = self.draw(_CHOICE) / 2**64 * share[-1]
-        return min(int((share <= where).sum()), len(share) - 1)
+        threshold = self.draw(_CHOICE) / 2**64 * share[-1]
+        return min(int((share <= threshold).sum()), len(share) - 1)
 
     def tell(self, asked: Generation, rating: Rating) -> dict[str, Tensor]:
         chosen = asked.genomes[-1].centre
         assert chosen is not None
         pairs = Rating(rating.fitness[:-1], rating.behaviour[:-1], rating.cost[:-1])
-        self._meet(chosen, rating.behaviour[-1], bool(rating.fitness[-1].isnan()))
+        self._remember(chosen, rating.behaviour[-1], bool(rating.fitness[-1].isnan()))
         ranks, values = self._score.rank(pairs)
         centre = self._centres[chosen]
         if not pairs.fitness.view(-1, 2).isnan().any(1).all():
@@ -106,7 +107,7 @@ class EvolutionStrategy(Evolution):
         return values | {"centre_norm": centre.detach().norm()}
 
     def gradient(self, genomes: Sequence[Genome], worth: Tensor) -> Tensor:
-        """1 / (2 n sigma) times the sum over n pairs of (worth of +noise - worth of -noise) noise, float32 [size]."""
+        """1 / (2 n sigma) sum over n pairs of (rank(+noise) - rank(-noise)) noise, float32 [size]."""
         difference = worth.view(-1, 2).double() @ torch.tensor([1.0, -1.0], dtype=torch.float64)
         count = int((~difference.isnan()).sum())
         weights = (difference.nan_to_num(nan=0.0) / (2 * max(1, count) * self._sigma)).tolist()
@@ -116,8 +117,8 @@ class EvolutionStrategy(Evolution):
                 total.add_(normal_vector(genome.seeds[0], self.size).mul_(weight))
         return total
 
-    def _meet(self, chosen: int, behaviour: Tensor, failed: bool) -> None:
-        """Remember what the centre did."""
+    def _remember(self, chosen: int, behaviour: Tensor, failed: bool) -> None:
+        """Store the behavior characterization of the center."""
         if chosen == len(self._behaviour):
             self._behaviour.append(behaviour)
         if not failed:

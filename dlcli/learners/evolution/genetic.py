@@ -1,4 +1,4 @@
-"""The deep genetic algorithm: mutation and truncation, nothing else."""
+"""Deep genetic algorithm: mutation and truncation selection."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,18 +17,18 @@ _FRESH, _PARENT, _MUTATION, _ARCHIVE = 0xF4E5, 0x9A4E, 0x3074, 0xA4C1
 
 
 class Genetic(Evolution):
-    """The best `parents` of a generation have children, each by one mutation of all parameters.
+    """Genetic algorithm with truncation selection: children of the best `parents` by one mutation of all parameters.
 
-    The elite, elected by fitness on further batches, joins the next generation unchanged; where reward selects it is
-    a parent as well. With the score `Novelty` this is GA-NS.
+    The elite, selected by fitness on further batches, joins the next generation unchanged; with selection by reward it
+    is also a parent. With the score `Novelty` this is GA-NS.
 
     Paper: Such et al. 2017, arXiv:1712.06567, section 3.1 and algorithm 1.
 
     Args:
         model, task, population, chunk, seed, candidates, elite_batches, output_std: see `Evolution`.
-        parents: individuals that have children.
-        sigma: deviation of a mutation.
-        score: what parents are selected by.
+        parents: number of parents of a generation.
+        sigma: standard deviation of a mutation.
+        score: selection criterion.
 
     Raises:
         UsageError: a number is out of range.
@@ -60,20 +60,21 @@ class Genetic(Evolution):
             output_std=output_std,
         )
         if not 1 <= parents < population:
-            raise UsageError(f"learner.parents is at least 1 and below the population of {population}, not {parents}")
+            must = f"at least 1 and below learner.population ({population})"
+            raise UsageError("invalid_value", key="learner.parents", must=must, got=parents)
         above_zero(sigma=sigma)
-        self._most, self._sigma, self._score = parents, sigma, score
+        self._parent_count, self._sigma, self._score = parents, sigma, score
         self._parents: list[Genome] = []
         self._numbers: list[int] = []
         self._elite_number: int | None = None
 
     def sizes(self) -> dict[str, int]:
-        return {"parents": self._most}
+        return {"parents": self._parent_count}
 
     def ask(self) -> Generation:
         if not self._parents:
-            fresh = [Genome((self.draw(_FRESH, number),), ()) for number in range(self.population)]
-            return Generation(fresh, [None] * self.population)
+            new_genomes = [Genome((self.draw(_FRESH, number),), ()) for number in range(self.population)]
+            return Generation(new_genomes, [None] * self.population)
         genomes = [] if self.elite is None else [self.elite.genome]
         parents = [] if self.elite is None else [self._elite_number]
         for number in range(len(genomes), self.population):
@@ -87,10 +88,10 @@ class Genetic(Evolution):
         fit = ~ranks.isnan()
         self._score.remember(rating.behaviour[fit], self.seed, self.generation, _ARCHIVE)
         order = ranks.nan_to_num(nan=-torch.inf).sort(descending=True, stable=True).indices[: int(fit.sum())].tolist()
-        self._elite_number = None if self.elite is None else _place(self.elite.genome, asked)
+        self._elite_number = None if self.elite is None else _number_of(self.elite.genome, asked)
         if self._score.by_reward and self._elite_number is not None and bool(fit[self._elite_number]):
             order = [self._elite_number, *(number for number in order if number != self._elite_number)]
-        self._numbers = order[: self._most]
+        self._numbers = order[: self._parent_count]
         self._parents = [asked.genomes[number] for number in self._numbers]
         return values
 
@@ -108,5 +109,5 @@ class Genetic(Evolution):
         self._score.load_state_dict(memory["score"])
 
 
-def _place(wanted: Genome, asked: Generation) -> int | None:
-    return next((number for number, one in enumerate(asked.genomes) if one == wanted), None)
+def _number_of(genome: Genome, generation: Generation) -> int | None:
+    return next((number for number, other in enumerate(generation.genomes) if other == genome), None)

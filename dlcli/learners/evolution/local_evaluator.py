@@ -1,4 +1,4 @@
-"""Genomes rated in this process."""
+"""Evaluate genomes in this process."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,17 +14,17 @@ _BYTES = 1 << 30
 
 
 class Here:
-    """Decodes a few genomes at a time and rates them in one batched call; how many changes no bit of the result.
+    """Decode genomes in chunks and evaluate each chunk in one batched call; the results do not depend on its size.
 
     Args:
-        model: whose forward pass it is; its own parameters are not touched.
-        task: rates populations, or has a loss.
-        decoder: of the genomes.
-        layout: of the model's parameters.
-        chunk: genomes at a time, fewer where their parameters would take more than a gibibyte.
+        model: module with the forward pass; its parameters are not changed.
+        task: task with a fitness for populations, or with a loss.
+        decoder: decoder of genomes.
+        layout: layout of the model's parameters.
+        chunk: genomes per call, reduced if their parameters would take more than 1 GiB.
 
     Raises:
-        Mismatch: the task does neither.
+        Mismatch: the task has neither a fitness nor a loss.
     """
 
     def __init__(self, model: nn.Module, task: Task, decoder: Decoder, layout: Layout, chunk: int) -> None:
@@ -34,12 +34,12 @@ class Here:
         self._device = next(iter(model.parameters())).device
 
     def rate(self, genomes: Sequence[Genome], centres: Mapping[int, Tensor], batches: Sequence[int]) -> Rating:
-        asked = [self._task.batch("train", index) for index in batches]
+        training = [self._task.batch("train", index) for index in batches]
         chunks = [genomes[begin : begin + self._chunk] for begin in range(0, len(genomes), self._chunk)]
-        return Rating.join([self._rate(chunk, centres, asked) for chunk in chunks])
+        return Rating.join([self._rate(chunk, centres, training) for chunk in chunks])
 
     def _rate(self, genomes: Sequence[Genome], centres: Mapping[int, Tensor], batches: Sequence[Batch]) -> Rating:
-        """One alone is rated twice: PyTorch's kernels for a batch of one differ from the others by bits."""
+        """A single genome is evaluated twice: PyTorch's kernels for a batch of one round differently."""
         vectors = torch.empty(max(2, len(genomes)), self._layout.size)
         for genome, vector in zip(genomes, vectors, strict=False):
             self._decoder.decode(genome, centres, out=vector)

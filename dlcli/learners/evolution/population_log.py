@@ -1,4 +1,4 @@
-"""What a population was: the rows of population.csv, and where all its generations ended."""
+"""Artifacts of a population: the rows of population.csv, the fitness curves and the final positions."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,17 +10,17 @@ from torch import Tensor
 from dlcli.core.learner import Curves, Growing, Leaf, Tree
 from dlcli.core.population import Genome, Pictures, Rating
 
-_COLUMNS = 8  # numbers of a behaviour in the table
-_POINTS = 20_000  # behaviours in the picture, at most
-_COURSE = ("fitness_max", "fitness_mean", "fitness_best")
-_SHOWN = 2  # mutations of a genome that are written out
+_COLUMNS = 8  # maximum elements of a behavior characterization in the table
+_POINTS = 20_000  # maximum points in the image
+_FITNESS = ("fitness_max", "fitness_mean", "fitness_best")
+_MAX_MUTATIONS = 2  # longer genomes are abbreviated
 
 
 class Chronicle:
-    """Remembers generations until they are written down.
+    """Record generations until they are written.
 
     Args:
-        task: draws the picture, if it can.
+        task: renders the final positions if it supports this.
     """
 
     def __init__(self, task: object) -> None:
@@ -29,21 +29,21 @@ class Chronicle:
         self._width = 0
         self._stride = 1
         self._behaviour, self._generation = torch.zeros(0, 0), torch.zeros(0, dtype=torch.int64)
-        self._course: list[list[float]] = []  # evaluations so far, then what a generation came to
+        self._course: list[list[float]] = []  # evaluations so far, then the fitness values of a generation
         self._evaluations = 0
 
     def came_to(self, evaluations: int, values: Mapping[str, Tensor]) -> None:
-        """How a generation ended, and how many evaluations it took."""
+        """Record the fitness values of a generation and its number of evaluations."""
         self._evaluations += evaluations
-        self._course.append([float(self._evaluations), *(float(values.get(name, math.nan)) for name in _COURSE)])
+        self._course.append([float(self._evaluations), *(float(values.get(name, math.nan)) for name in _FITNESS)])
 
     def _summary(self) -> dict[str, Leaf]:
-        """The course of the fitness, and the best that any individual did."""
-        lines = {name: [(row[0], row[place]) for row in self._course] for place, name in enumerate(_COURSE, 1)}
-        finite = [value for _, value in lines["fitness_max"] if math.isfinite(value)]
+        """Fitness curves and the maximum fitness of all individuals."""
+        curves = {name: [(row[0], row[column]) for row in self._course] for column, name in enumerate(_FITNESS, 1)}
+        finite = [value for _, value in curves["fitness_max"] if math.isfinite(value)]
         maximum = max(finite, default=None)
-        named = {name.removeprefix("fitness_"): points for name, points in lines.items()}
-        return {"fitness": Curves("evaluations", named), "training": Tree({"maximum": maximum})}
+        labeled = {name.removeprefix("fitness_"): points for name, points in curves.items()}
+        return {"fitness": Curves("evaluations", labeled), "training": Tree({"maximum": maximum})}
 
     def add(self, generation: int, genomes: Sequence[Genome], parents: Sequence[int | None], rating: Rating) -> None:
         self._width = min(_COLUMNS, rating.behaviour.shape[1])
@@ -52,10 +52,10 @@ class Chronicle:
             row = [generation, number, written(genome), "" if parent is None else parent, fitness[number]]
             self._rows.append(row + [float(f"{value:.7g}") for value in behaviour[number]])
         if self._pictures is not None:
-            self._mark(generation, rating)
+            self._add_positions(generation, rating)
 
-    def _mark(self, generation: int, rating: Rating) -> None:
-        """Keep where they ended; every second one is given up when there are too many."""
+    def _add_positions(self, generation: int, rating: Rating) -> None:
+        """Store final positions; every second one is dropped when there are too many."""
         new = rating.behaviour[~rating.fitness.isnan()][:: self._stride]
         old = self._behaviour if len(self._behaviour) else new[:0]
         self._behaviour = torch.cat((old, new))
@@ -65,7 +65,7 @@ class Chronicle:
             self._behaviour, self._generation = self._behaviour[::2], self._generation[::2]
 
     def leave(self) -> dict[str, Leaf]:
-        """The rows since the last call, and the picture of everything."""
+        """The rows since the last call, and the image of all generations."""
         left: dict[str, Leaf] = {}
         if self._rows:
             columns = ["generation", "individual", "genome", "parent", "fitness"]
@@ -93,9 +93,9 @@ class Chronicle:
 
 
 def written(genome: Genome) -> str:
-    """`s1+0.1*s2`, from a centre `c0-0.1*s1`; of a long chain only its length and the last mutation: `[9]+0.1*s9`."""
+    """Text of a genome: `s1+0.1*s2`, with a center `c0-0.1*s1`, abbreviated to its last mutation `[9]+0.1*s9`."""
     mutations = genome.seeds[len(genome.seeds) - len(genome.sigmas) :]
     last = [f"{sigma:+g}*s{seed}" for seed, sigma in zip(mutations, genome.sigmas, strict=True)]
-    if len(last) > _SHOWN:
+    if len(last) > _MAX_MUTATIONS:
         return f"[{len(last)}]{last[-1]}"
     return (f"s{genome.seeds[0]}" if genome.centre is None else f"c{genome.centre}") + "".join(last)

@@ -1,4 +1,4 @@
-"""Random search: what evolution has to beat."""
+"""Random search: the baseline of evolution."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ _FRESH = 0xF4E5
 
 
 class RandomSearch(Evolution):
-    """Every individual has new initial parameters.
+    """Random search: every individual has new initial parameters.
 
     Paper: Such et al. 2017, arXiv:1712.06567: the genetic algorithm without selection.
     """

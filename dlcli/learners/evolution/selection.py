@@ -1,4 +1,4 @@
-"""What individuals are selected by: reward, novelty, or both."""
+"""Selection criteria: reward, novelty, or both."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
@@ -10,33 +10,33 @@ from dlcli.core.errors import UsageError
 from dlcli.core.population import Rating
 from dlcli.core.rng import generator
 
-_ROWS = 1024  # behaviours compared at a time
+_ROWS = 1024  # rows of the distance matrix at a time
 
 
 @runtime_checkable
 class Score(Protocol):
-    """Ranks a generation. `by_reward` says that it does so by reward alone."""
+    """Ranking of a generation; `by_reward` is true if it depends on reward only."""
 
     by_reward: bool
 
     def rank(self, rating: Rating) -> tuple[Tensor, dict[str, Tensor]]:
-        """Centred ranks, float64 [individual], NaN for those that failed; and what to report."""
+        """Centered ranks, float64 [individual], NaN for failed individuals; and values to log."""
 
     def novelty(self, behaviour: Tensor) -> Tensor:
-        """How new behaviours [n, k] are beside all that is remembered, float64 [n]; zeros without a memory."""
+        """Novelty of behaviors [n, k] relative to the archive, float64 [n]; zeros without an archive."""
 
-    def remember(self, behaviour: Tensor, *words: int) -> None:
-        """Maybe keep behaviours [n, k]; the words seed the draw."""
+    def remember(self, behaviour: Tensor, *key: int) -> None:
+        """Add behaviors [n, k] to the archive at random, seeded by the key."""
 
     def state_dict(self) -> dict[str, Any]:
-        """The memory."""
+        """The archive."""
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a memory."""
+        """Restore the archive."""
 
 
 class Reward:
-    """Fitness alone."""
+    """Selection by fitness."""
 
     by_reward = True
 
@@ -46,7 +46,7 @@ class Reward:
     def novelty(self, behaviour: Tensor) -> Tensor:
         return torch.zeros(len(behaviour), dtype=torch.float64)
 
-    def remember(self, behaviour: Tensor, *words: int) -> None:
+    def remember(self, behaviour: Tensor, *key: int) -> None:
         pass
 
     def state_dict(self) -> dict[str, Any]:
@@ -57,16 +57,16 @@ class Reward:
 
 
 class Novelty:
-    """Novelty alone: the mean distance to the k nearest behaviours among the generation and an archive.
+    """Selection by novelty: mean distance to the k nearest behaviors in the generation and an archive.
 
     Paper: Lehman & Stanley 2011, Evolutionary Computation 19(2), section 3; Conti et al. 2017, arXiv:1712.06560,
-    section 3.1, which compares with the archive alone.
+    section 3.1, which compares with the archive only.
 
     Args:
-        k: neighbours.
-        archive_probability: of a behaviour to join the archive.
-        exponent: of the Euclidean distance, before the mean is taken; 2 is the squared distance.
-        generation: whether the generation's own others count beside the archive.
+        k: number of nearest neighbors.
+        archive_probability: probability that a behavior is added to the archive.
+        exponent: exponent of the Euclidean distance before averaging; 2 is the squared distance.
+        generation: compare with the other individuals of the generation in addition to the archive.
 
     Raises:
         UsageError: a number is out of range.
@@ -76,11 +76,12 @@ class Novelty:
 
     def __init__(self, *, k: int, archive_probability: float, exponent: float, generation: bool) -> None:
         if k < 1:
-            raise UsageError(f"learner.score.k is at least 1, not {k}")
+            raise UsageError("invalid_value", key="learner.score.k", must="at least 1", got=k)
         if not 0 <= archive_probability <= 1:
-            raise UsageError(f"learner.score.archive_probability is in [0, 1], not {archive_probability}")
+            key = "learner.score.archive_probability"
+            raise UsageError("invalid_value", key=key, must="in [0, 1]", got=archive_probability)
         if not exponent > 0:
-            raise UsageError(f"learner.score.exponent is above 0, not {exponent}")
+            raise UsageError("invalid_value", key="learner.score.exponent", must="above 0", got=exponent)
         self._k, self._probability, self._exponent = k, archive_probability, exponent
         self._generation = generation
         self._archive: Tensor | None = None
@@ -88,12 +89,12 @@ class Novelty:
     def rank(self, rating: Rating) -> tuple[Tensor, dict[str, Tensor]]:
         fit = ~rating.fitness.isnan()
         novelty = torch.full_like(rating.fitness, torch.nan)
-        novelty[fit] = self._among(rating.behaviour[fit])
+        novelty[fit] = self._generation_novelty(rating.behaviour[fit])
         size = 0 if self._archive is None else len(self._archive)
         return centred_ranks(novelty), {"novelty_mean": novelty.nanmean(), "archive": torch.tensor(float(size))}
 
-    def _among(self, behaviour: Tensor) -> Tensor:
-        """Beside the archive, and beside one another where that counts."""
+    def _generation_novelty(self, behaviour: Tensor) -> Tensor:
+        """Novelty relative to the archive and, if configured, to the generation."""
         if not self._generation:
             return self.novelty(behaviour)
         archive = behaviour[:0] if self._archive is None else self._archive
@@ -103,8 +104,8 @@ class Novelty:
         archive = behaviour[:0] if self._archive is None else self._archive
         return sparseness(behaviour, archive, self._k, self._exponent, own=False)
 
-    def remember(self, behaviour: Tensor, *words: int) -> None:
-        keep = torch.rand(len(behaviour), generator=generator(*words)) < self._probability
+    def remember(self, behaviour: Tensor, *key: int) -> None:
+        keep = torch.rand(len(behaviour), generator=generator(*key)) < self._probability
         old = behaviour[:0] if self._archive is None else self._archive
         self._archive = torch.cat((old, behaviour[keep]))
 
@@ -116,11 +117,11 @@ class Novelty:
 
 
 class Blend:
-    """A mean of the centred ranks of novelty and of reward: half and half is NSR-ES (Conti et al. 2017, section 3.2).
+    """Weighted mean of the centered ranks of novelty and reward; equal weights give NSR-ES (Conti et al. 2017, 3.2).
 
     Args:
-        novelty: what measures it.
-        weight: of novelty, in [0, 1]; reward has the rest.
+        novelty: the novelty criterion.
+        weight: weight of novelty in [0, 1]; reward has the weight 1 - weight.
 
     Raises:
         UsageError: the weight is out of range.
@@ -130,7 +131,7 @@ class Blend:
 
     def __init__(self, *, novelty: Novelty, weight: float) -> None:
         if not 0 <= weight <= 1:
-            raise UsageError(f"learner.score.weight is in [0, 1], not {weight}")
+            raise UsageError("invalid_value", key="learner.score.weight", must="in [0, 1]", got=weight)
         self._novelty, self._weight = novelty, weight
         self.novelty, self.remember = novelty.novelty, novelty.remember
         self.state_dict, self.load_state_dict = novelty.state_dict, novelty.load_state_dict
@@ -141,9 +142,9 @@ class Blend:
 
 
 def centred_ranks(values: Tensor) -> Tensor:
-    """Ranks spread evenly over [-0.5, 0.5], float64 [n]; equal values share their mean rank, NaN stays NaN.
+    """Ranks scaled to [-0.5, 0.5], float64 [n]; ties share their mean rank, NaN stays NaN.
 
-    Paper: Salimans et al. 2017, arXiv:1703.03864, section 2 (fitness shaping). Differs: ties have no order.
+    Paper: Salimans et al. 2017, arXiv:1703.03864, section 2 (fitness shaping). Differs: ties share their rank.
     """
     fit = ~values.isnan()
     _, place, count = torch.unique(values[fit].double(), return_inverse=True, return_counts=True)
@@ -154,13 +155,14 @@ def centred_ranks(values: Tensor) -> Tensor:
 
 
 def sparseness(behaviour: Tensor, others: Tensor, k: int, exponent: float, *, own: bool) -> Tensor:
-    """The mean distance to the k nearest others, or to all where they are fewer; zeros without any; float64 [n].
+    """Mean distance to the k nearest others, or to all if there are fewer; zeros without others; float64 [n].
 
     Args:
         behaviour: [n, width].
         others: [m, width].
-        exponent: of the Euclidean distance.
-        own: the first n others are the behaviours themselves, and do not count for themselves.
+        k: number of nearest neighbors.
+        exponent: exponent of the Euclidean distance.
+        own: the first n others are the behaviors themselves, whose distance to themselves is ignored.
     """
     k = min(k, len(others) - own)
     if k < 1:

@@ -14,19 +14,19 @@ from dlcli.core.task import Task
 from dlcli.learners.evolution.evolution import Evolution, Generation, above_zero
 
 _NOISE = 0x54E5
-_FEWEST = 4
+_MIN_POPULATION = 4
 
 
 class SNES(Evolution):
-    """Follows the natural gradient of a normal distribution with a deviation of its own for every parameter.
+    """Natural gradient ascent on a normal distribution with a separate deviation for every parameter.
 
     Paper: Schaul, Glasmachers & Schmidhuber 2011, GECCO, with its rank-based utilities and
-    learning rates. Differs: those that failed have the lowest utility.
+    learning rates. Differs: failed individuals have the lowest utility.
 
     Args:
         model, task, population, chunk, seed, candidates, elite_batches, output_std: see `Evolution`.
-        sigma: first deviation of every parameter.
-        learning_rate: of the mean.
+        sigma: initial standard deviation of every parameter.
+        learning_rate: learning rate of the mean.
 
     Raises:
         UsageError: a number is out of range.
@@ -57,8 +57,9 @@ class SNES(Evolution):
             output_std=output_std,
         )
         above_zero(sigma=sigma, learning_rate=learning_rate)
-        if population < _FEWEST:
-            raise UsageError(f"learner.population of SNES is at least {_FEWEST}, not {population}: fewer rank nothing")
+        if population < _MIN_POPULATION:
+            must = f"at least {_MIN_POPULATION} for SNES"
+            raise UsageError("invalid_value", key="learner.population", must=must, got=population)
         self._rate_of_mean = learning_rate
         self._rate_of_deviation = (3 + math.log(self.size)) / (5 * math.sqrt(self.size))
         self._mean, self._deviation = self.start(), torch.full((self.size,), float(sigma))
@@ -88,7 +89,7 @@ class SNES(Evolution):
 
 
 def utilities(count: int) -> Tensor:
-    """What the best, the second best ... of `count` are worth, float64 [count], their sum zero."""
+    """Rank-based utilities of `count` individuals from best to worst, float64 [count], with zero sum."""
     rank = torch.arange(1, count + 1, dtype=torch.float64)
     raw = (math.log(count / 2 + 1) - rank.log()).clamp(min=0.0)
     return raw / raw.sum() - 1 / count

@@ -1,7 +1,7 @@
-"""Data-parallel training: ranks share the rows of every batch, and add up gradients weighted by their units.
+"""Data-parallel training: ranks share the rows of every batch, and sum gradients weighted by their units.
 
-Rank 0 leads: it alone knows of steps, scorings, signals and files, and tells the others what to do, so that they
-cannot fall out of step. It scores alone, so that no sample counts twice. No wrapper around the model is needed.
+Only rank 0 handles steps, evaluations, signals and files. It broadcasts commands to the other ranks, so that all ranks
+execute the same operations. It evaluates alone, so that no sample is counted twice. The model is not wrapped.
 """
 
 import io
@@ -19,65 +19,72 @@ from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.task import Batch, Carry, Task, move
 from dlcli.learners.gradient.process_group import Sums, Team
 
-_WORDS = ("step", "state", "load", "config", "end")
+_COMMANDS = ("step", "state", "load", "config", "end")
 _CPU = torch.device("cpu")
 
 
 @runtime_checkable
 class Parallel(Protocol):
-    """A learner that several processes can be at work on."""
+    """A learner that supports data-parallel training."""
 
     devices: int
 
     def join(self, team: Team) -> None:
-        """Work with others from now on."""
+        """Share the work with other processes from now on."""
 
 
 def check(devices: int, model: nn.Module, task: Task, splits: Sequence[str], device: torch.device) -> None:
-    """Whether a model can be trained by so many processes here.
+    """Check that a model can be trained by `devices` processes.
 
     Raises:
-        UsageError: there are fewer devices, fewer rows in a batch, or another number of torchrun's processes.
-        Mismatch: the model has batch statistics, which are of a share only.
+        UsageError: there are fewer GPUs or fewer rows in a batch, or torchrun has started another number of processes.
+        Mismatch: the model has batch normalization, whose statistics are not synchronized on a CPU.
     """
+    key = "learner.devices"
     if devices < 1:
-        raise UsageError(f"learner.devices is at least 1, not {devices}")
+        raise UsageError("invalid_value", key=key, must="at least 1", got=devices)
     started = int(os.environ.get("WORLD_SIZE", 1)) if "RANK" in os.environ else devices
     if started != devices:
-        raise UsageError(f"torchrun started {started} processes, but learner.devices is {devices}")
+        must = f"the number of processes of torchrun ({started})"
+        raise UsageError("invalid_value", key=key, must=must, got=devices)
     if devices == 1:
         return
-    here = int(os.environ.get("LOCAL_WORLD_SIZE", devices))
-    if device.type == "cuda" and torch.cuda.device_count() < here:
-        raise UsageError(f"learner.devices={devices}, but PyTorch finds {torch.cuda.device_count()} GPUs here")
-    normed = [module for module in model.modules() if isinstance(module, _BatchNorm)]
-    if device.type == "cpu" and normed:
+    local = int(os.environ.get("LOCAL_WORLD_SIZE", devices))
+    if device.type == "cuda" and torch.cuda.device_count() < local:
+        must = f"at most the number of GPUs ({torch.cuda.device_count()})"
+        raise UsageError("invalid_value", key=key, must=must, got=devices)
+    batch_norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
+    if device.type == "cpu" and batch_norms:
         raise Mismatch(
-            f"{type(model).__name__} has batch statistics ({type(normed[0]).__name__}), "
-            f"which processes on a CPU cannot share: learner.devices=1"
+            "unsupported",
+            subject=f"data-parallel training on CPUs ({key}={devices})",
+            feature=f"batch statistics ({type(batch_norms[0]).__name__} in {type(model).__name__})",
+            hint=f"{key}=1",
         )
     rows = min(len(task.batch(split, 0)) for split in splits)
     if rows < devices:
-        raise UsageError(f"a batch has {rows} rows, too few for learner.devices={devices}")
+        must = f"at most the number of rows in a batch ({rows})"
+        raise UsageError("invalid_value", key=key, must=must, got=devices, hint="increase task.batch")
 
 
 def check_memory(objective: object) -> None:
     """Check that an objective has no state, which the processes would update differently.
 
     Raises:
-        Mismatch: it has buffers or parameters.
+        Mismatch: the objective has buffers or parameters.
     """
     if isinstance(objective, nn.Module) and objective.state_dict():
-        raise Mismatch(f"{type(objective).__name__} keeps a memory of its own: learner.devices=1")
+        feature = f"objectives with state ({type(objective).__name__})"
+        raise Mismatch("unsupported", subject="data-parallel training", feature=feature, hint="learner.devices=1")
 
 
 class Ranks:
-    """This process among those of the initialised process group.
+    """This process in the initialized process group.
 
     Args:
-        rank: its number; 0 leads.
-        size: how many there are.
-        device: where the model is.
+        rank: number of this process; 0 is the leader.
+        size: number of processes.
+        device: device of the model.
     """
 
     def __init__(self, rank: int, size: int, device: torch.device) -> None:
@@ -85,7 +92,7 @@ class Ranks:
         self.words: tuple[int, ...] = (rank,)
 
     def prepare(self, model: nn.Module) -> None:
-        """Batch statistics over all ranks, on GPUs; parameters and their names stay."""
+        """Synchronize batch normalization on GPUs; parameters and their names do not change."""
         if self.device.type == "cuda":
             nn.SyncBatchNorm.convert_sync_batchnorm(model)
 
@@ -93,20 +100,22 @@ class Ranks:
         if self.rank != 0:
             return
         content = b"" if thing is None else _to_bytes(thing)
-        dist.broadcast(torch.tensor([_WORDS.index(word), len(content)]), 0)
+        dist.broadcast(torch.tensor([_COMMANDS.index(word), len(content)]), 0)
         if content:
             dist.broadcast(torch.frombuffer(bytearray(content), dtype=torch.uint8), 0)
 
     def hear(self) -> tuple[str, Any]:
-        """What the leader says next."""
-        head = torch.zeros(2, dtype=torch.int64)
-        dist.broadcast(head, 0)
-        word, length = head.tolist()
+        """Receive the next command of the leader and its argument."""
+        header = torch.zeros(2, dtype=torch.int64)
+        dist.broadcast(header, 0)
+        command, length = header.tolist()
         if not length:
-            return _WORDS[word], None
+            return _COMMANDS[command], None
         content = torch.zeros(length, dtype=torch.uint8)
         dist.broadcast(content, 0)
-        return _WORDS[word], torch.load(io.BytesIO(content.numpy().tobytes()), map_location="cpu", weights_only=True)
+        return _COMMANDS[command], torch.load(
+            io.BytesIO(content.numpy().tobytes()), map_location="cpu", weights_only=True
+        )
 
     def share(self, batch: Batch) -> Batch:
         rows = self._rows(len(batch))
@@ -119,11 +128,11 @@ class Ranks:
         )
 
     def _rows(self, count: int) -> slice:
-        """As many as the others have, or one more; the first ranks are never without."""
+        """Equal shares up to one row; the first ranks have at least one."""
         return slice(-(-count * self.rank // self.size), -(-count * (self.rank + 1) // self.size))
 
     def add(self, sums: Sums, parameters: Sequence[nn.Parameter]) -> Sums:
-        """Everything in one flat vector, so that ranks talk once an update."""
+        """Sum over all ranks in one flat vector, so that there is one all-reduce per update."""
         names = sorted(sums.terms)
         pairs = list(zip(sums.gradients, parameters, strict=True))
         used = [gradient is not None for gradient, _ in pairs]
@@ -155,7 +164,7 @@ class Ranks:
     def part(self, carry: Carry) -> Carry:
         if carry is None or isinstance(carry, Tensor):
             return carry if carry is None else carry[self._rows(len(carry))]
-        return type(carry)(self.part(one) for one in carry)
+        return type(carry)(self.part(element) for element in carry)
 
 
 def _joined(parts: Sequence[Carry]) -> Carry:
@@ -163,24 +172,24 @@ def _joined(parts: Sequence[Carry]) -> Carry:
         return None
     if isinstance(parts[0], Tensor):
         return torch.cat(list(parts))
-    return type(parts[0])(_joined(some) for some in zip(*parts, strict=True))
+    return type(parts[0])(_joined(elements) for elements in zip(*parts, strict=True))
 
 
-def _to_bytes(thing: Any) -> bytes:
+def _to_bytes(value: Any) -> bytes:
     buffer = io.BytesIO()
-    torch.save(thing, buffer)
+    torch.save(value, buffer)
     return buffer.getvalue()
 
 
 def follow(learner: Any, team: Ranks) -> None:
-    """Do as the leader says, until it says that is the end."""
+    """Execute the commands of the leader until the command "end"."""
     while True:
-        word, thing = team.hear()
-        if word == "end":
+        command, argument = team.hear()
+        if command == "end":
             return
-        if word == "load":
-            learner.load_state_dict(thing)
-        elif word == "state":
+        if command == "load":
+            learner.load_state_dict(argument)
+        elif command == "state":
             learner.state_dict()
         else:
             learner.step()

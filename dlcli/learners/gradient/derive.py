@@ -1,4 +1,4 @@
-"""After a search with shared weights: which architectures look best."""
+"""Derive architectures from a trained supernet and its controller."""
 
 from typing import cast
 
@@ -11,26 +11,31 @@ from dlcli.core.rng import reseed
 from dlcli.core.space import Architecture, SharesWeights
 from dlcli.core.task import Task
 
-_DERIVING = 0xDE41  # sets these draws apart from those of the search
+_DERIVING = 0xDE41  # random stream
 
 
 def candidates(model: SharesWeights, task: Task, goal: Goal, count: int, seed: int) -> list[tuple[Architecture, float]]:
-    """Architectures drawn by the controller, each once, with what the goal says of the shared weights on valid.
+    """Distinct architectures sampled from the controller, with the validation score of the shared weights.
 
-    Best first, ties in the order they were drawn; what is not a number last.
+    Sorted from best to worst; ties in the order of sampling, NaN last.
 
-    Paper: Pham et al. 2018, arXiv:1802.03268, section 2.2, "deriving architectures". Differs: all of valid where the
-    paper has one minibatch.
+    Paper: Pham et al. 2018, arXiv:1802.03268, section 2.2, "deriving architectures". Differs: the complete validation
+    split instead of one minibatch.
 
     Args:
-        count: how many are drawn; fewer come back where the controller repeats itself.
+        model: supernet with a controller.
+        task: validation split.
+        goal: metric and direction.
+        count: number of samples; duplicates are removed.
+        seed: seed of the samples.
     """
-    scored = [(one, score(model.child(one), task, "valid")[goal.metric]) for one in _drawn(model, count, seed)]
+    samples = _distinct_samples(model, count, seed)
+    scored = [(sample, score(model.child(sample), task, "valid")[goal.metric]) for sample in samples]
     return sorted(scored, key=lambda pair: goal.rank(pair[1]))
 
 
-def _drawn(model: SharesWeights, count: int, seed: int) -> list[Architecture]:
-    """Distinct ones, in the order they were drawn."""
+def _distinct_samples(model: SharesWeights, count: int, seed: int) -> list[Architecture]:
+    """Distinct architectures in the order of sampling."""
     reseed(next(cast(nn.Module, model).parameters()).device, seed, _DERIVING)
     with torch.no_grad():
         return list(dict.fromkeys(model.controller.sample(count).tuples()))

@@ -16,20 +16,20 @@ from dlcli.learners.gradient.process_group import Alone, Team
 
 
 class Gradient:
-    """Each step lets every player update its own parameters in turn, `repeats` times, never another's.
+    """Each step performs `repeats` updates of every player in turn; a player updates its own parameters only.
 
-    One player: supervised learning. Two: a critic and a generator, shared weights and a controller.
+    One player: supervised learning. Two players: a critic and a generator, or shared weights and a controller.
 
     Args:
-        model: what is trained.
+        model: module to train.
         task: batches and loss.
-        players: who moves what, in order.
-        seed: all draws are a function of (seed, player, update).
+        players: players by name, in order.
+        seed: random numbers are a function of (seed, player, update).
         precision: "float32", "float64", or mixed "bfloat16" or "float16".
         compile: compile the model's forward pass with torch.compile.
-        devices: processes that share the rows of each batch; see `parallel.py`.
+        devices: number of processes that share the rows of each batch; see `data_parallel.py`.
         average: decay in [0, 1) of an exponential moving average of the weights over the steps. The averaged weights
-            are scored, kept as the best and exported. None scores the weights themselves.
+            are evaluated, saved as the best checkpoint and exported. None: no averaging.
 
     Raises:
         UsageError: there is no player, or an optimizer requires a closure.
@@ -74,7 +74,7 @@ class Gradient:
         return self._model if self._average is None else self._average.model
 
     def join(self, team: Team) -> None:
-        """Work with others from now on, from the leader's state."""
+        """Share the work with other processes from now on, starting from the state of the leader."""
         team.prepare(self._model)
         team.lead("load", self.state_dict())
         self._team = team
@@ -110,13 +110,14 @@ class Gradient:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         if set(state["players"]) != set(self._seats):
-            raise Mismatch(f"the checkpoint's players are {', '.join(state['players'])}, not {', '.join(self._seats)}")
+            requirement = f"the players {', '.join(state['players'])}"
+            raise Mismatch("mismatch", subject="the checkpoint", requirement=requirement, got=", ".join(self._seats))
         try:
             self._model.load_state_dict(state["model"])
             if self._average is not None:
                 self._average.load_state_dict(state["average"])
         except RuntimeError as error:
-            raise Mismatch(f"the checkpoint is another model's: {str(error).splitlines()[-1].strip()}") from None
+            raise Mismatch("damaged", path="the checkpoint", problem=str(error).splitlines()[-1].strip()) from None
         self._team.lead("load", dict(state))
         for name, seat in self._seats.items():
             seat.load_state_dict(state["players"][name])

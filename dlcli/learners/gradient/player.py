@@ -1,4 +1,4 @@
-"""A player: which parameters follow which loss, with which optimizer, on which data."""
+"""Players: parameters with their objective, optimizer, learning-rate schedule and data split."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,17 +22,17 @@ _DTYPES = {"float32": None, "float64": None, "bfloat16": torch.bfloat16, "float1
 
 
 class Player:
-    """What a player is made of, before it sits down at a model and a task.
+    """Configuration of a player.
 
     Args:
-        objective: makes the loss from the task.
-        optimizer: makes the optimizer from the parameters.
-        schedule: learning rate over the updates.
-        parts: sub-modules whose parameters this player moves, by dotted name; None is every one.
-        split: whose batches it plays on.
-        repeats: updates in one step of the learner.
-        accumulate: batches in one update.
-        clip: largest Euclidean norm of the gradient; None does not clip.
+        objective: factory of the objective from the task.
+        optimizer: factory of the optimizer from the parameters.
+        schedule: learning-rate schedule over the updates.
+        parts: dotted names of the sub-modules whose parameters the player updates; None: all.
+        split: split of the batches, "train" or "valid".
+        repeats: updates per step of the learner.
+        accumulate: batches per update (gradient accumulation).
+        clip: maximum Euclidean norm of the gradient; None: no clipping.
     """
 
     def __init__(
@@ -49,24 +49,24 @@ class Player:
     ) -> None:
         for name, number in (("repeats", repeats), ("accumulate", accumulate)):
             if number < 1:
-                raise UsageError(f"{name} of a player is at least 1, not {number}")
+                raise UsageError("invalid_value", key=f"learner.players.*.{name}", must="at least 1", got=number)
         if clip is not None and not clip > 0:
-            raise UsageError(f"clip of a player is above 0 or null, not {clip}")
+            raise UsageError("invalid_value", key="learner.players.*.clip", must="above 0 or null", got=clip)
         if split not in ("train", "valid"):
-            raise UsageError(f"split of a player is train or valid, not {split!r}")
+            raise UsageError("invalid_value", key="learner.players.*.split", must="train or valid", got=split)
         self.objective, self.optimizer, self.schedule = objective, optimizer, schedule
         self.parts, self.split = parts, split
         self.repeats, self.accumulate, self.clip = repeats, accumulate, clip
 
 
 class Seat:
-    """A player at work: its parameters, objective, optimizer, carry and counters.
+    """State of a player: parameters, objective, optimizer, carried state and counters.
 
     Args:
-        player: what it is made of.
-        model: the whole model; only the player's parts are moved.
-        task: where batches and the loss come from.
-        seed: words that all its random draws are a function of, together with the update.
+        player: configuration.
+        model: the complete model, of which only the parts of the player are updated.
+        task: batches and loss.
+        seed: key of all random numbers of the player, together with the update.
         precision: "float32", "float64", or mixed "bfloat16" or "float16".
     """
 
@@ -77,7 +77,7 @@ class Seat:
         self.parameters = _parameters(model, player.parts)
         _check_double(self.parameters, precision)
         self.device = self.parameters[0].device
-        self.exact = torch.float64 if precision == DOUBLE else torch.float32  # of weights and sums of losses
+        self.exact = torch.float64 if precision == DOUBLE else torch.float32  # type of sums of losses and weights
         self.objective = player.objective(task)
         check_needs(self.objective, model)
         if isinstance(self.objective, nn.Module):
@@ -117,7 +117,7 @@ class Seat:
         self._turn = turn
 
     def _descend(self) -> tuple[dict[str, Tensor], int]:
-        """Leave the gradient in the parameters; the values of the last batch, the loss averaged over all."""
+        """Compute the gradient; returns the terms of the last batch with the mean loss of all batches."""
         if self.player.accumulate == 1 and self.team.size == 1:
             loss, samples = self._loss()
             gradients = torch.autograd.grad(self.scaler.scale(loss.value), self.parameters, allow_unused=True)
@@ -142,16 +142,16 @@ class Seat:
                 value = self.scaler.scale(loss.value * loss.weight)
                 gradients = torch.autograd.grad(value, self.parameters, allow_unused=True)
                 sums = [
-                    _plus(old, None if new is None else _zero_unless(last, new))
+                    _sum(old, None if new is None else _zero_if_empty(last, new))
                     for old, new in zip(sums, gradients, strict=True)
                 ]
             samples, weight = samples + rows, weight + last
-            total = total + _zero_unless(last, loss.value.detach() * last)
-        terms = {name: _zero_unless(last, value * last) for name, value in loss.terms.items()}
+            total = total + _zero_if_empty(last, loss.value.detach() * last)
+        terms = {name: _zero_if_empty(last, value * last) for name, value in loss.terms.items()}
         added = self.team.add(Sums(sums, weight, total, terms, last), self.parameters)
         units, last_units = (
             part.where(part > 0, 1.0) for part in (added.weight, added.last)
-        )  # sums over 0 units are 0
+        )  # sums over zero units are 0
         for parameter, gradient in zip(self.parameters, added.gradients, strict=True):
             parameter.grad = None if gradient is None else gradient / units
         return {
@@ -160,22 +160,22 @@ class Seat:
         }, samples
 
     def _loss(self) -> tuple[Loss, int]:
-        """The loss of this process's rows, and how many rows the whole batch has."""
-        whole = self.task.batch(self.player.split, self.batches)
-        batch = self.team.share(whole)
+        """Loss of the rows of this process, and the number of rows of the complete batch."""
+        full_batch = self.task.batch(self.player.split, self.batches)
+        batch = self.team.share(full_batch)
         self.batches += 1
         if self._pace is not None:
             self._pace(self.updates, self._turn)
         if not len(batch):
-            nothing = torch.zeros((), device=self.device)
-            return Loss(nothing, dict.fromkeys(self._terms, nothing), 0.0, self.carry), len(whole)
+            zero = torch.zeros((), device=self.device)
+            return Loss(zero, dict.fromkeys(self._terms, zero), 0.0, self.carry), len(full_batch)
         if self.dtype is None:
             loss = self.objective(self.model, batch, self.carry)
         else:
             with torch.autocast(self.device.type, self.dtype):
                 loss = self.objective(self.model, batch, self.carry)
         self.carry, self._terms = loss.carry, tuple(loss.terms)
-        return loss, len(whole)
+        return loss, len(full_batch)
 
     def _clip(self) -> dict[str, Tensor]:
         if self.player.clip is None:
@@ -195,7 +195,7 @@ class Seat:
         return {"rate": self.rate}
 
     def _main_metric(self) -> float:
-        """The task's main metric on valid, as something to be made small."""
+        """Main metric of the task on the validation split, negated if higher is better."""
         value = self.team.agree(lambda: score(self.model, self.task, "valid")[self.task.main.metric])
         return value if self.task.main.direction == "min" else -value
 
@@ -215,7 +215,7 @@ class Seat:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.optimizer.load_state_dict(state["optimizer"])
-        self.factor = math.nan  # the loaded groups have the rate of their own last update
+        self.factor = math.nan  # the loaded groups have the learning rate of their last update
         self.scaler.load_state_dict(state["scaler"])
         self.carry = self.team.part(move(state["carry"], self.device))
         self.updates, self.batches = state["updates"], state["batches"]
@@ -225,15 +225,15 @@ class Seat:
             self.objective.load_state_dict(state["objective"])
 
 
-def _plus(old: Tensor | None, new: Tensor | None) -> Tensor | None:
-    """A parameter that no batch uses has no gradient, which is not a gradient of zero."""
+def _sum(old: Tensor | None, new: Tensor | None) -> Tensor | None:
+    """Sum of gradients; None, unlike 0, means that no batch used the parameter."""
     if old is None or new is None:
         return new if old is None else old
     return old + new
 
 
-def _zero_unless(weight: Tensor, value: Tensor) -> Tensor:
-    """The value, or zero where it is of a mean over nothing, which is no number."""
+def _zero_if_empty(weight: Tensor, value: Tensor) -> Tensor:
+    """The value, or zero if it is a mean over zero units, which is NaN."""
     return torch.where(weight > 0, value, torch.zeros_like(value))
 
 
@@ -241,11 +241,19 @@ def _parameters(model: nn.Module, parts: Sequence[str] | None) -> list[nn.Parame
     named = {name: value for name, value in model.named_parameters() if value.requires_grad}
     if parts is not None:
         for part in parts:
-            if not any(_within(name, part) for name in named):
-                raise Mismatch(f"{type(model).__name__} has no trainable part {part!r}")
-        named = {name: value for name, value in named.items() if any(_within(name, part) for part in parts)}
+            if not any(_is_in(name, part) for name in named):
+                known = {name.partition(".")[0] for name in named}
+                kind = f"trainable part of {type(model).__name__}"
+                raise Mismatch("not_found", kind=kind, name=part, known=known)
+        named = {name: value for name, value in named.items() if any(_is_in(name, part) for part in parts)}
     if not named:
-        raise Mismatch(f"{type(model).__name__} has no parameters to train")
+        raise Mismatch(
+            "mismatch",
+            subject="gradient descent",
+            requirement="a model with trainable parameters",
+            got=type(model).__name__,
+            hint="learner=frozen evaluates a model without training",
+        )
     return list(named.values())
 
 
@@ -262,9 +270,9 @@ def _check_double(parameters: Sequence[nn.Parameter], precision: str) -> None:
             subject=f"learner.precision={precision}",
             requirement="parameters of that precision",
             got="float64" if doubles else "float32",
-            hint="Set precision for the whole run: precision=float64.",
+            hint="Set precision for the full_batch run: precision=float64.",
         )
 
 
-def _within(name: str, part: str) -> bool:
+def _is_in(name: str, part: str) -> bool:
     return name == part or name.startswith(f"{part}.")

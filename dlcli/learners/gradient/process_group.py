@@ -1,4 +1,4 @@
-"""Who trains together. Alone is the rule; `parallel.py` has the others."""
+"""Protocol of the processes that train one model, and the single-process case; `data_parallel.py` has the other."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from dlcli.core.task import Batch, Carry
 
 @dataclass(frozen=True)
 class Sums:
-    """What batches add up to.
+    """Weighted sums over batches.
 
     Args:
-        gradients: of weight times loss, by parameter; None where nothing used it.
-        weight: units.
-        loss: weight times loss.
-        terms: weight times term, of the last batch.
+        gradients: gradient of weight times loss, by parameter; None for unused parameters.
+        weight: number of units.
+        loss: sum of weight times loss.
+        terms: weight times each logged term, of the last batch.
         last: weight of the last batch.
     """
 
@@ -30,35 +30,35 @@ class Sums:
 
 @runtime_checkable
 class Team(Protocol):
-    """The processes that train one model: rank 0 leads, the others do as it says."""
+    """Processes that train one model; rank 0 is the leader, whose commands the others execute."""
 
     size: int
     words: tuple[int, ...]
 
     def prepare(self, model: nn.Module) -> None:
-        """Make the model fit for it."""
+        """Synchronize the batch statistics of the model."""
 
     def lead(self, word: str, thing: Any = None) -> None:
-        """Have everybody do something, as the leader; nothing elsewhere."""
+        """Broadcast a command and its argument from the leader; no effect on other ranks."""
 
     def share(self, batch: Batch) -> Batch:
-        """The rows of a batch that are this process's."""
+        """The rows of a batch for this process."""
 
     def add(self, sums: Sums, parameters: Sequence[nn.Parameter]) -> Sums:
-        """Over all processes."""
+        """Sum over all processes (all-reduce)."""
 
     def agree(self, find: Callable[[], float]) -> float:
-        """What the leader finds."""
+        """Compute a value on the leader and broadcast it."""
 
     def join(self, carry: Carry) -> Carry:
-        """The rows of all processes."""
+        """Gather the rows of a carried state from all processes."""
 
     def part(self, carry: Carry) -> Carry:
-        """The rows of this process."""
+        """The rows of a carried state for this process."""
 
 
 class Led:
-    """A team whose other processes are led by an outer learner: `lead` and `prepare` do nothing.
+    """Process group inside another learner, which sends the commands: `lead` and `prepare` have no effect.
 
     Args:
         team: the processes.
@@ -90,7 +90,7 @@ class Led:
 
 
 class Alone:
-    """One process."""
+    """Single process."""
 
     size = 1
     words: tuple[int, ...] = ()

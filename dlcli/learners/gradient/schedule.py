@@ -1,4 +1,4 @@
-"""Learning rate over the updates, as a multiple of the optimizer's own rate."""
+"""Learning-rate schedules: multiples of the optimizer's learning rate by update."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -9,10 +9,10 @@ from dlcli.core.errors import UsageError
 
 @runtime_checkable
 class Watching(Protocol):
-    """A schedule that looks at the validation score now and then, and so has a state."""
+    """A schedule with state that depends on the validation score."""
 
     def watch(self, update: int, score: Callable[[], float]) -> None:
-        """Told before every update; calls `score` (smaller is better) when it wants to know."""
+        """Called before every update; may evaluate `score` (lower is better)."""
 
     def state_dict(self) -> dict[str, Any]: ...
 
@@ -20,7 +20,7 @@ class Watching(Protocol):
 
 
 class Constant:
-    """The optimizer's own rate throughout."""
+    """Constant learning rate."""
 
     def factor(self, update: int) -> float:
         return 1.0
@@ -30,8 +30,8 @@ class Step:
     """Multiply by `gamma` every `every` updates.
 
     Args:
-        every: updates between two drops.
-        gamma: what each drop multiplies with, in (0, 1].
+        every: updates between two decays.
+        gamma: factor of each decay, in (0, 1].
     """
 
     def __init__(self, *, every: int, gamma: float) -> None:
@@ -43,42 +43,39 @@ class Step:
 
 
 class Exponential:
-    """Multiply by `gamma` over every `every` updates, a little in each of them, but never go below `floor`.
+    """Continuous exponential decay by `gamma` per `every` updates, down to `floor`.
 
     Args:
-        every: updates that it takes.
-        gamma: what they multiply with, in (0, 1].
-        floor: the smallest multiple, in [0, 1].
+        every: number of updates of one decay by `gamma`.
+        gamma: factor, in (0, 1].
+        floor: minimum multiple of the learning rate, in [0, 1].
     """
 
     def __init__(self, *, every: int, gamma: float, floor: float) -> None:
         _check(every=every)
-        if not 0 <= floor <= 1:
-            raise UsageError(f"floor is in [0, 1], not {floor}")
-        self.every, self.gamma, self.floor = every, _fraction("gamma", gamma), floor
+        self.every, self.gamma, self.floor = every, _fraction("gamma", gamma), _floor(floor)
 
     def factor(self, update: int) -> float:
         return max(self.floor, self.gamma ** (update / self.every))
 
 
 class Cosine:
-    """Rise linearly for `warmup` updates, then fall along half a cosine to `floor` at update `updates` and stay.
+    """Linear warmup, then cosine annealing to `floor` at update `updates`, constant afterwards.
 
     Paper: Loshchilov & Hutter 2017, arXiv:1608.03983, equation 5, without restarts.
 
     Args:
-        updates: where the fall ends.
-        warmup: updates of the linear rise.
-        floor: the last multiple, in [0, 1].
+        updates: update at which annealing ends.
+        warmup: number of updates of the warmup.
+        floor: final multiple of the learning rate, in [0, 1].
     """
 
     def __init__(self, *, updates: int, warmup: int, floor: float) -> None:
         _check(updates=updates)
         if not 0 <= warmup < updates:
-            raise UsageError(f"warmup is at least 0 and below updates ({updates}), not {warmup}")
-        if not 0 <= floor <= 1:
-            raise UsageError(f"floor is in [0, 1], not {floor}")
-        self.updates, self.warmup, self.floor = updates, warmup, floor
+            must = f"at least 0 and below updates ({updates})"
+            raise UsageError("invalid_value", key="schedule.warmup", must=must, got=warmup)
+        self.updates, self.warmup, self.floor = updates, warmup, _floor(floor)
 
     def factor(self, update: int) -> float:
         if update < self.warmup:
@@ -88,21 +85,19 @@ class Cosine:
 
 
 class WarmRestarts:
-    """Fall along half a cosine to `floor`, start again at 1, every period `growth` times as long as the last.
+    """Cosine annealing with warm restarts; each period is `growth` times as long as the previous one.
 
     Paper: Loshchilov & Hutter 2017, arXiv:1608.03983, equation 5.
 
     Args:
-        updates: of the first period.
-        growth: at least 1.
-        floor: the multiple at the end of a period, in [0, 1].
+        updates: number of updates of the first period.
+        growth: factor between the lengths of periods, at least 1.
+        floor: multiple of the learning rate at the end of a period, in [0, 1].
     """
 
     def __init__(self, *, updates: int, growth: int, floor: float) -> None:
         _check(updates=updates, growth=growth)
-        if not 0 <= floor <= 1:
-            raise UsageError(f"floor is in [0, 1], not {floor}")
-        self.updates, self.growth, self.floor = updates, growth, floor
+        self.updates, self.growth, self.floor = updates, growth, _floor(floor)
 
     def factor(self, update: int) -> float:
         length = self.updates
@@ -112,16 +107,16 @@ class WarmRestarts:
 
 
 class Plateau:
-    """Multiply by `gamma` when the validation score is worse than all of its last `window` values.
+    """Multiply by `gamma` when the validation score is worse than each of its last `window` values.
 
-    The rule of the TCN authors' music scripts. It asks for a score of its own every `every` updates, so that how often
-    the run is scored changes nothing.
+    The rule of the TCN authors' music scripts. The schedule evaluates the validation split itself every `every`
+    updates, independently of the evaluation interval of the run.
 
     Args:
-        every: updates between two looks.
-        window: how many earlier looks the newest must lose against.
-        after: updates before the first drop.
-        gamma: what each drop multiplies with, in (0, 1].
+        every: updates between two evaluations.
+        window: number of previous evaluations that must be better.
+        after: updates before the first decay.
+        gamma: factor of each decay, in (0, 1].
     """
 
     def __init__(self, *, every: int, window: int, after: int, gamma: float) -> None:
@@ -152,10 +147,16 @@ class Plateau:
 def _check(**numbers: int) -> None:
     for name, number in numbers.items():
         if number < 1:
-            raise UsageError(f"{name} of a schedule is at least 1, not {number}")
+            raise UsageError("invalid_value", key=f"schedule.{name}", must="at least 1", got=number)
 
 
 def _fraction(name: str, number: float) -> float:
     if not 0 < number <= 1:
-        raise UsageError(f"{name} is in (0, 1], not {number}")
+        raise UsageError("invalid_value", key=f"schedule.{name}", must="in (0, 1]", got=number)
+    return number
+
+
+def _floor(number: float) -> float:
+    if not 0 <= number <= 1:
+        raise UsageError("invalid_value", key="schedule.floor", must="in [0, 1]", got=number)
     return number

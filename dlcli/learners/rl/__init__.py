@@ -5,4 +5,5 @@ from importlib.util import find_spec
 from dlcli.core.errors import Missing
 
 if find_spec("stable_baselines3") is None:
-    raise Missing("the learners dqn and a2c need stable-baselines3: pip install 'dlcli[rl]'")
+    hint = "Install it: pip install 'dlcli[rl]'"
+    raise Missing("missing_package", feature="learner=dqn or learner=a2c", package="stable-baselines3", hint=hint)

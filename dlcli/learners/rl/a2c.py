@@ -1,4 +1,4 @@
-"""Advantage actor-critic through stable-baselines3."""
+"""Advantage actor-critic (A2C) of stable-baselines3."""
 
 import math
 from collections.abc import Sequence
@@ -11,37 +11,37 @@ from torch import nn
 from dlcli.core.errors import UsageError
 from dlcli.core.spec import Classes
 from dlcli.core.task import Task
-from dlcli.learners.rl.action_space import Choice, OneOf, Values
+from dlcli.learners.rl.action_space import ActionSpace, ContinuousActions, DiscreteActions
 from dlcli.learners.rl.agent import Agent
-from dlcli.learners.rl.sb3_policy import AS_IT_IS, Critic
-from dlcli.learners.rl.vector_env import Lanes
+from dlcli.learners.rl.sb3_policy import NO_FEATURE_LAYERS, Critic
+from dlcli.learners.rl.vector_env import EpisodeVecEnv
 
 
 class A2CAgent(Agent):
-    """A3C's synchronous form: all lanes take `rollout` steps, then one update descends the mean of their losses.
+    """Synchronous advantage actor-critic: `rollout` steps of all parallel environments per update.
 
-    The model answers the scores of actions, or the means of Gaussian actions, and is played without their noise. The
-    values come from a network of their own.
+    The model outputs action scores, or the means of Gaussian actions, and is evaluated without action noise. The critic
+    is a separate network.
 
-    Paper: Mnih et al. 2016, arXiv:1602.01783, section 4; algorithm of stable-baselines3. Differs: synchronous, and
-    actor and critic share no layer.
+    Paper: Mnih et al. 2016, arXiv:1602.01783, section 4 (A3C); algorithm of stable-baselines3. Differs: synchronous;
+    actor and critic share no layers.
 
     Args:
         lanes, steps_a_learn, scale: see `Agent`.
-        lr: of RMSProp (decay 0.99, epsilon 1e-5).
-        rollout: steps of every lane an update.
-        discount: of later rewards, in (0, 1].
-        trace: lambda of generalised advantage estimation; 1 is the paper's return of `rollout` steps.
-        entropy: what the entropy of actions counts in the loss.
-        value: what the critic's squared error counts.
-        clip: largest norm of a gradient.
-        deviation: standard deviation of Gaussian actions at the start; it is learned.
-        critic: widths of the critic's hidden layers.
-        seed: of all draws.
+        lr: learning rate of RMSProp (decay 0.99, epsilon 1e-5).
+        rollout: steps of every environment per update.
+        discount: discount factor, in (0, 1].
+        trace: lambda of generalized advantage estimation; 1 is the n-step return of the paper with n = `rollout`.
+        entropy: weight of the entropy bonus in the loss.
+        value: weight of the squared error of the critic in the loss.
+        clip: maximum norm of the gradient.
+        deviation: initial standard deviation of Gaussian actions, which is trained.
+        critic: widths of the hidden layers of the critic.
+        seed: seed of all random numbers.
 
     Raises:
         UsageError: a number is out of range.
-        Mismatch: the task has no episodes, or not one Real input.
+        Mismatch: the task has no episodes, or its input is not one Real part.
     """
 
     def __init__(
@@ -63,28 +63,35 @@ class A2CAgent(Agent):
         critic: Sequence[int],
         seed: int,
     ) -> None:
-        if min(lr, deviation, clip) <= 0 or rollout < 1:
-            raise UsageError("learner.lr, deviation and clip are above 0, and rollout is at least 1")
-        parts = {**AS_IT_IS, "actor": (model,), "critic": critic, "log_std_init": math.log(deviation)}
+        for name, number in {"lr": lr, "deviation": deviation, "clip": clip}.items():
+            if number <= 0:
+                raise UsageError("invalid_value", key=f"learner.{name}", must="above 0", got=number)
+        if rollout < 1:
+            raise UsageError("invalid_value", key="learner.rollout", must="at least 1", got=rollout)
+        policy_options = {**NO_FEATURE_LAYERS, "actor": (model,), "critic": critic, "log_std_init": math.log(deviation)}
         settings: dict[str, Any] = {
             "learning_rate": lr, "n_steps": rollout, "gamma": discount, "gae_lambda": trace, "ent_coef": entropy,
             "vf_coef": value, "max_grad_norm": clip,
         }  # fmt: skip
 
-        def make(lanes: Lanes) -> A2C:
-            return A2C(_ActorCritic, lanes, policy_kwargs=parts, device="cpu", **settings)
+        def make(lanes: EpisodeVecEnv) -> A2C:
+            return A2C(_ActorCritic, lanes, policy_kwargs=policy_options, device="cpu", **settings)
 
         target = task.spec.target
-        choice: Choice = OneOf(target.width) if isinstance(target, Classes) else Values(target.width)
-        super().__init__(model, task, choice, make, lanes=lanes, steps_a_learn=steps_a_learn, scale=scale, seed=seed)
+        action_space: ActionSpace = (
+            DiscreteActions(target.width) if isinstance(target, Classes) else ContinuousActions(target.width)
+        )
+        super().__init__(
+            model, task, action_space, make, lanes=lanes, steps_a_learn=steps_a_learn, scale=scale, seed=seed
+        )
 
 
 class _ActorCritic(ActorCriticPolicy):
-    """The library's policy around a model of ours and a critic."""
+    """Policy of stable-baselines3 with the model as actor, and a critic."""
 
-    def __init__(self, *given: Any, actor: tuple[nn.Module], critic: Sequence[int], **more: Any) -> None:
-        self._actor, self._hidden = actor, critic  # a tuple: modules may not be set before Module's constructor
-        super().__init__(*given, **more)
+    def __init__(self, *args: Any, actor: tuple[nn.Module], critic: Sequence[int], **kwargs: Any) -> None:
+        self._actor, self._hidden = actor, critic  # a tuple: modules cannot be assigned before Module.__init__
+        super().__init__(*args, **kwargs)
 
     def _build(self, lr_schedule: Any) -> None:
         super()._build(lr_schedule)

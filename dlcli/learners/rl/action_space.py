@@ -1,4 +1,4 @@
-"""What an agent chooses from, and its choice as an answer of a policy: float32 [lane, unit]."""
+"""Action spaces of agents, and the conversion of actions to policy outputs: float32 [lane, unit]."""
 
 from typing import Protocol, runtime_checkable
 
@@ -9,48 +9,48 @@ from torch import Tensor
 
 
 @runtime_checkable
-class Choice(Protocol):
-    """A space of actions, and what they are to the task."""
+class ActionSpace(Protocol):
+    """Action space with a conversion to the task's policy outputs."""
 
     space: spaces.Space
 
-    def answer(self, actions: np.ndarray) -> Tensor:
-        """Actions [lane, ...] as answers [lane, unit]."""
+    def to_output(self, actions: np.ndarray) -> Tensor:
+        """Convert actions [lane, ...] to policy outputs [lane, unit]."""
 
 
-class OneOf:
-    """A number of actions: the chosen one has the highest score."""
+class DiscreteActions:
+    """Discrete actions; the output is one-hot, so that the action has the highest score."""
 
     def __init__(self, count: int) -> None:
         self.space: spaces.Space = spaces.Discrete(count)
         self._scores = torch.eye(count)
 
-    def answer(self, actions: np.ndarray) -> Tensor:
+    def to_output(self, actions: np.ndarray) -> Tensor:
         return self._scores[torch.from_numpy(actions)]
 
 
-class Cell:
-    """Some points among real values: [action, unit]."""
+class GridActions:
+    """Discretization of a continuous action space: grid points [action, unit]."""
 
     def __init__(self, cells: Tensor) -> None:
         self.space: spaces.Space = spaces.Discrete(len(cells))
         self._cells = cells.detach().clone()
 
-    def answer(self, actions: np.ndarray) -> Tensor:
+    def to_output(self, actions: np.ndarray) -> Tensor:
         return self._cells[torch.from_numpy(actions)]
 
 
-class Values:
-    """Real values, as they are."""
+class ContinuousActions:
+    """Continuous actions, unchanged."""
 
     def __init__(self, width: int) -> None:
         self.space: spaces.Space = unbounded((width,))
 
-    def answer(self, actions: np.ndarray) -> Tensor:
+    def to_output(self, actions: np.ndarray) -> Tensor:
         return torch.from_numpy(actions)
 
 
 def unbounded(shape: tuple[int, ...]) -> spaces.Box:
-    """All finite values: stable-baselines3 wants bounds, and the task knows its own."""
-    most = float(np.finfo(np.float32).max)
-    return spaces.Box(-most, most, shape, np.float32)
+    """Box of all finite values: stable-baselines3 requires bounds, and the task applies its own."""
+    limit = float(np.finfo(np.float32).max)
+    return spaces.Box(-limit, limit, shape, np.float32)

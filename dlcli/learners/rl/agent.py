@@ -1,4 +1,4 @@
-"""An algorithm of stable-baselines3, one `learn(n)` a step."""
+"""Base class of learners around the algorithms of stable-baselines3; one `learn(n)` per step."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,31 +14,31 @@ from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.learner import Row
 from dlcli.core.spec import Real
 from dlcli.core.task import Recurrent, Task
-from dlcli.learners.rl.action_space import Choice
-from dlcli.learners.rl.episode_stream import Notes
-from dlcli.learners.rl.sb3_rng import drawing
-from dlcli.learners.rl.vector_env import Lanes
+from dlcli.learners.rl.action_space import ActionSpace
+from dlcli.learners.rl.episode_stream import MeanAccumulator
+from dlcli.learners.rl.sb3_rng import seeded
+from dlcli.learners.rl.vector_env import EpisodeVecEnv
 
-_BUILDING = 0xB0  # sets the draws of an algorithm's own networks apart from those of its steps
+_INIT_KEY = 0xB0  # random stream of the initialization of the algorithm's networks
 
 
 class Agent:
-    """Its network is the task's policy, so that it is scored, kept and compared as any other model.
+    """Learner around an algorithm of stable-baselines3 whose network is the model.
 
-    Weights and optimizer are saved; running episodes and the replay memory are not, so a run cannot be resumed.
-    A step's draws are a function of (seed, step) alone. Rows hold means over the step: of what the algorithm reports,
-    and of the episodes that ended in it.
+    The model is evaluated, saved and compared like any other model. Weights and optimizer are saved; running episodes
+    and the replay buffer are not, so a run cannot be resumed. The random numbers of a step are a function of (seed,
+    step). Rows contain means over the step of the values logged by the algorithm and of the finished episodes.
 
     Args:
-        model: the policy, one Real input.
+        model: the policy, with one Real input.
         task: episodes.
-        choice: what the algorithm chooses from.
-        make: the algorithm on these lanes, on the processor.
-        lanes: episodes side by side.
-        steps_a_learn: env steps of a step; the algorithm rounds up to whole rollouts, and what it took is counted.
-        scale: what rewards are multiplied with before the algorithm sees them; rows tell of them as they are.
-        seed: of all draws.
-        begin: what the algorithm does before the first step: the model may have got other weights since it was made.
+        action_space: action space of the algorithm.
+        make: factory of the algorithm from the vector environment, on the CPU.
+        lanes: number of parallel episodes.
+        steps_a_learn: environment steps per step; the algorithm rounds up to complete rollouts, which are counted.
+        scale: factor of the rewards of the algorithm; logged returns are not scaled.
+        seed: seed of all random numbers.
+        begin: called with the algorithm before the first step, as the weights may have changed since its construction.
     """
 
     counters = ("env_steps", "updates", "episodes")
@@ -48,8 +48,8 @@ class Agent:
         self,
         model: nn.Module,
         task: Task,
-        choice: Choice,
-        make: Callable[[Lanes], BaseAlgorithm],
+        action_space: ActionSpace,
+        make: Callable[[EpisodeVecEnv], BaseAlgorithm],
         *,
         lanes: int,
         steps_a_learn: int,
@@ -58,13 +58,14 @@ class Agent:
         begin: Callable[[Any], None] = lambda algorithm: None,
     ) -> None:
         if lanes < 1 or steps_a_learn < 1:
-            raise UsageError(f"learner.lanes and steps_a_learn are at least 1, not {lanes} and {steps_a_learn}")
+            name, number = ("lanes", lanes) if lanes < 1 else ("steps_a_learn", steps_a_learn)
+            raise UsageError("invalid_value", key=f"learner.{name}", must="at least 1", got=number)
         self._model, self._seed, self._number, self._size = model, seed, 0, steps_a_learn
-        self._lanes = Lanes(*observed(model, task, type(self).__name__), lanes, choice, scale)
-        self._begin, self._reports = begin, _Reports()
-        with drawing(self._lanes.action_space, seed, _BUILDING):
-            self._algorithm: Any = make(self._lanes)
-        self._algorithm.set_logger(self._reports)
+        self._environments = EpisodeVecEnv(*episodic_task(model, task, type(self).__name__), lanes, action_space, scale)
+        self._on_start, self._logger = begin, _MeanLogger()
+        with seeded(self._environments.action_space, seed, _INIT_KEY):
+            self._algorithm: Any = make(self._environments)
+        self._algorithm.set_logger(self._logger)
 
     @property
     def model(self) -> nn.Module:
@@ -74,12 +75,12 @@ class Agent:
         agent = self._algorithm
         before = agent.num_timesteps, agent._n_updates
         if not self._number:
-            self._begin(agent)
+            self._on_start(agent)
         self._number += 1
-        with drawing(self._lanes.action_space, self._seed, self._number):
+        with seeded(self._environments.action_space, self._seed, self._number):
             agent.learn(self._size, log_interval=None, reset_num_timesteps=False)
-        reports, _ = self._reports.notes.drain()
-        ends, episodes = self._lanes.notes.drain()
+        reports, _ = self._logger.means.drain()
+        ends, episodes = self._environments.means.drain()
         counts = {
             "env_steps": agent.num_timesteps - before[0],
             "updates": agent._n_updates - before[1],
@@ -98,40 +99,44 @@ class Agent:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Weights, optimizer and counts; episodes begin anew, and nothing is remembered of earlier ones."""
+        """Restore weights, optimizer and counters; episodes restart, and the replay buffer is empty."""
         agent = self._algorithm
         try:
             agent.policy.load_state_dict(state["policy"])
             agent.policy.optimizer.load_state_dict(state["optimizer"])
         except (RuntimeError, ValueError) as error:
-            raise Mismatch(f"the checkpoint is another model's: {str(error).splitlines()[-1].strip()}") from None
+            raise Mismatch("damaged", path="the checkpoint", problem=str(error).splitlines()[-1].strip()) from None
         self._number, agent.num_timesteps, agent._n_updates = state["number"], state["env_steps"], state["updates"]
 
 
-def observed(model: nn.Module, task: Task, learner: str) -> tuple[Plays, tuple[int, ...]]:
-    """The task as one of episodes, and the shape of what is seen in them.
+def episodic_task(model: nn.Module, task: Task, learner: str) -> tuple[Plays, tuple[int, ...]]:
+    """The task as an episodic task, and the shape of its observations.
 
     Raises:
-        Mismatch: it has no episodes, sees anything but one Real part of a fixed shape, or the model has a memory.
+        Mismatch: the task has no episodes, its input is not one Real part of a fixed shape, or the model is recurrent.
     """
     if not isinstance(task, Plays):
-        raise Mismatch(f"{learner} plays episodes, and {type(task).__name__} has none\nOne that has: task=hard_maze")
+        hint = "use task=gymnasium, task=atari or task=hard_maze"
+        raise Mismatch(
+            "mismatch", subject=learner, requirement="a task with episodes", got=type(task).__name__, hint=hint
+        )
     parts = task.spec.inputs
     if len(parts) != 1 or not isinstance(parts[0], Real) or None in parts[0].shape:
-        raise Mismatch(f"{learner} sees one Real input of a fixed shape, not {task.spec.describe()}")
+        requirement = "one Real input of a fixed shape"
+        raise Mismatch("mismatch", subject=learner, requirement=requirement, got=task.spec.describe())
     if isinstance(model, Recurrent):
-        raise Mismatch(f"{learner} trains policies without memory, and {type(model).__name__} has one")
+        raise Mismatch("unsupported", subject=learner, feature=f"recurrent policies ({type(model).__name__})")
     return task, tuple(axis for axis in parts[0].shape if axis is not None)
 
 
-class _Reports(Logger):
-    """What an algorithm says of itself, as notes; its times and settings are left out."""
+class _MeanLogger(Logger):
+    """Logger that accumulates the values logged by an algorithm, without times and settings."""
 
     def __init__(self) -> None:
         super().__init__(None, [])
-        self.notes = Notes()
+        self.means = MeanAccumulator()
 
     def record(self, key: str, value: Any, exclude: str | tuple[str, ...] | None = None) -> None:
-        place, _, name = key.partition("/")
-        if place in ("train", "rollout") and name not in ("n_updates", "learning_rate") and np.isfinite(value):
-            self.notes.add({name: torch.as_tensor(float(value))})
+        group, _, name = key.partition("/")
+        if group in ("train", "rollout") and name not in ("n_updates", "learning_rate") and np.isfinite(value):
+            self.means.add({name: torch.as_tensor(float(value))})

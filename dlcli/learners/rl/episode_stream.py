@@ -1,4 +1,4 @@
-"""What goes into the lanes and what comes out: seeds of episodes, and how they ended."""
+"""Streams of episode seeds and accumulation of episode results."""
 
 from collections.abc import Mapping
 
@@ -8,40 +8,40 @@ from torch import Tensor
 from dlcli.core.task import Task
 
 
-class Seeds:
-    """The seeds of a task's training episodes, one after another.
+class SeedStream:
+    """Seeds of the training episodes of a task, in order.
 
     Args:
-        task: whose training batches are seeds.
+        task: task whose training batches consist of seeds.
     """
 
     def __init__(self, task: Task) -> None:
         self._task = task
         self._batch = 0
-        self._left = torch.empty(0, dtype=torch.int64)
+        self._remaining = torch.empty(0, dtype=torch.int64)
 
     def take(self, count: int) -> Tensor:
-        """The next ones, int64 [count]."""
-        while len(self._left) < count:
-            self._left = torch.cat((self._left, self._task.batch("train", self._batch).index))
+        """The next seeds, int64 [count]."""
+        while len(self._remaining) < count:
+            self._remaining = torch.cat((self._remaining, self._task.batch("train", self._batch).index))
             self._batch += 1
-        taken, self._left = self._left[:count], self._left[count:]
+        taken, self._remaining = self._remaining[:count], self._remaining[count:]
         return taken
 
 
-class Notes:
-    """Collects values by name, until their means are asked for."""
+class MeanAccumulator:
+    """Accumulator of means by name."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, list[Tensor]] = {}
+        self._values: dict[str, list[Tensor]] = {}
 
     def add(self, values: Mapping[str, Tensor]) -> None:
-        """[any] values of each name."""
+        """Add values of any shape by name."""
         for name, value in values.items():
-            self._kept.setdefault(name, []).append(value.detach().double().flatten())
+            self._values.setdefault(name, []).append(value.detach().double().flatten())
 
     def drain(self) -> tuple[dict[str, Tensor], dict[str, int]]:
-        """The mean of each name and how many it is of; then nothing is kept."""
-        joined = {name: torch.cat(parts) for name, parts in self._kept.items()}
-        self._kept = {}
+        """Return the mean and the number of values of each name, and reset."""
+        joined = {name: torch.cat(parts) for name, parts in self._values.items()}
+        self._values = {}
         return {name: values.mean() for name, values in joined.items()}, {k: len(v) for k, v in joined.items()}

@@ -1,4 +1,4 @@
-"""The networks of Q-learning: a model of ours, and a copy of it."""
+"""Networks of Q-learning: the model and its copy, the target network."""
 
 import copy
 from typing import Any, Protocol, runtime_checkable
@@ -9,16 +9,16 @@ from torch import Tensor, nn
 
 @runtime_checkable
 class Gridded(Protocol):
-    """A policy of real values that takes one of some cells: that of the highest q. `cells` is [action, unit]."""
+    """Policy on a discretized continuous action space: takes the grid point (`cells` [action, unit]) of maximal Q."""
 
     cells: Tensor
 
     def q(self, x: Tensor) -> Tensor:
-        """[batch, *input] to [batch, action]."""
+        """Q-values: [batch, *input] to [batch, action]."""
 
 
-class _Q(nn.Module):
-    """The values that a model of cells chooses by."""
+class _GridQ(nn.Module):
+    """Q-values of a `Gridded` model."""
 
     def __init__(self, model: Gridded) -> None:
         super().__init__()
@@ -29,19 +29,19 @@ class _Q(nn.Module):
 
 
 def q_network(model: nn.Module) -> nn.Module:
-    """What answers with the value of each action: a model of scores itself, or what a model of cells chooses by."""
-    return _Q(model) if isinstance(model, Gridded) else model
+    """Network that outputs the Q-value of each action: the model itself, or the Q-values of a `Gridded` model."""
+    return _GridQ(model) if isinstance(model, Gridded) else model
 
 
-class Values(DQNPolicy):
-    """The library's policy around a model of ours and a copy of it, the target network."""
+class QPolicy(DQNPolicy):
+    """Policy of stable-baselines3 with the model as Q-network and its copy as target network."""
 
-    def __init__(self, *given: Any, values: tuple[nn.Module], **more: Any) -> None:
-        self._values = list(values)  # no module yet: those may not be set before Module's constructor
-        super().__init__(*given, **more)
+    def __init__(self, *args: Any, values: tuple[nn.Module], **kwargs: Any) -> None:
+        self._values = list(values)  # a list: modules cannot be assigned before Module.__init__
+        super().__init__(*args, **kwargs)
 
     def make_q_net(self) -> QNetwork:
         net = super().make_q_net()
-        own = self._values[0]
-        net.register_module("q_net", copy.deepcopy(own) if hasattr(self, "q_net") else own)
+        model = self._values[0]
+        net.register_module("q_net", copy.deepcopy(model) if hasattr(self, "q_net") else model)
         return net

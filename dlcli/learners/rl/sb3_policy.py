@@ -1,4 +1,4 @@
-"""What policies of stable-baselines3 are made of here: observations as they are, and a small network of values."""
+"""Parts of stable-baselines3 policies: an identity feature extractor and a critic."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -10,8 +10,8 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor, nn
 
 
-class Unchanged(BaseFeaturesExtractor):
-    """Observations in their own shape: the model reads them as it does elsewhere."""
+class IdentityExtractor(BaseFeaturesExtractor):
+    """Feature extractor that returns observations unchanged, in their shape."""
 
     def __init__(self, space: spaces.Box) -> None:
         super().__init__(space, max(1, int(torch.Size(space.shape).numel())))
@@ -20,19 +20,23 @@ class Unchanged(BaseFeaturesExtractor):
         return x
 
 
-AS_IT_IS: dict[str, Any] = {"net_arch": [], "features_extractor_class": Unchanged, "normalize_images": False}
-"""Keywords of a policy that adds no layer of its own in front of the model."""
+NO_FEATURE_LAYERS: dict[str, Any] = {
+    "net_arch": [],
+    "features_extractor_class": IdentityExtractor,
+    "normalize_images": False,
+}
+"""Keyword arguments of a policy without layers before the model."""
 
 
 class Critic(nn.Sequential):
-    """The value of an observation: tanh layers over all of it, [batch, *shape] to [batch, 1].
+    """State-value network: tanh layers on the flattened observation, [batch, *shape] to [batch, 1].
 
     Args:
-        inputs: values of an observation.
-        hidden: width of each layer.
+        inputs: number of elements of an observation.
+        hidden: widths of the hidden layers.
     """
 
     def __init__(self, inputs: int, *, hidden: Sequence[int]) -> None:
         widths = (inputs, *hidden)
-        layers = [part for wide, narrow in pairwise(widths) for part in (nn.Linear(wide, narrow), nn.Tanh())]
+        layers = [layer for fan_in, fan_out in pairwise(widths) for layer in (nn.Linear(fan_in, fan_out), nn.Tanh())]
         super().__init__(nn.Flatten(), *layers, nn.Linear(widths[-1], 1))

@@ -1,4 +1,4 @@
-"""What stable-baselines3 draws, as a function of where one is."""
+"""Seeding of the global random generators used by stable-baselines3."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,14 +12,14 @@ from dlcli.core.rng import mix
 
 
 @contextmanager
-def drawing(space: spaces.Space[Any], *words: int) -> Iterator[None]:
-    """The global generators that stable-baselines3 draws from, seeded by the words and given back as they were."""
-    kept = np.random.get_state()
+def seeded(space: spaces.Space[Any], *key: int) -> Iterator[None]:
+    """Seed the global generators used by stable-baselines3 with a key, and restore their state afterwards."""
+    state = np.random.get_state()
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(mix(*words))
-        np.random.seed(mix(*words, 1) % (1 << 32))
-        space.seed(mix(*words, 2) % (1 << 31))
+        torch.manual_seed(mix(*key))
+        np.random.seed(mix(*key, 1) % (1 << 32))
+        space.seed(mix(*key, 2) % (1 << 31))
         try:
             yield
         finally:
-            np.random.set_state(kept)
+            np.random.set_state(state)

@@ -1,4 +1,4 @@
-"""What a strategy over architectures asks of its trials."""
+"""Architecture space of trials."""
 
 from dlcli.core.errors import Mismatch
 from dlcli.core.space import Space
@@ -6,13 +6,16 @@ from dlcli.core.trials import Trials
 
 
 def space_of(trials: Trials, strategy: str) -> Space:
-    """The space of the trials.
+    """The architecture space of the trials.
 
     Raises:
-        Mismatch: there is none.
+        Mismatch: the model has no architecture space.
     """
     if trials.space is None:
         raise Mismatch(
-            f"{strategy} searches over architectures, and this model has no space (macro_cnn, micro_cnn, enas_cell do)"
+            "requires",
+            key=f"strategy={strategy}",
+            requirement="a model with an architecture space",
+            hint="model=macro_cnn, model=micro_cnn or model=enas_cell",
         )
     return trials.space

@@ -11,17 +11,20 @@ from torch import Generator
 from dlcli.core.errors import UsageError
 
 _FLOATS = ("low", "high", "step")
-_DIGITS = 6  # of a number, so that words stay readable
+_DIGITS = 6  # significant digits, so that overrides stay readable
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """Numbers from `low` to `high`, both included.
+    """Uniform distribution of numbers from `low` to `high`, both included.
 
     Args:
-        log: spread evenly over the logarithm.
-        whole: whole numbers alone.
-        step: between two values; None is any value.
+        key: configuration key.
+        low: lower bound.
+        high: upper bound.
+        log: uniform in the logarithm.
+        whole: integers only.
+        step: distance of the values; None: continuous.
     """
 
     key: str
@@ -32,30 +35,30 @@ class Numbers:
     step: float | None = None
 
     def draw(self, generator: Generator) -> str:
-        part = float(torch.rand((), generator=generator, dtype=torch.float64))
+        fraction = float(torch.rand((), generator=generator, dtype=torch.float64))
         if self.step is not None:
             count = 1 + round((self.high - self.low) / self.step)
-            return self.word(self.low + self.step * min(count - 1, int(part * count)))
+            return self.word(self.low + self.step * min(count - 1, int(fraction * count)))
         if self.whole and not self.log:
-            return self.word(self.low + min(self.high - self.low, int(part * (self.high - self.low + 1))))
+            return self.word(self.low + min(self.high - self.low, int(fraction * (self.high - self.low + 1))))
         if self.log:
-            return self.word(math.exp(math.log(self.low) + part * math.log(self.high / self.low)))
-        return self.word(self.low + part * (self.high - self.low))
+            return self.word(math.exp(math.log(self.low) + fraction * math.log(self.high / self.low)))
+        return self.word(self.low + fraction * (self.high - self.low))
 
     def word(self, value: float) -> str:
-        """The override that takes a value."""
-        inside = min(self.high, max(self.low, float(f"{value:.{_DIGITS}g}")))
-        return f"{self.key}={round(inside) if self.whole else inside!r}"
+        """Override that sets a value."""
+        clipped = min(self.high, max(self.low, float(f"{value:.{_DIGITS}g}")))
+        return f"{self.key}={round(clipped) if self.whole else clipped!r}"
 
     @property
     def samples(self) -> tuple[str, ...]:
-        """Overrides that show whether the key takes such values."""
+        """Overrides with which to check that the key accepts the values."""
         return self.word(self.low), self.word(self.high)
 
 
 @dataclass(frozen=True)
 class Choices:
-    """One of some values, as they are written in overrides."""
+    """Uniform distribution over values, as written in overrides."""
 
     key: str
     choices: tuple[str, ...]
@@ -75,30 +78,35 @@ Distribution = Numbers | Choices
 
 
 def distributions(over: Sequence[Mapping[str, Any]]) -> list[Distribution]:
-    """What a configuration's `over` lists.
+    """Distributions from the entries of `over` in a configuration.
 
     Raises:
-        UsageError: an entry is incomplete, or leaves nothing to choose.
+        UsageError: an entry is incomplete, or has fewer than two values.
     """
-    return [_distribution(one) for one in over]
+    return [_distribution(entry) for entry in over]
 
 
 def _distribution(entry: Mapping[str, Any]) -> Distribution:
-    one = {name: value for name, value in entry.items() if value is not None}
+    fields = {name: value for name, value in entry.items() if value is not None}
     try:
-        if "choices" in one:
-            found: Distribution = Choices(one["key"], tuple(map(str, one["choices"])))
+        if "choices" in fields:
+            distribution: Distribution = Choices(fields["key"], tuple(map(str, fields["choices"])))
         else:
-            plain: dict[str, Any] = {name: float(one[name]) if name in _FLOATS else one[name] for name in one}
-            found = Numbers(**plain)
+            numbers: dict[str, Any] = {
+                name: float(fields[name]) if name in _FLOATS else fields[name] for name in fields
+            }
+            distribution = Numbers(**numbers)
     except (KeyError, TypeError, ValueError):
-        raise UsageError(f"over: {dict(one)} is neither {{key, low, high}} nor {{key, choices}}") from None
-    if isinstance(found, Choices):
-        if len(found.choices) < 2:
-            raise UsageError(f"over {found.key}: a single value leaves nothing to search")
-        return found
-    if not found.low < found.high:
-        raise UsageError(f"over {found.key}: {found.low:g} to {found.high:g} leaves nothing to search")
-    if found.log and found.low <= 0:
-        raise UsageError(f"over {found.key}: a logarithmic scale begins above 0, not at {found.low:g}")
-    return found
+        raise UsageError("invalid_value", key="over", must="{key, low, high} or {key, choices}", got=fields) from None
+    key = f"over {distribution.key}"
+    if isinstance(distribution, Choices):
+        if len(distribution.choices) < 2:
+            raise UsageError("invalid_value", key=key, must="at least two values", got=list(distribution.choices))
+        return distribution
+    if not distribution.low < distribution.high:
+        got = f"{distribution.low:g} to {distribution.high:g}"
+        raise UsageError("invalid_value", key=key, must="an interval with low below high", got=got)
+    if distribution.log and distribution.low <= 0:
+        must = "above 0 on a logarithmic scale"
+        raise UsageError("invalid_value", key=key, must=must, got=distribution.low)
+    return distribution

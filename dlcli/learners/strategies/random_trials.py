@@ -1,4 +1,4 @@
-"""Random search: what every strategy is measured against."""
+"""Random search, the baseline of search strategies."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,16 +14,16 @@ _DRAW = 0x4A4D
 
 
 class Random(Strategy):
-    """Members drawn uniformly, with replacement, from the space, from what `over` lists, or from both.
+    """Uniform samples, with replacement, from the architecture space, from the keys of `over`, or from both.
 
     Paper: Bergstra & Bengio 2012, JMLR 13; as a baseline of architectures Li & Talwalkar 2019, arXiv:1902.07638.
 
     Args:
         trials, candidates, batch, seed: see `Strategy`.
-        over: keys to search over; see `over.py`.
+        over: keys to search over; see `distributions.py`.
 
     Raises:
-        Mismatch: there is nothing to draw from.
+        Mismatch: there is neither an architecture space nor a key to search over.
     """
 
     def __init__(
@@ -32,14 +32,14 @@ class Random(Strategy):
         super().__init__(trials, candidates=candidates, batch=batch, seed=seed)
         self._over = distributions(over)
         if trials.space is None and not over:
-            raise Mismatch("there is nothing to search: the model has no space, and no --over KEY=... is given")
+            raise Mismatch("requires", key="search", requirement="--over KEY=... or a model with an architecture space")
 
     def ask(self) -> list[Trial]:
         return [self.trial(number) for number in self.fresh]
 
     def trial(self, number: int) -> Trial:
-        """The trial of a number, whatever the history."""
+        """The trial of a number; independent of the history."""
         source = generator(self.seed, _DRAW, number)
-        words = tuple(one.draw(source) for one in self._over)
+        overrides = tuple(distribution.draw(source) for distribution in self._over)
         space = self.trials.space
-        return Trial(number, words, None if space is None else draw(space, 1, source)[0])
+        return Trial(number, overrides, None if space is None else draw(space, 1, source)[0])

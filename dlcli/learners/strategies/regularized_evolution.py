@@ -1,4 +1,4 @@
-"""Regularised evolution: tournaments among the young."""
+"""Regularized (aging) evolution."""
 
 import torch
 
@@ -13,28 +13,29 @@ _DRAW = 0x4E0A
 
 
 class RegularisedEvolution(Strategy):
-    """The best of a few members of the population has a mutated child, and the oldest member dies.
+    """Aging evolution: the winner of a tournament produces a mutated child, and the oldest member is removed.
 
-    Members that failed age as others do, and lose every tournament against one that did not.
+    Failed members age like others, and lose every tournament against members that did not fail.
 
-    Paper: Real, Aggarwal, Huang & Le 2019, arXiv:1802.01548, algorithm 1. Differs: children of a batch have their
-    parents drawn from the same population, as if as many workers ran at once; a mutation always changes one decision.
+    Paper: Real, Aggarwal, Huang & Le 2019, arXiv:1802.01548, algorithm 1. Differs: the parents of the children of a
+    batch are sampled from the same population, as with parallel workers; a mutation always changes one decision.
 
     Args:
         trials, candidates, batch, seed: see `Strategy`.
-        population: the youngest of all trials, from which parents are drawn; the first ones are random.
-        sample: members of a tournament, drawn with replacement.
+        population: number of most recent trials from which parents are sampled; the first ones are random.
+        sample: tournament size, sampled with replacement.
 
     Raises:
         UsageError: a number is out of range.
-        Mismatch: the model has no space.
+        Mismatch: the model has no architecture space.
     """
 
     def __init__(self, trials: Trials, *, candidates: int, batch: int, seed: int, population: int, sample: int) -> None:
         super().__init__(trials, candidates=candidates, batch=batch, seed=seed)
         at_least_one(population=population, sample=sample)
         if sample > population:
-            raise UsageError(f"strategy.sample is at most the population of {population}, not {sample}")
+            must = f"at most strategy.population ({population})"
+            raise UsageError("invalid_value", key="strategy.sample", must=must, got=sample)
         self._space = space_of(trials, "evolution")
         self._population, self._sample = population, sample
 
@@ -43,10 +44,10 @@ class RegularisedEvolution(Strategy):
 
     def _trial(self, number: int) -> Trial:
         source = generator(self.seed, _DRAW, number)
-        living = self.history[-self._population :]
-        if number < self._population or not living:
+        population = self.history[-self._population :]
+        if number < self._population or not population:
             return Trial(number, architecture=draw(self._space, 1, source)[0])
-        places = torch.randint(len(living), (self._sample,), generator=source).tolist()
-        parent = self.ranked([living[place] for place in places])[0].trial.architecture
+        indices = torch.randint(len(population), (self._sample,), generator=source).tolist()
+        parent = self.ranked([population[index] for index in indices])[0].trial.architecture
         assert parent is not None
         return Trial(number, architecture=neighbour(self._space, parent, source))

@@ -1,4 +1,4 @@
-"""Stops on the way to a trial's end."""
+"""Rungs: intermediate limits of a trial."""
 
 import itertools
 from collections.abc import Mapping
@@ -9,18 +9,19 @@ Limits = Mapping[str, int | float]
 
 
 def stops(until: Limits, count: int, reduction: int) -> list[dict[str, int | float]]:
-    """`count` limits, each `reduction` times the one before, the last one `until`.
+    """`count` limits, each `reduction` times the previous one; the last one is `until`.
 
     Raises:
-        UsageError: `until` is too short for so many different stops.
+        UsageError: `until` is too small for `count` distinct limits.
     """
-    found = [_part(until, reduction**place) for place in range(count)][::-1]
-    if any(one == other for one, other in itertools.pairwise(found)):
-        raise UsageError(f"until {dict(until)} is too short for {count} stops, each {reduction} times the one before")
-    return found
+    limits = [_shortened(until, reduction**level) for level in range(count)][::-1]
+    if any(lower == higher for lower, higher in itertools.pairwise(limits)):
+        must = f"large enough for {count} limits, each {reduction} times the previous one"
+        raise UsageError("invalid_value", key="until", must=must, got=dict(until))
+    return limits
 
 
-def _part(until: Limits, divisor: int) -> dict[str, int | float]:
+def _shortened(until: Limits, divisor: int) -> dict[str, int | float]:
     return {
         name: max(1, round(limit / divisor)) if isinstance(limit, int) else limit / divisor
         for name, limit in until.items()

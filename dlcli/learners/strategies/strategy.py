@@ -1,4 +1,4 @@
-"""A strategy: which runs to try next, told what became of those before."""
+"""Search strategies with an ask-and-tell interface."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -17,20 +17,19 @@ _COLUMNS = ("trial", "architecture", "words", "value", "status", "steps", "secon
 
 
 class Strategy(ABC):
-    """Each step asks for a batch of trials, has them carried out, and remembers how they ended.
+    """Search strategy whose steps propose a batch of trials, run them, and record their outcomes.
 
-    What is asked is a function of the seed and of the history alone, so the history is all of the state, and neither
-    how many trials run at once nor a stop in between changes anything. Trials that fail have the value NaN, and
-    never win.
+    Proposals are a function of the seed and the history, so that the history is the complete state, and neither
+    parallelism nor interruptions change the results. Failed trials have the value NaN and are never the best.
 
     Args:
-        trials: carries them out.
-        candidates: different trials of the whole search.
-        batch: trials asked for at once.
-        seed: of all draws.
+        trials: executor of trials.
+        candidates: number of distinct trials of the search.
+        batch: trials per step.
+        seed: seed of all random numbers.
 
     Raises:
-        UsageError: a number is below 1, or the space has a single member.
+        UsageError: a number is below 1, or the space has only one member.
     """
 
     counters = ("trials", "trial_steps")
@@ -38,19 +37,19 @@ class Strategy(ABC):
     def __init__(self, trials: Trials, *, candidates: int, batch: int, seed: int) -> None:
         at_least_one(batch=batch)
         if candidates < 1:
-            raise UsageError(f"candidates={candidates} pays for no candidate: it is at least 1")
+            raise UsageError("invalid_value", key="candidates", must="at least 1", got=candidates)
         if trials.space is not None and size(trials.space) < 2:
-            raise UsageError("the space has a single member: there is nothing to search")
+            raise UsageError("invalid_value", key="architecture space", must="at least two members", got=1)
         self.trials, self.candidates, self.batch, self.seed = trials, candidates, batch, seed
         self.history: list[Outcome] = []
-        self._left = 0
+        self._written = 0
 
     @abstractmethod
     def ask(self) -> Sequence[Trial]:
-        """At most `batch` trials, a function of the seed and the history; none when the search is over."""
+        """Propose at most `batch` trials as a function of the seed and the history; none when the search is over."""
 
     def unfinished(self) -> int:
-        """Trials of the history that will be asked for again, with a later stop."""
+        """Number of trials in the history that will be continued to a higher limit."""
         return 0
 
     @final
@@ -62,53 +61,53 @@ class Strategy(ABC):
     @property
     def best(self) -> Outcome | None:
         """The best outcome so far."""
-        found = None
+        best = None
         for outcome in self.history:
-            if self.trials.goal.better(outcome.value, found.value if found else None):
-                found = outcome
-        return found
+            if self.trials.goal.better(outcome.value, best.value if best else None):
+                best = outcome
+        return best
 
     @final
     @property
     def fresh(self) -> range:
-        """Numbers of the next batch of trials that were never asked for."""
-        begun = 1 + max((one.trial.number for one in self.history), default=-1)
-        return range(begun, min(self.candidates, begun + self.batch))
+        """Numbers of the next batch of new trials."""
+        first = 1 + max((outcome.trial.number for outcome in self.history), default=-1)
+        return range(first, min(self.candidates, first + self.batch))
 
     @final
     @property
     def latest(self) -> dict[int, Outcome]:
-        """By trial, how it ended at its latest stop."""
-        return {one.trial.number: one for one in self.history}
+        """Outcome of each trial at its latest limit, by number."""
+        return {outcome.trial.number: outcome for outcome in self.history}
 
     @final
     def ranked(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
-        """The best first, equal ones in their order, failures last."""
-        return sorted(outcomes, key=lambda one: self.trials.goal.rank(one.value))
+        """Sort from best to worst; ties keep their order, failures are last."""
+        return sorted(outcomes, key=lambda outcome: self.trials.goal.rank(outcome.value))
 
     @final
     def step(self) -> Row:
-        before = {number: one.steps for number, one in self.latest.items()}
-        done = len(before) - self.unfinished()
-        asked = self.ask()
-        if not asked:
-            raise RuntimeError(f"{type(self).__name__} has nothing left to ask for")
-        outcomes = self.trials.carry_out(asked)
+        steps = {number: outcome.steps for number, outcome in self.latest.items()}
+        done = len(steps) - self.unfinished()
+        proposals = self.ask()
+        if not proposals:
+            raise RuntimeError(f"{type(self).__name__}: search space exhausted")
+        outcomes = self.trials.carry_out(proposals)
         self.history += outcomes
-        spent = sum(max(0, one.steps - before.get(one.trial.number, 0)) for one in outcomes)
+        spent = sum(max(0, outcome.steps - steps.get(outcome.trial.number, 0)) for outcome in outcomes)
         finished = len(self.latest) - self.unfinished() - done
         return Row(self._values(outcomes), {"trials": finished, "trial_steps": spent})
 
     def _values(self, outcomes: Sequence[Outcome]) -> dict[str, torch.Tensor]:
-        values = torch.tensor([one.value for one in outcomes], dtype=torch.float64)
+        values = torch.tensor([outcome.value for outcome in outcomes], dtype=torch.float64)
         best = torch.tensor(self.best.value if self.best else torch.nan, dtype=torch.float64)
         return {"best": best, "mean": values.nanmean(), "failed": values.isnan().sum().double()}
 
     @final
     def leave(self) -> Mapping[str, Leaf]:
-        """architectures.csv: a row a stop of a trial."""
-        rows = [_row(one) for one in self.history[self._left :]]
-        self._left = len(self.history)
+        """Rows of architectures.csv: one per trial and limit."""
+        rows = [_row(outcome) for outcome in self.history[self._written :]]
+        self._written = len(self.history)
         return {"architectures": Growing(_COLUMNS, rows)} if rows else {}
 
     @final
@@ -116,42 +115,50 @@ class Strategy(ABC):
         return {
             "kind": type(self).__name__,
             "space": described(self.trials.space),
-            "history": [_plain(one) for one in self.history],
-            "left": self._left,
+            "history": [_plain(outcome) for outcome in self.history],
+            "left": self._written,
         }
 
     @final
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         kind = type(self).__name__
         if state["kind"] != kind:
-            raise Mismatch(f"the checkpoint is of {state['kind']}, not of {kind}")
+            raise Mismatch("mismatch", subject="the checkpoint", requirement=f"strategy {state['kind']}", got=kind)
         if state["space"] != described(self.trials.space):
-            raise Mismatch("the checkpoint is of a search over another space: begin a new search")
-        self.history = [_outcome(one) for one in state["history"]]
-        self._left = state["left"]
+            hint = "start a new search"
+            requirement = "the architecture space of its search"
+            raise Mismatch("mismatch", subject="the checkpoint", requirement=requirement, got="another one", hint=hint)
+        self.history = [_outcome(plain) for plain in state["history"]]
+        self._written = state["left"]
 
 
 def described(space: Space | None) -> list[list[str]]:
-    """A space as plain values: each decision, then its choices."""
-    return [] if space is None else [[one.name, *one.choices] for one in space.decisions]
+    """A space as plain values: the name of each decision, followed by its choices."""
+    return [] if space is None else [[decision.name, *decision.choices] for decision in space.decisions]
 
 
 def at_least_one(**numbers: int) -> None:
-    """Raises UsageError where a keyword of the strategy is below 1."""
+    """Check that options of the strategy are at least 1.
+
+    Raises:
+        UsageError: a number is below 1.
+    """
     for name, number in numbers.items():
         if number < 1:
-            raise UsageError(f"strategy.{name} is at least 1, not {number}")
+            raise UsageError("invalid_value", key=f"strategy.{name}", must="at least 1", got=number)
 
 
-def _row(one: Outcome) -> list[Any]:
-    trial = one.trial
+def _row(outcome: Outcome) -> list[Any]:
+    trial = outcome.trial
     architecture = "" if trial.architecture is None else " ".join(map(str, trial.architecture))
-    words = " ".join(trial.words)
-    return [trial.number, architecture, words, one.value, one.status, one.steps, one.seconds, one.run, one.error]
+    return [
+        trial.number, architecture, " ".join(trial.words), outcome.value, outcome.status, outcome.steps,
+        outcome.seconds, outcome.run, outcome.error,
+    ]  # fmt: skip
 
 
-def _plain(one: Outcome) -> dict[str, Any]:
-    plain = asdict(one)
+def _plain(outcome: Outcome) -> dict[str, Any]:
+    plain = asdict(outcome)
     trial = plain["trial"]
     trial["words"] = list(trial["words"])
     trial["architecture"] = None if trial["architecture"] is None else list(trial["architecture"])

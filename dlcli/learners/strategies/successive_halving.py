@@ -1,4 +1,4 @@
-"""Successive halving: many short trials, of which the best go on."""
+"""Successive halving: many short trials, of which the best are continued."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,23 +10,23 @@ from dlcli.learners.strategies.strategy import Strategy, at_least_one
 
 
 class SuccessiveHalving(Strategy):
-    """All candidates run to a first stop; of each rung the best 1 / `reduction` go on, `reduction` times as far.
+    """Successive halving: the best 1 / `reduction` of each rung are continued to a limit `reduction` times as high.
 
-    A trial that goes on is the same run with a later stop. Its steps are counted once.
+    A continued trial resumes its run with a higher limit. Its steps are counted once.
 
     Paper: Jamieson & Talwalkar 2016, arXiv:1502.07943, figure 3; with a reduction eta as in Li et al. 2018,
-    arXiv:1603.06560. Differs: a rung keeps the part rounded down, and at least one.
+    arXiv:1603.06560. Differs: the number of continued trials is rounded down, and at least one.
 
     Args:
         trials, candidates, batch, seed: see `Strategy`; the first rung has all candidates.
-        over: keys to search over, beside the space; see `over.py`.
-        rungs: stops of those that go all the way.
-        reduction: eta.
-        until: of a whole trial.
+        over: keys to search over in addition to the architecture space; see `distributions.py`.
+        rungs: number of rungs.
+        reduction: eta, at least 2.
+        until: limits of a complete trial.
 
     Raises:
-        UsageError: a number is out of range, or `until` too short for the rungs.
-        Mismatch: there is nothing to draw from.
+        UsageError: a number is out of range, or `until` is too small for the rungs.
+        Mismatch: there is neither an architecture space nor a key to search over.
     """
 
     def __init__(
@@ -49,35 +49,35 @@ class SuccessiveHalving(Strategy):
 
     def ask(self) -> list[Trial]:
         for rung, stop in enumerate(self._stops):
-            told = {one.trial.number for one in self._told(rung)}
-            rest = [number for number in self._members(rung) if number not in told]
-            if rest:
-                return [self._trial(number, stop) for number in rest[: self.batch]]
+            finished = {outcome.trial.number for outcome in self._outcomes(rung)}
+            remaining = [number for number in self._members(rung) if number not in finished]
+            if remaining:
+                return [self._trial(number, stop) for number in remaining[: self.batch]]
         return []
 
     def unfinished(self) -> int:
-        """Those that may go on: all of the rung that is not whole yet, and of the next."""
+        """Trials that may be continued: the members of the first incomplete rung."""
         for rung in range(len(self._stops)):
-            members, told = self._members(rung), self._told(rung)
-            if len(told) < len(members):
+            members, outcomes = self._members(rung), self._outcomes(rung)
+            if len(outcomes) < len(members):
                 last = rung + 1 == len(self._stops)
-                begun = {one.trial.number for one in told}
-                waiting = [number for number in members if number not in begun] if rung else []
-                return len(waiting) + (0 if last else len(told))
+                finished = {outcome.trial.number for outcome in outcomes}
+                waiting = [number for number in members if number not in finished] if rung else []
+                return len(waiting) + (0 if last else len(outcomes))
         return 0
 
     def _trial(self, number: int, stop: Mapping[str, int | float]) -> Trial:
-        drawn = self._first.trial(number)
-        return Trial(number, drawn.words, drawn.architecture, stop)
+        first = self._first.trial(number)
+        return Trial(number, first.words, first.architecture, stop)
 
-    def _told(self, rung: int) -> list[Outcome]:
-        return [one for one in self.history if one.trial.until == self._stops[rung]]
+    def _outcomes(self, rung: int) -> list[Outcome]:
+        return [outcome for outcome in self.history if outcome.trial.until == self._stops[rung]]
 
     def _members(self, rung: int) -> list[int]:
-        """The trials of a rung; known once the rung before is whole. Failures do not go on."""
+        """Trials of a rung, final once the previous rung is complete; failed trials are not continued."""
         if rung == 0:
             return list(range(self.candidates))
-        before = self._told(rung - 1)
-        sound = [one for one in self.ranked(before) if one.value == one.value]
-        keep = max(1, len(before) // self._reduction)
-        return sorted(one.trial.number for one in sound[:keep])
+        previous = self._outcomes(rung - 1)
+        successful = [outcome for outcome in self.ranked(previous) if outcome.value == outcome.value]
+        count = max(1, len(previous) // self._reduction)
+        return sorted(outcome.trial.number for outcome in successful[:count])

@@ -1,4 +1,4 @@
-"""Tree-structured Parzen estimator over any keys, by Optuna's ask and tell."""
+"""Tree-structured Parzen estimator (TPE) with Optuna's ask-and-tell interface."""
 
 import math
 import statistics
@@ -17,27 +17,27 @@ _STATES = 2**31
 
 
 class TPE(Strategy):
-    """Values are drawn where those of good trials lie dense, and those of bad ones thin.
+    """Tree-structured Parzen estimator: sample values with a high density ratio of good to bad trials.
 
-    Optuna's study is made anew for every trial: an in-memory one, filled with the history, whose sampler is seeded
-    by (seed, trial). So the history is the only storage. Trials of a batch that are not told yet count as running.
-    With `stages` above 1 a trial whose value at a stop is worse than the median of those before it goes no further.
+    For every trial a new in-memory Optuna study is built from the history, with a sampler seeded by (seed, trial), so
+    that the history is the only state. Trials of the current batch count as running. With `stages` above 1, a trial
+    whose value at a limit is worse than the median of the previous ones is pruned.
 
-    Paper: Bergstra, Bardenet, Bengio & Kegl 2011, NIPS. Differs: what Optuna's TPESampler does differently.
+    Paper: Bergstra, Bardenet, Bengio & Kegl 2011, NIPS. Differs: as Optuna's TPESampler.
 
     Args:
         trials, candidates, batch, seed: see `Strategy`.
-        over: keys to search over; see `over.py`. The decisions of a space, where there is one, come beside them.
-        startup: trials drawn at random before the estimate begins.
-        multivariate: one estimate of all keys together, not one a key.
-        stages: stops of a trial, the last one its end.
-        reduction: how many times longer each stage ends than the one before.
-        until: of a whole trial.
+        over: keys to search over in addition to the decisions of an architecture space; see `distributions.py`.
+        startup: number of random trials before the first estimate.
+        multivariate: estimate the joint density of all keys instead of one density per key.
+        stages: number of limits of a trial, including its end.
+        reduction: ratio of consecutive limits, at least 2.
+        until: limits of a complete trial.
 
     Raises:
         Missing: Optuna is not installed.
         UsageError: a number is out of range.
-        Mismatch: there is nothing to search over.
+        Mismatch: there is neither an architecture space nor a key to search over.
     """
 
     def __init__(
@@ -59,59 +59,63 @@ class TPE(Strategy):
         self._optuna = _import()
         self._over = distributions(over)
         if not over and trials.space is None:
-            raise Mismatch("tpe has nothing to search: give --over 'lr=interval(1e-4,1e-2)', or a model with a space")
-        if len({one.key for one in self._over}) < len(over):
-            raise UsageError("--over names a key twice")
+            raise Mismatch(
+                "requires",
+                key="strategy=tpe",
+                requirement="a key to search over or a model with an architecture space",
+                hint="--over 'lr=interval(1e-4,1e-2)'",
+            )
+        keys = [distribution.key for distribution in self._over]
+        if len(set(keys)) < len(keys):
+            raise UsageError("invalid_value", key="--over", must="given once per key", got=", ".join(keys))
         self._startup, self._multivariate = startup, multivariate
         self._stops: list[dict[str, int | float]] = stops(until, stages, reduction)[:-1]
         self._stops.append({} if stages == 1 else dict(until))
 
     def ask(self) -> list[Trial]:
-        asked = [self._later(one) for one in self._going_on()][: self.batch]
-        return self._new(list(self.fresh)[: self.batch - len(asked)], asked)
+        proposals = [self._continued(outcome) for outcome in self._unfinished()][: self.batch]
+        for number in list(self.fresh)[: self.batch - len(proposals)]:
+            proposals.append(self._draw(number, proposals))
+        return proposals
 
     def unfinished(self) -> int:
-        return len(self._going_on())
+        return len(self._unfinished())
 
-    def _new(self, numbers: Sequence[int], asked: list[Trial]) -> list[Trial]:
-        for number in numbers:
-            asked.append(self._draw(number, asked))
-        return asked
+    def _unfinished(self) -> list[Outcome]:
+        """Trials before their last limit that are not pruned."""
+        latest = {outcome.trial.number: index for index, outcome in enumerate(self.history)}
+        running = [index for index in latest.values() if self.history[index].trial.until != self._stops[-1]]
+        return [self.history[index] for index in sorted(running) if self._not_pruned(index)]
 
-    def _going_on(self) -> list[Outcome]:
-        """Trials at a stop that is not their last, and not worse there than the median of the others."""
-        places = {one.trial.number: place for place, one in enumerate(self.history)}
-        ahead = [place for place in places.values() if self.history[place].trial.until != self._stops[-1]]
-        return [self.history[place] for place in sorted(ahead) if self._holds(place)]
-
-    def _holds(self, place: int) -> bool:
-        """Decided once for all, by those that were told before."""
-        one = self.history[place]
-        if one.value != one.value:
+    def _not_pruned(self, index: int) -> bool:
+        """Compare with the median of the earlier outcomes at the same limit; later outcomes have no effect."""
+        outcome = self.history[index]
+        if outcome.value != outcome.value:  # NaN
             return False
-        before = [other.value for other in self.history[: place + 1] if other.trial.until == one.trial.until]
-        sound = [value for value in before if value == value]
-        if len(sound) <= self._startup:
+        limit = outcome.trial.until
+        earlier = [other.value for other in self.history[: index + 1] if other.trial.until == limit]
+        values = [value for value in earlier if value == value]
+        if len(values) <= self._startup:
             return True
-        middle = statistics.median(sound)
-        return one.value >= middle if self.trials.goal.direction == "max" else one.value <= middle
+        median = statistics.median(values)
+        return outcome.value >= median if self.trials.goal.direction == "max" else outcome.value <= median
 
-    def _later(self, one: Outcome) -> Trial:
-        place = self._stops.index(dict(one.trial.until))
-        return Trial(one.trial.number, one.trial.words, one.trial.architecture, self._stops[place + 1])
+    def _continued(self, outcome: Outcome) -> Trial:
+        trial, level = outcome.trial, self._stops.index(dict(outcome.trial.until))
+        return Trial(trial.number, trial.words, trial.architecture, self._stops[level + 1])
 
     def _draw(self, number: int, running: Sequence[Trial]) -> Trial:
         study = self._study(mix(self.seed, _DRAW, number) % _STATES)
         for trial in running:
             self._tell(study, trial, None)
-        found = study.ask(fixed_distributions=self._distributions()).params
-        words = tuple(_word(one, found[one.key]) for one in self._over)
+        values = study.ask(fixed_distributions=self._distributions()).params
+        overrides = tuple(_override(distribution, values[distribution.key]) for distribution in self._over)
         space = self.trials.space
-        names = [] if space is None else [f"decision {place}" for place in range(len(space.decisions))]
-        return Trial(number, words, tuple(found[name] for name in names) if space else None, self._stops[0])
+        names = [] if space is None else [f"decision {index}" for index in range(len(space.decisions))]
+        return Trial(number, overrides, tuple(values[name] for name in names) if space else None, self._stops[0])
 
     def _study(self, seed: int) -> Any:
-        """A study that knows the history."""
+        """Optuna study with the history."""
         optuna = self._optuna
         sampler = optuna.samplers.TPESampler(
             seed=seed, n_startup_trials=self._startup, multivariate=self._multivariate, constant_liar=self.batch > 1
@@ -124,55 +128,57 @@ class TPE(Strategy):
 
     def _tell(self, study: Any, trial: Trial, outcome: Outcome | None) -> None:
         states = self._optuna.trial.TrialState
-        sound = outcome is not None and math.isfinite(outcome.value)
-        state = states.COMPLETE if sound else states.RUNNING if outcome is None else states.FAIL
+        succeeded = outcome is not None and math.isfinite(outcome.value)
+        state = states.COMPLETE if succeeded else states.RUNNING if outcome is None else states.FAIL
         study.add_trial(
             self._optuna.trial.create_trial(
                 state=state,
-                value=outcome.value if sound and outcome is not None else None,
+                value=outcome.value if succeeded and outcome is not None else None,
                 params=self._params(trial),
                 distributions=self._distributions(),
             )
         )
 
     def _params(self, trial: Trial) -> dict[str, Any]:
-        """What a trial took, read from its words."""
-        values = [word.partition("=")[2] for word in trial.words]
-        found = {one.key: _read(one, value) for one, value in zip(self._over, values, strict=True)}
-        return found | {f"decision {place}": number for place, number in enumerate(trial.architecture or ())}
+        """Parameters of a trial, parsed from its overrides."""
+        texts = [override.partition("=")[2] for override in trial.words]
+        values = {entry.key: _parsed(entry, text) for entry, text in zip(self._over, texts, strict=True)}
+        return values | {f"decision {index}": choice for index, choice in enumerate(trial.architecture or ())}
 
     def _distributions(self) -> dict[str, Any]:
-        kinds = self._optuna.distributions
-        found = {one.key: _as_optuna(kinds, one) for one in self._over}
+        types = self._optuna.distributions
+        entries = {entry.key: _as_optuna(types, entry) for entry in self._over}
         decisions = self.trials.space.decisions if self.trials.space is not None else ()
-        return found | {
-            f"decision {place}": kinds.CategoricalDistribution(list(range(len(one.choices))))
-            for place, one in enumerate(decisions)
+        return entries | {
+            f"decision {index}": types.CategoricalDistribution(list(range(len(decision.choices))))
+            for index, decision in enumerate(decisions)
         }
 
 
-def _word(one: Distribution, value: Any) -> str:
-    return one.word(str(value)) if isinstance(one, Choices) else one.word(float(value))
+def _override(distribution: Distribution, value: Any) -> str:
+    return distribution.word(str(value)) if isinstance(distribution, Choices) else distribution.word(float(value))
 
 
-def _read(one: Distribution, value: str) -> Any:
-    if isinstance(one, Choices):
-        return value
-    return int(value) if one.whole else float(value)
+def _parsed(distribution: Distribution, text: str) -> Any:
+    if isinstance(distribution, Choices):
+        return text
+    return int(text) if distribution.whole else float(text)
 
 
-def _as_optuna(kinds: Any, one: Distribution) -> Any:
-    if isinstance(one, Choices):
-        return kinds.CategoricalDistribution(one.choices)
-    if one.whole:
-        return kinds.IntDistribution(int(one.low), int(one.high), log=one.log, step=int(one.step or 1))
-    return kinds.FloatDistribution(one.low, one.high, log=one.log, step=one.step)
+def _as_optuna(types: Any, distribution: Distribution) -> Any:
+    if isinstance(distribution, Choices):
+        return types.CategoricalDistribution(distribution.choices)
+    low, high, log, step = distribution.low, distribution.high, distribution.log, distribution.step
+    if distribution.whole:
+        return types.IntDistribution(int(low), int(high), log=log, step=int(step or 1))
+    return types.FloatDistribution(low, high, log=log, step=step)
 
 
 def _import() -> Any:
     try:
         import optuna
     except ImportError as error:
-        raise Missing(f"strategy=tpe needs optuna ({error})\nGet it: pip install 'dlcli[search]'") from None
+        hint = f"Install it: pip install 'dlcli[search]' ({error})"
+        raise Missing("missing_package", feature="strategy=tpe", package="optuna", hint=hint) from None
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     return optuna

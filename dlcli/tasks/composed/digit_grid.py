@@ -1,4 +1,4 @@
-"""Digits on a grid of cells, with the truth about them."""
+"""Multi-label task: digits on a grid of cells, with ground truth for each cell."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,22 +12,22 @@ from dlcli.core.rng import integers, uniform
 from dlcli.tasks.composed.glyphs import Glyphs, glyphs
 from dlcli.tasks.composed.scenes import NOTHING, Layout, SceneTask
 
-_WHICH, _EMPTY, _FIRST = 0xA1, 0xA2, 0xA3  # what a draw is for
+_WHICH, _EMPTY, _FIRST = 0xA1, 0xA2, 0xA3  # random streams
 
 
 @dataclass(frozen=True)
-class InCells:
-    """A digit of any class in every cell that is not empty; the scene's first digit lies in any cell."""
+class GridArrangement:
+    """A random digit in every cell that is not empty, and the first digit of the sample in a random cell."""
 
     rows: int
     columns: int
     empty: float
 
-    def __call__(self, glyphs: Glyphs, index: Tensor, *words: int) -> tuple[Tensor, Tensor]:
+    def __call__(self, glyphs: Glyphs, index: Tensor, *key: int) -> tuple[Tensor, Tensor]:
         cells = self.rows * self.columns
-        numbers = integers(index, cells, len(glyphs), *words, _WHICH)
-        numbers = numbers.masked_fill(uniform(index, cells, *words, _EMPTY) < self.empty, NOTHING)
-        first = integers(index, 1, cells, *words, _FIRST)
+        numbers = integers(index, cells, len(glyphs), *key, _WHICH)
+        numbers = numbers.masked_fill(uniform(index, cells, *key, _EMPTY) < self.empty, NOTHING)
+        first = integers(index, 1, cells, *key, _FIRST)
         numbers = numbers.scatter(1, first, index[:, None] % len(glyphs))
         cell = torch.arange(cells, device=index.device)
         corners = torch.stack((cell // self.columns, cell % self.columns), 1) * glyphs.side
@@ -35,25 +35,25 @@ class InCells:
 
 
 class DigitGrid(SceneTask):
-    """Which digits are on a grid of `rows` x `columns` cells, each as large as a digit: one at least.
+    """Which classes occur among the digits on a grid of `rows` x `columns` cells of the size of a digit.
 
-    `scenes(batch)` is the truth: classes and places of the cells in the order of
-    reading, -100 where they are empty.
+    At least one cell has a digit. `scenes(batch)` is the ground truth: classes and positions of the cells in row-major
+    order, -100 for empty cells.
 
     Args:
         source: "digits" (8x8, embedded) or "mnist" (28x28).
-        rows: of cells.
-        columns: of cells.
-        empty: probability in [0, 1) that a cell has no digit; a scene's first digit is always there.
-        repeats: images of valid and test that have the same first digit.
-        batch: rows of a training batch.
-        data_seed: what valid and test are drawn from.
-        order: seed of the shuffling and of training images.
+        rows: number of rows of cells.
+        columns: number of columns of cells.
+        empty: probability in [0, 1) that a cell is empty; the first digit of a sample is always present.
+        repeats: number of validation and test images with the same first digit.
+        batch: training batch size.
+        data_seed: seed of the validation and test images.
+        order: seed of shuffling and of the training images.
         metrics: names of the reported metrics; None: the defaults of the target type.
 
     Raises:
-        UsageError: a number is too small, `empty` is no such probability, or there is no such source.
-        Missing: a file is not there.
+        UsageError: a number is too small, `empty` is not in [0, 1), or the source is unknown.
+        Missing: a file is missing.
     """
 
     def __init__(
@@ -71,15 +71,14 @@ class DigitGrid(SceneTask):
     ) -> None:
         at_least(1, rows=rows, columns=columns)
         if not 0 <= empty < 1:
-            raise UsageError(f"task.empty is a probability from 0 to below 1, not {empty:g}")
-        found = glyphs(source)
-        self.side = side = found["train"].side
-        layout = Layout(InCells(rows, columns, empty), rows * side, columns * side)
-        scored = {"valid": repeats, "test": repeats}
+            raise UsageError("invalid_value", key="task.empty", must="in [0, 1)", got=empty)
+        digits = glyphs(source)
+        self.side = side = digits["train"].side
+        layout = Layout(GridArrangement(rows, columns, empty), rows * side, columns * side)
         super().__init__(
-            found,
-            dict.fromkeys(found, layout),
-            repeats=scored,
+            digits,
+            dict.fromkeys(digits, layout),
+            repeats={"valid": repeats, "test": repeats},
             batch=batch,
             data_seed=data_seed,
             order=order,

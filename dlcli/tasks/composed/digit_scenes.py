@@ -1,4 +1,4 @@
-"""Several digits on a canvas, with the truth about them."""
+"""Multi-label task: several digits on a canvas that do not overlap, with ground truth for each digit."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,62 +13,62 @@ from dlcli.core.rng import integers
 from dlcli.tasks.composed.glyphs import Glyphs, glyphs
 from dlcli.tasks.composed.scenes import NOTHING, Layout, SceneTask
 
-_HOW_MANY, _WHICH, _WHERE = 0x81, 0x82, 0x83  # what a draw is for
+_COUNT, _WHICH, _WHERE = 0x81, 0x82, 0x83  # random streams
 
 
 @dataclass(frozen=True)
-class Apart:
-    """One to `most` digits of any classes that do not overlap, each anywhere where there is room for it."""
+class NonOverlapping:
+    """One to `most` random digits that do not overlap, each at a uniformly random free position."""
 
     most: int
     canvas: int
 
-    def __call__(self, glyphs: Glyphs, index: Tensor, *words: int) -> tuple[Tensor, Tensor]:
-        others = integers(index, self.most - 1, len(glyphs), *words, _WHICH)
+    def __call__(self, glyphs: Glyphs, index: Tensor, *key: int) -> tuple[Tensor, Tensor]:
+        others = integers(index, self.most - 1, len(glyphs), *key, _WHICH)
         numbers = torch.cat((index[:, None] % len(glyphs), others), 1)
-        many = 1 + integers(index, 1, self.most, *words, _HOW_MANY)
-        there = torch.arange(self.most, device=index.device) < many
-        return numbers.where(there, NOTHING), self._places(glyphs.side, index, *words)
+        count = 1 + integers(index, 1, self.most, *key, _COUNT)
+        present = torch.arange(self.most, device=index.device) < count
+        return numbers.where(present, NOTHING), self._positions(glyphs.side, index, *key)
 
-    def _places(self, side: int, index: Tensor, *words: int) -> Int[Tensor, "batch source 2"]:
-        """One after the other, all free places equally likely."""
+    def _positions(self, side: int, index: Tensor, *key: int) -> Int[Tensor, "batch source 2"]:
+        """Sequential uniform draws among the free positions."""
         room = self.canvas - side + 1
         free = torch.ones(len(index), room, room, dtype=torch.bool, device=index.device)
-        places: list[Tensor] = []
+        positions: list[Tensor] = []
         for number in range(self.most):
             count = free.flatten(1).sum(1)
-            wanted = integers(index, 1, count[:, None], *words, _WHERE, number)
-            chosen = (free.flatten(1).cumsum(1) <= wanted).sum(1)  # the first that has `wanted` free ones before it
-            places.append(torch.stack((chosen // room, chosen % room), 1))
-            free = free & ~_near(places[-1], side, room)
-        return torch.stack(places, 1)
+            rank = integers(index, 1, count[:, None], *key, _WHERE, number)
+            chosen = (free.flatten(1).cumsum(1) <= rank).sum(1)  # the free position with `rank` free ones before it
+            positions.append(torch.stack((chosen // room, chosen % room), 1))
+            free = free & ~_overlapping(positions[-1], side, room)
+        return torch.stack(positions, 1)
 
 
-def _near(places: Int[Tensor, "batch 2"], side: int, room: int) -> Bool[Tensor, "batch room room"]:
-    """Where another digit would overlap one at these places."""
-    far = torch.arange(room, device=places.device)
-    rows, columns = ((far - places[:, axis, None]).abs() < side for axis in (0, 1))
+def _overlapping(positions: Int[Tensor, "batch 2"], side: int, room: int) -> Bool[Tensor, "batch room room"]:
+    """Mask of the positions at which another digit would overlap the digits at `positions`."""
+    coordinate = torch.arange(room, device=positions.device)
+    rows, columns = ((coordinate - positions[:, axis, None]).abs() < side for axis in (0, 1))
     return rows[:, :, None] & columns[:, None, :]
 
 
 class DigitScenes(SceneTask):
-    """Which digits are on a canvas: one to `most`, of any classes, none on top of another.
+    """Which classes occur among one to `most` digits on a canvas that do not overlap.
 
-    `scenes(batch)` is the truth: class and place of every digit.
+    `scenes(batch)` is the ground truth: class and position of every digit.
 
     Args:
         source: "digits" (8x8, embedded) or "mnist" (28x28).
-        canvas: pixels of height and width; so large that there is room for `most` digits wherever the first ones lie.
-        most: digits of an image, at most; every number from 1 on is equally likely.
-        repeats: images of valid and test that have the same first digit.
-        batch: rows of a training batch.
-        data_seed: what valid and test are drawn from.
-        order: seed of the shuffling and of training images.
+        canvas: height and width in pixels; large enough for `most` digits at any positions of the first ones.
+        most: maximum number of digits in an image; uniformly distributed from 1.
+        repeats: number of validation and test images with the same first digit.
+        batch: training batch size.
+        data_seed: seed of the validation and test images.
+        order: seed of shuffling and of the training images.
         metrics: names of the reported metrics; None: the defaults of the target type.
 
     Raises:
-        UsageError: a number is too small, the canvas is, or there is no such source.
-        Missing: a file is not there.
+        UsageError: a number or the canvas is too small, or the source is unknown.
+        Missing: a file is missing.
     """
 
     def __init__(
@@ -84,17 +84,20 @@ class DigitScenes(SceneTask):
         metrics: Sequence[str] | None = None,
     ) -> None:
         at_least(1, most=most)
-        found = glyphs(source)
-        needed = _smallest(found["train"].side, most)
-        if canvas < needed:
-            raise UsageError(f"task.canvas is at least {needed} for {most} digits of {source}, not {canvas}")
-        layouts = dict.fromkeys(found, Layout(Apart(most, canvas), canvas, canvas))
-        scored = {"valid": repeats, "test": repeats}
-        super().__init__(found, layouts, repeats=scored, batch=batch, data_seed=data_seed, order=order, metrics=metrics)
+        digits = glyphs(source)
+        smallest = _smallest_canvas(digits["train"].side, most)
+        if canvas < smallest:
+            must = f"at least {smallest} for {most} digits of {source}"
+            raise UsageError("invalid_value", key="task.canvas", must=must, got=canvas)
+        layouts = dict.fromkeys(digits, Layout(NonOverlapping(most, canvas), canvas, canvas))
+        repeated = {"valid": repeats, "test": repeats}
+        super().__init__(
+            digits, layouts, repeats=repeated, batch=batch, data_seed=data_seed, order=order, metrics=metrics
+        )
 
 
-def _smallest(side: int, most: int) -> int:
-    """The canvas with more places than all digits but the last can take: each takes (2 side - 1)^2 at most."""
+def _smallest_canvas(side: int, most: int) -> int:
+    """Smallest canvas with more positions than all digits but the last can block: at most (2 side - 1)^2 each."""
     canvas = side
     while (canvas - side + 1) ** 2 <= (most - 1) * (2 * side - 1) ** 2:
         canvas += 1

@@ -1,4 +1,4 @@
-"""Films in which only the first and the last frame count."""
+"""Video classification that requires a long temporal receptive field: compare the first and the last frame."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,54 +19,55 @@ from dlcli.tasks.targets.classification import Classification
 Noise = Literal["uniform", "normal"]
 
 _NOISE = {"uniform": uniform, "normal": normal}
-_SAME, _BETWEEN = 0xA1, 0xA2  # what a draw is for
+_SAME, _BETWEEN = 0xA1, 0xA2  # random streams
 
 
 @dataclass(frozen=True)
 class Matching:
-    """A digit, noise, and another digit, which is of the same class in every second film."""
+    """Videos of a digit, noise frames, and another digit, which has the same class in half of the videos."""
 
     frames: int
     noise: Noise
 
-    def __call__(self, glyphs: Glyphs, index: Tensor, *words: int) -> tuple[tuple[Tensor, ...], Tensor]:
-        first, target = index % len(glyphs), self._same(index, *words)
-        last = torch.where(target > 0, glyphs.same(first, index, *words), glyphs.different(first, index, *words))
+    def __call__(self, glyphs: Glyphs, index: Tensor, *key: int) -> tuple[tuple[Tensor, ...], Tensor]:
+        first, target = index % len(glyphs), self._targets(index, *key)
+        last = torch.where(target > 0, glyphs.same(first, index, *key), glyphs.different(first, index, *key))
         ends = (glyphs.images(rows)[:, :, None] for rows in (first, last))
-        return (torch.cat((next(ends), self._between(glyphs.side, index, *words), next(ends)), 2),), target
+        return (torch.cat((next(ends), self._noise_frames(glyphs.side, index, *key), next(ends)), 2),), target
 
-    def _same(self, index: Tensor, *words: int) -> Int[Tensor, " batch"]:
-        """One of each two neighbouring films, which one is drawn."""
-        return (index + integers(index // 2, 1, 2, *words, _SAME)[:, 0]) % 2
+    def _targets(self, index: Tensor, *key: int) -> Int[Tensor, " batch"]:
+        """1 for a random one of each two consecutive videos: the same class; else 0."""
+        return (index + integers(index // 2, 1, 2, *key, _SAME)[:, 0]) % 2
 
-    def _between(self, side: int, index: Tensor, *words: int) -> Float[Tensor, "batch 1 time side side"]:
+    def _noise_frames(self, side: int, index: Tensor, *key: int) -> Float[Tensor, "batch 1 time side side"]:
         shape = (1, self.frames - 2, side, side)
-        return _NOISE[self.noise](index, (self.frames - 2) * side * side, *words, _BETWEEN).unflatten(1, shape)
+        return _NOISE[self.noise](index, (self.frames - 2) * side * side, *key, _BETWEEN).unflatten(1, shape)
 
 
 class FrameMatching(ArrayTask):
-    """Do the first and the last frame of a film show the same digit? The frames between are noise.
+    """Whether the first and the last frame of a video show the same digit class; the frames between are noise.
 
-    A network whose layers see a few neighbouring frames cannot compare the two before its receptive field spans the
-    film. Same and different are as frequent as can be; where they differ, all other classes are equally likely. Two
-    digits of the same class are two different images. Training films are drawn anew in every epoch, as a function of
-    (order, epoch, sample); those of valid and test are fixed by `data_seed`.
+    A network of local layers cannot compare the two frames until its temporal receptive field spans the video. The two
+    classes are balanced; if the digits differ, all other classes are equally likely. Two digits of the same class are
+    different images. Training videos are generated in every epoch as a function of (order, epoch, sample); validation
+    and test videos are fixed by `data_seed`.
 
-    A problem of our own, for the long range that Wang et al. 2018 (arXiv:1711.07971) claim for non-local blocks.
+    Not from a paper; it tests the long-range dependencies for which Wang et al. 2018 (arXiv:1711.07971) propose
+    non-local blocks.
 
     Args:
         source: "digits" (8x8, embedded) or "mnist" (28x28).
-        frames: of a film, at least 2.
-        noise: of every pixel of the frames between: uniform in [0, 1), or normal of mean 0 and variance 1.
-        repeats: films of valid and test that begin with the same digit.
-        batch: rows of a training batch.
-        data_seed: what valid and test are drawn from.
-        order: seed of the shuffling and of training films.
+        frames: number of frames of a video, at least 2.
+        noise: distribution of the noise pixels: uniform in [0, 1), or standard normal.
+        repeats: number of validation and test videos that start with the same digit.
+        batch: training batch size.
+        data_seed: seed of the validation and test videos.
+        order: seed of shuffling and of the training videos.
         metrics: names of the reported metrics; None: the defaults of the target type.
 
     Raises:
-        UsageError: a number is too small, or there is no such source or noise.
-        Missing: a file is not there.
+        UsageError: a number is too small, or the source or noise is unknown.
+        Missing: a file is missing.
     """
 
     def __init__(
@@ -84,9 +85,9 @@ class FrameMatching(ArrayTask):
         at_least(2, frames=frames)
         at_least(1, repeats=repeats)
         one_of(list(_NOISE), noise=noise)
-        found = glyphs(source)
-        side = found["train"].side
-        make = dict.fromkeys(found, Matching(frames, noise))
-        splits = drawn(found, make, repeats={"valid": repeats, "test": repeats}, data_seed=data_seed)
+        digits = glyphs(source)
+        side = digits["train"].side
+        make = dict.fromkeys(digits, Matching(frames, noise))
+        splits = drawn(digits, make, repeats={"valid": repeats, "test": repeats}, data_seed=data_seed)
         spec = Spec((Real((1, frames, side, side)),), Classes(2))
         super().__init__(splits, spec, Classification(["different", "same"]), batch=batch, order=order, metrics=metrics)

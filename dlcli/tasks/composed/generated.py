@@ -1,4 +1,4 @@
-"""Splits whose samples are made when they are asked for."""
+"""Splits whose samples are generated on access."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -9,45 +9,46 @@ from torch import Tensor
 
 from dlcli.tasks.composed.glyphs import Glyphs
 
-_HELD_OUT = 0x5CE4E  # sets the draws of valid and test apart from those of training
+_HELD_OUT = 0x5CE4E  # random stream of the validation and test samples
 
 
 @runtime_checkable
 class Make(Protocol):
-    """How samples are made of glyphs."""
+    """Generator of samples from glyphs."""
 
-    def __call__(self, glyphs: Glyphs, index: Tensor, *words: int) -> tuple[tuple[Tensor, ...], Tensor]:
-        """Inputs and target, batch axis first.
+    def __call__(self, glyphs: Glyphs, index: Tensor, *key: int) -> tuple[tuple[Tensor, ...], Tensor]:
+        """Generate inputs and target, batch axis first.
 
-        Sample `index` begins with glyph `index` modulo their number; all else is drawn from the index and the words.
+        Sample `index` starts with glyph `index` modulo the number of glyphs; everything else is random, seeded by the
+        index and the key.
         """
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """A split of samples that are made of glyphs: anew in every epoch of training, else always the same.
+    """A split of samples generated from glyphs: new samples in every training epoch, fixed ones otherwise.
 
     Args:
-        glyphs: what of.
-        make: how.
-        repeats: samples that begin with the same glyph.
-        words: what samples that stay the same are drawn from.
+        glyphs: the glyphs of the split.
+        make: the generator.
+        repeats: number of samples that start with the same glyph.
+        key: random key of the fixed samples.
     """
 
     glyphs: Glyphs
     make: Make
     repeats: int
-    words: tuple[int, ...]
+    key: tuple[int, ...]
 
     def __len__(self) -> int:
         return len(self.glyphs) * self.repeats
 
     def take(self, rows: Tensor | slice) -> tuple[tuple[Tensor, ...], Tensor]:
         index = torch.arange(len(self), device=self.glyphs.labels.device)[rows]
-        return self.vary(index, *self.words)
+        return self.vary(index, *self.key)
 
-    def vary(self, rows: Tensor, *words: int) -> tuple[tuple[Tensor, ...], Tensor]:
-        return self.make(self.glyphs, rows, *words)
+    def vary(self, rows: Tensor, *key: int) -> tuple[tuple[Tensor, ...], Tensor]:
+        return self.make(self.glyphs, rows, *key)
 
     def to(self, device: torch.device) -> "Drawn":
         return replace(self, glyphs=self.glyphs.to(device))
@@ -56,11 +57,13 @@ class Drawn:
 def drawn(
     splits: Mapping[str, Glyphs], make: Mapping[str, Make], *, repeats: Mapping[str, int], data_seed: int
 ) -> dict[str, Drawn]:
-    """Each split made in its way.
+    """Generated splits.
 
     Args:
-        repeats: samples that begin with the same glyph, by split; one where nothing is said.
-        data_seed: what valid and test are drawn from.
+        splits: glyphs by split.
+        make: generator by split.
+        repeats: number of samples that start with the same glyph, by split; default 1.
+        data_seed: seed of the validation and test samples.
     """
     return {
         name: Drawn(glyphs, make[name], repeats.get(name, 1), (_HELD_OUT, data_seed, number))

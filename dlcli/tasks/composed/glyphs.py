@@ -1,4 +1,4 @@
-"""Single digits that larger images and films are put together from."""
+"""Single digits from which larger images and videos are composed."""
 
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -16,56 +16,54 @@ from dlcli.tasks.image.idx_images import idx_splits
 SOURCES = ("digits", "mnist")
 CLASSES = len(NAMES)
 
-_CLASS, _GLYPH = 0x61, 0x62  # what a draw is for
+_CLASS, _GLYPH = 0x61, 0x62  # random streams
 
 
 @dataclass(frozen=True)
 class Glyphs:
-    """The single images of a split, square and of one channel, sorted into their classes.
+    """Square single-channel images of one split, with an index by class.
 
     Args:
-        pixels: as they are stored, black being 0.
-        white: the pixel that is 1.
-        labels: the class of each.
-        members: the glyphs in the order of their classes.
-        begin: where each class begins in `members`.
-        count: how many glyphs each class has.
-        place: where each glyph stands within its class.
+        pixels: stored values; black is 0.
+        white: stored value of white, by which pixels are divided.
+        labels: class of each glyph.
+        members: glyph numbers sorted by class.
+        offset: start of each class in `members`.
+        count: number of glyphs of each class.
+        position: rank of each glyph within its class.
     """
 
     pixels: Shaped[Tensor, "glyph 1 side side"]
     white: float
     labels: Int[Tensor, " glyph"]
     members: Int[Tensor, " glyph"]
-    begin: Int[Tensor, " class"]
+    offset: Int[Tensor, " class"]
     count: Int[Tensor, " class"]
-    place: Int[Tensor, " glyph"]
+    position: Int[Tensor, " glyph"]
 
     def __len__(self) -> int:
         return len(self.labels)
 
     @property
     def side(self) -> int:
-        """Pixels of height and width."""
+        """Height and width in pixels."""
         return self.pixels.shape[-1]
 
     def images(self, rows: Int[Tensor, "*row"]) -> Float[Tensor, "*row 1 side side"]:
         """The glyphs in [0, 1]."""
         return self.pixels[rows].float().div_(self.white)
 
-    def same(self, rows: Int[Tensor, " batch"], index: Int[Tensor, " batch"], *words: int) -> Int[Tensor, " batch"]:
-        """For each glyph another one of its class, all equally likely; itself where it is the only one."""
+    def same(self, rows: Int[Tensor, " batch"], index: Int[Tensor, " batch"], *key: int) -> Int[Tensor, " batch"]:
+        """Uniformly random other glyph of the same class for each glyph; the glyph itself if it is the only one."""
         count = self.count[self.labels[rows]]
-        further = 1 + integers(index, 1, (count - 1).clamp(min=1)[:, None], *words, _GLYPH)[:, 0]
-        return self.members[self.begin[self.labels[rows]] + (self.place[rows] + further) % count]
+        step = 1 + integers(index, 1, (count - 1).clamp(min=1)[:, None], *key, _GLYPH)[:, 0]
+        return self.members[self.offset[self.labels[rows]] + (self.position[rows] + step) % count]
 
-    def different(
-        self, rows: Int[Tensor, " batch"], index: Int[Tensor, " batch"], *words: int
-    ) -> Int[Tensor, " batch"]:
-        """For each glyph one of another class: these are equally likely, then the glyphs of the class."""
-        further = 1 + integers(index, 1, CLASSES - 1, *words, _CLASS)[:, 0]
-        label = (self.labels[rows] + further) % CLASSES
-        return self.members[self.begin[label] + integers(index, 1, self.count[label][:, None], *words, _GLYPH)[:, 0]]
+    def different(self, rows: Int[Tensor, " batch"], index: Int[Tensor, " batch"], *key: int) -> Int[Tensor, " batch"]:
+        """Random glyph of another class for each glyph: uniform over classes, then over the glyphs of the class."""
+        step = 1 + integers(index, 1, CLASSES - 1, *key, _CLASS)[:, 0]
+        label = (self.labels[rows] + step) % CLASSES
+        return self.members[self.offset[label] + integers(index, 1, self.count[label][:, None], *key, _GLYPH)[:, 0]]
 
     def to(self, device: torch.device) -> "Glyphs":
         moved: dict[str, Any] = {
@@ -77,14 +75,14 @@ class Glyphs:
 
 
 def glyphs(source: str) -> dict[str, Glyphs]:
-    """The single digits of train, valid and test: those of the source's own splits, so that no glyph is in two.
+    """Load the single digits of the splits train, valid and test of a source, which are disjoint.
 
     Args:
-        source: "digits" are the embedded ones of 8x8 pixels, "mnist" those of 28x28.
+        source: "digits" (8x8 pixels, embedded) or "mnist" (28x28).
 
     Raises:
-        UsageError: there is no such source, or a split has no glyph of a class.
-        Missing: a file is not there.
+        UsageError: the source is unknown, or a class does not occur in a split.
+        Missing: a file is missing.
     """
     one_of(SOURCES, source=source)
     if source == "mnist":
@@ -95,8 +93,9 @@ def glyphs(source: str) -> dict[str, Glyphs]:
 def _sorted(split: str, pixels: Tensor, labels: Tensor, white: float) -> Glyphs:
     count = labels.bincount(minlength=CLASSES)
     if not count.all():
-        raise UsageError(f"split {split} has no {NAMES[int(count.argmin())]}")
-    members, begin = labels.argsort(stable=True), count.cumsum(0) - count
-    place = torch.empty_like(members)
-    place[members] = torch.arange(len(members)) - begin[labels[members]]
-    return Glyphs(pixels, white, labels, members, begin, count, place)
+        problem = f"no digit {NAMES[int(count.argmin())]} in split {split}"
+        raise UsageError("invalid_data", path="task.source", problem=problem)
+    members, offset = labels.argsort(stable=True), count.cumsum(0) - count
+    position = torch.empty_like(members)
+    position[members] = torch.arange(len(members)) - offset[labels[members]]
+    return Glyphs(pixels, white, labels, members, offset, count, position)

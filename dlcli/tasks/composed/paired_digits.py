@@ -1,4 +1,4 @@
-"""Trained on single digits, tested on two side by side."""
+"""Generalization from single digits in training to pairs in test."""
 
 from collections.abc import Sequence
 
@@ -9,49 +9,50 @@ from dlcli.tasks.composed.glyphs import Glyphs, glyphs
 from dlcli.tasks.composed.scenes import Layout, SceneTask
 
 
-class Alone:
-    """A digit as it is."""
+class SingleDigit:
+    """One digit that fills the image."""
 
-    def __call__(self, glyphs: Glyphs, index: Tensor, *words: int) -> tuple[Tensor, Tensor]:
+    def __call__(self, glyphs: Glyphs, index: Tensor, *key: int) -> tuple[Tensor, Tensor]:
         return index[:, None] % len(glyphs), index.new_zeros(len(index), 1, 2)
 
 
 class Stacked:
     """Two digits of different classes, the second below the first."""
 
-    def __call__(self, glyphs: Glyphs, index: Tensor, *words: int) -> tuple[Tensor, Tensor]:
+    def __call__(self, glyphs: Glyphs, index: Tensor, *key: int) -> tuple[Tensor, Tensor]:
         first = index % len(glyphs)
-        numbers = torch.stack((first, glyphs.different(first, index, *words)), 1)
+        numbers = torch.stack((first, glyphs.different(first, index, *key)), 1)
         return numbers, index.new_tensor(((0, 0), (glyphs.side, 0))).expand(len(index), 2, 2)
 
 
 class PairedDigits(SceneTask):
-    """Which digits are there: one in train and valid, two different ones joined along the height in test.
+    """Which digits occur: one in training and validation images, two different ones stacked vertically in test images.
 
-    A model that sees parts should name both, though it never saw two. Test images are twice as high, so a model must
-    take any height: the spec is Real(1, any, side). Settings are chosen on single digits alone.
+    A model that recognizes parts should label both digits without having been trained on pairs. Test images are twice
+    as high, so the model must accept any height: the spec is Real(1, any, side). Model selection uses single digits
+    only.
 
     The composite experiment of Su Jianlin 2018 (https://kexue.fm/archives/4819). Differs: there is a validation split.
 
     Args:
         source: "digits" (8x8, embedded) or "mnist" (28x28).
-        repeats: pairs of test that have the same first digit.
-        batch: rows of a training batch.
-        data_seed: what the pairs are drawn from.
-        order: seed of the shuffling.
+        repeats: number of test pairs with the same first digit.
+        batch: training batch size.
+        data_seed: seed of the pairs.
+        order: seed of shuffling.
         metrics: names of the reported metrics; None: the defaults of the target type.
 
     Raises:
-        UsageError: a number is too small, or there is no such source.
-        Missing: a file is not there.
+        UsageError: a number is too small, or the source is unknown.
+        Missing: a file is missing.
     """
 
     def __init__(
         self, *, source: str, repeats: int, batch: int, data_seed: int, order: int, metrics: Sequence[str] | None = None
     ) -> None:
-        found = glyphs(source)
-        side = found["train"].side
-        layouts = dict.fromkeys(found, Layout(Alone(), side, side)) | {"test": Layout(Stacked(), 2 * side, side)}
+        digits = glyphs(source)
+        side = digits["train"].side
+        layouts = dict.fromkeys(digits, Layout(SingleDigit(), side, side)) | {"test": Layout(Stacked(), 2 * side, side)}
         super().__init__(
-            found, layouts, repeats={"test": repeats}, batch=batch, data_seed=data_seed, order=order, metrics=metrics
+            digits, layouts, repeats={"test": repeats}, batch=batch, data_seed=data_seed, order=order, metrics=metrics
         )

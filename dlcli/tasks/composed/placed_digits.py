@@ -1,4 +1,4 @@
-"""One digit, somewhere on a larger canvas."""
+"""Classification of one digit, transformed and placed on a larger canvas."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from dlcli.core.errors import UsageError, nearest
+from dlcli.core.errors import UsageError
 from dlcli.core.option_checks import at_least
 from dlcli.core.rng import integers, uniform
 from dlcli.core.spec import Classes, Real, Spec
@@ -19,10 +19,10 @@ from dlcli.tasks.composed.placing import place, warp
 from dlcli.tasks.image.embedded_digits import NAMES
 from dlcli.tasks.targets.classification import Classification
 
-_SHAPE, _CORNER, _PATCH, _CUT, _PUT = 0x91, 0x92, 0x93, 0x94, 0x95  # what a draw is for
+_SHAPE, _CORNER, _PATCH, _CUT, _PUT = 0x91, 0x92, 0x93, 0x94, 0x95  # random streams
 
 _NUMBER = (int, float)
-_CHANGED: dict[str, tuple[type, ...]] = {  # what test may have of its own, and of which kinds it is
+_TEST_OPTIONS: dict[str, tuple[type, ...]] = {  # options that `test` may override, with their types
     "rotation": _NUMBER,
     "scale": _NUMBER,
     "shear": _NUMBER,
@@ -34,9 +34,9 @@ _CHANGED: dict[str, tuple[type, ...]] = {  # what test may have of its own, and 
 
 @dataclass(frozen=True)
 class Placed:
-    """A digit turned, scaled, slanted and moved within ranges, and pieces of others about it.
+    """Randomly rotated, scaled, sheared and translated digit with clutter: pieces of other digits.
 
-    Overlapping pixels become the larger one.
+    Overlapping pixels are combined by the maximum.
     """
 
     canvas: int
@@ -47,66 +47,65 @@ class Placed:
     clutter: int
     clutter_size: int
 
-    def __call__(self, glyphs: Glyphs, index: Tensor, *words: int) -> tuple[tuple[Tensor, ...], Tensor]:
+    def __call__(self, glyphs: Glyphs, index: Tensor, *key: int) -> tuple[tuple[Tensor, ...], Tensor]:
         rows = index % len(glyphs)
-        turned, scaled, slanted = uniform(index, 3, *words, _SHAPE).unbind(1)
+        rotation, scale, shear = uniform(index, 3, *key, _SHAPE).unbind(1)
         low, high = self.scale
         images = warp(
             glyphs.images(rows),
-            degrees=(2 * turned - 1) * self.rotation,
-            scale=low + scaled * (high - low),
-            shear=(2 * slanted - 1) * self.shear,
-            corner=self._corner(glyphs.side, index, *words),
+            degrees=(2 * rotation - 1) * self.rotation,
+            scale=low + scale * (high - low),
+            shear=(2 * shear - 1) * self.shear,
+            corner=self._corner(glyphs.side, index, *key),
             canvas=self.canvas,
         )
         if self.clutter:
-            images = torch.maximum(images, self._pieces(glyphs, index, *words))
+            images = torch.maximum(images, self._pieces(glyphs, index, *key))
         return (images,), glyphs.labels[rows]
 
-    def _corner(self, side: int, index: Tensor, *words: int) -> Int[Tensor, "batch 2"]:
-        """Where the digit lies before it is warped, at whole pixels."""
+    def _corner(self, side: int, index: Tensor, *key: int) -> Int[Tensor, "batch 2"]:
+        """Top left pixel of the digit before it is warped."""
         room = self.canvas - side
         if self.shift is None:
-            return integers(index, 2, room + 1, *words, _CORNER)
-        return room // 2 - self.shift + integers(index, 2, 2 * self.shift + 1, *words, _CORNER)
+            return integers(index, 2, room + 1, *key, _CORNER)
+        return room // 2 - self.shift + integers(index, 2, 2 * self.shift + 1, *key, _CORNER)
 
-    def _pieces(self, glyphs: Glyphs, index: Tensor, *words: int) -> Float[Tensor, "batch 1 canvas canvas"]:
-        """Square cuts of other digits, each anywhere on the canvas."""
+    def _pieces(self, glyphs: Glyphs, index: Tensor, *key: int) -> Float[Tensor, "batch 1 canvas canvas"]:
+        """Square pieces of other digits at random positions of the canvas."""
         size, side = self.clutter_size, glyphs.side
-        others = (index[:, None] + 1 + integers(index, self.clutter, len(glyphs) - 1, *words, _PATCH)) % len(glyphs)
-        cut = integers(index, 2 * self.clutter, side - size + 1, *words, _CUT).view(-1, 2)
-        put = integers(index, 2 * self.clutter, self.canvas - size + 1, *words, _PUT).view(-1, 2)
+        others = (index[:, None] + 1 + integers(index, self.clutter, len(glyphs) - 1, *key, _PATCH)) % len(glyphs)
+        cut = integers(index, 2 * self.clutter, side - size + 1, *key, _CUT).view(-1, 2)
+        put = integers(index, 2 * self.clutter, self.canvas - size + 1, *key, _PUT).view(-1, 2)
         pieces = place(glyphs.images(others.flatten()), -cut, size, size)
         return place(pieces, put, self.canvas, self.canvas).unflatten(0, (len(index), self.clutter)).amax(1)
 
 
 class PlacedDigits(ArrayTask):
-    """Which digit lies somewhere on a larger canvas, whatever was done to it.
+    """Classification of a randomly transformed digit on a larger canvas.
 
-    Training images are drawn anew in every epoch, as a function of (order, epoch, sample); those of valid and test
-    are fixed by `data_seed`. With ranges of its own for test it asks what a model makes of changes it never saw, as
-    Sabour, Frosst & Hinton 2017 (arXiv:1710.09829, section 5.1) do with affNIST.
+    Training images are generated in every epoch as a function of (order, epoch, sample); validation and test images
+    are fixed by `data_seed`. With other ranges in test it measures generalization to unseen transformations, like
+    affNIST in Sabour, Frosst & Hinton 2017 (arXiv:1710.09829, section 5.1).
 
     Args:
         source: "digits" (8x8, embedded) or "mnist" (28x28).
-        canvas: pixels of height and width.
-        rotation: degrees by which a digit is turned at most, either way.
-        scale: the least and the largest factor.
-        shear: columns by which a row is moved at most against the next one, either way.
-        shift: pixels by which a digit is moved from the middle at most, in all directions; null is anywhere on the
-            canvas. Always whole pixels.
-        clutter: pieces of other digits.
-        clutter_size: pixels of their height and width.
-        test: those of the six above that are different in test; null is none.
-        repeats: images of valid and test that are made of the same digit.
-        batch: rows of a training batch.
-        data_seed: what valid and test are drawn from.
-        order: seed of the shuffling and of training images.
+        canvas: height and width in pixels.
+        rotation: maximum rotation in either direction, in degrees.
+        scale: minimum and maximum scale factor.
+        shear: maximum displacement of a row relative to the next one, in pixels, in either direction.
+        shift: maximum displacement from the center in both directions, in whole pixels; None: anywhere on the canvas.
+        clutter: number of pieces of other digits.
+        clutter_size: height and width of the pieces in pixels.
+        test: overrides of the six preceding options in the test split; None: no overrides.
+        repeats: number of validation and test images generated from the same digit.
+        batch: training batch size.
+        data_seed: seed of the validation and test images.
+        order: seed of shuffling and of the training images.
         metrics: names of the reported metrics; None: the defaults of the target type.
 
     Raises:
-        UsageError: a number is out of range, or there is no such source.
-        Missing: a file is not there.
+        UsageError: a number is out of range, or the source is unknown.
+        Missing: a file is missing.
     """
 
     def __init__(
@@ -128,38 +127,45 @@ class PlacedDigits(ArrayTask):
         metrics: Sequence[str] | None = None,
     ) -> None:
         at_least(1, repeats=repeats)
-        found = glyphs(source)
-        usual = Placed(canvas, rotation, scale, shear, shift, clutter, clutter_size)
-        other = _changed(usual, test or {})
-        for name, made in (("task", usual), ("task.test", other)):
-            _check(made, found["train"].side, name)
-        make = {"train": usual, "valid": usual, "test": other}
-        splits = drawn(found, make, repeats={"valid": repeats, "test": repeats}, data_seed=data_seed)
+        digits = glyphs(source)
+        train_placement = Placed(canvas, rotation, scale, shear, shift, clutter, clutter_size)
+        test_placement = _overridden(train_placement, test or {})
+        for prefix, placement in (("task", train_placement), ("task.test", test_placement)):
+            _check(placement, digits["train"].side, prefix)
+        make = {"train": train_placement, "valid": train_placement, "test": test_placement}
+        splits = drawn(digits, make, repeats={"valid": repeats, "test": repeats}, data_seed=data_seed)
         spec = Spec((Real((1, canvas, canvas)),), Classes(CLASSES))
         super().__init__(splits, spec, Classification(NAMES), batch=batch, order=order, metrics=metrics)
 
 
-def _changed(usual: Placed, changes: Mapping[str, Any]) -> Placed:
-    for name, value in changes.items():
-        if name not in _CHANGED:
-            raise UsageError(f"task.test may change {', '.join(_CHANGED)}, not {name!r}{nearest(name, _CHANGED)}")
-        listed = isinstance(value, list | tuple)
-        wrong = (isinstance(one, bool) or not isinstance(one, _CHANGED[name]) for one in (value if listed else [value]))
-        if listed != (name == "scale") or any(wrong):
-            raise UsageError(f"task.test.{name} is not of a kind that task.{name} can be: {value!r}")
-    return replace(usual, **changes)
+def _overridden(placement: Placed, overrides: Mapping[str, Any]) -> Placed:
+    for name, value in overrides.items():
+        if name not in _TEST_OPTIONS:
+            raise UsageError("unknown_name", kind="option of task.test", name=name, known=_TEST_OPTIONS)
+        is_list = isinstance(value, list | tuple)
+        types = _TEST_OPTIONS[name]
+        wrong = (
+            isinstance(element, bool) or not isinstance(element, types) for element in (value if is_list else [value])
+        )
+        if is_list != (name == "scale") or any(wrong):
+            raise UsageError("invalid_value", key=f"task.test.{name}", must=f"of the type of task.{name}", got=value)
+    return replace(placement, **overrides)
 
 
-def _check(made: Placed, side: int, place: str) -> None:
-    """That the numbers are such that an image can be made."""
-    if made.canvas < side:
-        raise UsageError(f"task.canvas is at least a digit's {side} pixels, not {made.canvas}")
-    if not (len(made.scale) == 2 and 0 < made.scale[0] <= made.scale[1]):
-        raise UsageError(f"{place}.scale is the least and the largest factor, above 0, not {list(made.scale)}")
-    for name, number in (("rotation", made.rotation), ("shear", made.shear), ("shift", made.shift or 0)):
+def _check(placement: Placed, side: int, prefix: str) -> None:
+    if placement.canvas < side:
+        must = f"at least the size of a digit ({side})"
+        raise UsageError("invalid_value", key="task.canvas", must=must, got=placement.canvas)
+    if not (len(placement.scale) == 2 and 0 < placement.scale[0] <= placement.scale[1]):
+        must = "[minimum, maximum], both above 0"
+        raise UsageError("invalid_value", key=f"{prefix}.scale", must=must, got=list(placement.scale))
+    at_least_zero = {
+        "rotation": placement.rotation, "shear": placement.shear, "shift": placement.shift or 0,
+        "clutter": placement.clutter,
+    }  # fmt: skip
+    for name, number in at_least_zero.items():
         if not 0 <= number < float("inf"):
-            raise UsageError(f"{place}.{name} is at least 0, not {number}")
-    if made.clutter < 0:
-        raise UsageError(f"{place}.clutter is at least 0, not {made.clutter}")
-    if not 1 <= made.clutter_size <= side:
-        raise UsageError(f"{place}.clutter_size is 1 to {side}, not {made.clutter_size}")
+            raise UsageError("invalid_value", key=f"{prefix}.{name}", must="at least 0 and finite", got=number)
+    if not 1 <= placement.clutter_size <= side:
+        must = f"from 1 to {side}"
+        raise UsageError("invalid_value", key=f"{prefix}.clutter_size", must=must, got=placement.clutter_size)

@@ -1,4 +1,4 @@
-"""Images on a larger canvas: at whole pixels, or turned, scaled and slanted."""
+"""Place images on a larger canvas: at integer positions, or rotated, scaled and sheared."""
 
 import math
 
@@ -11,12 +11,15 @@ from torch import Tensor
 def place(
     images: Float[Tensor, "batch channel side_h side_w"], corner: Int[Tensor, "batch 2"], height: int, width: int
 ) -> Float[Tensor, "batch channel height width"]:
-    """Images on black canvases, unchanged; what lies outside of the canvas is cut off.
+    """Copy images onto black canvases; parts outside the canvas are cropped.
 
     Args:
-        corner: row and column of the image's first pixel; may be negative.
+        images: the images.
+        corner: row and column of the top left pixel of each image; may be negative.
+        height: height of the canvas.
+        width: width of the canvas.
     """
-    framed = F.pad(images, (1, 1, 1, 1))  # whatever lies beyond the image reads its black frame
+    framed = F.pad(images, (1, 1, 1, 1))  # canvas pixels outside the image read this black border
     rows, columns = (
         (torch.arange(length, device=corner.device) - corner[:, axis, None] + 1).clamp(0, framed.shape[axis - 2] - 1)
         for axis, length in enumerate((height, width))
@@ -35,23 +38,25 @@ def warp(
     corner: Int[Tensor, "batch 2"],
     canvas: int,
 ) -> Float[Tensor, "batch channel canvas canvas"]:
-    """Images slanted, scaled and turned about their middle, on black canvases; bilinear.
+    """Shear, scale and rotate images about their center on black canvases, with bilinear interpolation.
 
-    Without any of the three it is `place`, to rounding.
+    With the identity transformation it equals `place` up to rounding.
 
     Args:
-        degrees: to turn by, counter-clockwise as one sees it.
-        scale: larger than 1 makes larger.
-        shear: columns that a row moves to the right against the one above it.
-        corner: row and column of the first pixel of the image as it is, before it is warped.
+        images: square images.
+        degrees: counterclockwise rotation.
+        scale: scale factor; above 1 enlarges.
+        shear: displacement of each row to the right of the row above, in pixels.
+        corner: row and column of the top left pixel before the transformation.
+        canvas: height and width of the canvas.
     """
     side = images.shape[-1]
     angle = degrees * (math.pi / 180)
     cosine, sine = angle.cos() / scale, angle.sin() / scale
-    # From the canvas back to the image: turned back by the angle, then slanted back. Rows count downwards.
-    back = torch.stack((cosine - shear * sine, -sine - shear * cosine, sine, cosine), 1).view(-1, 2, 2)
-    middle = corner.flip(1) - (canvas - side) / 2  # (x, y) of the image's middle from that of the canvas
-    moved = -(back @ middle[:, :, None]) * (2 / side)
-    theta = torch.cat((back * (canvas / side), moved), 2)
+    # Inverse map from the canvas to the image: inverse rotation, then inverse shear. y points down.
+    inverse = torch.stack((cosine - shear * sine, -sine - shear * cosine, sine, cosine), 1).view(-1, 2, 2)
+    center = corner.flip(1) - (canvas - side) / 2  # (x, y) of the image center relative to the canvas center
+    translation = -(inverse @ center[:, :, None]) * (2 / side)
+    theta = torch.cat((inverse * (canvas / side), translation), 2)
     shape = [len(images), images.shape[1], canvas, canvas]
     return F.grid_sample(images, F.affine_grid(theta, shape, align_corners=False), align_corners=False)

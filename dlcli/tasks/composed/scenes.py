@@ -1,4 +1,4 @@
-"""Scenes: single digits that lie at known places of one image."""
+"""Scenes: images composed of single digits at known positions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,15 +18,15 @@ from dlcli.tasks.image.embedded_digits import NAMES
 from dlcli.tasks.targets.multi_label import MultiLabel
 
 NOTHING = -1
-"""The number of a glyph that is not there."""
+"""Glyph number of an absent digit."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """What is in the images of a batch, the sources of an image first; -100 where there are fewer.
+    """Ground truth of a batch of scenes; -100 for absent digits.
 
     Args:
-        classes: of each digit.
+        classes: class of each digit.
         places: row and column of the top left pixel of each digit.
     """
 
@@ -36,42 +36,43 @@ class Scene:
 
 @runtime_checkable
 class Arrange(Protocol):
-    """Which glyphs are in an image, and where."""
+    """Random arrangement of glyphs in an image."""
 
-    def __call__(self, glyphs: Glyphs, index: Tensor, *words: int) -> tuple[Tensor, Tensor]:
-        """Numbers of glyphs [batch, source], `NOTHING` for none, and their top left pixels [batch, source, 2].
+    def __call__(self, glyphs: Glyphs, index: Tensor, *key: int) -> tuple[Tensor, Tensor]:
+        """Glyph numbers [batch, source], `NOTHING` for absent ones, and their top left pixels [batch, source, 2].
 
-        Sample `index` begins with glyph `index` modulo their number; all else is drawn from the index and the words.
+        Sample `index` starts with glyph `index` modulo the number of glyphs; everything else is random, seeded by the
+        index and the key.
         """
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How images are made: arrangement, height and width."""
+    """Renderer of scenes: an arrangement and the image size in pixels."""
 
     arrange: Arrange
     height: int
     width: int
 
-    def __call__(self, glyphs: Glyphs, index: Tensor, *words: int) -> tuple[tuple[Tensor, ...], Tensor]:
-        """An image of all digits, and what is there, 1 a class."""
-        images, classes = self.sources(glyphs, index, *words)
-        target = images.new_zeros(len(index), CLASSES + 1)  # the last column takes what is not there
+    def __call__(self, glyphs: Glyphs, index: Tensor, *key: int) -> tuple[tuple[Tensor, ...], Tensor]:
+        """Images of all digits, and multi-label targets [batch, class]."""
+        images, classes = self.sources(glyphs, index, *key)
+        target = images.new_zeros(len(index), CLASSES + 1)  # the last column collects absent digits
         target.scatter_(1, classes.where(classes >= 0, CLASSES), 1.0)
         return (images.amax(1),), target[:, :CLASSES]
 
     def sources(
-        self, glyphs: Glyphs, index: Tensor, *words: int
+        self, glyphs: Glyphs, index: Tensor, *key: int
     ) -> tuple[Float[Tensor, "batch source 1 height width"], Int[Tensor, "batch source"]]:
-        """The digits one by one, each where it lies, and their classes."""
-        numbers, places = self.arrange(glyphs, index, *words)
+        """One image per digit, each at its position, and the classes of the digits."""
+        numbers, places = self.arrange(glyphs, index, *key)
         images = glyphs.images(numbers.clamp(min=0)) * (numbers != NOTHING)[:, :, None, None, None]
         placed = place(images.flatten(0, 1), places.flatten(0, 1), self.height, self.width)
         return placed.unflatten(0, tuple(numbers.shape)), _classes(glyphs, numbers)
 
-    def scene(self, glyphs: Glyphs, index: Tensor, *words: int) -> Scene:
-        """The truth about the images."""
-        numbers, places = self.arrange(glyphs, index, *words)
+    def scene(self, glyphs: Glyphs, index: Tensor, *key: int) -> Scene:
+        """Ground truth of the images."""
+        numbers, places = self.arrange(glyphs, index, *key)
         return Scene(_classes(glyphs, numbers), places.where((numbers != NOTHING)[:, :, None], IGNORED))
 
 
@@ -80,18 +81,18 @@ def _classes(glyphs: Glyphs, numbers: Tensor) -> Tensor:
 
 
 class SceneTask(ArrayTask):
-    """Which digits are in an image: one label or several.
+    """Multi-label classification: which digits occur in an image.
 
-    Overlapping digits are put together by the larger pixel. Training images are drawn anew in every epoch, as a
-    function of (order, epoch, sample); those of valid and test are fixed by `data_seed`.
+    Overlapping digits are combined by the pixelwise maximum. Training images are generated in every epoch as a function
+    of (order, epoch, sample); validation and test images are fixed by `data_seed`.
 
     Args:
-        splits: glyphs of each split, which no other split has.
-        layouts: how the images of each split are made.
-        repeats: images that begin with the same glyph, by split; one where nothing is said.
-        batch: rows of a training batch.
-        data_seed: what valid and test are drawn from.
-        order: seed of the shuffling and of training images.
+        splits: disjoint sets of glyphs by split.
+        layouts: renderer of the images by split.
+        repeats: number of images that start with the same glyph, by split; default 1.
+        batch: training batch size.
+        data_seed: seed of the validation and test images.
+        order: seed of shuffling and of the training images.
         metrics: names of the reported metrics; None: the defaults of the target type.
 
     Raises:
@@ -114,21 +115,21 @@ class SceneTask(ArrayTask):
         heights, widths = ({getattr(layout, side) for layout in layouts.values()} for side in ("height", "width"))
         shape = (1, *(sizes.pop() if len(sizes) == 1 else None for sizes in (heights, widths)))
         spec = Spec((Real(shape),), Labels(CLASSES))
-        made = drawn(splits, self._layouts, repeats=repeats, data_seed=data_seed)
-        super().__init__(made, spec, MultiLabel(NAMES), batch=batch, order=order, metrics=metrics)
+        generated = drawn(splits, self._layouts, repeats=repeats, data_seed=data_seed)
+        super().__init__(generated, spec, MultiLabel(NAMES), batch=batch, order=order, metrics=metrics)
 
     def sources(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        glyphs, layout, words = self._origin(batch)
-        return layout.sources(glyphs, batch.index, *words)
+        glyphs, layout, key = self._origin(batch)
+        return layout.sources(glyphs, batch.index, *key)
 
     def scenes(self, batch: Batch) -> Scene:
-        """The truth about the images of a batch: classes and places of their digits."""
-        glyphs, layout, words = self._origin(batch)
-        return layout.scene(glyphs, batch.index, *words)
+        """Ground truth of a batch: classes and positions of the digits."""
+        glyphs, layout, key = self._origin(batch)
+        return layout.scene(glyphs, batch.index, *key)
 
     def _origin(self, batch: Batch) -> tuple[Glyphs, Layout, tuple[int, ...]]:
-        """What a batch was made of, how, and from which words it was drawn."""
+        """Glyphs, renderer and random key of a batch."""
         split = self._split(batch.split)
         assert isinstance(split, Drawn)
-        words = (self._order, batch.epoch) if batch.split == "train" else split.words
-        return split.glyphs, self._layouts[batch.split], words
+        key = (self._order, batch.epoch) if batch.split == "train" else split.key
+        return split.glyphs, self._layouts[batch.split], key

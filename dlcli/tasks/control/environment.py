@@ -1,4 +1,4 @@
-"""An environment as a task: a batch is a vector of episode seeds, and its metrics play them."""
+"""Environment task: a batch is a vector of episode seeds, and its metrics are computed from the played episodes."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -15,20 +15,20 @@ from dlcli.core.spec import Spec
 from dlcli.core.task import Baseline, Batch, Carry, Fitted, Metrics, Score
 from dlcli.tasks.control.episode_loop import Played, Simulator, play
 
-_RANGE = 1 << 40  # seeds of a split
+_RANGE = 1 << 40  # number of seeds per split
 _SPLITS = ("test", "valid", "train")
 _BASELINE = 10  # episodes of the random policy
 
 RETURN = Metric("return", "max", "reward")
-_LENGTH = Metric("length", "max", "steps")  # the direction only matters to a comparison by length
+_LENGTH = Metric("length", "max", "steps")  # the direction only matters in comparisons by length
 
 
 class RandomPolicy(nn.Module):
-    """Random actions: each of several equally likely, or values uniform in [low, high].
+    """Uniformly random policy over the discrete actions, or over continuous actions in [low, high].
 
     Args:
-        low: smallest value per unit.
-        high: largest value per unit.
+        low: lower bound of each output unit.
+        high: upper bound of each output unit.
     """
 
     def __init__(self, low: Tensor, high: Tensor) -> None:
@@ -40,20 +40,20 @@ class RandomPolicy(nn.Module):
 
 
 class Environment(ABC):
-    """Episodes that policies play. What is played is deterministic but for the episode's seed.
+    """Environment whose episodes are deterministic functions of a seed and a policy.
 
-    Policies answer with one score an action (the highest is taken), or with the values of the actions themselves.
-    Splits are disjoint ranges of episode seeds. Scores are means over episodes; `return` is the sum of rewards.
+    A policy outputs one score per action, of which the highest is taken, or the values of continuous actions. Splits
+    are disjoint ranges of episode seeds. Metrics are means over episodes; `return` is the sum of rewards.
 
     Args:
-        spec: what a policy sees and answers.
-        main: what decides.
-        episodes: of an individual in a training batch.
-        valid_episodes: of the validation split.
-        test_episodes: of the test split.
-        lanes: episodes side by side while a policy is scored.
-        scores: metrics that episodes report beside return and length.
-        actions: smallest and largest action [unit] of the random policy, the baseline; None: -1 and 1.
+        spec: observations and outputs of a policy.
+        main: the main metric.
+        episodes: episodes per individual in a training batch.
+        valid_episodes: episodes of the validation split.
+        test_episodes: episodes of the test split.
+        lanes: number of parallel episodes in evaluation.
+        scores: metrics reported by episodes in addition to return and length.
+        actions: lower and upper bounds [unit] of the random policy, the baseline; None: -1 and 1.
 
     Raises:
         UsageError: a number is below 1.
@@ -61,7 +61,7 @@ class Environment(ABC):
 
     counter = "env_steps"
     distinct: int | None = None
-    """How many different episodes there are for a policy, at most; None where nobody knows."""
+    """Maximum number of different episodes of a policy; None if unknown."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class Environment(ABC):
         }  # fmt: skip
         for name, number in numbers.items():
             if number < 1:
-                raise UsageError(f"task.{name} is at least 1, not {number}")
+                raise UsageError("invalid_value", key=f"task.{name}", must="at least 1", got=number)
         self.spec = spec
         self.main = main
         self.reported = (RETURN, _LENGTH, *scores)
@@ -92,7 +92,7 @@ class Environment(ABC):
 
     @abstractmethod
     def simulate(self, seeds: Tensor) -> Simulator:
-        """Episodes of these seeds, int64 [row], side by side."""
+        """Parallel episodes with the given seeds, int64 [row]."""
 
     def size(self, split: str) -> int:
         if split == "train":
@@ -100,7 +100,7 @@ class Environment(ABC):
         return -(-self._episodes[_known(split)] // self._lanes)
 
     def rows(self, split: str) -> int:
-        """Episodes."""
+        """Number of episodes."""
         return self._episodes[_known(split)]
 
     def batch(self, split: str, index: int) -> Batch:
@@ -112,20 +112,20 @@ class Environment(ABC):
         return Batch((), seeds, first, index, index if split == "train" else 0, seeds)
 
     def metrics(self, model: nn.Module, batch: Batch, carry: Carry = None) -> Metrics:
-        """One value an episode; an episode that failed is NaN, and makes the mean so."""
+        """One value per episode; the return of a failed episode is NaN, and so is the mean."""
         played = self._played(model, None, batch.index, 1)
         values = {"return": played.total, "length": played.steps, **played.scores}
-        one = torch.ones(len(batch), dtype=torch.float64)
-        return Metrics({name: Score(value[0].double(), one) for name, value in values.items()})
+        weight = torch.ones(len(batch), dtype=torch.float64)
+        return Metrics({name: Score(value[0].double(), weight) for name, value in values.items()})
 
     def rate(self, model: nn.Module, parameters: Stacked, batches: Sequence[Batch]) -> Rating:
-        """Fitness is the mean return; behaviour the mean of the episodes' characterisations."""
+        """Fitness (mean over episodes), behavior characterization (mean over episodes) and number of steps."""
         count = len(next(iter(parameters.values())))
         played = self._played(model, parameters, torch.cat([batch.index for batch in batches]), count)
         return Rating(self.fitness(played).mean(1), played.behaviour.mean(1), played.steps.sum(1))
 
     def fitness(self, played: Played) -> Tensor:
-        """Of every episode, float64 [individual, episode]: the return."""
+        """Fitness of every episode, float64 [individual, episode]: the return."""
         return played.total
 
     def _played(self, model: nn.Module, parameters: Stacked | None, seeds: Tensor, individuals: int) -> Played:
@@ -139,17 +139,17 @@ class Environment(ABC):
         return Baseline("random policy", RandomPolicy(*self._actions), rows=_BASELINE)
 
     def to(self, device: torch.device) -> "Environment":
-        """Environments run on the processor, and so do their policies.
+        """Environments and their policies run on the CPU.
 
         Raises:
-            UsageError: another device is asked for.
+            UsageError: the device is not the CPU.
         """
         if device.type != "cpu":
-            raise UsageError(f"{type(self).__name__} runs on the processor: device=cpu, not {device}")
+            raise UsageError("unsupported", subject=type(self).__name__, feature=f"device={device}", hint="device=cpu")
         return self
 
 
 def _known(split: str) -> str:
     if split not in _SPLITS:
-        raise UsageError(f"an environment has the splits {', '.join(sorted(_SPLITS))}, not {split!r}")
+        raise UsageError("unknown_name", kind="split", name=split, known=_SPLITS)
     return split

@@ -1,4 +1,4 @@
-"""Episodes side by side: the one loop over the steps of an environment."""
+"""Loop over the steps of parallel episodes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,29 +11,29 @@ from dlcli.core.episode import End, Outcome, Simulator
 
 __all__ = ["End", "Outcome", "Played", "Policy", "Simulator", "play"]
 
-_CROWD = 0.75  # the part of the population below which those that are done leave it
+_SHRINK_BELOW = 0.75  # finished individuals are removed from the policies when this share or less remains
 
 
 @runtime_checkable
 class Policy(Protocol):
-    """Acts for a population; see `core.population.Policies`."""
+    """Policies of a population; see `core.population.Policies`."""
 
     def __call__(self, x: Tensor) -> Tensor:
-        """[individual, row, *shape] to [individual, row, unit]."""
+        """Map observations [individual, row, *shape] to outputs [individual, row, unit]."""
 
     def keep(self, individuals: Tensor) -> None:
-        """Only these go on."""
+        """Remove all other individuals."""
 
 
 @dataclass(frozen=True)
 class Played:
-    """Episodes that were played, each [individual, episode, ...].
+    """Results of episodes, each [individual, episode, ...].
 
     Args:
-        total: float64, the sum of rewards; NaN where an episode failed.
-        steps: int64, its length.
-        behaviour: float32 [individual, episode, k].
-        scores: float64 by name.
+        total: float64, the sum of rewards; NaN for failed episodes.
+        steps: int64, the length.
+        behaviour: float32 [individual, episode, k], the behavior characterization.
+        scores: float64, further metrics by name.
     """
 
     total: Tensor
@@ -43,65 +43,65 @@ class Played:
 
 
 def play(simulator: Simulator, policy: Policy, individuals: int, episodes: int) -> Played:
-    """Every individual plays its episodes to their end; row `i * episodes + e` of the simulator is episode e of i.
+    """Play all episodes of all individuals to their end; simulator row `i * episodes + e` is episode e of individual i.
 
-    What is over leaves the simulator at once, and an individual leaves the policies when all its episodes are over,
-    a crowd of them at a time. An individual's rows stay as many as they were, so that its arithmetic does not depend
-    on when others end.
+    Finished episodes are removed from the simulator immediately. Individuals whose episodes are all finished are
+    removed from the policies in groups. The number of rows of an individual does not change, so that its floating-point
+    results do not depend on the lengths of other episodes.
     """
     count, step = individuals * episodes, 0
-    seats, ends = _Seats(policy, individuals, episodes), _Ends(count)
-    row = torch.arange(count)  # the episode that each row of the simulator is
+    policy_rows, ends = _PolicyRows(policy, individuals, episodes), _Ends(count)
+    row = torch.arange(count)  # episode number of each simulator row
     total = torch.zeros(count, dtype=torch.float64)
-    seen = simulator.reset()
+    observation = simulator.reset()
     while len(row):
-        outcome = simulator.step(seats(seen))
+        outcome = simulator.step(policy_rows(observation))
         step += 1
         total.add_(outcome.reward)
-        seen = outcome.observation
+        observation = outcome.observation
         over = outcome.over.logical_or(total.isnan())
         if not over.any():
             continue
-        done, on = over.nonzero()[:, 0], over.logical_not().nonzero()[:, 0]
+        done, running = over.nonzero()[:, 0], over.logical_not().nonzero()[:, 0]
         ends.add(row[done], total[done], step, simulator.end(done))
-        simulator.keep(on)
-        seen, row, total = seen[on], row[on], total[on]
-        seats.keep(row)
+        simulator.keep(running)
+        observation, row, total = observation[running], row[running], total[running]
+        policy_rows.keep(row)
     return ends.played(individuals, episodes)
 
 
-class _Seats:
-    """Which episodes the policies see where: an individual's side by side, with zeros for those that are over."""
+class _PolicyRows:
+    """Arrangement of episodes for the policies: [individual, episode], with zeros for finished episodes."""
 
     def __init__(self, policy: Policy, individuals: int, episodes: int) -> None:
         self._policy, self._episodes = policy, episodes
-        self._inside = torch.arange(individuals)  # individuals that the policies still hold
-        self._place: Tensor | None = None  # the seat of every row; None when all seats are taken
+        self._inside = torch.arange(individuals)  # individuals that the policies still contain
+        self._slot: Tensor | None = None  # slot of every row; None if all slots are in use
 
-    def __call__(self, seen: Tensor) -> Tensor:
-        """What the policies answer to every row, [row, unit]."""
-        shape = (len(self._inside), self._episodes, *seen.shape[1:])
-        if self._place is None:
-            return self._policy(seen.view(shape)).flatten(0, 1)
-        grid = seen.new_zeros(shape)
-        grid.flatten(0, 1)[self._place] = seen
-        return self._policy(grid).flatten(0, 1)[self._place]
+    def __call__(self, observation: Tensor) -> Tensor:
+        """Outputs of the policies for every row, [row, unit]."""
+        shape = (len(self._inside), self._episodes, *observation.shape[1:])
+        if self._slot is None:
+            return self._policy(observation.view(shape)).flatten(0, 1)
+        grid = observation.new_zeros(shape)
+        grid.flatten(0, 1)[self._slot] = observation
+        return self._policy(grid).flatten(0, 1)[self._slot]
 
     def keep(self, row: Tensor) -> None:
-        """Only these episodes go on."""
+        """Remove all other episodes."""
         individual = row // self._episodes if self._episodes > 1 else row
-        left = individual.unique_consecutive() if self._episodes > 1 else individual
-        if len(left) <= _CROWD * len(self._inside):
-            self._policy.keep(torch.searchsorted(self._inside, left))
-            self._inside = left
+        remaining = individual.unique_consecutive() if self._episodes > 1 else individual
+        if len(remaining) <= _SHRINK_BELOW * len(self._inside):
+            self._policy.keep(torch.searchsorted(self._inside, remaining))
+            self._inside = remaining
         if len(row) == len(self._inside) * self._episodes:
-            self._place = None
+            self._slot = None
         else:
-            self._place = torch.searchsorted(self._inside, individual) * self._episodes + row % self._episodes
+            self._slot = torch.searchsorted(self._inside, individual) * self._episodes + row % self._episodes
 
 
 class _Ends:
-    """Collects what episodes came to."""
+    """Collect the results of finished episodes."""
 
     def __init__(self, count: int) -> None:
         self._total = torch.zeros(count, dtype=torch.float64)

@@ -1,7 +1,7 @@
-"""Augmentation: training images that look a little different in every epoch, a batch at once on its device.
+"""Data augmentation: random transformations of a batch of training images on its device, new in every epoch.
 
-What is drawn for an image is a function of the words (order, epoch) and of its number, so that neither the batch it
-is in nor an interruption changes it. Images come as they are stored, black being 0.
+The random numbers of an image are a function of the key (order, epoch) and of its sample number, so that they depend
+neither on its batch nor on interruptions. Images are in storage format, with 0 for black.
 """
 
 import math
@@ -16,125 +16,133 @@ from torch import Tensor
 from dlcli.core.errors import UsageError
 from dlcli.core.rng import integers, uniform
 
-Pictures = Shaped[Tensor, "batch channel height width"]
-Numbers = Int[Tensor, " batch"]
+ImageBatch = Shaped[Tensor, "batch channel height width"]
+SampleNumbers = Int[Tensor, " batch"]
 
 
 @runtime_checkable
 class Augment(Protocol):
-    """Changes images without changing what they show."""
+    """Random transformation that preserves the class."""
 
-    def __call__(self, images: Pictures, index: Numbers, *words: int) -> Pictures:
-        """Images like these; `index` says which sample of the split each one is."""
+    def __call__(self, images: ImageBatch, index: SampleNumbers, *key: int) -> ImageBatch:
+        """Transform images.
+
+        Args:
+            images: a batch in storage format.
+            index: number of each sample in its split, which seeds its random numbers.
+            key: order and epoch.
+        """
 
 
 class Unchanged:
-    """Leaves images as they are."""
+    """Identity transformation."""
 
-    def __call__(self, images: Pictures, index: Numbers, *words: int) -> Pictures:
+    def __call__(self, images: ImageBatch, index: SampleNumbers, *key: int) -> ImageBatch:
         return images
 
 
 class Shift:
-    """Moves images by whole pixels, up, down, left and right; black comes in.
+    """Translate images by a whole number of pixels in both directions, with black padding.
 
-    The same as cutting a window of the image's size out of the image with a black frame around it.
+    Equivalent to zero padding followed by a random crop of the original size.
 
     Args:
-        pixels: the most in either direction, below a side's length; all places are equally likely.
+        pixels: maximum displacement in either direction, below the side length; uniformly distributed.
     """
 
     def __init__(self, *, pixels: int) -> None:
         if pixels < 0:
-            raise UsageError(f"task.augment: pixels is at least 0, not {pixels}")
+            raise UsageError("invalid_value", key="task.augment.pixels", must="at least 0", got=pixels)
         self.pixels = pixels
 
-    def __call__(self, images: Pictures, index: Numbers, *words: int) -> Pictures:
+    def __call__(self, images: ImageBatch, index: SampleNumbers, *key: int) -> ImageBatch:
         if self.pixels >= (side := min(images.shape[-2:])):
-            raise UsageError(f"task.augment: pixels is below the {side} of an image's side, not {self.pixels}")
-        down, right = integers(index, 2, 2 * self.pixels + 1, *words).unbind(1)
-        return moved(images, down - self.pixels, right - self.pixels, self.pixels)
+            must = f"below the side length of the images ({side})"
+            raise UsageError("invalid_value", key="task.augment.pixels", must=must, got=self.pixels)
+        down, right = integers(index, 2, 2 * self.pixels + 1, *key).unbind(1)
+        return shift_images(images, down - self.pixels, right - self.pixels, self.pixels)
 
 
-def moved(images: Pictures, down: Numbers, right: Numbers, most: int) -> Pictures:
-    """Each image moved by its own whole number of pixels, -most to most.
+def shift_images(images: ImageBatch, down: SampleNumbers, right: SampleNumbers, limit: int) -> ImageBatch:
+    """Translate each image by its own displacement in pixels, from -limit to limit, with zero padding.
 
-    One copy a row: of all windows of the image's size in all of the framed memory, those that begin at the right place.
+    Copies each image once: `windows` views the memory of the padded batch at every offset as an image, and
+    `index_select` takes the window that starts at the displaced origin of each image.
     """
-    framed = F.pad(images, (most, most, most, most))
-    size, one, plane, line = framed.shape, *framed.stride()[:3]
-    last = (size[0] - 1) * one + 2 * most * (line + 1)
-    windows = framed.as_strided((last + 1, *images.shape[1:]), (1, plane, line, 1))
-    row = torch.arange(len(images), device=images.device)
-    return windows.index_select(0, row * one + (most - down) * line + (most - right))
+    padded = F.pad(images, (limit, limit, limit, limit))
+    sample_stride, channel_stride, row_stride = padded.stride()[:3]
+    last_offset = (len(images) - 1) * sample_stride + 2 * limit * (row_stride + 1)
+    windows = padded.as_strided((last_offset + 1, *images.shape[1:]), (1, channel_stride, row_stride, 1))
+    sample = torch.arange(len(images), device=images.device)
+    return windows.index_select(0, sample * sample_stride + (limit - down) * row_stride + (limit - right))
 
 
 class Flip:
-    """Swaps left and right.
+    """Flip images horizontally at random.
 
     Args:
-        chance: of an image to be swapped, in [0, 1].
+        chance: probability of a flip, in [0, 1].
     """
 
     def __init__(self, *, chance: float) -> None:
         if not 0 <= chance <= 1:
-            raise UsageError(f"task.augment: chance is between 0 and 1, not {chance}")
+            raise UsageError("invalid_value", key="task.augment.chance", must="in [0, 1]", got=chance)
         self.chance = chance
 
-    def __call__(self, images: Pictures, index: Numbers, *words: int) -> Pictures:
-        swapped = uniform(index, 1, *words) < self.chance
-        return torch.where(swapped[:, :, None, None], images.flip(3), images)
+    def __call__(self, images: ImageBatch, index: SampleNumbers, *key: int) -> ImageBatch:
+        flipped = uniform(index, 1, *key) < self.chance
+        return torch.where(flipped[:, :, None, None], images.flip(3), images)
 
 
 class Affine:
-    """Turns images about their centre and makes them larger or smaller; black comes in.
+    """Rotate and scale images about their center at random, with bilinear interpolation and black padding.
 
-    Values between pixels are interpolated linearly. Bytes become floats of the same range.
+    uint8 images become floats of the same range.
 
     Args:
-        rotation: the most, in degrees, in either direction.
-        scale: the most that the size changes by, as a part of it, in [0, 1): 0.1 is 0.9 to 1.1 times.
+        rotation: maximum angle in either direction, in degrees.
+        scale: maximum relative change of size, in [0, 1): 0.1 scales by factors from 0.9 to 1.1.
     """
 
     def __init__(self, *, rotation: float, scale: float) -> None:
-        if not (rotation >= 0 and 0 <= scale < 1):
-            raise UsageError(
-                f"task.augment: rotation is at least 0 degrees and scale in [0, 1), not {rotation} and {scale}"
-            )
+        if not rotation >= 0:
+            raise UsageError("invalid_value", key="task.augment.rotation", must="at least 0 degrees", got=rotation)
+        if not 0 <= scale < 1:
+            raise UsageError("invalid_value", key="task.augment.scale", must="in [0, 1)", got=scale)
         self.rotation, self.scale = math.radians(rotation), scale
 
-    def __call__(self, images: Pictures, index: Numbers, *words: int) -> Pictures:
-        angle, size = uniform(index, 2, *words).mul_(2).sub_(1).unbind(1)
-        return turned(images, angle * self.rotation, 1 + size * self.scale)
+    def __call__(self, images: ImageBatch, index: SampleNumbers, *key: int) -> ImageBatch:
+        angle, size = uniform(index, 2, *key).mul_(2).sub_(1).unbind(1)
+        return rotate_images(images, angle * self.rotation, 1 + size * self.scale)
 
 
-def turned(
-    images: Pictures, angle: Float[Tensor, " batch"], size: Float[Tensor, " batch"]
+def rotate_images(
+    images: ImageBatch, angle: Float[Tensor, " batch"], size: Float[Tensor, " batch"]
 ) -> Float[Tensor, "batch channel height width"]:
-    """Each image turned anticlockwise by its own angle in radians, and enlarged by its own factor.
+    """Rotate each image counterclockwise by its own angle in radians, and scale it by its own factor.
 
-    An output pixel asks where it comes from, so the map is the inverse one; it is laid out in pixels, not in the
-    sampler's -1 to 1, so that an oblong image is turned and not sheared.
+    The sampling grid maps output to input pixels, so the matrix is the inverse one. Its off-diagonal entries are
+    corrected for the aspect ratio, because `affine_grid` normalizes both axes to [-1, 1].
     """
     height, width = images.shape[2:]
-    cos, sin, none = angle.cos() / size, angle.sin() / size, torch.zeros_like(angle)
-    across, along = -sin * (height / width), sin * (width / height)
-    inverse = torch.stack((cos, across, none, along, cos, none), 1).view(-1, 2, 3)
+    cos, sin, zero = angle.cos() / size, angle.sin() / size, torch.zeros_like(angle)
+    x_from_y, y_from_x = -sin * (height / width), sin * (width / height)
+    inverse = torch.stack((cos, x_from_y, zero, y_from_x, cos, zero), 1).view(-1, 2, 3)
     grid = F.affine_grid(inverse, list(images.shape), align_corners=False)
     return F.grid_sample(images.float(), grid, align_corners=False)
 
 
 class InTurn:
-    """One after the other.
+    """Compose several transformations.
 
     Args:
-        parts: by name; each draws for itself.
+        parts: transformations by name, in order; each has its own random numbers.
     """
 
     def __init__(self, *, parts: Mapping[str, Augment]) -> None:
         self.parts = list(parts.values())
 
-    def __call__(self, images: Pictures, index: Numbers, *words: int) -> Pictures:
-        for place, part in enumerate(self.parts):
-            images = part(images, index, *words, place)
+    def __call__(self, images: ImageBatch, index: SampleNumbers, *key: int) -> ImageBatch:
+        for position, part in enumerate(self.parts):
+            images = part(images, index, *key, position)
         return images

@@ -1,4 +1,4 @@
-"""Handwritten digits as images: the embedded task, there as soon as dlcli is installed."""
+"""Handwritten digits of scikit-learn as images; requires no download."""
 
 from collections.abc import Sequence
 
@@ -18,18 +18,18 @@ from dlcli.tasks.targets.classification import Classification
 class Digits(ArrayTask):
     """1,797 digits (Alpaydin & Kaynak 1998, UCI, in scikit-learn) as images (1, 8, 8) in [0, 1].
 
-    The split is that of the sequential digits: 1,197 train, 300 valid, 300 test.
+    The splits are those of `SequentialDigits`: 1,197 training, 300 validation, 300 test images.
 
     Args:
-        batch: rows of a training batch.
-        labels: training images that are used, the first of every class in turn; None uses all.
-        augment: what training makes of the images.
-        gap: whether `linearity_gap` is scored too, which takes one more pass.
-        order: seed of the shuffling and the augmentation.
+        batch: training batch size.
+        labels: number of training images, taken class by class in turn; None uses all.
+        augment: random transformation of the training images; None: no augmentation.
+        gap: also compute the metric `linearity_gap`, which requires one more forward pass.
+        order: seed of shuffling and augmentation.
         metrics: names of the reported metrics; None: the defaults of the target type.
 
     Raises:
-        UsageError: there are not so many training images, or `labels` is below 1.
+        UsageError: `labels` is below 1 or above the number of training images.
     """
 
     def __init__(
@@ -45,17 +45,17 @@ class Digits(ArrayTask):
         spec = Spec((Real((1, 8, 8)),), Classes(10))
         arrays = splits(1, 8, 8)
         if labels is not None:
-            arrays["train"] = _few(arrays["train"], labels)
-        found = {
+            arrays["train"] = _balanced_subset(arrays["train"], labels)
+        images = {
             name: Images(split.inputs[0], split.target, white=1.0, augment=(name == "train" and augment) or Unchanged())
             for name, split in arrays.items()
         }
         targets = OutputTargets(Classification(NAMES), extra=(LINEARITY_GAP,) if gap else ())
-        super().__init__(found, spec, targets, batch=batch, order=order, metrics=metrics)
+        super().__init__(images, spec, targets, batch=batch, order=order, metrics=metrics)
 
 
-def _few(train: Arrays, labels: int) -> Arrays:
+def _balanced_subset(train: Arrays, labels: int) -> Arrays:
     if not 1 <= labels <= len(train):
-        raise UsageError(f"task.labels is 1 to {len(train)}, not {labels}")
-    seen = F.one_hot(train.target).cumsum(0).gather(1, train.target[:, None])[:, 0]  # how often the class came so far
-    return Arrays(*train.take(seen.argsort(stable=True)[:labels]))
+        raise UsageError("invalid_value", key="task.labels", must=f"from 1 to {len(train)}", got=labels)
+    count = F.one_hot(train.target).cumsum(0).gather(1, train.target[:, None])[:, 0]  # occurrences of the class so far
+    return Arrays(*train.take(count.argsort(stable=True)[:labels]))

@@ -1,4 +1,4 @@
-"""The handwritten digits that come with scikit-learn, in the one split that everybody has."""
+"""Handwritten digits of scikit-learn, in fixed splits."""
 
 import torch
 from sklearn.datasets import load_digits
@@ -8,13 +8,16 @@ from dlcli.tasks.arrays import Arrays
 
 NAMES = [str(digit) for digit in range(10)]
 
-_SPLIT_SEED = 20180303  # one split for everybody, whatever the run's seed
+_SPLIT_SEED = 20180303  # the splits do not depend on the seed of the run
 
 
 def splits(*shape: int) -> dict[str, Arrays]:
-    """1,797 digits of 8x8 pixels in [0, 1], every image in this shape (Alpaydin & Kaynak 1998, UCI).
+    """Load 1,797 digits of 8x8 pixels in [0, 1] (Alpaydin & Kaynak 1998, UCI).
 
-    One stratified split for all: 1,197 train, 300 valid, 300 test.
+    The splits are stratified: 1,197 training, 300 validation, 300 test images.
+
+    Args:
+        shape: shape of one image, with 64 elements.
     """
     digits = load_digits()
     images = torch.from_numpy(digits.data).float().div(16).view(-1, *shape)

@@ -13,21 +13,22 @@ _NAMES = (
 
 
 class FashionMNIST(ImageTask):
-    """70,000 articles of clothing in ten classes, 28 x 28 pixels, in MNIST's format.
+    """70,000 articles of clothing of 28 x 28 pixels in ten classes, in the format of MNIST.
 
-    Paper: Xiao, Rasul & Vollgraf 2017, arXiv:1708.07747. 55,000 train, 5,000 valid, and the official 10,000 test.
+    Paper: Xiao, Rasul & Vollgraf 2017, arXiv:1708.07747. 55,000 training, 5,000 validation, and the official 10,000
+    test images.
 
     Args:
         scaling: "standard" or "none", see `ImageTask`.
-        augment: what training makes of the images.
-        batch: rows of a training batch.
-        order: seed of the shuffling and the augmentation.
-        fitted: the mean and standard deviation of a run; None takes those of train.
+        augment: random transformation of the training images.
+        batch: training batch size.
+        order: seed of shuffling and augmentation.
+        fitted: mean and standard deviation of a saved run; None computes those of the training split.
         metrics: names of the reported metrics; None: the defaults of the target type.
 
     Raises:
-        Missing: a file is not there.
-        UsageError: a file is damaged.
+        Missing: a file is missing.
+        UsageError: a file is corrupt.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Data sets in the four IDX files of MNIST's kind."""
+"""Data sets in the format of MNIST: four IDX files."""
 
 from pathlib import Path
 
@@ -8,37 +8,37 @@ from dlcli.data.idx import read_idx
 from dlcli.data.labeled import Labelled, labelled, with_valid
 
 _CLASSES = 10
-_VALID = 12  # one in twelve of the training images: 5,000 of 60,000
+_VALID_FRACTION = 12  # 1 of 12 training images: 5,000 of 60,000
 
 
 def idx_splits(dataset: str) -> dict[str, Labelled]:
-    """Train, valid and test of a data set of ten classes.
+    """Load the splits train, valid and test of a data set of ten classes.
 
-    One stratified split for all: 5,000 of the official 60,000 training images are the validation split, 55,000 are
-    left to train on; the official test images are the test split.
+    The official 60,000 training images are split, stratified and independently of the seed, into 55,000 for training
+    and 5,000 for validation; the official test images are the test split.
 
     Args:
-        dataset: its folder, with `train-images-idx3-ubyte.gz` and so on, or the same files unpacked.
+        dataset: folder of `train-images-idx3-ubyte.gz`, ..., or of the same files uncompressed, below the data folder.
 
     Raises:
-        Missing: a file is not there.
-        UsageError: a file is damaged, or images and labels do not belong together.
+        Missing: a file is missing.
+        UsageError: a file is corrupt, or the numbers of images and labels differ.
     """
-    return with_valid(_part(dataset, "train"), _part(dataset, "t10k"), _VALID)
+    return with_valid(_read(dataset, "train"), _read(dataset, "t10k"), _VALID_FRACTION)
 
 
-def _part(dataset: str, part: str) -> Labelled:
+def _read(dataset: str, part: str) -> Labelled:
     images = read_idx(_file(dataset, f"{part}-images-idx3-ubyte"), 3)
     source = _file(dataset, f"{part}-labels-idx1-ubyte")
     return labelled(images[:, None], read_idx(source, 1), _CLASSES, f"{dataset}: {source.name}")
 
 
 def _file(dataset: str, name: str) -> Path:
-    """As published, or unpacked."""
+    """Path of the published file, or of the uncompressed one."""
     try:
         return data_file(dataset, f"{name}.gz")
     except Missing:
-        plain = data_folder() / dataset / name
-        if plain.is_file():
-            return plain
+        uncompressed = data_folder() / dataset / name
+        if uncompressed.is_file():
+            return uncompressed
         raise

@@ -1,45 +1,47 @@
-"""A user's own pictures, one folder a class."""
+"""Image classification on the user's own images, one directory per class."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from dlcli.core.errors import UsageError
 from dlcli.core.task import Fitted
-from dlcli.data.class_folders import Found, find_pictures
-from dlcli.data.image_files import Pictures, Size
+from dlcli.data.class_folders import SplitFiles, find_images
+from dlcli.data.image_files import ImageFiles, Size
 from dlcli.data.labeled import Labelled
 from dlcli.data.splits import split_rows
 from dlcli.tasks.image.augment import Augment
-from dlcli.tasks.image.images import ImageTask, normalisation
+from dlcli.tasks.image.images import ImageTask, normalization
 
-_FEWEST = 2  # classes
+_MIN_CLASSES = 2
 
 
 class ImageFolder(ImageTask):
-    """Pictures in PATH/CLASS/*, or PATH/train/CLASS/* with valid and test beside train where there are.
+    """Images in PATH/CLASS/*, or in PATH/train/CLASS/* and optionally PATH/valid and PATH/test.
 
-    The names of the folders, sorted, are the classes. A missing valid or test split is 15 % of train each, stratified
-    by class. Split "all" is every picture, sorted by split, class and name. All pictures have one size and one mode,
-    or `size` and `mode` make them so. With `fitted`, classes, size, mode and normalisation are the run's.
+    The sorted names of the directories are the classes. A missing validation or test split is 15 % of the training
+    images, stratified by class. Split "all" contains every image, sorted by split, class and name. All images must have
+    one size and one mode unless `size` and `mode` are given. With `fitted`, the classes, size, mode and normalization
+    are those of the run.
 
     Args:
-        path: the folder.
-        size: [height, width], or the side of a square, that pictures are resized to; null resizes none.
-        mode: L (grey), RGB or RGBA, which pictures are converted to; null converts none.
-        skip_bad: leave out files that cannot be read, and say so, instead of refusing the whole.
+        path: the directory.
+        size: [height, width], or the side of a square, to which images are resized; None: no resizing.
+        mode: L (grayscale), RGB or RGBA, to which images are converted; None: no conversion.
+        skip_bad: skip unreadable files with a warning instead of raising.
         scaling: "standard" or "none", see `ImageTask`.
-        augment: what training makes of the images.
-        batch: rows of a training batch.
-        order: seed of the shuffling and the augmentation.
-        data_seed: seed of splits that the folder lacks.
-        fitted: what a run learned from its training data; None learns it here.
+        augment: random transformation of the training images.
+        batch: training batch size.
+        order: seed of shuffling and augmentation.
+        data_seed: seed of the splits that are missing in the directory.
+        fitted: quantities fitted by a saved run; None fits them to the training split.
         metrics: names of the reported metrics; None: the defaults of the target type.
 
     Raises:
-        UsageError: the folder is laid out otherwise, files cannot be read, sizes or modes differ, there is one class
-            only, or a class that the run does not know.
+        UsageError: the layout of the directory is invalid, files are unreadable, sizes or modes differ, or there is
+            only one class or a class unknown to the run.
     """
 
     def __init__(
@@ -57,63 +59,70 @@ class ImageFolder(ImageTask):
         fitted: Fitted | None,
         metrics: Sequence[str] | None = None,
     ) -> None:
-        found = find_pictures(path)
-        known: Fitted = fitted or {}
-        names = known.get("classes") or _classes(found)
-        pictures = Pictures([path for part in found.values() for path in part.paths], skip_bad=skip_bad)
-        side = pictures.size(_size(size), tuple(known["size"]) if known else None)
-        colours = pictures.mode(mode, known.get("mode"))
-        pixels = torch.from_numpy(pictures.read(side, colours))
-        labels, parts = _labels(found, names, pictures)
+        files = find_images(path)
+        saved: Fitted = fitted or {}
+        names = saved.get("classes") or _classes(files)
+        images = ImageFiles([path for part in files.values() for path in part.paths], skip_bad=skip_bad)
+        image_size = images.size(_size(size), tuple(saved["size"]) if saved else None)
+        color_mode = images.mode(mode, saved.get("mode"))
+        pixels = torch.from_numpy(images.read(image_size, color_mode))
+        labels, parts = _labels(files, names, images.paths)
         everything = Labelled(pixels, torch.from_numpy(labels))
         rows = split_rows(parts, data_seed, new=fitted is None)
         splits = {name: everything.pick(torch.arange(len(labels))[index]) for name, index in rows.items()}
         if fitted is None:
             _check_classes(splits["train"], names)
-            fitted = {"classes": names, "size": list(side), "mode": colours} | normalisation(splits["train"], scaling)
+            fitted = {"classes": names, "size": list(image_size), "mode": color_mode} | normalization(
+                splits["train"], scaling
+            )
         splits["all"] = everything
         super().__init__(
             splits, names, scaling=scaling, augment=augment, batch=batch, order=order, fitted=fitted, metrics=metrics
         )
 
 
-def _classes(found: Mapping[str, Found]) -> list[str]:
-    """Those of train.
+def _classes(files: Mapping[str, SplitFiles]) -> list[str]:
+    """Class names of the training split.
 
     Raises:
-        UsageError: there is no train, or one class only.
+        UsageError: there is no training split, or only one class.
     """
-    if "train" not in found:
-        raise UsageError(f"the folder has no train to learn from, only {', '.join(found)}")
-    names = sorted(set(found["train"].classes))
-    if len(names) < _FEWEST:
-        raise UsageError(f"there is only one class ({names[0]}): there is nothing to learn")
+    if "train" not in files:
+        problem = f"no training split, only {', '.join(files)}"
+        raise UsageError("invalid_data", path="task.path", problem=problem, hint="add a directory train/CLASS/*")
+    names = sorted(set(files["train"].classes))
+    if len(names) < _MIN_CLASSES:
+        requirement = f"at least {_MIN_CLASSES} classes"
+        raise UsageError("mismatch", subject="task=image_folder", requirement=requirement, got=", ".join(names))
     return names
 
 
 def _check_classes(train: Labelled, names: Sequence[str]) -> None:
-    """After bad files were left out, and others put into valid and test."""
+    """Require an image of every class after unreadable files were skipped and other splits held out."""
     counts = torch.bincount(train.labels, minlength=len(names)).tolist()
     if empty := [name for name, count in zip(names, counts, strict=True) if not count]:
-        raise UsageError(f"no picture of class {', '.join(empty)} is left to learn from")
+        problem = f"no training image of class {', '.join(empty)} remains"
+        raise UsageError(
+            "invalid_data", path="task.path", problem=problem, hint="add images of the class, or remove it"
+        )
 
 
 def _labels(
-    found: Mapping[str, Found], names: Sequence[str], pictures: Pictures
+    files: Mapping[str, SplitFiles], names: Sequence[str], readable: Sequence[Path]
 ) -> tuple[np.ndarray, dict[str, tuple[np.ndarray, np.ndarray]]]:
-    """The class of every picture that was read, and the same by split.
+    """Class of every readable image, over all splits and by split.
 
     Raises:
         UsageError: a class is not among the names.
     """
-    numbers, read = {name: number for number, name in enumerate(names)}, set(pictures.paths)
+    numbers, readable_paths = {name: number for number, name in enumerate(names)}, set(readable)
     parts: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-    for split, part in found.items():
+    for split, part in files.items():
         if unknown := sorted(set(part.classes) - set(names)):
-            raise UsageError(f"{split} has the class {unknown[0]!r}; classes to learn are: {', '.join(names)}")
-        kept = [numbers[name] for path, name in zip(part.paths, part.classes, strict=True) if path in read]
-        if kept:
-            parts[split] = (np.empty((len(kept), 0)), np.array(kept, np.int64))
+            raise UsageError("unknown_name", kind=f"class in split {split}:", name=unknown[0], known=names)
+        labels = [numbers[name] for path, name in zip(part.paths, part.classes, strict=True) if path in readable_paths]
+        if labels:
+            parts[split] = (np.empty((len(labels), 0)), np.array(labels, np.int64))
     return np.concatenate([y for _, y in parts.values()]), parts
 
 
@@ -121,11 +130,12 @@ def _size(size: int | Sequence[int] | None) -> Size | None:
     """(height, width).
 
     Raises:
-        UsageError: it is none.
+        UsageError: a side is below 1, or there are not two of them.
     """
     if size is None:
         return None
     height, *width = (size, size) if isinstance(size, int) else size
     if len(width) != 1 or height < 1 or width[0] < 1:
-        raise UsageError(f"task.size is a number of pixels or [height,width], not {size}")
+        must = "a positive number of pixels or [height,width]"
+        raise UsageError("invalid_value", key="task.size", must=must, got=size)
     return height, width[0]

@@ -1,4 +1,4 @@
-"""Images of classes: kept as bytes on the device, made into numbers and augmented there, a batch at once."""
+"""Image classification: images are stored as bytes on the device, and augmented and normalized there batch by batch."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,15 +23,15 @@ _WHITE = 255.0
 
 @dataclass(frozen=True)
 class Images:
-    """A split of images.
+    """Images of one split.
 
     Args:
-        pixels: as they are stored; black is 0.
-        target: what is wanted of each.
-        white: the brightest value that a pixel may have.
-        mean: by channel, of values in [0, 1]; None leaves them there.
-        std: by channel.
-        augment: what training makes of them.
+        pixels: stored values; black is 0.
+        target: target of each image.
+        white: maximum of a stored value; pixels are divided by it.
+        mean: mean of each channel, of values in [0, 1]; None: no normalization.
+        std: standard deviation of each channel.
+        augment: random transformation of the training images.
     """
 
     pixels: Shaped[Tensor, "sample channel height width"]
@@ -45,23 +45,23 @@ class Images:
         return len(self.target)
 
     def take(self, rows: Tensor | slice) -> tuple[tuple[Tensor, ...], Tensor]:
-        return (self._numbers(self.pixels[rows]),), self.target[rows]
+        return (self._normalized(self.pixels[rows]),), self.target[rows]
 
-    def vary(self, rows: Tensor, *words: int) -> tuple[tuple[Tensor, ...], Tensor]:
-        chosen = self.pixels.index_select(0, rows)
-        return (self._numbers(self.augment(chosen, rows, *words)),), self.target.index_select(0, rows)
+    def vary(self, rows: Tensor, *key: int) -> tuple[tuple[Tensor, ...], Tensor]:
+        pixels = self.pixels.index_select(0, rows)
+        return (self._normalized(self.augment(pixels, rows, *key)),), self.target.index_select(0, rows)
 
-    def _numbers(
+    def _normalized(
         self, pixels: Shaped[Tensor, "batch channel height width"]
     ) -> Float[Tensor, "batch channel height width"]:
-        if self._line is None:
+        if self._affine is None:
             return pixels.float() / self.white
-        factor, summand = self._line
-        return pixels.to(torch.float32, copy=True).mul_(factor).add_(summand)
+        factor, offset = self._affine
+        return pixels.to(torch.float32, copy=True).mul_(factor).add_(offset)
 
     @cached_property
-    def _line(self) -> tuple[Tensor, Tensor] | None:
-        """Factor and summand that do all of it at once."""
+    def _affine(self) -> tuple[Tensor, Tensor] | None:
+        """Factor and offset of scaling to [0, 1] and normalization combined."""
         if self.mean is None or self.std is None:
             return None
         return 1 / (self.white * self.std), -self.mean / self.std
@@ -76,21 +76,21 @@ class Images:
 
 
 class ImageTask(ArrayTask):
-    """One of some classes an image: cross-entropy, accuracy.
+    """Image classification with cross-entropy loss and accuracy.
 
     Args:
-        splits: images by split; those of train are augmented.
-        names: of the classes, in the order of their numbers.
-        scaling: "standard" subtracts the mean of each channel in train and divides by its standard deviation, "none"
-            leaves values in [0, 1].
-        augment: what training makes of the images.
-        batch: rows of a training batch.
-        order: seed of the shuffling and the augmentation.
-        fitted: the mean and standard deviation of a run; None takes those of train.
+        splits: images by split; training images are augmented.
+        names: class names in the order of the labels.
+        scaling: "standard" subtracts the training mean of each channel and divides by its standard deviation, "none"
+            keeps values in [0, 1].
+        augment: random transformation of the training images.
+        batch: training batch size.
+        order: seed of shuffling and augmentation.
+        fitted: mean and standard deviation of a saved run; None computes those of the training split.
         metrics: names of the reported metrics; None: the defaults of the target type.
 
     Raises:
-        UsageError: `fitted` is of images with other channels.
+        UsageError: the number of channels differs from that of `fitted`.
     """
 
     def __init__(
@@ -107,12 +107,13 @@ class ImageTask(ArrayTask):
     ) -> None:
         first = next(iter(splits.values()))
         channels = first.images.shape[1]
-        fitted = normalisation(splits["train"], scaling) if fitted is None else fitted
+        fitted = normalization(splits["train"], scaling) if fitted is None else fitted
         if len(fitted["mean"]) != channels:
-            raise UsageError(f"the images have {channels} channels, the run was trained on {len(fitted['mean'])}")
+            requirement = f"images of {len(fitted['mean'])} channels, as in training"
+            raise UsageError("mismatch", subject="the run", requirement=requirement, got=channels)
         mean, std = (torch.tensor(fitted[name]).view(-1, 1, 1) for name in ("mean", "std"))
         unscaled = not mean.any() and bool((std == 1).all())
-        found = {
+        images = {
             name: Images(
                 split.images,
                 split.labels,
@@ -126,14 +127,14 @@ class ImageTask(ArrayTask):
         if len(splits.get("train", ())) and "trivial" not in fitted:
             fitted = {**fitted, "trivial": targets.constant([splits["train"].labels])}
         spec = Spec((Real(tuple(first.images.shape[1:])),), Classes(len(names)))
-        super().__init__(found, spec, targets, batch=batch, order=order, fitted=fitted, metrics=metrics)
+        super().__init__(images, spec, targets, batch=batch, order=order, fitted=fitted, metrics=metrics)
 
 
-def normalisation(train: Labelled, scaling: str) -> dict[str, Any]:
-    """Mean and standard deviation by channel of values in [0, 1], exact; a channel of one value keeps 1.
+def normalization(train: Labelled, scaling: str) -> dict[str, Any]:
+    """Exact mean and standard deviation of each channel, of values in [0, 1]; a constant channel has deviation 1.
 
     Raises:
-        UsageError: `scaling` is neither standard nor none.
+        UsageError: `scaling` is neither "standard" nor "none".
     """
     one_of(("standard", "none"), scaling=scaling)
     channels = train.images.shape[1]
@@ -142,8 +143,8 @@ def normalisation(train: Labelled, scaling: str) -> dict[str, Any]:
     levels = torch.arange(256, dtype=torch.float64) / _WHITE
     mean, std = [], []
     for channel in train.images.unbind(1):
-        share = torch.bincount(channel.flatten(), minlength=256).double() / channel.numel()
-        middle = share @ levels
-        mean.append(float(middle))
-        std.append(float((share @ (levels - middle).square()).sqrt()) or 1.0)
+        frequency = torch.bincount(channel.flatten(), minlength=256).double() / channel.numel()
+        channel_mean = frequency @ levels
+        mean.append(float(channel_mean))
+        std.append(float((frequency @ (levels - channel_mean).square()).sqrt()) or 1.0)
     return {"mean": mean, "std": std}

@@ -1,4 +1,4 @@
-"""How far from linear a classifier is between two samples."""
+"""Linearity of a classifier between pairs of samples."""
 
 import torch
 from jaxtyping import Float
@@ -11,10 +11,12 @@ from dlcli.core.task import Batch, Score
 def linearity_gap(model: nn.Module, batch: Batch, output: Float[Tensor, "batch class"]) -> Score:
     """|f((a + b) / 2) - (f(a) + f(b)) / 2| summed over classes, f the probabilities: 0 to 2, and 0 for a linear f.
 
-    a and b are neighbours in the batch, the last one's is the first. It takes one more pass through the model.
+    a and b are consecutive samples of the batch; the last is paired with the first. Requires one more forward pass.
 
     Args:
-        output: of the model on the batch, before the softmax.
+        model: the classifier.
+        batch: the samples.
+        output: logits of the model for the batch.
     """
     halves = (torch.lerp(part, part.roll(-1, 0), 0.5) for part in batch.inputs)
     probability = output.softmax(1)

@@ -11,19 +11,19 @@ from dlcli.tasks.image.images import ImageTask
 class MNIST(ImageTask):
     """70,000 handwritten digits of 28 x 28 pixels (LeCun, Cortes & Burges 1998).
 
-    The splits are those of the sequential MNIST: 55,000 train, 5,000 valid, and the official 10,000 test.
+    The splits are those of `SequentialMNIST`: 55,000 training, 5,000 validation, and the official 10,000 test images.
 
     Args:
         scaling: "standard" or "none", see `ImageTask`.
-        augment: what training makes of the images.
-        batch: rows of a training batch.
-        order: seed of the shuffling and the augmentation.
-        fitted: the mean and standard deviation of a run; None takes those of train.
+        augment: random transformation of the training images.
+        batch: training batch size.
+        order: seed of shuffling and augmentation.
+        fitted: mean and standard deviation of a saved run; None computes those of the training split.
         metrics: names of the reported metrics; None: the defaults of the target type.
 
     Raises:
-        Missing: a file is not there.
-        UsageError: a file is damaged.
+        Missing: a file is missing.
+        UsageError: a file is corrupt.
     """
 
     def __init__(

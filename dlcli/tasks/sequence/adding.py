@@ -1,4 +1,4 @@
-"""The adding problem: two marked values among many, far apart."""
+"""Adding problem: sum of two marked values at a long distance."""
 
 from collections.abc import Sequence
 
@@ -14,10 +14,10 @@ from dlcli.tasks.targets.regression import Regression
 
 
 class Adding(ArrayTask):
-    """Give the sum of the two marked values of a sequence.
+    """Predict the sum of the two marked values of a sequence.
 
-    Channel 0 is uniform in [0, 1], channel 1 is 1 at two steps and 0 elsewhere. Answering 1 without looking
-    has a mean squared error of 1/6, the variance of a sum of two uniform values.
+    Channel 0 is uniform in [0, 1], channel 1 is 1 at two steps and 0 elsewhere. The constant prediction 1 has a mean
+    squared error of 1/6, the variance of a sum of two uniform values.
 
     Paper: Bai, Kolter & Koltun 2018, arXiv:1803.01271, section 4, after Hochreiter & Schmidhuber 1997,
     section 5.4. Differs: there is a validation split. As in the data of Bai et al. both marks are drawn from
@@ -25,11 +25,11 @@ class Adding(ArrayTask):
     first half, the values are in [-1, 1] and lengths vary.
 
     Args:
-        length: steps of a sequence, at least 2.
-        train, valid, test: sequences of each split.
-        batch: rows of a training batch.
-        data_seed: what the sequences are drawn from.
-        order: seed of the shuffling.
+        length: time steps of a sequence, at least 2.
+        train, valid, test: number of sequences of each split.
+        batch: training batch size.
+        data_seed: seed of the sequences.
+        order: seed of shuffling.
         metrics: names of the reported metrics; None: the defaults of the target type.
 
     Raises:

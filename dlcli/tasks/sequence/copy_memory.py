@@ -1,4 +1,4 @@
-"""The copy memory problem: ten digits, a long silence, and then the ten digits again."""
+"""Copy memory problem: recall ten digits after a long delay."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -16,25 +16,25 @@ from dlcli.tasks.arrays import Arrays, ArrayTask
 from dlcli.tasks.targets import classification
 from dlcli.tasks.targets.adapter import of_output
 
-_DIGITS = 10  # how many are to be remembered
+_DIGITS = 10  # number of digits to recall
 _DELIMITER = 9.0
 
 
 class CopyMemory(ArrayTask):
-    """Repeat the first ten digits of a sequence at its last ten steps, and answer 0 before.
+    """Output the first ten digits of a sequence at its last ten steps, and 0 at all earlier steps.
 
-    One real channel of length + 20 steps: ten digits from 1 to 8, length - 1 zeros, eleven times the
-    delimiter 9. The best model without memory has an `nll` of 10 ln 8 / (length + 20) and a `recall` of 1/8.
+    One real channel of length + 20 steps: ten digits from 1 to 8, length - 1 zeros, eleven times the delimiter 9. The
+    best memoryless model has an `nll` of 10 ln 8 / (length + 20) and a `recall` of 1/8.
 
     Paper: Bai, Kolter & Koltun 2018, arXiv:1803.01271, section 4, after Arjovsky, Shah & Bengio 2016,
     arXiv:1511.06464. Differs: there is a validation split.
 
     Args:
-        length: steps between the digits and where they are wanted, at least 1.
-        train, valid, test: sequences of each split.
-        batch: rows of a training batch.
-        data_seed: what the digits are drawn from.
-        order: seed of the shuffling.
+        length: delay in time steps, at least 1.
+        train, valid, test: number of sequences of each split.
+        batch: training batch size.
+        data_seed: seed of the digits.
+        order: seed of shuffling.
         metrics: names of the reported metrics; None: the defaults of the target type.
 
     Raises:
@@ -74,12 +74,12 @@ def _draw(count: int, length: int, random: torch.Generator) -> Arrays:
 
 
 def recall(output: Float[Tensor, "batch unit time"], target: Int[Tensor, "batch time"]) -> Score:
-    """Share of the last ten digits that are right."""
+    """Accuracy at the last ten steps."""
     return classification.accuracy(output[..., -_DIGITS:], target[:, -_DIGITS:])
 
 
 class Recall:
-    """Cross-entropy over all steps in nats, and the share of the last ten digits that are right."""
+    """Cross-entropy over all steps in nats, and accuracy at the last ten steps."""
 
     main = "nll"
     default: Sequence[str] = ("nll", "recall")

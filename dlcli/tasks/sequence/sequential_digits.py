@@ -1,4 +1,4 @@
-"""Handwritten digits read pixel by pixel: the embedded task, there as soon as dlcli is installed."""
+"""Handwritten digits of scikit-learn as pixel sequences; requires no download."""
 
 from collections.abc import Sequence
 
@@ -11,11 +11,11 @@ from dlcli.tasks.targets.classification import Classification
 class SequentialDigits(ArrayTask):
     """1,797 digits of 8x8 pixels (Alpaydin & Kaynak 1998, UCI, in scikit-learn) as 64 steps of one channel in [0, 1].
 
-    One stratified split for all: 1,197 train, 300 valid, 300 test.
+    The splits are stratified and do not depend on the seed: 1,197 training, 300 validation, 300 test images.
 
     Args:
-        batch: rows of a training batch.
-        order: seed of the shuffling.
+        batch: training batch size.
+        order: seed of shuffling.
         metrics: names of the reported metrics; None: the defaults of the target type.
     """
 

@@ -1,4 +1,4 @@
-"""Trivial predictors: what every model has to beat."""
+"""Baseline predictors."""
 
 from collections.abc import Sequence
 
@@ -24,8 +24,10 @@ class Constant(nn.Module):
 
     def forward(self, *inputs: Tensor) -> Float[Tensor, "batch unit *position"]:
         x, axes = inputs[0], len(self._positions)
-        own = tuple(x.shape[x.dim() - axes :])
-        shape = tuple(given if wanted is None else wanted for wanted, given in zip(self._positions, own, strict=True))
+        lengths = tuple(x.shape[x.dim() - axes :])
+        shape = tuple(
+            length if position is None else position for position, length in zip(self._positions, lengths, strict=True)
+        )
         values = self.values.to(x.device).view(1, -1, *[1] * axes)
         return values.expand(len(x), -1, *shape)
 

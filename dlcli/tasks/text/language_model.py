@@ -1,4 +1,4 @@
-"""Language modelling: the next character or word of a text."""
+"""Language modeling: predict the next character or word of a text."""
 
 import logging
 import math
@@ -22,39 +22,38 @@ from dlcli.tasks.text.token_streams import Streams
 
 _log = logging.getLogger("dlcli")
 
-_STREAMS = 10  # of a split that is scored, as in the TCN authors' word script; scores do not depend on `batch`
+_SCORED_STREAMS = 10  # evaluation batch size of the TCN authors' word script; metrics do not depend on `batch`
 _METRICS = (
     Metric("nll", "min", "nats", of_output(classification.nll)),
     Metric("accuracy", "max", "", of_output(classification.accuracy)),
     Metric("perplexity", "min", "", Derived(lambda means: math.exp(min(means["nll"], 700.0)), ("nll",))),
 )
-_RUN = 20  # windows of a scored stream at least, so that beginning without memory costs next to nothing
+_MIN_WINDOWS = 20  # minimum windows per evaluation stream, so that the initial state has little effect
 
 
 class Language:
-    """Say the next token of a text that is read in parallel streams of windows.
+    """Language modeling on parallel streams of windows.
 
-    Each window reads `context` tokens for nothing and is scored on `length` more. With a context, windows are
-    independent: what convolutions want, and what the authors of the TCN do. Without one, models with memory
-    carry their state from window to window and start anew at the beginning of a pass. Either way every token
-    of a split but its first is scored exactly once in a pass. `nll` is in nats a token.
+    Each window reads `context` tokens without loss and predicts `length` further tokens. With a context, windows are
+    independent, as convolutional models require. Without one, stateful models carry their state from window to window
+    and reset it at the start of each pass over the text. In both cases every token of a split except the first is
+    scored exactly once per pass. `nll` is in nats per token.
 
-    Made to be constructed, not overridden: a corpus is a subclass that only loads and calls
-    `super().__init__`.
+    Subclasses only load a corpus and call `super().__init__`.
 
     Args:
-        corpora: tokens of "train", "valid", "test", and "all" where there is one.
-        unit: what the tokens are.
-        batch: parallel streams in training.
-        context: tokens a window reads before those it is scored on, 0 to carry the state.
-        length: tokens a window is scored on.
-        min_count: rarer tokens of the training text become UNKNOWN.
-        reserved: symbols the vocabulary has even if the training text has not.
-        fitted: the vocabulary of an earlier run; None takes it from the training text.
+        corpora: tokens of "train", "valid", "test", and optionally "all".
+        unit: type of the tokens.
+        batch: number of parallel streams in training.
+        context: tokens of a window before the scored ones; 0 carries the state between windows.
+        length: scored tokens per window.
+        min_count: training tokens that occur less often become UNKNOWN.
+        reserved: symbols that are always part of the vocabulary.
+        fitted: vocabulary of a saved run; None builds it from the training text.
         metrics: names of the reported metrics; None: all of them.
 
     Raises:
-        UsageError: a number is too small, or the training text too short for one window.
+        UsageError: a number is too small, or the training text is shorter than one window.
     """
 
     def __init__(
@@ -99,32 +98,32 @@ class Language:
         tokens, unknown = self.vocabulary.encode(text)
         if unknown:
             _log.info("%s: %d of %d tokens are not in the vocabulary", split, unknown, len(tokens))
-        scored = max(1, min(_STREAMS, len(tokens) // (length * _RUN)))
+        scored = max(1, min(_SCORED_STREAMS, len(tokens) // (length * _MIN_WINDOWS)))
         return Streams(tokens, streams=batch if split == "train" else scored, context=context, length=length)
 
     def _split(self, split: str) -> Streams:
         if split not in self._splits:
-            there = ", ".join(self._splits)
-            raise UsageError(f"the text has not two tokens in split {split!r} (available: {there})")
+            kind = "split (with at least two tokens)"
+            raise UsageError("not_found", kind=kind, name=split, known=self._splits)
         return self._splits[split]
 
     def size(self, split: str) -> int:
         return self._split(split).size
 
     def rows(self, split: str) -> int:
-        """Windows of the split; those that fill up the last batches count."""
+        """Number of windows of the split, including those that pad the last batches."""
         streams = self._split(split)
         return streams.size * streams.streams
 
     def batch(self, split: str, index: int) -> Batch:
-        epoch, place = divmod(index, self.size(split))
-        number, x, target = self._split(split).window(place)
-        first = torch.full_like(number, place == 0 or not self._carries, dtype=torch.bool)
+        epoch, position = divmod(index, self.size(split))
+        number, x, target = self._split(split).window(position)
+        first = torch.full_like(number, position == 0 or not self._carries, dtype=torch.bool)
         return Batch((x,), target, first, index, epoch, number)
 
     def loss(self, model: nn.Module, batch: Batch, carry: Carry = None) -> Loss:
         output, after = call(model, batch, carry)
-        # As rows of scores: over ten thousand words twice as fast as over the middle axis.
+        # Class axis last: with ten thousand words twice as fast as the middle axis.
         value, weight = self.targets.loss(output.transpose(1, 2).flatten(0, 1), batch.target.flatten())
         return Loss(value, {}, weight, after)
 
@@ -140,7 +139,7 @@ class Language:
         return Baseline("unigram", Constant(constant, (None,)))
 
     def predictions(self, model: nn.Module, batch: Batch, carry: Carry = None) -> tuple[dict[str, list[Any]], Carry]:
-        """One row a window that has anything to score: its number, tokens, mean nats a token, and text."""
+        """One row per window with scored tokens: number, token count, mean nll in nats per token, and text."""
         output, after = call(model, batch, carry)
         score = classification.nll(output, batch.target)
         rows = score.weight.nonzero()[:, 0]
@@ -165,5 +164,9 @@ def _check_window(tokens: int, context: int, length: int) -> None:
     window = context + length + 1
     if tokens < window:
         raise UsageError(
-            f"the training text has {tokens} tokens, but one window needs {window} (task.context + task.length + 1)"
+            "mismatch",
+            subject="a window (task.context + task.length + 1)",
+            requirement=f"a training text of at least {window} tokens",
+            got=tokens,
+            hint="reduce task.context or task.length",
         )

@@ -1,4 +1,4 @@
-"""A text file of the user's own."""
+"""Language modeling on the user's own text file."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,27 +11,26 @@ from dlcli.tasks.text.language_model import Language
 
 
 class TextFile(Language):
-    """One UTF-8 text, cut in the order of the file: its beginning trains, its end tests.
+    """UTF-8 text, split in the order of the file into training, validation and test parts.
 
-    The split "all" is the whole file, for scoring a text that was not trained on. The vocabulary always has
-    UNKNOWN, for tokens that the training part lacks; how many those are is logged.
+    The split "all" is the complete file, for evaluation on another text. The vocabulary always includes UNKNOWN, for
+    tokens that do not occur in the training part; their number is logged.
 
     Args:
         path: the file.
-        unit: "char" or "word" (between white space).
-        newline: what the end of a line becomes.
-        fractions: of the tokens, for train, valid and test; they sum to 1.
-        min_count: tokens of the training part that are rarer become UNKNOWN.
-        batch: parallel streams in training.
-        context: tokens a window reads before those it is scored on, 0 to carry the state of models with
-            memory.
-        length: tokens a window is scored on.
-        fitted: the vocabulary of an earlier run; null takes it from the training part, frequent tokens first.
-        metrics: names of the reported metrics; null: all of them.
+        unit: "char" or "word" (separated by white space).
+        newline: token for the end of a line.
+        fractions: shares of the tokens for training, validation and test; they sum to 1.
+        min_count: training tokens that occur less often become UNKNOWN.
+        batch: number of parallel streams in training.
+        context: tokens of a window before the scored ones; 0 carries the state of stateful models between windows.
+        length: scored tokens per window.
+        fitted: vocabulary of a saved run; None builds it from the training part, frequent tokens first.
+        metrics: names of the reported metrics; None: all of them.
 
     Raises:
-        UsageError: no path; a file that is missing, empty or not UTF-8; a training part too short for one
-            window; an unknown unit or a wrong number.
+        UsageError: no path is given; the file is missing, empty or not UTF-8; the training part is shorter than one
+            window; the unit is unknown or a number out of range.
     """
 
     def __init__(
@@ -49,12 +48,12 @@ class TextFile(Language):
         metrics: Sequence[str] | None = None,
     ) -> None:
         if path is None:
-            raise UsageError("task.path is the text to learn: task=text task.path=FILE")
-        cut = unit_named(unit)
-        tokens = cut.split(read_text(Path(path).expanduser()), newline)
+            raise UsageError("required", key="task.path", reason="a text file", hint="task.path=FILE")
+        tokenizer = unit_named(unit)
+        tokens = tokenizer.split(read_text(Path(path).expanduser()), newline)
         super().__init__(
-            _cut(tokens, fractions) | {"all": tokens},
-            cut,
+            _split_tokens(tokens, fractions) | {"all": tokens},
+            tokenizer,
             batch=batch,
             context=context,
             length=length,
@@ -65,11 +64,10 @@ class TextFile(Language):
         )
 
 
-def _cut(tokens: Sequence[str], fractions: Sequence[float]) -> dict[str, Sequence[str]]:
+def _split_tokens(tokens: Sequence[str], fractions: Sequence[float]) -> dict[str, Sequence[str]]:
     if len(fractions) != 3 or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6:
-        raise UsageError(
-            f"task.fractions are three numbers of at least 0 with the sum 1, not {', '.join(map(str, fractions))}"
-        )
+        must = "three non-negative numbers with the sum 1"
+        raise UsageError("invalid_value", key="task.fractions", must=must, got=list(fractions))
     first = round(len(tokens) * fractions[0])
     second = first + round(len(tokens) * fractions[1])
     return {"train": tokens[:first], "valid": tokens[first:second], "test": tokens[second:]}

@@ -1,4 +1,4 @@
-"""A text as parallel streams of windows: what a batch reads and what it is scored on."""
+"""Parallel streams of windows over a text."""
 
 import torch
 from jaxtyping import Int
@@ -8,19 +8,18 @@ from dlcli.core.spec import IGNORED
 
 
 class Streams:
-    """Consecutive windows over a text, dealt out to parallel streams.
+    """Consecutive windows over a text, distributed over parallel streams.
 
-    Window k is scored on the successors of tokens k * length to (k + 1) * length - 1, and reads up to
-    `context` tokens before them. Each stream owns a run of consecutive windows, and batch i has window i of
-    every stream: a state handed from batch to batch follows the text. In one pass every token but the first
-    is scored exactly once. What a window reads beyond the end of the text is its last token again, after
-    everything that counts.
+    Window k is scored on the successors of tokens k * length to (k + 1) * length - 1, and reads up to `context` tokens
+    before them. Each stream consists of consecutive windows, and batch i contains window i of every stream, so that a
+    state carried from batch to batch follows the text. In one pass every token except the first is scored exactly once.
+    Windows beyond the end of the text are padded with its last token, after all scored positions.
 
     Args:
-        tokens: the text, two tokens at least.
-        streams: how many run in parallel; fewer when there are not enough windows.
-        context: tokens read before those that are scored.
-        length: tokens scored in a window.
+        tokens: the text, at least two tokens.
+        streams: number of parallel streams; fewer if there are not enough windows.
+        context: tokens before the scored ones.
+        length: scored tokens per window.
     """
 
     def __init__(self, tokens: Int[Tensor, " time"], *, streams: int, context: int, length: int) -> None:
@@ -29,10 +28,12 @@ class Streams:
         self.size = -(-self.windows // streams)
         self.streams = -(-self.windows // self.size)
 
-    def window(self, place: int) -> tuple[Int[Tensor, " batch"], Int[Tensor, "batch time"], Int[Tensor, "batch time"]]:
-        """Numbers, inputs and targets of the streams' windows; targets that do not count are IGNORED."""
+    def window(
+        self, position: int
+    ) -> tuple[Int[Tensor, " batch"], Int[Tensor, "batch time"], Int[Tensor, "batch time"]]:
+        """Numbers, inputs and targets of the windows at a position of all streams; unscored targets are IGNORED."""
         device, last = self.tokens.device, len(self.tokens) - 2
-        number = torch.arange(self.streams, device=device) * self.size + place
+        number = torch.arange(self.streams, device=device) * self.size + position
         begin = (number * self.length)[:, None]
         start = (begin - self.context).clamp(min=0)
         step = start + torch.arange(self.context + self.length, device=device)

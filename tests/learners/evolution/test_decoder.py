@@ -106,7 +106,7 @@ def test_vectors_fit_the_room_and_the_least_used_goes_first():
     made = decoder(network(), room=3 * 4 * 247)
     for seed in (1, 2, 3, 1, 4):
         made.decode(Genome((seed, 9), (0.1,)), {})
-    assert [one.seeds[0] for one in made._kept] == [3, 1, 4]
+    assert [one.seeds[0] for one in made._cache] == [3, 1, 4]
 
 
 def test_a_thousand_genomes_take_little_memory():

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from helpers.errors import usage_error
 
 from dlcli.core.errors import UsageError
 from dlcli.tasks.composed.glyphs import _sorted, glyphs
@@ -23,7 +24,7 @@ def test_they_are_the_digits_of_the_embedded_splits_and_none_is_in_two():
 
 def test_members_are_sorted_by_class_and_know_their_place():
     assert torch.equal(TRAIN.labels[TRAIN.members], TRAIN.labels.sort().values)
-    assert torch.equal(TRAIN.members[TRAIN.begin[TRAIN.labels] + TRAIN.place], torch.arange(len(TRAIN)))
+    assert torch.equal(TRAIN.members[TRAIN.offset[TRAIN.labels] + TRAIN.position], torch.arange(len(TRAIN)))
 
 
 def test_the_same_is_another_glyph_of_the_class_and_all_of_them():
@@ -60,5 +61,5 @@ def test_bytes_are_read_as_values_up_to_one():
 def test_what_is_wrong_is_said():
     with pytest.raises(UsageError, match=r"task.source must be .* got 'digit'\ndid you mean \"digits\""):
         glyphs("digit")
-    with pytest.raises(UsageError, match="split test has no 3"):
+    with usage_error("invalid_data", path="task.source"):
         _sorted("test", torch.zeros(9, 1, 2, 2), torch.tensor([0, 1, 2, 4, 5, 6, 7, 8, 9]), 1.0)

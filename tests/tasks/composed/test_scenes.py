@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from helpers.errors import usage_error
 from torch import nn
 
 from dlcli.core.errors import UsageError
@@ -195,7 +196,7 @@ def test_scenes_fill_the_smallest_canvas_that_is_allowed():
         images, classes = task.sources(batch)
         assert torch.equal(images.sum(1), batch.inputs[0])
         assert ((classes >= 0).sum(1) <= 2).all()
-    with pytest.raises(UsageError, match=r"task.canvas is at least 23 for 2 digits of digits, not 22"):
+    with usage_error("invalid_value", key="task.canvas", got=22):
         scenes(canvas=22, most=2)
 
 

@@ -4,9 +4,9 @@ import math
 
 import pytest
 import torch
+from helpers.errors import usage_error
 
-from dlcli.core.errors import UsageError
-from dlcli.tasks.image.augment import Affine, Flip, InTurn, Shift, Unchanged, moved, turned
+from dlcli.tasks.image.augment import Affine, Flip, InTurn, Shift, Unchanged, rotate_images, shift_images
 from dlcli.tasks.image.digits import Digits
 
 PLACE = torch.Generator().manual_seed(0)
@@ -30,7 +30,7 @@ def by_hand(image, down, right):
 def test_moving_is_that_of_every_image_alone():
     down = torch.randint(-3, 4, (50,), generator=PLACE)
     right = torch.randint(-3, 4, (50,), generator=PLACE)
-    made = moved(IMAGES, down, right, 3)
+    made = shift_images(IMAGES, down, right, 3)
     assert made.dtype == torch.uint8
     for image, one, y, x in zip(IMAGES, made, down.tolist(), right.tolist(), strict=True):
         assert torch.equal(one, by_hand(image, y, x))
@@ -60,7 +60,7 @@ def test_a_flip_swaps_left_and_right_of_its_part():
 @pytest.mark.parametrize("size", [(8, 8), (7, 7)])
 def test_a_quarter_turn_is_anticlockwise(size):
     images = torch.rand(2, 3, *size)
-    made = turned(images, torch.tensor([math.pi / 2, math.pi]), torch.ones(2))
+    made = rotate_images(images, torch.tensor([math.pi / 2, math.pi]), torch.ones(2))
     torch.testing.assert_close(made[0], images[0].rot90(1, (1, 2)), atol=1e-5, rtol=0)
     torch.testing.assert_close(made[1], images[1].rot90(2, (1, 2)), atol=1e-5, rtol=0)
 
@@ -68,18 +68,20 @@ def test_a_quarter_turn_is_anticlockwise(size):
 def test_an_oblong_image_is_turned_and_not_sheared():
     image = torch.zeros(1, 1, 9, 21)
     image[0, 0, 4, 7:14] = 1
-    made = turned(image, torch.tensor([math.pi / 2]), torch.ones(1))[0, 0]
+    made = rotate_images(image, torch.tensor([math.pi / 2]), torch.ones(1))[0, 0]
     wanted = torch.zeros(9, 21)
     wanted[1:8, 10] = 1
     torch.testing.assert_close(made, wanted, atol=1e-5, rtol=0)
 
 
 def test_no_turn_and_no_scale_change_nothing_and_a_factor_enlarges():
-    torch.testing.assert_close(turned(IMAGES, torch.zeros(50), torch.ones(50)), IMAGES.float(), atol=1e-3, rtol=0)
+    torch.testing.assert_close(
+        rotate_images(IMAGES, torch.zeros(50), torch.ones(50)), IMAGES.float(), atol=1e-3, rtol=0
+    )
     assert torch.equal(Affine(rotation=0.0, scale=0.0)(IMAGES, INDEX, 1).round(), IMAGES.float())
     square = torch.zeros(1, 1, 12, 12)
     square[..., 4:8, 4:8] = 1
-    assert turned(square, torch.zeros(1), torch.tensor([1.5])).sum() == pytest.approx(36, abs=0.01)
+    assert rotate_images(square, torch.zeros(1), torch.tensor([1.5])).sum() == pytest.approx(36, abs=0.01)
 
 
 @pytest.mark.parametrize("augment", ALL)
@@ -135,21 +137,24 @@ def test_another_batch_size_gives_the_same_images():
 
 
 @pytest.mark.parametrize(
-    ("make", "message"),
+    ("make", "expected"),
     [
-        (lambda: Shift(pixels=-1), "pixels is at least 0, not -1"),
-        (lambda: Flip(chance=1.5), "chance is between 0 and 1, not 1.5"),
-        (lambda: Affine(rotation=-1.0, scale=0.0), "rotation is at least 0 degrees"),
-        (lambda: Affine(rotation=1.0, scale=1.0), r"scale in \[0, 1\)"),
+        (lambda: Shift(pixels=-1), {"code": "invalid_value", "key": "task.augment.pixels", "got": -1}),
+        (lambda: Flip(chance=1.5), {"code": "invalid_value", "key": "task.augment.chance", "got": 1.5}),
+        (
+            lambda: Affine(rotation=-1.0, scale=0.0),
+            {"code": "invalid_value", "key": "task.augment.rotation", "got": -1.0},
+        ),
+        (lambda: Affine(rotation=1.0, scale=1.0), {"code": "invalid_value", "key": "task.augment.scale", "got": 1.0}),
     ],
 )
-def test_impossible_numbers(make, message):
-    with pytest.raises(UsageError, match=message):
+def test_impossible_numbers(make, expected):
+    with usage_error(**expected):
         make()
 
 
 def test_a_shift_past_the_image_is_refused():
     images, index = torch.ones(2, 1, 6, 4), torch.arange(2)
     assert Shift(pixels=3)(images, index, 0, 0).sum() > 0
-    with pytest.raises(UsageError, match="pixels is below the 4 of an image's side, not 4"):
+    with usage_error("invalid_value", key="task.augment.pixels", got=4):
         Shift(pixels=4)(images, index, 0, 0)

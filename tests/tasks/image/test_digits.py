@@ -2,8 +2,8 @@
 
 import pytest
 import torch
+from helpers.errors import usage_error
 
-from dlcli.core.errors import UsageError
 from dlcli.core.spec import Classes, Real
 from dlcli.tasks.image.digits import Digits
 from dlcli.tasks.sequence.sequential_digits import SequentialDigits
@@ -41,5 +41,5 @@ def test_fewer_labels_are_among_more_labels():
 
 @pytest.mark.parametrize("labels", [0, 1198])
 def test_labels_that_there_are_not(labels):
-    with pytest.raises(UsageError, match=r"task.labels is 1 to 1197"):
+    with usage_error("invalid_value", key="task.labels"):
         Digits(batch=32, order=0, labels=labels)

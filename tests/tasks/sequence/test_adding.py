@@ -2,9 +2,9 @@
 
 import pytest
 import torch
+from helpers.errors import usage_error
 from torch import nn
 
-from dlcli.core.errors import UsageError
 from dlcli.core.evaluation import score
 from dlcli.core.spec import Real
 from dlcli.tasks.sequence.adding import Adding

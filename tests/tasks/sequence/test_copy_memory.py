@@ -4,9 +4,9 @@ import math
 
 import pytest
 import torch
+from helpers.errors import usage_error
 from torch import nn
 
-from dlcli.core.errors import UsageError
 from dlcli.core.evaluation import predict, score
 from dlcli.core.spec import Classes, Real
 from dlcli.tasks.sequence.copy_memory import CopyMemory

@@ -5,6 +5,7 @@ import struct
 
 import pytest
 import torch
+from helpers.errors import usage_error
 
 from dlcli.core.errors import Missing, UsageError
 from dlcli.data.idx import read_idx
@@ -81,33 +82,33 @@ def cut_off(content):
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("content", "expected"),
     [
-        (b"not gzip at all", "not a sound gzip file"),
-        (cut_off(idx(torch.arange(5))), "cut off or damaged"),
-        (gzip.compress(b"", mtime=0), "begins with nothing"),
-        (gzip.compress(b"\x89PNG\r\n", mtime=0), "begins with 89 50 4e 47, not with 00 00 08 01"),
-        (gzip.compress(bytes((0, 0, 13, 1)) + bytes(8), mtime=0), "not an IDX file of unsigned bytes"),
-        (gzip.compress(idx(torch.zeros(2, 3)), mtime=0), "has 2 axes, not 1"),
-        (gzip.compress(idx(torch.arange(5))[:6], mtime=0), "cut off in its header: 6 bytes, not 8"),
-        (gzip.compress(idx(torch.arange(5))[:-1], mtime=0), "has 4 values, but its header says 5 = 5"),
-        (gzip.compress(idx(torch.arange(5)) + b"x", mtime=0), "has at least 6 values, but its header says 5 = 5"),
-        (gzip.compress(idx(torch.arange(0)), mtime=0), "has 0 values"),
+        (b"not gzip at all", {"code": "damaged", "path": "labels.gz"}),
+        (cut_off(idx(torch.arange(5))), {"code": "damaged", "path": "labels.gz"}),
+        (gzip.compress(b"", mtime=0), {"code": "invalid_data", "path": "labels.gz"}),
+        (gzip.compress(b"\x89PNG\r\n", mtime=0), {"code": "invalid_data", "path": "labels.gz"}),
+        (gzip.compress(bytes((0, 0, 13, 1)) + bytes(8), mtime=0), {"code": "invalid_data", "path": "labels.gz"}),
+        (gzip.compress(idx(torch.zeros(2, 3)), mtime=0), {"code": "mismatch", "got": 2}),
+        (gzip.compress(idx(torch.arange(5))[:6], mtime=0), {"code": "damaged", "path": "labels.gz"}),
+        (gzip.compress(idx(torch.arange(5))[:-1], mtime=0), {"code": "damaged", "path": "labels.gz"}),
+        (gzip.compress(idx(torch.arange(5)) + b"x", mtime=0), {"code": "damaged", "path": "labels.gz"}),
+        (gzip.compress(idx(torch.arange(0)), mtime=0), {"code": "damaged", "path": "labels.gz"}),
     ],
 )
-def test_a_damaged_file_is_named_with_what_is_wrong(tmp_path, content, message):
+def test_a_damaged_file_is_named_with_what_is_wrong(tmp_path, content, expected):
     path = tmp_path / "labels.gz"
     path.write_bytes(content)
-    with pytest.raises(UsageError, match=message) as caught:
+    with usage_error(**expected) as caught:
         read_idx(path, 1)
     assert str(path) in str(caught.value)
 
 
 def test_a_missing_file_says_how_to_get_it(folder):
     (folder / "t10k-labels-idx1-ubyte.gz").unlink()
-    with pytest.raises(Missing, match="dlcli data fetch mnist"):
+    with usage_error("missing_file", kind=Missing, path="t10k-labels-idx1-ubyte.gz"):
         mnist()
-    with pytest.raises(UsageError, match="is missing"):
+    with usage_error("missing_file", path="nothing.gz"):
         read_idx(folder / "nothing.gz", 1)
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 import torch
 import torch.nn.functional as F
+from helpers.errors import usage_error
 from torch import nn
 
 from dlcli.core.errors import Missing, UsageError
@@ -233,32 +234,32 @@ def test_another_text_is_scored_with_the_vocabulary_of_the_run(path, tmp_path, c
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("content", "expected"),
     [
-        (b"", "is empty"),
-        (b"caf\xe9 au lait", "not UTF-8: byte 0xe9 at offset 3"),
-        (b"short", "has 4 tokens, but one window needs 10"),
+        (b"", {"code": "invalid_data", "path": "bad.txt"}),
+        (b"caf\xe9 au lait", {"code": "invalid_data", "path": "bad.txt"}),
+        (b"short", {"code": "mismatch", "subject": "a window (task.context + task.length + 1)", "got": 4}),
     ],
 )
-def test_a_text_that_cannot_be_used(tmp_path, content, message):
+def test_a_text_that_cannot_be_used(tmp_path, content, expected):
     path = tmp_path / "bad.txt"
     path.write_bytes(content)
-    with pytest.raises(UsageError, match=message):
+    with usage_error(**expected):
         text_file(path)
 
 
 def test_what_is_wrong_is_said(path, tmp_path):
-    with pytest.raises(UsageError, match=r"task=text task\.path=FILE"):
+    with usage_error("required", key="task.path"):
         text_file(None)
-    with pytest.raises(UsageError, match=r"none\.txt is missing"):
+    with usage_error("missing_file", path="none.txt"):
         text_file(tmp_path / "none.txt")
-    with pytest.raises(UsageError, match="is not a file"):
+    with usage_error("invalid_data", path="test_what_is_wrong_is_said0"):
         text_file(tmp_path)
     with pytest.raises(UsageError, match=r"task\.unit must be .*char.*, got 'chars'"):
         text_file(path, unit="chars")
-    with pytest.raises(UsageError, match=r"task\.fractions are three .* not 0\.8, 0\.1"):
+    with usage_error("invalid_value", key="task.fractions", got="[0.8, 0.1]"):
         text_file(path, fractions=[0.8, 0.1])
-    with pytest.raises(UsageError, match="not two tokens in split 'test'"):
+    with usage_error("not_found", name="test"):
         text_file(path, fractions=[0.8, 0.2, 0.0]).size("test")
     with pytest.raises(UsageError, match="a vocabulary was wanted"):
         text_file(path, fitted={"mean": 0.0})
@@ -280,7 +281,7 @@ def treebank(unit, newline):
 
 def test_the_treebank_that_is_not_there(tmp_path, monkeypatch):
     monkeypatch.setenv("DLCLI_DATA", str(tmp_path))
-    with pytest.raises(Missing, match="dlcli data fetch ptb"):
+    with usage_error("missing_file", kind=Missing, path="ptb.train.txt"):
         treebank("word", "<eos>")
 
 

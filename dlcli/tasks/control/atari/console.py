@@ -1,4 +1,4 @@
-"""One Atari 2600 with a game in it: the only file that knows ale-py."""
+"""Emulated Atari 2600; the only module that imports ale-py."""
 
 import warnings
 from typing import Any
@@ -8,26 +8,27 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from dlcli.core.errors import Missing, UsageError, nearest
+from dlcli.core.errors import Missing, UsageError
 
 
 def cartridge(game: str) -> str:
-    """Path of a game's ROM, which ale-py brings with it.
+    """Path of the ROM of a game, which is part of ale-py.
 
     Raises:
-        Missing: ale-py is not installed, or the ROM is not there.
-        UsageError: there is no such game.
+        Missing: ale-py is not installed, or the ROM is missing.
+        UsageError: the game is unknown.
     """
     ale = _ale()
     known = ale.roms.get_all_rom_ids()
     if game not in known:
-        raise UsageError(f"task.game: ale-py has no game {game!r}{nearest(game, known)}")
+        raise UsageError("unknown_name", kind="game (task.game)", name=game, known=known)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             return str(ale.roms.get_rom_path(game))
         except OSError as error:
-            raise Missing(f"the ROM of {game} cannot be read: {error}\nGet it: pip install 'dlcli[atari]'") from None
+            hint = "Install it: pip install 'dlcli[atari]'"
+            raise Missing("not_found", kind=f"ROM ({error})", name=game, hint=hint) from None
 
 
 def _ale() -> Any:
@@ -35,21 +36,22 @@ def _ale() -> Any:
         import ale_py
         import ale_py.roms
     except ImportError:
-        raise Missing("task=atari needs ale-py\nGet it: pip install 'dlcli[atari]'") from None
+        hint = "Install it: pip install 'dlcli[atari]'"
+        raise Missing("missing_package", feature="task=atari", package="ale-py", hint=hint) from None
     return ale_py
 
 
 class Console:
-    """Plays one episode after the other, each a function of its start, its actions and its own random numbers alone.
+    """Emulator of one game whose episodes depend only on their seed and their actions.
 
-    What the emulator does is deterministic; sticky actions are drawn here, frame by frame (Machado et al. 2018,
+    The emulator is deterministic; sticky actions are implemented in this class, frame by frame (Machado et al. 2018,
     arXiv:1709.06009, section 5.2).
 
     Args:
-        rom: path of the game.
-        full: all 18 actions, not only those that do something in this game.
-        skip: frames that an action is held for.
-        sticky: probability that a frame repeats the action of the one before.
+        rom: path of the ROM.
+        full: use all 18 actions instead of those with an effect in this game.
+        skip: number of frames for which an action is repeated.
+        sticky: probability that a frame repeats the action of the previous frame.
     """
 
     def __init__(self, rom: str, *, full: bool, skip: int, sticky: float) -> None:
@@ -68,45 +70,45 @@ class Console:
 
     @property
     def actions(self) -> int:
-        """How many there are to choose from; 0 does nothing."""
+        """Number of actions; action 0 is the no-op."""
         return len(self._actions)
 
     def start(self, seed: int, noops: int) -> None:
-        """Begin an episode and do nothing for 0 to `noops` frames, as the seed says."""
+        """Start an episode with 0 to `noops` no-op frames, a number that depends on the seed."""
         self._machine.restoreSystemState(self._begin)
         self._random = np.random.Generator(np.random.Philox(key=seed))
         self._held = self._actions[0]
         for _ in range(int(self._random.integers(noops + 1))):
             self._machine.act(self._actions[0])
-        self._look(0)
-        self._look(1)
+        self._capture(0)
+        self._capture(1)
 
     def step(self, action: int) -> float:
-        """Hold an action; the sum of the rewards, as the game gives them."""
-        wanted, reward = self._actions[action], 0.0
-        for left in reversed(range(self._skip)):
+        """Repeat an action for `skip` frames; returns the sum of the unclipped rewards."""
+        selected, reward = self._actions[action], 0.0
+        for remaining in reversed(range(self._skip)):
             if not self._sticky or self._random.random() >= self._sticky:
-                self._held = wanted
+                self._held = selected
             reward += self._machine.act(self._held)
-            if left < 2:
-                self._look(left)
+            if remaining < 2:
+                self._capture(remaining)
         return reward
 
-    def _look(self, place: int) -> None:
-        self._machine.getScreenGrayscale(self._last_two[place])
+    def _capture(self, slot: int) -> None:
+        self._machine.getScreenGrayscale(self._last_two[slot])
 
     @property
     def over(self) -> bool:
         return self._machine.game_over()
 
     def screen(self) -> UInt8[np.ndarray, "height width"]:
-        """Grey, of the last two frames the lighter: some games show a sprite in every other one only."""
+        """Maximum of the last two grayscale frames, because some games draw a sprite only in every other frame."""
         return self._last_two.max(0)
 
-    def colours(self) -> UInt8[Tensor, "height width 3"]:
-        """What a player sees."""
+    def rgb(self) -> UInt8[Tensor, "height width 3"]:
+        """Current frame in color."""
         return torch.from_numpy(self._machine.getScreenRGB())
 
     def memory(self) -> UInt8[Tensor, "128"]:
-        """The console's RAM."""
+        """RAM of the console."""
         return torch.from_numpy(self._machine.getRAM().copy())

@@ -1,4 +1,4 @@
-"""Screens of a game as a policy sees them: small, grey, the last four."""
+"""Atari preprocessing: downscaled grayscale frames and frame stacking."""
 
 import torch
 from jaxtyping import Float, UInt8
@@ -9,13 +9,14 @@ STACKED = 4
 
 
 class Shrink:
-    """Grey screens as 84x84 values in [0, 1], every pixel the mean over the area that it covers.
+    """Downscale grayscale frames to 84x84 values in [0, 1] by area averaging.
 
-    The sums are whole numbers below 2**24, which float32 holds exactly: the bits depend on no order of summing.
+    The sums are integers below 2**24, which float32 represents exactly, so that the result does not depend on the
+    order of summation.
 
     Args:
-        height: of the screens.
-        width: of the screens.
+        height: height of the frames.
+        width: width of the frames.
     """
 
     def __init__(self, height: int, width: int) -> None:
@@ -27,7 +28,7 @@ class Shrink:
 
 
 def _overlaps(length: int) -> Float[Tensor, "84 length"]:
-    """How much of each pixel lies in each of the 84 parts, in 84ths of a pixel; every row sums to `length`."""
+    """Overlap of each pixel with each of the 84 output pixels, in 84ths of a pixel; every row sums to `length`."""
     begin = torch.arange(SIDE)[:, None] * length
     pixel = torch.arange(length)[None] * SIDE
     shared = torch.minimum(begin + length, pixel + SIDE) - torch.maximum(begin, pixel)
@@ -35,17 +36,17 @@ def _overlaps(length: int) -> Float[Tensor, "84 length"]:
 
 
 class Stack:
-    """The last four screens of every episode, the newest last; the first stands for those before it.
+    """Stack of the last four frames of every episode, newest last, initialized with copies of the first frame.
 
     Args:
-        first: of every episode.
+        first: first frame of every episode.
     """
 
     def __init__(self, first: Float[Tensor, "row height width"]) -> None:
         self.seen: Float[Tensor, "row 4 height width"] = first[:, None].repeat(1, STACKED, 1, 1)
 
     def push(self, newest: Float[Tensor, "row height width"]) -> Tensor:
-        """The last four with this one."""
+        """Append a frame; returns the last four."""
         self.seen = torch.cat((self.seen[:, 1:], newest[:, None]), 1)
         return self.seen
 

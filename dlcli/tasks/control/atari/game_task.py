@@ -16,35 +16,35 @@ from dlcli.tasks.control.environment import RETURN, Environment
 
 _PIXELS = Real((STACKED, SIDE, SIDE))
 _MEMORY = Real((128,))
-_HERTZ = 60.0  # frames of the console a second
-_FILMED = 1_800  # steps of a film: two minutes of play
+_HERTZ = 60.0  # frames per second of the console
+_MAX_VIDEO_STEPS = 1_800  # two minutes of play
 
 
 class Atari(Environment):
     """A game of the Atari 2600, through the Arcade Learning Environment (Bellemare et al. 2013, arXiv:1207.4708).
 
-    Policies see the last four screens, 84x84 and grey, or the console's RAM, in [0, 1]; a screen is the lighter of the
-    last two frames of its step. An episode is a whole game, all lives, and begins with 0 to `noops` frames of doing
-    nothing. Without sticky actions that is all that its seed decides: there are only `noops` + 1 different episodes.
-    Rewards are the game's own, not clipped. The characterisation is the RAM at the end.
+    Observations are the last four grayscale frames of 84x84 pixels, or the RAM of the console, in [0, 1]; a frame is
+    the maximum of the last two emulator frames of its step. An episode is a complete game with all lives, and starts
+    with 0 to `noops` no-op frames. Without sticky actions the seed has no other effect, so that there are only
+    `noops` + 1 different episodes. Rewards are not clipped. The behavior characterization is the final RAM.
 
     Paper: Such et al. 2017, arXiv:1712.06567, section 4.1; preprocessing of Mnih et al. 2015, Nature 518, Methods.
-    Differs: of two frames the grey values are compared, not the colours; screens are shrunk by area. Conti et al. 2017,
-    arXiv:1712.06560, characterise an episode by its RAM at every step, which would be half a megabyte.
+    Differs: the maximum is taken over gray values instead of colors; frames are downscaled by area averaging. Conti et
+    al. 2017, arXiv:1712.06560, characterize an episode by its RAM at every step, about half a megabyte.
 
     Args:
-        game: as ale-py names it: frostbite, space_invaders.
-        observation: pixels, or ram for smaller networks.
-        full_actions: all 18 of the joystick, as in the papers; else those that the game reads.
-        skip: frames that an action is held for.
-        sticky: probability that a frame repeats the action of the one before, 0.25 in ale-py's own default.
-        noops: most frames of doing nothing at the start.
-        limit: steps after which an episode ends.
-        episodes, valid_episodes, test_episodes, lanes: as of every environment.
+        game: name of the game in ale-py, such as frostbite or space_invaders.
+        observation: "pixels", or "ram" for smaller networks.
+        full_actions: use all 18 joystick actions, as in the papers, instead of those with an effect in the game.
+        skip: number of frames for which an action is repeated.
+        sticky: probability that a frame repeats the previous action; ale-py's default is 0.25.
+        noops: maximum number of no-op frames at the start.
+        limit: maximum number of steps of an episode.
+        episodes, valid_episodes, test_episodes, lanes: see `Environment`.
 
     Raises:
         Missing: ale-py is not installed.
-        UsageError: there is no such game, or a number is out of range.
+        UsageError: the game is unknown, or a number is out of range.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Atari(Environment):
         at_least(0, noops=noops)
         one_of(("pixels", "ram"), observation=observation)
         if not 0 <= sticky < 1:
-            raise UsageError(f"task.sticky is in [0, 1), not {sticky}")
+            raise UsageError("invalid_value", key="task.sticky", must="in [0, 1)", got=sticky)
         rom = cartridge(game)
         self._console = lambda: Console(rom, full=full_actions, skip=skip, sticky=sticky)
         self._idle = [self._console()]
@@ -91,13 +91,13 @@ class Atari(Environment):
         return Games(consoles, view, skip=self._skip, limit=self._limit, done=self._idle.extend)
 
     def frames(self, model: nn.Module, seed: int) -> tuple[Tensor, float]:
-        """The screen at every step, for two minutes of play at most."""
+        """RGB frame of every step, for at most two minutes of play."""
         with torch.no_grad():
             games, policy = self.simulate(torch.tensor([seed])), Policies(model, None, 1)
-            seen, over, shots = games.reset(), False, [games.colours()]
-            while not over and len(shots) < _FILMED:
-                outcome = games.step(policy(seen[None])[0])
-                seen, over = outcome.observation, bool(outcome.over)
-                shots.append(games.colours())
+            observation, over, video = games.reset(), False, [games.rgb()]
+            while not over and len(video) < _MAX_VIDEO_STEPS:
+                outcome = games.step(policy(observation[None])[0])
+                observation, over = outcome.observation, bool(outcome.over)
+                video.append(games.rgb())
             games.keep(torch.zeros(0, dtype=torch.int64))
-        return torch.stack(shots), _HERTZ / self._skip
+        return torch.stack(video), _HERTZ / self._skip

@@ -1,4 +1,4 @@
-"""Games of Atari side by side."""
+"""Parallel episodes of an Atari game."""
 
 from collections.abc import Callable, Sequence
 
@@ -17,18 +17,18 @@ def memories(consoles: Sequence[Console]) -> Tensor:
 
 
 class Screens:
-    """The last four screens, [row, 4, 84, 84]."""
+    """Observation of the last four frames, [row, 4, 84, 84]."""
 
     def __init__(self, shape: tuple[int, int]) -> None:
         self._shrink = Shrink(*shape)
         self._stack: Stack | None = None
 
     def __call__(self, consoles: Sequence[Console]) -> Tensor:
-        now = self._shrink(torch.from_numpy(np.stack([console.screen() for console in consoles])))
+        frame = self._shrink(torch.from_numpy(np.stack([console.screen() for console in consoles])))
         if self._stack is None:
-            self._stack = Stack(now)
+            self._stack = Stack(frame)
             return self._stack.seen
-        return self._stack.push(now)
+        return self._stack.push(frame)
 
     def keep(self, rows: Tensor) -> None:
         if self._stack is not None:
@@ -36,7 +36,7 @@ class Screens:
 
 
 class Memories:
-    """The console's RAM now, [row, 128]."""
+    """Observation of the current RAM, [row, 128]."""
 
     def __call__(self, consoles: Sequence[Console]) -> Tensor:
         return memories(consoles)
@@ -46,14 +46,14 @@ class Memories:
 
 
 class Games:
-    """Episodes on as many consoles, stepped one after the other: ale-py holds Python's lock while it emulates.
+    """Episodes on one console each, stepped sequentially because ale-py holds the GIL during emulation.
 
     Args:
-        consoles: started, one an episode.
-        view: what policies see.
-        skip: frames of a step.
-        limit: steps after which an episode ends.
-        done: is given the consoles whose episodes are over.
+        consoles: started consoles, one per episode.
+        view: function from consoles to observations.
+        skip: frames per step.
+        limit: maximum number of steps of an episode.
+        done: callback that receives the consoles of finished episodes.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Games:
         return self._view(self._consoles)
 
     def step(self, output: Tensor) -> Outcome:
-        """The action of the highest score, for `skip` frames."""
+        """Perform the action with the highest score for `skip` frames."""
         self._steps += 1
         actions = output.argmax(1).tolist()
         rewards = [console.step(action) for console, action in zip(self._consoles, actions, strict=True)]
@@ -88,11 +88,11 @@ class Games:
         return End(memories(ended), {"frames": frames})
 
     def keep(self, rows: Tensor) -> None:
-        staying = set(rows.tolist())
-        self._done([console for place, console in enumerate(self._consoles) if place not in staying])
+        remaining = set(rows.tolist())
+        self._done([console for row, console in enumerate(self._consoles) if row not in remaining])
         self._consoles = [self._consoles[row] for row in rows.tolist()]
         self._view.keep(rows)
 
-    def colours(self) -> Tensor:
-        """The screen of the first console, uint8 [height, width, 3]."""
-        return self._consoles[0].colours()
+    def rgb(self) -> Tensor:
+        """RGB frame of the first console, uint8 [height, width, 3]."""
+        return self._consoles[0].rgb()

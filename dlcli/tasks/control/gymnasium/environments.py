@@ -1,4 +1,4 @@
-"""Any environment of gymnasium."""
+"""Environments of gymnasium."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dlcli.core.errors import Missing, UsageError, nearest
+from dlcli.core.errors import Missing, UsageError
 from dlcli.core.metric import Metric
 from dlcli.core.population import Policies
 from dlcli.core.spec import Spec
@@ -18,36 +18,37 @@ try:
     import numpy as np
 
     from dlcli.tasks.control.gymnasium.pool import Pool
-    from dlcli.tasks.control.gymnasium.rows import OneByOne
-    from dlcli.tasks.control.gymnasium.spaces import hand, sight
-    from dlcli.tasks.control.gymnasium.vectorized import Vectorised, vector_of
+    from dlcli.tasks.control.gymnasium.rows import SequentialRows
+    from dlcli.tasks.control.gymnasium.spaces import action_decoder, observation_encoder
+    from dlcli.tasks.control.gymnasium.vectorized import VectorizedRows, matching_vector_env
 except ModuleNotFoundError as error:
     if error.name != "gymnasium":
         raise
-    raise Missing("task=gymnasium needs gymnasium\nGet it: pip install 'dlcli[gym]'") from None
+    hint = "Install it: pip install 'dlcli[gym]'"
+    raise Missing("missing_package", feature="task=gymnasium", package="gymnasium", hint=hint) from None
 
-_RATE = 30.0  # frames a second of environments that do not say it
+_RATE = 30.0  # frames per second of environments that do not declare it
 
 
 class Gymnasium(Environment):
-    """An environment by its id, each episode reset with its own seed.
+    """Gymnasium environment; each episode is reset with its own seed.
 
-    Observations: an array of numbers as it is, bytes in [0, 1], pictures of them as (channel, height, width), one of
-    several as so many numbers. Actions: the one of several with the highest score, or values clipped to their bounds.
-    The characterisation is the last observation. An episode in which the environment raises, or gives or gets NaN,
-    failed: its return is NaN.
+    Observations: arrays of numbers unchanged, uint8 arrays scaled to [0, 1], uint8 images as (channel, height, width),
+    discrete observations one-hot. Actions: the discrete action with the highest score, or continuous values clipped to
+    their bounds. The behavior characterization is the last observation. An episode fails, with a return of NaN, if the
+    environment raises an exception, or if an observation, a reward or a policy output is NaN.
 
-    An id whose vectorised form plays as the single one does, to the bit, is played through it (CartPole-v1).
+    An environment whose vectorized form reproduces the single one bit by bit is run in vectorized form (CartPole-v1).
 
     Args:
-        id: as gymnasium knows it; `module:Name-v0` imports the module first.
-        limit: steps after which an episode is cut off, where the environment has no limit of its own.
-        options: keywords of `gymnasium.make` (`max_episode_steps: 200`, and what the environment itself takes).
-        episodes, valid_episodes, test_episodes, lanes: as of every environment.
+        id: id in gymnasium's registry; `module:Name-v0` imports the module first.
+        limit: maximum number of steps of an episode, for environments without a limit.
+        options: keyword arguments of `gymnasium.make`, including those of the environment (`max_episode_steps: 200`).
+        episodes, valid_episodes, test_episodes, lanes: see `Environment`.
 
     Raises:
-        UsageError: the id or a keyword is unknown, or a space is none that a policy can serve.
-        Missing: a package that the environment needs is not there.
+        UsageError: the id or a keyword argument is unknown, or a space is not supported.
+        Missing: a package required by the environment is not installed.
     """
 
     def __init__(
@@ -62,73 +63,80 @@ class Gymnasium(Environment):
         lanes: int,
     ) -> None:
         if limit < 1:
-            raise UsageError(f"task.limit is at least 1, not {limit}")
+            raise UsageError("invalid_value", key="task.limit", must="at least 1", got=limit)
         self._pool = Pool(id, dict(options), limit)
         single = _opened(self._pool)
-        self._sight = sight(single.observation_space, id)
-        self._hand = hand(single.action_space, id)
+        self._encode = observation_encoder(single.observation_space, id)
+        self._decode = action_decoder(single.action_space, id)
         super().__init__(
-            Spec((self._sight.part,), self._hand.part),
+            Spec((self._encode.part,), self._decode.part),
             RETURN.goal,
             episodes=episodes,
             valid_episodes=valid_episodes,
             test_episodes=test_episodes,
             lanes=lanes,
             scores=(Metric("failed", "min"),),
-            actions=self._hand.range(),
+            actions=self._decode.range(),
         )
         self._pool.give(single)
         self._single = single
-        self._vector = vector_of(self._pool, self._sight, self._hand)
+        self._vector = matching_vector_env(self._pool, self._encode, self._decode)
 
     def simulate(self, seeds: Tensor) -> Simulator:
         if self._vector is None:
-            return OneByOne(self._pool, self._sight, self._hand, seeds)
-        return Vectorised(self._vector, self._single, self._sight, self._hand, seeds)
+            return SequentialRows(self._pool, self._encode, self._decode, seeds)
+        return VectorizedRows(self._vector, self._single, self._encode, self._decode, seeds)
 
     def frames(self, model: nn.Module, seed: int) -> tuple[Tensor, float]:
-        """What the environment itself draws of every step.
+        """Rendered frame of every step, uint8 [frame, height, width, 3], and the frames per second.
 
         Raises:
-            UsageError: it draws nothing.
-            Missing: what draws it is not there.
+            UsageError: the environment does not support rendering to arrays.
+            Missing: a package required for rendering is not installed.
         """
         name = self._pool.name
         if "rgb_array" not in self._single.metadata.get("render_modes", []):
-            raise UsageError(f"{name} has no pictures: it does not know render_mode=rgb_array")
+            raise UsageError("unsupported", subject=name, feature="render_mode=rgb_array")
         environment = _opened(self._pool, render_mode="rgb_array")
         try:
-            pictures = self._filmed(environment, model, seed)
+            frames = self._rendered(environment, model, seed)
         except gymnasium.error.DependencyNotInstalled as error:
-            raise Missing(f"drawing {name}: {error}") from None
+            raise Missing("missing_package", feature=f"rendering {name}", package=str(error)) from None
         finally:
             environment.close()
-        return torch.from_numpy(pictures), float(environment.metadata.get("render_fps", _RATE))
+        return torch.from_numpy(frames), float(environment.metadata.get("render_fps", _RATE))
 
-    def _filmed(self, environment: "gymnasium.Env[Any, Any]", model: nn.Module, seed: int) -> "np.ndarray":
+    def _rendered(self, environment: "gymnasium.Env[Any, Any]", model: nn.Module, seed: int) -> "np.ndarray":
         with torch.no_grad():
             policy, over = Policies(model, None, 1), False
             observation, _ = environment.reset(seed=seed)
-            pictures: list[Any] = [environment.render()]
+            frames: list[Any] = [environment.render()]
             while not over:
-                action = self._hand(policy(self._sight([observation])[None])[0])[0]
+                action = self._decode(policy(self._encode([observation])[None])[0])[0]
                 observation, _, ended, cut, _ = environment.step(action)
                 over = bool(ended or cut)
-                pictures.append(environment.render())
-        return np.stack(pictures).astype(np.uint8)
+                frames.append(environment.render())
+        return np.stack(frames).astype(np.uint8)
 
 
-def _opened(pool: "Pool", **more: Any) -> "gymnasium.Env[Any, Any]":
-    """A new environment; what gymnasium says of what is wrong, as ours."""
+def _opened(pool: "Pool", **options: Any) -> "gymnasium.Env[Any, Any]":
+    """A new environment.
+
+    Raises:
+        UsageError: gymnasium or the environment rejects the id or the options.
+        Missing: a package required by the environment is not installed.
+    """
+    subject = f"task.id={pool.name}"
     try:
-        return pool.make(**more)
+        return pool.make(**options)
     except gymnasium.error.DependencyNotInstalled as error:
-        raise Missing(f"task.id={pool.name}: {error}") from None
+        raise Missing("missing_package", feature=subject, package=str(error)) from None
     except gymnasium.error.DeprecatedEnv as error:
-        raise UsageError(f"task.id={pool.name}: {error}") from None
+        raise UsageError("invalid_data", path=subject, problem=str(error)) from None
     except gymnasium.error.UnregisteredEnv:
-        raise UsageError(f"gymnasium has no {pool.name}{nearest(pool.name, gymnasium.registry)}") from None
+        known = gymnasium.registry
+        raise UsageError("unknown_name", kind="gymnasium environment", name=pool.name, known=known) from None
     except ModuleNotFoundError as error:
-        raise Missing(f"task.id={pool.name} needs the module {error.name}: {error}") from None
-    except Exception as error:  # noqa: BLE001 - whatever a third party's environment raises
-        raise UsageError(f"task.id={pool.name}: {type(error).__name__}: {error}") from None
+        raise Missing("missing_package", feature=subject, package=f"{error.name} ({error})") from None
+    except Exception as error:  # noqa: BLE001 - third-party environments may raise anything
+        raise UsageError("invalid_data", path=subject, problem=f"{type(error).__name__}: {error}") from None

@@ -1,4 +1,4 @@
-"""What gymnasium's spaces are to a policy: numbers that it sees, scores or values that it answers with."""
+"""Conversion of gymnasium's observation and action spaces to policy inputs and outputs."""
 
 from typing import Any, Protocol, runtime_checkable
 
@@ -12,32 +12,32 @@ from dlcli.core.spec import Classes, Real
 
 
 @runtime_checkable
-class Sight(Protocol):
-    """Observations as a policy sees them."""
+class ObservationEncoder(Protocol):
+    """Encoder of observations as policy inputs."""
 
     @property
     def part(self) -> Real: ...
 
     def __call__(self, observations: Any) -> Tensor:
-        """A sequence or an array of them as float32 [row, *part.shape]."""
+        """Convert a sequence or an array of observations to float32 [row, *part.shape]."""
 
 
 @runtime_checkable
-class Hand(Protocol):
-    """What a policy answers as actions."""
+class ActionDecoder(Protocol):
+    """Decoder of policy outputs to actions."""
 
     @property
     def part(self) -> Real | Classes: ...
 
     def __call__(self, output: Tensor) -> np.ndarray:
-        """[row, unit] to an action a row."""
+        """Convert outputs [row, unit] to one action per row."""
 
     def range(self) -> tuple[Tensor, Tensor]:
-        """Smallest and largest output [unit] of a random policy."""
+        """Lower and upper bounds [unit] of the outputs of a random policy."""
 
 
 class Values:
-    """An array as it is; a single number is an array of one."""
+    """Array of numbers, unchanged; a scalar becomes an array of one element."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.part = Real(shape or (1,))
@@ -48,21 +48,21 @@ class Values:
 
 
 class Bytes:
-    """Bytes in [0, 1]; a picture (height, width, channel) as (channel, height, width)."""
+    """uint8 arrays scaled to [0, 1]; images (height, width, channel) become (channel, height, width)."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
-        self._picture = len(shape) == 3 and shape[2] in (1, 3, 4)
-        self.part = Real((shape[2], *shape[:2]) if self._picture else shape)
+        self._is_image = len(shape) == 3 and shape[2] in (1, 3, 4)
+        self.part = Real((shape[2], *shape[:2]) if self._is_image else shape)
 
     def __call__(self, observations: Any) -> Tensor:
         values = torch.from_numpy(np.asarray(observations))
-        if self._picture:
+        if self._is_image:
             values = values.permute(0, 3, 1, 2)
         return values.float().div_(255).contiguous()
 
 
 class OneHot:
-    """One of `count` as so many numbers, one of which is 1."""
+    """One-hot encoding of a discrete observation."""
 
     def __init__(self, count: int, start: int) -> None:
         self.part = Real((count,))
@@ -74,7 +74,7 @@ class OneHot:
 
 
 class Choice:
-    """The action with the highest score, the first of equal ones."""
+    """Discrete action with the highest score, the first one of ties."""
 
     def __init__(self, count: int, start: int) -> None:
         self.part = Classes(count)
@@ -85,34 +85,34 @@ class Choice:
         return chosen + self._start if self._start else chosen
 
     def range(self) -> tuple[Tensor, Tensor]:
-        """Scores of random choices: any interval makes all choices equally likely."""
+        """Bounds of random scores; all actions are equally likely for any interval."""
         return -torch.ones(self.part.width), torch.ones(self.part.width)
 
 
 class Bounded:
-    """The values of the action, kept within the bounds of the space."""
+    """Continuous action, clipped to the bounds of the space."""
 
     def __init__(self, space: spaces.Box) -> None:
         self.part = Real((int(np.prod(space.shape)),))
         self._space = space
 
     def __call__(self, output: Tensor) -> np.ndarray:
-        wanted = output.numpy().astype(self._space.dtype).reshape(len(output), *self._space.shape)
-        return np.clip(wanted, self._space.low, self._space.high)
+        action = output.numpy().astype(self._space.dtype).reshape(len(output), *self._space.shape)
+        return np.clip(action, self._space.low, self._space.high)
 
     def range(self) -> tuple[Tensor, Tensor]:
-        """The bounds of the space; -1 and 1 where it has none."""
-        ends = (self._space.low, self._space.high)
-        low, high = (torch.from_numpy(end.astype(np.float32).reshape(-1)) for end in ends)
+        """Bounds of the space; -1 and 1 for unbounded units."""
+        bounds = (self._space.low, self._space.high)
+        low, high = (torch.from_numpy(bound.astype(np.float32).reshape(-1)) for bound in bounds)
         bounded = low.isfinite() & high.isfinite()
         return low.where(bounded, -1.0), high.where(bounded, 1.0)
 
 
-def sight(space: spaces.Space[Any], name: str) -> Sight:
-    """How observations of a space are seen.
+def observation_encoder(space: spaces.Space[Any], name: str) -> ObservationEncoder:
+    """Encoder of the observations of a space.
 
     Raises:
-        UsageError: it is no single array of numbers.
+        UsageError: observations are not a single array of numbers.
     """
     if isinstance(space, spaces.Discrete):
         return OneHot(int(space.n), int(space.start))
@@ -121,25 +121,27 @@ def sight(space: spaces.Space[Any], name: str) -> Sight:
     if isinstance(space, spaces.Box | spaces.MultiBinary):
         return Values(tuple(space.shape))
     raise UsageError(
-        f"{name} observes {_kind(space)}, a policy sees one array of numbers: "
-        "register an id of it in gymnasium.wrappers.FlattenObservation"
+        "mismatch",
+        subject="a policy",
+        requirement="one array of numbers as observation",
+        got=f"a {type(space).__name__} from {name}",
+        hint="register an id of the environment in gymnasium.wrappers.FlattenObservation",
     )
 
 
-def hand(space: spaces.Space[Any], name: str) -> Hand:
-    """How a policy acts in a space.
+def action_decoder(space: spaces.Space[Any], name: str) -> ActionDecoder:
+    """Decoder of actions for a space.
 
     Raises:
-        UsageError: it is neither one choice of several nor real values.
+        UsageError: the space is neither Discrete nor a Box of real values.
     """
     if isinstance(space, spaces.Discrete):
         return Choice(int(space.n), int(space.start))
     if isinstance(space, spaces.Box) and np.issubdtype(space.dtype, np.floating):
         return Bounded(space)
     raise UsageError(
-        f"{name} is acted on by {_kind(space)}, a policy answers with one Discrete choice or a Box of reals"
+        "mismatch",
+        subject="a policy",
+        requirement="a Discrete action space or a Box of real values",
+        got=f"a {type(space).__name__} from {name}",
     )
-
-
-def _kind(space: spaces.Space[Any]) -> str:
-    return f"a {type(space).__name__}"

@@ -1,4 +1,4 @@
-"""The walls of mazes, and what touches them or sees them, for many robots at once."""
+"""Walls of mazes: collisions and rangefinders of many robots at once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 _HALF = 0.5**0.5
-_FAR = 1e30  # stands for the inverse of 0
+_FAR = 1e30  # in place of 1 / 0
 _SIGNS = torch.tensor([1.0, -1.0, 1.0, -1.0])[:, None, None]
 
 Point = tuple[int, int]
@@ -16,7 +16,7 @@ Segment = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Plan:
-    """A maze: where a robot starts, what it looks for, and the walls (x1, y1, x2, y2) between; y goes down."""
+    """Maze: start, goal, and walls (x1, y1, x2, y2); y points down."""
 
     start: Point
     goal: Point
@@ -38,9 +38,9 @@ EASY = Plan(HARD.start, HARD.goal, [wall for wall in HARD.walls if wall != _ROOF
 
 
 class Walls:
-    """Walls as what robots measure against: every robot in every wall's own frame, robots on the last axis.
+    """Collisions and distances in the coordinate frame of each wall, with robots on the last axis.
 
-    Elementwise arithmetic only, so that a robot's numbers do not depend on who stands beside it.
+    Uses elementwise arithmetic only, so that the result of a robot does not depend on the other rows.
 
     Args:
         segments: x1, y1, x2, y2 of every wall.
@@ -60,25 +60,26 @@ class Walls:
         self._reach = self._half.float()
 
     def frame(self, x: Tensor, y: Tensor) -> Tensor:
-        """float64 [2, wall, robot]: how far along each wall from its middle, and how far across, points are."""
+        """Coordinates of points along and across each wall, relative to its center: float64 [2, wall, robot]."""
         return (self._x * x).add_(self._y * y).sub_(self._origin)
 
     def clear(self, frame: Tensor, radius: float) -> Tensor:
-        """float64 [robot]: 0 where a disc around a point touches a wall, else 1."""
+        """0 if a disc around the point touches a wall, else 1: float64 [robot]."""
         beyond = frame[0].abs().sub_(self._half).clamp_(min=0)
         squared = beyond.square_().add_(frame[1].square())
         return squared.amin(0).ge_(radius * radius)
 
     def ranges(self, frame: Tensor, cos: Tensor, sin: Tensor, reach: float) -> Tensor:
-        """float32 [6, robot]: how far one sees at -90, -45, 0, 45, 90 and -180 degrees to the heading, up to reach.
+        """Distances to the nearest wall at -90, -45, 0, 45, 90 and -180 degrees to the heading: float32 [6, robot].
 
-        Four lines through a robot are six rays. With q and p a line's direction across and along a wall, and (b, a)
-        the robot along and across it, the line meets the wall where |b q - a p| < half its length times |q|, at
-        distance -a / q; q of one line is p of the one at right angles to it, but for the sign.
+        Four lines through a robot give six rays. With q and p the components of a line's direction across and along a
+        wall, and (b, a) the robot's coordinates along and across it, the line intersects the wall if |b q - a p| <
+        |q| * length / 2, at distance -a / q; q of a line is p of the perpendicular line up to its sign.
 
         Args:
-            frame: of the robots, float32.
-            cos, sin: float32 [robot], of their headings.
+            frame: coordinates of the robots from `frame`, float32.
+            cos, sin: float32 [robot], of the headings.
+            reach: maximum distance.
         """
         across = self._axes[0] * cos + self._axes[1] * sin
         along = self._axes[2] * cos + self._axes[3] * sin
@@ -87,8 +88,8 @@ class Walls:
         p = torch.stack((along, across, sum_, difference)).mul_(_SIGNS)
         b, a = frame.unbind(0)
         miss = p.mul_(a).sub_(q * b).abs_()
-        hit = miss.lt_(q.abs().mul_(self._reach))  # 1 or 0: much faster here than bool
+        hit = miss.lt_(q.abs().mul_(self._reach))  # in-place 0 or 1, much faster than a bool tensor
         nearness = q.mul_(a.reciprocal().neg_().clamp_(-_FAR, _FAR)).mul_(hit)
         ahead, behind = nearness.amax(1), nearness[:2].amin(1).neg_()
-        seen = torch.stack((behind[1], ahead[2], ahead[0], ahead[3], ahead[1], behind[0]))
-        return seen.clamp_(min=1 / reach).reciprocal_()
+        inverse = torch.stack((behind[1], ahead[2], ahead[0], ahead[3], ahead[1], behind[0]))
+        return inverse.clamp_(min=1 / reach).reciprocal_()

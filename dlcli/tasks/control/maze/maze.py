@@ -1,4 +1,4 @@
-"""Robots that look for a goal in a maze; reward alone leads them into a dead end."""
+"""Deceptive maze navigation: following the reward leads into a dead end."""
 
 import torch
 from torch import Tensor, nn
@@ -9,28 +9,28 @@ from dlcli.core.population import Policies
 from dlcli.core.spec import Real, Spec
 from dlcli.tasks.control.environment import Environment
 from dlcli.tasks.control.maze.geometry import EASY, HARD, Plan, Walls
-from dlcli.tasks.control.maze.picture import film, scatter
+from dlcli.tasks.control.maze.picture import scatter, video
 from dlcli.tasks.control.maze.robots import Robots
 
-_EVERY = 4  # steps from one frame of a film to the next
-_RATE = 25.0  # frames a second
+_EVERY = 4  # steps per video frame
+_RATE = 25.0  # frames per second
 
 
 SUCCESS = Metric("success_rate", "max", ties="last")
-"""Share of episodes that reach the goal: 0 until it is 1, so that the latest of equal checkpoints is kept."""
+"""Share of episodes that reach the goal. It is 0 for a long time, so that of equal checkpoints the latest is kept."""
 
 
 class _Maze(Environment):
-    """A robot of radius 8 that sees walls and where the goal lies, and sets its turning and its speed.
+    """Robot of radius 8 with rangefinders and a goal sensor that controls its angular velocity and speed.
 
     Inputs: 1; rangefinders at -90, -45, 0, 45, 90 and -180 degrees to the heading, up to 100 units, divided by 100; the
-    goal ahead, to 90 degrees, behind, or to 270 degrees (one of four is 1). Outputs, clipped to [-0.5, 0.5], are six
-    times less than the angular velocity (degrees a step) and the speed (units a step) that are wanted; either changes
-    by at most 0.2 a step and stays within 3. A step moves with the heading so far, then turns; a move into a wall is
-    cancelled.
+    quadrant of the goal (ahead, 90 degrees, behind, 270 degrees), one-hot. Outputs, clipped to [-0.5, 0.5] and
+    multiplied by 6, are the target angular velocity (degrees per step) and speed (units per step); each changes by at
+    most 0.2 per step and stays within [-3, 3]. A step moves in the direction of the current heading, then turns; a move
+    into a wall is canceled.
 
-    An episode ends when the goal is nearer than 10, or after 400 steps. The reward of its last step is minus the
-    distance to the goal then, of all others 0; the characterisation is where it ended, (x, y).
+    An episode ends when the distance to the goal is below 10, or after 400 steps. The reward of the last step is minus
+    the distance to the goal, all other rewards are 0; the behavior characterization is the final position (x, y).
     """
 
     distinct = 1
@@ -52,31 +52,31 @@ class _Maze(Environment):
         return Robots(self._plan, self._walls, len(seeds))
 
     def picture(self, behaviour: Tensor, generation: Tensor) -> Image:
-        """Where robots ended, coloured by generation, the latest on top."""
+        """Final positions of robots, colored by generation, the latest on top."""
         return Image(scatter(self._plan, behaviour, generation))
 
     def frames(self, model: nn.Module, seed: int) -> tuple[Tensor, float]:
-        """A robot's way and what it sees, every fourth step."""
+        """Path and rangefinders of a robot, every fourth step."""
         with torch.no_grad():
             robots, policy = self.simulate(torch.tensor([seed])), Policies(model, None, 1)
-            poses, over, seen = [robots.pose()], False, robots.reset()
+            poses, over, observation = [robots.pose()], False, robots.reset()
             while not over:
-                outcome = robots.step(policy(seen[None])[0])
-                over, seen = bool(outcome.over), outcome.observation
+                outcome = robots.step(policy(observation[None])[0])
+                over, observation = bool(outcome.over), outcome.observation
                 poses.append(robots.pose())
-            return film(self._plan, torch.stack(poses), _EVERY), _RATE
+            return video(self._plan, torch.stack(poses), _EVERY), _RATE
 
 
 class HardMaze(_Maze):
-    """The hard maze: the corridor that leads straight to the goal is closed by a wall in front of it.
+    """Hard maze: the corridor that leads straight to the goal is closed by a wall.
 
     Paper: Lehman & Stanley 2011, Evolutionary Computation 19(2), section 4; geometry and dynamics as in the code of
-    Such et al. 2017, arXiv:1712.06567. Differs: a robot that has reached the goal stops there (theirs goes on for all
-    400 steps); what it sees are these 11 numbers (the paper's Image Hard Maze shows pictures of the maze). Nothing is
-    random, so one episode says all.
+    Such et al. 2017, arXiv:1712.06567. Differs: an episode ends at the goal (theirs continues for all 400 steps); the
+    observation is 11 numbers (that of the paper's Image Hard Maze is an image of the maze). The environment is
+    deterministic, so one episode suffices.
 
     Args:
-        episodes, valid_episodes, test_episodes, lanes: as of every environment.
+        episodes, valid_episodes, test_episodes, lanes: see `Environment`.
 
     Raises:
         UsageError: a number is below 1.
@@ -89,13 +89,13 @@ class HardMaze(_Maze):
 
 
 class EasyMaze(_Maze):
-    """The hard maze without the wall that closes the dead end below the goal: who follows the reward arrives.
+    """Hard maze without the wall in front of the goal: following the reward reaches the goal.
 
-    Ours, no paper's: what an algorithm that climbs the reward can do, beside the maze in which it cannot. Random search
-    arrives too, if later, so it tells nothing about which algorithm is better.
+    Not from a paper; a control for algorithms that fail in the hard maze. Random search also reaches the goal, if
+    later, so that the maze is no evidence for one algorithm over another.
 
     Args:
-        episodes, valid_episodes, test_episodes, lanes: as of every environment.
+        episodes, valid_episodes, test_episodes, lanes: see `Environment`.
 
     Raises:
         UsageError: a number is below 1.

@@ -4,6 +4,7 @@ import inspect
 
 import pytest
 import torch
+from helpers.errors import usage_error
 from torch import nn
 
 from dlcli.core.errors import Missing, UsageError
@@ -139,9 +140,9 @@ def test_a_film_shows_the_screen_at_every_step():
 
 
 def test_what_a_user_gets_wrong():
-    with pytest.raises(UsageError, match=r'no game \'frostbit\' \(did you mean "frostbite"\?\)'):
+    with usage_error("unknown_name", name="frostbit"):
         make(game="frostbit")
-    with pytest.raises(UsageError, match=r"task\.sticky is in \[0, 1\), not 1"):
+    with usage_error("invalid_value", key="task.sticky", got=1.0):
         make(sticky=1.0)
     with pytest.raises(UsageError) as error:
         make(limit=0)
@@ -153,5 +154,5 @@ def test_what_a_user_gets_wrong():
 
 def test_without_ale_py_the_command_that_gets_it(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "ale_py", None)
-    with pytest.raises(Missing, match=r"pip install 'dlcli\[atari\]'"):
+    with usage_error("missing_package", kind=Missing, feature="task=atari"):
         console.cartridge("frostbite")

@@ -10,12 +10,13 @@ from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[4]))
 
+from helpers.errors import usage_error
+
 from benchmarks.maze_reference import Robot
-from dlcli.core.errors import UsageError
 from dlcli.core.population import Pictures, Rated, Renders
 from dlcli.tasks.control.maze.geometry import EASY, HARD, Walls
 from dlcli.tasks.control.maze.maze import EasyMaze, HardMaze
-from dlcli.tasks.control.maze.picture import colour
+from dlcli.tasks.control.maze.picture import color
 from dlcli.tasks.control.maze.robots import Robots
 
 SIZES = {"episodes": 1, "valid_episodes": 1, "test_episodes": 200, "lanes": 200}
@@ -178,8 +179,8 @@ def test_a_picture_has_dots_where_robots_ended_in_the_colours_of_their_generatio
     def at(x, y):
         return pixels[int((y - 5 + 8) * 4), int((x - 3 + 8) * 4)].tolist()
 
-    assert at(100, 60) == pytest.approx(colour(0.0), abs=1e-6)
-    assert at(150, 60) == pytest.approx(colour(1.0), abs=1e-6)  # the later one on top
+    assert at(100, 60) == pytest.approx(color(0.0), abs=1e-6)
+    assert at(150, 60) == pytest.approx(color(1.0), abs=1e-6)  # the later one on top
     assert at(100, 50) == [1, 1, 1]
     assert max(at(56, 100)) < 0.3  # a wall
     assert at(31, 20)[0] > 0.8  # the goal
@@ -201,5 +202,5 @@ def test_it_is_what_the_contract_wants():
     assert isinstance(task, Rated)
     assert isinstance(task, Pictures)
     assert isinstance(task, Renders)
-    with pytest.raises(UsageError, match="test_episodes"):
+    with usage_error("invalid_value", key="task.test_episodes", got=0):
         HardMaze(**(SIZES | {"test_episodes": 0}))
