@@ -241,31 +241,27 @@ def sketch_query(
 @app.command("sketch stream", context_settings=_WORDS_FIRST)
 def sketch_stream(
     path: Annotated[
-        str | None, typer.Argument(metavar="PATH", help="Stream file, saved sketches, or - for stdin.")
+        str | None, typer.Argument(metavar="PATH", help="Items (.csv .tsv .txt .npy .npz .pt), sketches, or -.")
     ] = None,
-    sizes: Annotated[list[str] | None, typer.Argument(metavar="SIZE=N", help="Sketch sizes, e.g. width=4096.")] = None,
+    sizes: Annotated[list[str] | None, typer.Argument(metavar="SIZE=N", help="width=4096, log2=14 ...")] = None,
     kind: Annotated[
         str | None,
         typer.Option(help="hll, kll, countmin, countsketch, ams, fastams, frequent, entropy, jl, norms; with commas."),
     ] = None,
-    column: Annotated[str | None, typer.Option(metavar="NAME", help="Column of a table, or array in the file.")] = None,
-    tokens: Annotated[bool, typer.Option("--tokens", help="Whitespace-separated words instead of lines.")] = False,
+    column: Annotated[str | None, typer.Option(metavar="NAME", help="Of a table, or the name of an array.")] = None,
+    tokens: Annotated[bool, typer.Option("--tokens", help="Words between spaces, not lines.")] = False,
     values: Annotated[
-        str, typer.Option("--as", help="Type of text items: words (default), integers or floats.")
+        str, typer.Option("--as", help="Item type of text: words (default), integers or floats.")
     ] = "auto",
     skip_empty: Annotated[bool, typer.Option("--skip-empty", help="Ignore empty lines and cells.")] = False,
-    exact: Annotated[
-        bool, typer.Option("--exact", help="Exact values too (memory grows with distinct items).")
-    ] = False,
-    top: Annotated[int, typer.Option(metavar="K", min=0, help="Number of most frequent items.")] = 10,
-    item: Annotated[list[str] | None, typer.Option(metavar="X", help="Estimate the count of X; repeatable.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the hash functions; merging requires equal seeds.")] = 0,
-    load: Annotated[Path | None, typer.Option(metavar="FILE", help="Continue from saved sketches.")] = None,
+    exact: Annotated[bool, typer.Option("--exact", help="The truth beside it (memory grows with the items).")] = False,
+    top: Annotated[int, typer.Option(metavar="K", min=0, help="So many of the most frequent items.")] = 10,
+    item: Annotated[list[str] | None, typer.Option(metavar="X", help="How often this came.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the hash functions; only equal ones merge.")] = 0,
+    load: Annotated[Path | None, typer.Option(metavar="FILE", help="Go on from saved sketches.")] = None,
     merge: Annotated[list[Path] | None, typer.Option(metavar="FILE", help="Add saved sketches.")] = None,
-    subtract: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Subtract saved sketches (linear kinds only).")
-    ] = None,
-    save: Annotated[Path | None, typer.Option(metavar="FILE", help="Save the sketches as .npz.")] = None,
+    subtract: Annotated[Path | None, typer.Option(metavar="FILE", help="Take saved ones off (linear ones).")] = None,
+    save: Annotated[Path | None, typer.Option(metavar="FILE", help="Save the sketches as an .npz.")] = None,
     progress: Progress = "auto",
     as_json: Json = False,
 ) -> int:
