@@ -27,6 +27,8 @@ MESSAGES = {
     "undeclared_metric": "{subject} reports the metric {name} without declaring its direction",
     "no_source": "the source code of {target} is not available, so that its runs cannot be told from others",
     "code_changed": "the source code of {target} has changed since {path} was created",
+    # dlcli.sketching
+    "invalid_graph": "invalid object graph: {problem}",
 }
 """The statement of each error code. Every error can also have a `hint` (what to do) and `known` names."""
 
