@@ -61,8 +61,9 @@ def sketch_stream(
         bool, typer.Option("--tokens", help="Items are whitespace-separated tokens; default: lines.")
     ] = False,
     values: Annotated[
-        str, typer.Option("--as", metavar="TYPE", help="Item type: auto, integers, numbers or words.")
+        str, typer.Option("--as", metavar="TYPE", help="Item type of text: words (default), integers or floats.")
     ] = "auto",
+    skip_empty: Annotated[bool, typer.Option("--skip-empty", help="Ignore empty lines and cells.")] = False,
     exact: Annotated[
         bool, typer.Option("--exact", help="Also compute the exact values (memory grows with distinct items).")
     ] = False,
@@ -89,5 +90,5 @@ def sketch_stream(
 
     asked = Asked(tuple(item or ()), top)
     wish = stream.Wish(kind, tuple(sizes or ()), seed, load, tuple(merge or ()), subtract, save, exact, asked, progress)
-    source = None if path is None else Source(path, column, tokens, values)
+    source = None if path is None else Source(path, column, tokens, values, skip_empty)
     return stream.main(source, wish, as_json)

@@ -42,6 +42,8 @@ MESSAGES = {
     "no_matching_runs": "no run matches --where, --since and --status (of {count} selected)",
     "no_runs": "no runs in {path} yet",
     "download_failed": "cannot download {url}{reason}",
+    # dlcli.sketching
+    "invalid_graph": "invalid object graph: {problem}",
 }
 """The statement of each error code. Every error can also have a `hint` (what to do) and `known` names."""
 

@@ -1,4 +1,4 @@
-"""Cells: which of them hold a digit, and where its pixels are."""
+"""Cell grids: detection of digits and location of their pixels."""
 
 import torch
 from torch import nn
@@ -9,8 +9,8 @@ from dlcli.config.build import build_task
 from dlcli.sketching.networks.cell_grid import Cells
 
 
-class Everywhere(nn.Module):
-    """Sees digit 3 in every cell, in empty ones too."""
+class AlwaysThree(nn.Module):
+    """Detects digit 3 in every cell, including empty ones."""
 
     def capsules(self, x):
         poses = torch.zeros(len(x), 10, 4)
@@ -18,23 +18,23 @@ class Everywhere(nn.Module):
         return poses
 
 
-def made():
+def network_and_batch():
     (point,) = compose.expand("sketch", ["recursive", "scenes.repeats=1"], smoke=True)
     config = point.resolved()
     scenes = build_task({**config, "task": config["scenes"]}, torch.device("cpu"))
-    return Cells(Everywhere(), scenes, cell=None, threshold=0.5, name="digit", weight="equal"), scenes.batch("test", 0)
+    return Cells(AlwaysThree(), scenes, cell=None, threshold=0.5, name="digit", weight="equal"), scenes.batch("test", 0)
 
 
-def test_an_empty_cell_holds_nothing_whatever_the_network_says():
-    cells, batch = made()
+def test_empty_cell_has_no_object():
+    cells, batch = network_and_batch()
     structure = cells.objects(batch.inputs[0]).objects.structure
-    wanted = batch.inputs[0].unfold(2, 8, 8).unfold(3, 8, 8).amax((1, 4, 5)).gt(0).sum()
-    assert int((structure.module == 3).sum()) == int(wanted)
-    assert wanted < batch.inputs[0].shape[0] * 9
+    expected = batch.inputs[0].unfold(2, 8, 8).unfold(3, 8, 8).amax((1, 4, 5)).gt(0).sum()
+    assert int((structure.module == 3).sum()) == int(expected)
+    assert expected < batch.inputs[0].shape[0] * 9
 
 
-def test_the_pixels_of_a_digit_are_those_of_its_cell():
-    cells, batch = made()
+def test_pixels_of_a_digit_are_those_of_its_cell():
+    cells, batch = network_and_batch()
     seen = cells.objects(batch.inputs[0])
     structure = seen.objects.structure
     digits = (structure.module == 3).nonzero().squeeze(1)

@@ -1,4 +1,4 @@
-"""`dlcli sketch`: sketches of what modular networks compute for scenes."""
+"""`dlcli sketch`: sketches of the objects that modular networks compute for scenes."""
 
 from dlcli.commands.sketch.bench import print_result
 from dlcli.commands.sketch.cost import estimate

@@ -1,57 +1,62 @@
-"""Stores that a run of sketches adds to, and what may be added to them."""
+"""Stores that a run of sketches extends, and the compatibility of new scenes with them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from dlcli.commands.sketch.store import open_store
-from dlcli.commands.sketch.writer import Window
+from dlcli.commands.sketch.writer import SceneRange
 from dlcli.core.errors import Mismatch
 from dlcli.engine.options import Options
 from dlcli.runs import selectors
-from dlcli.sketching.recursive.store import Store, check_alike, merged, place_of
+from dlcli.sketching.recursive.store import Store, check_compatible, data_key, merge
 
 
 @dataclass(frozen=True)
-class Before:
-    """All scenes that come first, and the names of the runs that they are from."""
+class Base:
+    """The merged stores that are extended, and the IDs of their runs."""
 
     store: Store
     name: str
 
-    def check(self, about: Mapping[str, Any], window: Window) -> None:
-        """Whether scenes of a window, sketched so, can be added.
+    def check(self, about: Mapping[str, Any], scenes: SceneRange) -> None:
+        """Check that sketches of `scenes` can be appended.
+
+        Args:
+            about: facts of the new store.
+            scenes: the new scenes.
 
         Raises:
-            Mismatch: they are of another network or other matrices, or a scene is there already.
+            Mismatch: networks or matrices differ, or a scene is already in the store.
         """
-        check_alike(self.store.about, about, self.name, "these")
+        check_compatible(self.store.about, about, self.name, "the new sketches")
         begin = 0
         for part in self.store.about["parts"]:
             rows = self.store.row[begin : begin + part["scenes"]].tolist()
             begin += part["scenes"]
-            twice = [row for row in rows if row in window.numbers]
-            if twice and place_of(part["data"]) == place_of(about["data"]):
-                told = f"skip={max(rows) + 1} begins after its scenes"
-                raise Mismatch(f"scene {min(twice)} of these data is in {self.name} already: {told}")
+            common = [row for row in rows if row in scenes.numbers]
+            if common and data_key(part["data"]) == data_key(about["data"]):
+                raise Mismatch(
+                    "conflict", first=f"scene {min(common)}", second=f"append={self.name}",
+                    reason="the scene is already in the store", hint=f"skip={max(rows) + 1} starts after its scenes",
+                )  # fmt: skip
 
 
 def sources_of(config: Mapping[str, Any]) -> list[str]:
-    """The runs that `append=` names."""
-    found = config["append"]
-    return [] if found is None else [found] if isinstance(found, str) else [str(one) for one in found]
+    """The runs named by `append=`."""
+    value = config["append"]
+    return [] if value is None else [value] if isinstance(value, str) else [str(selector) for selector in value]
 
 
-def before(config: Mapping[str, Any], options: Options) -> Before | None:
-    """What `append=` asks for, put together; None where it asks for nothing.
+def base_of(config: Mapping[str, Any], options: Options) -> Base | None:
+    """The merged stores named by `append=`; None without it.
 
     Raises:
         UsageError: a run has no store.
-        Mismatch: the stores are not alike, or share a scene.
+        Mismatch: the stores are incompatible or have a common scene.
     """
-    opened = [open_store(selectors.one(one, options.out)) for one in sources_of(config)]
-    if not opened:
+    bases = [open_store(selectors.one(selector, options.out)) for selector in sources_of(config)]
+    if not bases:
         return None
-    return Before(
-        merged([one.store for one in opened], [one.name for one in opened]), ", ".join(o.name for o in opened)
-    )
+    names = [base.name for base in bases]
+    return Base(merge([base.store for base in bases], names), ", ".join(names))

@@ -1,4 +1,4 @@
-"""`dlcli sketch bench`: error of the decoders against dimension, depth and erased part, as a run."""
+"""`dlcli sketch bench`: decoder errors against dimension, depth and erasure, recorded as a run."""
 
 import csv
 import time
@@ -9,7 +9,7 @@ from typing import Any
 
 from dlcli.config import compose, identity, run_config
 from dlcli.config.budget import settle_budget
-from dlcli.core.errors import UsageError, nearest
+from dlcli.core.errors import UsageError
 from dlcli.core.learner import Curves, Leaf, Rows
 from dlcli.core.metric import Direction, Metric
 from dlcli.engine.evaluate import thread_count
@@ -20,24 +20,24 @@ from dlcli.engine.train import keep_environment
 from dlcli.report import terminal_tables
 from dlcli.report.formatting import number
 from dlcli.runs.run import Run
-from dlcli.sketching.recursive.benchmark import Row, Trees, measured, slopes
+from dlcli.sketching.recursive.benchmark import Measurement, TreeBenchmark, measure, slopes
 from dlcli.sketching.recursive.erasure_metrics import erasure, recovery
 from dlcli.sketching.recursive.scale import Scale
 
-_ERROR = "mean of the largest error of an object"
+_ERROR = "largest attribute error, mean over objects"
 _COLUMNS = ("scale", "decoder", "dimension", "keep", "depth", "seed", "error")
 _KEYS = ("dimensions", "keep", "scales", "depth", "width", "scenes", "seeds", "exact")
 
 
 def run(point: compose.Point, config: Mapping[str, Any], options: Options) -> Run:
-    """A new run of measurements, to its end.
+    """Execute a benchmark as a new run.
 
     Raises:
-        UsageError: a value is wrong; there is no run directory then.
+        UsageError: a configuration value is invalid; no run directory is created.
     """
-    trees = asked(config)
+    trees = trees_of(config)
     core = identity.core(settle_budget(point.resolved(seed=0)))
-    made = Run.create(
+    run = Run.create(
         options.out, point.verb, point.label, run_config.dump(config), config,
         **options.facts, name=options.name, tags=list(options.tags), parent=options.parent, argv=list(options.argv),
         words=list(point.words), recipe=point.recipe, task="trees", model="none", seed=config["seed"], core=core,
@@ -45,117 +45,119 @@ def run(point: compose.Point, config: Mapping[str, Any], options: Options) -> Ru
         seconds=0.0,
         goal={"metric": "slope_identity", "direction": "min"}, remark=config.get("remark"),
     )  # fmt: skip
-    begun, threads = time.monotonic(), thread_count(config["threads"])
-    with lifecycle(made, "slope_identity", options) as active:
-        keep_environment(made, "cpu", threads, config)
+    start, threads = time.monotonic(), thread_count(config["threads"])
+    with lifecycle(run, "slope_identity", options) as active:
+        keep_environment(run, "cpu", threads, config)
         with active.foreground(threads), active.signals.at_once():
-            rows = list(measured(trees, lambda done: active.display.tick(round(100 * done), done, {})))
-        found = slopes(rows)
-        made.info["slopes"] = found
+            rows = list(measure(trees, lambda done: active.display.tick(round(100 * done), done, {})))
+        run.info["slopes"] = slopes(rows)
         errors, shares = metrics(rows) | erasure(rows), recovery(config["seed"])
-        made.info["metrics"] = {"test": errors | shares}
+        run.info["metrics"] = {"test": errors | shares}
         directions: dict[str, Direction] = {**dict.fromkeys(errors, "min"), **dict.fromkeys(shares, "max")}
-        made.info["metric_info"] = {name: Metric(name, to).info() for name, to in directions.items()}
-        made.info["seconds"], made.info["steps"] = round(time.monotonic() - begun, 3), len(rows)
-        made.log(len(rows), "test", made.info["metrics"]["test"])
-        keep(made, leaves(rows))
+        run.info["metric_info"] = {name: Metric(name, to).info() for name, to in directions.items()}
+        run.info["seconds"], run.info["steps"] = round(time.monotonic() - start, 3), len(rows)
+        run.log(len(rows), "test", run.info["metrics"]["test"])
+        keep(run, artifacts(rows))
         active.ending = Ending("completed", 0, f"{len(rows):,} measurements")
-    return made
+    return run
 
 
-def asked(config: Mapping[str, Any]) -> Trees:
-    """What is to be measured.
+def trees_of(config: Mapping[str, Any]) -> TreeBenchmark:
+    """The benchmark of a configuration.
 
     Raises:
-        UsageError: a key or a value is wrong.
+        UsageError: a key is unknown or a value is invalid.
     """
     given = config["bench"]
     for key in given:
         if key not in _KEYS:
-            raise UsageError(f"bench.{key}{nearest(key, _KEYS)}")
-    if min(len(given["dimensions"]), given["depth"], given["scenes"], given["seeds"]) < 1:
-        raise UsageError("bench: dimensions, depth, scenes and seeds are at least 1")
+            raise UsageError("unknown_key", key=f"bench.{key}", known=[f"bench.{name}" for name in _KEYS])
+    sizes = {"dimensions": len(given["dimensions"]), **{name: given[name] for name in ("depth", "scenes", "seeds")}}
+    for key, size in sizes.items():
+        if size < 1:
+            must = "at least one dimension" if key == "dimensions" else "at least 1"
+            raise UsageError("invalid_value", key=f"bench.{key}", must=must, got=given[key])
     if given["width"] > min(given["dimensions"]):
-        raise UsageError(
-            f"bench: dimension {min(given['dimensions'])} cannot hold attributes of {given['width']} values"
-        )
-    first = config["seed"] * given["seeds"]  # so that no two runs measure with the same matrices
-    return Trees(config["matrix"], block=config["block"], density=config["density"], first=first, **given)
+        must = f"at most {min(given['dimensions'])}, the smallest of bench.dimensions"
+        raise UsageError("invalid_value", key="bench.width", must=must, got=given["width"])
+    first = config["seed"] * given["seeds"]  # different matrices in every run
+    return TreeBenchmark(config["matrix"], block=config["block"], density=config["density"], first=first, **given)
 
 
-def metrics(rows: Sequence[Row]) -> dict[str, float]:
-    """Slopes, and the error of least squares where it was solved."""
-    found = {f"slope_{name}": value for name, value in slopes(rows).items()}
+def metrics(rows: Sequence[Measurement]) -> dict[str, float]:
+    """Slopes of the errors, and the largest error of least squares per scale."""
+    values = {f"slope_{name}": value for name, value in slopes(rows).items()}
     exact = [row for row in rows if row.decoder == "lsq" and row.keep == 1]
     largest = max((row.dimension for row in exact), default=0)
     for scale in dict.fromkeys(row.scale for row in exact):
-        worst = [row.error for row in exact if row.scale == scale and row.dimension == largest]
-        found[f"error_lsq_{scale}"] = max(worst)
-    return found
+        errors = [row.error for row in exact if row.scale == scale and row.dimension == largest]
+        values[f"error_lsq_{scale}"] = max(errors)
+    return values
 
 
-def means(rows: Sequence[Row]) -> dict[tuple[str, str, int, float, int], float]:
-    """Errors by scale, decoder, dimension, kept part and depth: the mean over seeds."""
+def means(rows: Sequence[Measurement]) -> dict[tuple[str, str, int, float, int], float]:
+    """Mean error over seeds by scale, decoder, dimension, kept fraction and depth."""
     groups: dict[tuple[str, str, int, float, int], list[float]] = {}
     for row in rows:
         groups.setdefault((row.scale, row.decoder, row.dimension, row.keep, row.depth), []).append(row.error)
     return {key: sum(errors) / len(errors) for key, errors in groups.items()}
 
 
-def leaves(rows: Sequence[Row]) -> dict[str, Leaf]:
-    """The table, and curves over the dimension and over what is kept."""
-    found = means(rows)
-    largest = max(key[2] for key in found)
-    over_size = _lines(found, lambda key: key[3] == 1, lambda key: float(key[2]))
-    over_keep = _lines(found, lambda key: key[2] == largest, lambda key: key[3])
+def artifacts(rows: Sequence[Measurement]) -> dict[str, Leaf]:
+    """The table of measurements, and error curves over the dimension and over the kept fraction."""
+    errors = means(rows)
+    largest = max(key[2] for key in errors)
+    over_size = _curves(errors, lambda key: key[3] == 1, lambda key: float(key[2]))
+    over_keep = _curves(errors, lambda key: key[2] == largest, lambda key: key[3])
     return {
         "bench": Rows(_COLUMNS, [list(asdict(row).values()) for row in rows]),
         **{f"bench_{scale}": Curves("dimension", own, _ERROR, "xy") for scale, own in over_size.items()},
-        **{f"bench_erased_{scale}": Curves("part kept", own, _ERROR, "xy") for scale, own in over_keep.items()},
+        **{f"bench_erased_{scale}": Curves("kept fraction", own, _ERROR, "xy") for scale, own in over_keep.items()},
     }
 
 
-def _lines(
-    found: Mapping[tuple[str, str, int, float, int], float],
-    chosen: Callable[[tuple[str, str, int, float, int]], bool],
-    across: Callable[[tuple[str, str, int, float, int]], float],
+def _curves(
+    errors: Mapping[tuple[str, str, int, float, int], float],
+    condition: Callable[[tuple[str, str, int, float, int]], bool],
+    x: Callable[[tuple[str, str, int, float, int]], float],
 ) -> dict[str, dict[str, list[tuple[float, float]]]]:
-    lines: dict[str, dict[str, list[tuple[float, float]]]] = {}
-    for key, error in sorted(found.items()):
-        if chosen(key):
+    """Points (x, error) by scale and curve, for keys that meet a condition."""
+    curves: dict[str, dict[str, list[tuple[float, float]]]] = {}
+    for key, error in sorted(errors.items()):
+        if condition(key):
             name = f"{key[1]}, depth {key[4]}"
-            lines.setdefault(key[0], {}).setdefault(name, []).append((across(key), error))
-    return lines
+            curves.setdefault(key[0], {}).setdefault(name, []).append((x(key), error))
+    return curves
 
 
 def print_result(run: Run) -> None:
-    """Print the errors that a benchmark of the decoders has measured; nothing for other runs."""
+    """Print the decoder errors of a benchmark run; nothing for other runs."""
     if "slopes" not in run.info:
         return
-    found = means(read(run.path / "artifacts" / "bench.csv"))
-    depths = sorted({key[4] for key in found})
-    lines = [
+    errors = means(read(run.path / "artifacts" / "bench.csv"))
+    depths = sorted({key[4] for key in errors})
+    cells = [
         [
             scale,
             str(size),
             decoder,
             f"{keep:g}",
-            *(number(found[scale, decoder, size, keep, depth]) for depth in depths),
+            *(number(errors[scale, decoder, size, keep, depth]) for depth in depths),
         ]
-        for scale, decoder, size, keep in dict.fromkeys(key[:4] for key in sorted(found))
-        if keep == 1 or size == max(key[2] for key in found)
+        for scale, decoder, size, keep in dict.fromkeys(key[:4] for key in sorted(errors))
+        if keep == 1 or size == max(key[2] for key in errors)
     ]
     titles = ["scale", "dimension", "decoder", "kept", *(f"error at depth {depth}" for depth in depths)]
-    terminal_tables.print_table(titles, lines, numeric=titles[1:2] + titles[3:])
+    terminal_tables.print_table(titles, cells, numeric=titles[1:2] + titles[3:])
 
 
-def read(path: Path) -> list[Row]:
-    """The rows of a run's bench.csv."""
+def read(path: Path) -> list[Measurement]:
+    """Measurements of a bench.csv."""
     with path.open() as file:
         return [_row(row) for row in csv.DictReader(file)]
 
 
-def _row(row: Mapping[str, str]) -> Row:
+def _row(row: Mapping[str, str]) -> Measurement:
     scale: Scale = "paper" if row["scale"] == "paper" else "isometric"
     size, depth, seed = (int(row[name]) for name in ("dimension", "depth", "seed"))
-    return Row(scale, row["decoder"], size, float(row["keep"]), depth, seed, float(row["error"]))
+    return Measurement(scale, row["decoder"], size, float(row["keep"]), depth, seed, float(row["error"]))

@@ -1,4 +1,4 @@
-"""Points of sketches: the training run that comes first, the configuration of a given run, of extended sketches."""
+"""Configurations of sketch runs: training of the network, networks of other runs, extended sketches."""
 
 import re
 from collections.abc import Mapping
@@ -14,30 +14,31 @@ _OF_RUN = ("task", "model", "learner", "until", "seed", "precision")
 
 
 def training(point: Point) -> Point:
-    """The training run of the network that is sketched."""
+    """The training run of the network to be sketched."""
     config, own = point.config.copy(), schema.only_of("sketch")
     for name in own:
         config.pop(name, None)
-    kept = [word for word in point.words if not _heads(word) & {*own}]
+    words = [word for word in point.words if not _heads(word) & {*own}]
     choices = {group: name for group, name in point.choices.items() if not _heads(group) & {*own}}
-    return Point("train", config, None, choices, tuple(kept))
+    return Point("train", config, None, choices, tuple(words))
 
 
 def of_run(point: Point, source: Mapping[str, Any], config: Mapping[str, Any], path: Path) -> Point:
-    """The point with task, model and learner of a finished run, whose network is sketched.
+    """The point with task, model and learner of the run whose network is sketched.
 
     Args:
-        source: the run's run.json.
-        config: the run's configuration.
-        path: the run's directory.
+        point: configuration of the sketch run.
+        source: run.json of the training run.
+        config: configuration of the training run.
+        path: directory of the training run.
 
     Raises:
-        UsageError: a word changes what the run has fixed.
+        UsageError: an override changes the training run.
     """
     allowed = {*schema.having("with_run", "sketch"), "batch"}
     for word in point.words:
         if not _heads(word) & allowed:
-            hint = "from= uses a trained network: only the sketch can be changed"
+            hint = "from= uses a trained network; only settings of the sketch can be changed"
             raise UsageError("unknown_key", key=re.split(r"[.@]", key_of(word))[0], known=allowed, hint=hint)
     changed = point.config.copy()
     changed["from"] = str(path.absolute())
@@ -50,16 +51,16 @@ def of_run(point: Point, source: Mapping[str, Any], config: Mapping[str, Any], p
 
 
 def settled(point: Point, before: Mapping[str, Any]) -> Point:
-    """The point with the values of the sketches that it extends, except those that words set."""
-    changed, said = point.config.copy(), {head for word in point.words for head in _heads(word)}
+    """The point with the settings of the sketches that it extends, except for its own overrides."""
+    changed, overridden = point.config.copy(), {head for word in point.words for head in _heads(word)}
     for name in schema.having("inherited"):
-        if name not in said:
+        if name not in overridden:
             changed[name] = before[name]
     return Point(point.verb, changed, point.recipe, point.choices, point.words)
 
 
 def _heads(word: str) -> set[str]:
-    """The top-level keys that a word or a choice is about: `scenes` of `task@scenes` and of `scenes.batch`."""
+    """The top-level key of an override or a choice: `scenes` of `task@scenes` and of `scenes.batch`."""
     key = key_of(word)
-    place = key.partition("@")[2] or key
-    return {place.partition(".")[0]}
+    target = key.partition("@")[2] or key
+    return {target.partition(".")[0]}

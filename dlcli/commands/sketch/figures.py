@@ -1,4 +1,4 @@
-"""Pictures of what was recovered from sketches: beside the pixels, and what the network's own attributes look like."""
+"""Image grids of recovered attributes, next to the pixels and the network's own attributes."""
 
 from collections.abc import Sequence
 
@@ -7,13 +7,13 @@ from torch import Tensor
 
 from dlcli.core.learner import Image
 from dlcli.nn.image_grid import make_grid
-from dlcli.sketching.networks.modular_network import Decodes, Points
+from dlcli.sketching.networks.modular_network import Decodes, ObjectLocator
 from dlcli.sketching.recursive.object_graph import Structure
 
-ROWS = "the pixels, what the network saw in them, and what the sketch kept of that"
-"""Of a picture, from the top; both lower ones are images that the network's decoder makes of attributes."""
-_SIDE = 64  # pixels of an image
-_SHOWN = 16  # objects on a picture
+ROWS = "pixels, attributes of the network (decoded), attributes recovered from the sketch (decoded)"
+"""Rows of the image grid, from the top."""
+_SIDE = 64  # pixels per side of an image
+_MAX_OBJECTS = 16  # columns of the image grid
 
 
 def recovered(
@@ -21,23 +21,25 @@ def recovered(
     images: Tensor,
     structure: Structure,
     seen: Tensor,
-    found: Tensor,
-    chosen: Sequence[int] | None = None,
+    decoded: Tensor,
+    objects: Sequence[int] | None = None,
 ) -> Image | None:
-    """Columns are the first objects that can be looked at; None where none can.
+    """Image grid with one column per object; None if the network can decode none of them.
 
     Args:
-        images: of the structure's scenes.
-        seen: attributes as the network saw them.
-        found: attributes from sketches.
-        chosen: numbers of objects; None is all.
+        network: the network; it must implement `Decodes`.
+        images: images of the structure's scenes.
+        structure: the objects.
+        seen: attributes of the network, [object, attribute].
+        decoded: attributes recovered from sketches, [object, attribute].
+        objects: indices of the objects to show; None for all. The first 16 are shown.
     """
     columns = []
-    for number in chosen if chosen is not None else range(len(structure.module)):
-        column = _column(network, images, structure, number, (seen, found))
+    for index in objects if objects is not None else range(len(structure.module)):
+        column = _column(network, images, structure, index, (seen, decoded))
         if column is not None:
             columns.append(column)
-        if len(columns) == _SHOWN:
+        if len(columns) == _MAX_OBJECTS:
             break
     if not columns:
         return None
@@ -46,17 +48,17 @@ def recovered(
 
 
 def _column(
-    network: object, images: Tensor, structure: Structure, number: int, attributes: tuple[Tensor, ...]
+    network: object, images: Tensor, structure: Structure, index: int, attributes: tuple[Tensor, ...]
 ) -> Tensor | None:
-    """Pixels of an object, where the network can point to them, and images of its attributes, below one another."""
+    """Pixels of an object, if the network can locate them, above images of its attributes."""
     if not isinstance(network, Decodes):
         return None
-    name = structure.modules[int(structure.module[number])]
+    name = structure.modules[int(structure.module[index])]
     with torch.no_grad():
-        shown = [network.decode(name, one[number : number + 1]) for one in attributes]
-    below = [one.detach().cpu() for one in shown if one is not None]
+        decoded = [network.decode(name, rows[index : index + 1]) for rows in attributes]
+    below = [image.detach().cpu() for image in decoded if image is not None]
     if len(below) < len(attributes):
         return None
-    pixels = network.pixels(images, structure, number) if isinstance(network, Points) else None
+    pixels = network.pixels(images, structure, index) if isinstance(network, ObjectLocator) else None
     fits = pixels is not None and pixels.shape == below[0].shape
     return torch.cat([pixels, *below] if pixels is not None and fits else below)[:, :3]

@@ -1,4 +1,4 @@
-"""What texts of a stream are: whole numbers, numbers or words, decided by the first ones and kept."""
+"""Parsing of the items of a text stream: words, integers or floats, as declared by `--as`."""
 
 import re
 from collections.abc import Sequence
@@ -7,103 +7,94 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from dlcli.core.errors import UsageError, nearest
+from dlcli.core.errors import UsageError
 from dlcli.sketching.streams.chunk import Values
 
-AS = ("auto", "integers", "numbers", "words")
-As = Literal["auto", "integers", "numbers", "words"]
+AS = ("auto", "words", "integers", "floats")
+As = Literal["auto", "words", "integers", "floats"]
+_KINDS: dict[str, Values] = {
+    "auto": "words", "words": "words", "integers": "integers", "floats": "numbers", "numbers": "numbers",
+}  # fmt: skip
+"""Item type of each value of `--as`. Text is never parsed unless asked for: 02134 and 2134 are two words."""
+_INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
+_FLOAT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_NOT_FINITE = {"nan", "inf", "infinity"}
+_SHOWN = 40  # characters of an item in a message
 
 
-class Typed:
-    """Texts to values.
+class ItemParser:
+    """Converts the texts of a stream to items, chunk by chunk.
 
     Args:
-        name: of the stream, for messages.
-        wanted: "auto" takes what the first piece is.
+        name: name of the stream, for messages.
+        kind: a value of `--as`; "auto" is "words", and "numbers" an alias of "floats".
+        skip_empty: True to ignore empty rows.
 
     Raises:
-        UsageError: there is no such kind of values.
+        UsageError: the kind is unknown.
     """
 
-    def __init__(self, name: str, wanted: str) -> None:
-        if wanted not in AS:
-            raise UsageError(f"no kind of values --as {wanted}{nearest(wanted, AS)}")
-        self.name, self.rows, self.rounds = name, 0, wanted == "numbers"
-        self.kind: Values | None = None if wanted == "auto" else wanted  # type: ignore[assignment]
+    def __init__(self, name: str, kind: str, *, skip_empty: bool = False) -> None:
+        if kind not in _KINDS:
+            raise UsageError("unknown_name", kind="item type --as", name=kind, known=AS)
+        self.name, self.kind, self.skip_empty = name, _KINDS[kind], skip_empty
+        self.rows, self.skipped = 0, 0
 
-    def __call__(self, texts: Sequence[str] | np.ndarray) -> np.ndarray:
-        """Values of the next piece.
+    def __call__(self, texts: Sequence[str | None] | np.ndarray) -> np.ndarray:
+        """Items of the next chunk: an object array of str, int64 or float64.
+
+        Args:
+            texts: one text per row; None for an empty row.
 
         Raises:
-            UsageError: it is of several kinds, of another kind than before, or has gaps.
+            UsageError: a row is empty or cannot be represented in the item type.
         """
         words = np.asarray(texts, dtype=object)
-        if not len(words):
-            return np.empty(0, dtype=np.int64)
-        numbers = None if self.kind == "words" else pd.to_numeric(pd.Series(words), errors="coerce").to_numpy()
-        missing = pd.isna(words)
-        if missing.any():
-            raise UsageError(f"{self._at(missing)} is empty: a stream has no gaps")
-        values = words if numbers is None else self._numeric(words, numbers)
-        self.rows += len(words)
-        return values
+        empty = pd.isna(words)
+        rows = np.arange(self.rows, self.rows + len(words))
+        if empty.any():
+            if not self.skip_empty:
+                hint = "--skip-empty ignores empty rows"
+                raise self._error(int(rows[empty.argmax()]), "is empty", hint)
+            words, rows = words[~empty], rows[~empty]
+            self.skipped += int(empty.sum())
+        self.rows += len(empty)
+        if self.kind == "words" or not len(words):
+            return words if self.kind == "words" else np.empty(0, np.int64 if self.kind == "integers" else np.float64)
+        numbers = pd.to_numeric(pd.Series(words), errors="coerce").to_numpy()
+        return self._integers(words, numbers, rows) if self.kind == "integers" else self._floats(words, numbers, rows)
 
-    def _numeric(self, words: np.ndarray, numbers: np.ndarray) -> np.ndarray:
-        if numbers.dtype != np.int64:
-            numbers = numbers.astype(np.float64)
-            self._refuse_rounded(words, numbers)
-        strange = np.array([])
-        if numbers.dtype.kind == "f":
-            strange = ~np.isfinite(numbers)
-            self._refuse_nan(words, strange)
-        found: Values = "words" if strange.size and strange.all() else "integers"
-        if numbers.dtype.kind == "f" and found != "words":
-            found = "numbers"
-            if strange.any():
-                self._mixed(words, strange)
-        self.kind = self.kind or found
-        if (found, self.kind) == ("integers", "numbers"):
-            self._refuse_rounded(words, numbers.astype(np.float64))
-        if found == self.kind or (found, self.kind) == ("integers", "numbers"):
-            return words if found == "words" else numbers.astype(np.float64 if self.kind == "numbers" else np.int64)
-        advice = "numbers" if found == "numbers" else "words"
-        raise UsageError(
-            f"{self.name}: {found} from row {self.rows + 1:,} on, where {self.kind} are expected\n"
-            f"--as {advice} reads all of it so"
-        )
+    def _integers(self, words: np.ndarray, numbers: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        if numbers.dtype == np.int64:
+            return numbers
+        for row, word in zip(rows.tolist(), words.tolist(), strict=True):
+            text = word.strip()
+            if not _INTEGER.fullmatch(text):
+                raise self._not_a_number(row, word, "an integer")
+            if not -(2**63) <= int(text) < 2**63:
+                problem = f"is {text[:_SHOWN]}, which exceeds the range of 64-bit integers"
+                raise self._error(row, problem, "--as words counts the texts as they are")
+        return np.array([int(word) for word in words], dtype=np.int64)
 
-    def _refuse_nan(self, words: np.ndarray, strange: np.ndarray) -> None:
-        """`nan` and `inf` among numbers are no items."""
-        said = np.array([str(word).strip().lower().lstrip("+-") in _NOT_FINITE for word in words[strange]], dtype=bool)
-        if said.any() and not (strange.all() and not said.all()):
-            place = np.flatnonzero(strange)[said][0]
-            raise UsageError(f"{self.name}: row {self.rows + place + 1:,} is {words[place]!r}, which is no item")
+    def _floats(self, words: np.ndarray, numbers: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        floats = numbers.astype(np.float64)
+        invalid = np.flatnonzero(~np.isfinite(floats))
+        if len(invalid):
+            raise self._not_a_number(int(rows[invalid[0]]), words[invalid[0]], "a number")
+        return floats
 
-    def _refuse_rounded(self, words: np.ndarray, numbers: np.ndarray) -> None:
-        """Whole numbers that a float does not hold would be taken for one another."""
-        large = np.flatnonzero(np.abs(numbers) >= _EXACT)
-        long = [place for place in large if _WHOLE.fullmatch(str(words[place]).strip())]
-        if long and not self.rounds:
-            raise UsageError(
-                f"{self.name}: row {self.rows + long[0] + 1:,} is {str(words[long[0]])[:40]}, a whole number to "
-                "be rounded (beyond 64 bits, or among fractions)\n--as words counts it as it is, --as numbers rounds it"
-            )
+    def _not_a_number(self, row: int, word: str, kind: str) -> UsageError:
+        text = word.strip()
+        if text.lower().lstrip("+-") in _NOT_FINITE:
+            return self._error(row, f"is {text!r}; NaN and infinity cannot be sketched", "remove the row")
+        if kind == "a number" and _FLOAT.fullmatch(text):
+            return self._error(row, f"is {text[:_SHOWN]}, which exceeds the range of float64", "--as words")
+        hint = "--as words counts the texts as they are"
+        if kind == "an integer" and _FLOAT.fullmatch(text):
+            hint = "--as floats parses fractions"
+        return self._error(row, f"is {text[:_SHOWN]!r}, not {kind}", hint)
 
-    def _mixed(self, words: np.ndarray, strange: np.ndarray) -> None:
-        word, number = words[strange][0], words[~strange][0]
-        if _FLOAT.fullmatch(str(word).strip()):
-            raise UsageError(f"{self._at(strange)} is {str(word)[:40]}, more than a number can be\n--as words reads it")
-        raise UsageError(
-            f"{self._at(strange)} is {str(word)[:40]!r}, and there are numbers too, such as {str(number)[:40]!r}: "
-            "mixed types\n--as words reads all of it as words"
-        )
-
-    def _at(self, where: np.ndarray) -> str:
-        return f"{self.name}: row {self.rows + int(where.argmax()) + 1:,}"
-
-
-_EXACT = 2.0**53
-"""From here on not every whole number is a float."""
-_WHOLE = re.compile(r"[+-]?\d+")
-_FLOAT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_NOT_FINITE = {"nan", "inf", "infinity", "na", "null"}
+    def _error(self, row: int, problem: str, hint: str) -> UsageError:
+        """An error about a row, counted from 0."""
+        text = f"row {row + 1:,} {problem}"
+        return UsageError("invalid_data", path=self.name, problem=text, row=row + 1, hint=hint)

@@ -1,14 +1,14 @@
-"""`dlcli sketch stream PATH`: classical sketches of a stream, with their guarantees and, if wished, the truth."""
+"""`dlcli sketch stream PATH`: estimates of stream statistics with guarantees and, optionally, exact values."""
 
 import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from dlcli.commands.streams.reader import Source, is_saved, pieces
-from dlcli.core.errors import Mismatch, Missing, UsageError, nearest
+from dlcli.core.errors import Mismatch, Missing, UsageError
 from dlcli.engine.device import computing
 from dlcli.report.progress import progress
 from dlcli.report.terminal_tables import print_table, say
@@ -19,18 +19,24 @@ from dlcli.sketching.streams.saved import decode, encode
 from dlcli.sketching.streams.sketch import Asked, Estimate, Sketch
 
 _DEFAULT = "hll,frequent"
+_NAME = 60  # characters of an item in the table
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What is asked for.
+    """Options of `dlcli sketch stream`.
 
     Args:
-        kinds: names with commas; None is what the saved file holds, or distinct and frequent items.
-        sizes: KEY=VALUE, of every kind that has the key.
-        load, merge, subtract: files of saved sketches: to go on from, to add, to take off.
-        save: where the sketches go.
-        exact: whether the truth is computed as well, in memory that grows with the number of distinct items.
+        kinds: comma-separated kinds of sketches; None for those of the saved file, or hll and frequent.
+        sizes: KEY=VALUE, applied to every kind that has the key.
+        seed: seed of the hash functions.
+        load: file of saved sketches to continue from.
+        merge: files of saved sketches to merge.
+        subtract: file of saved sketches to subtract.
+        save: output file (.npz).
+        exact: True to compute exact values, in memory proportional to the number of distinct items.
+        asked: items whose counts are estimated.
+        show: progress display: auto, none, ...
     """
 
     kinds: str | None = None
@@ -46,16 +52,17 @@ class Wish:
 
 
 def main(source: Source | None, wish: Wish, as_json: bool) -> int:
-    """Sketch, and print estimates with guarantees."""
+    """Sketch a stream and print estimates with guarantees; return the exit code."""
     if wish.save is not None and (wish.save.suffix != ".npz" or not wish.save.absolute().parent.is_dir()):
-        raise UsageError(f"--save {wish.save}: a file FOLDER/NAME.npz, in a folder that is there")
+        must = "a file NAME.npz in an existing folder"
+        raise UsageError("invalid_value", key="--save", must=must, got=str(wish.save))
     sketches, exact = sketch(source, wish)
     if wish.save is not None:
         replace_file(wish.save, encode(sketches))
-    rows = [row for one in sketches for row in _rows(one, _asked(one, wish.asked, exact), exact)]
+    rows = [row for each in sketches for row in _rows(each, wish.asked, exact)]
     if as_json:
-        found: dict[str, Any] = {"sketches": [one.about() for one in sketches], "estimates": rows}
-        print(json.dumps(found | ({"saved": str(wish.save)} if wish.save else {}), indent=1))  # noqa: T201
+        result: dict[str, Any] = {"sketches": [each.about() for each in sketches], "estimates": rows}
+        print(json.dumps(result | ({"saved": str(wish.save)} if wish.save else {}), indent=1))  # noqa: T201
         return 0
     _print(sketches, rows, exact is not None)
     if wish.save is not None:
@@ -64,74 +71,85 @@ def main(source: Source | None, wish: Wish, as_json: bool) -> int:
 
 
 def sketch(source: Source | None, wish: Wish) -> tuple[list[Sketch], Exact | None]:
-    """The sketches of a stream, with saved ones added and taken off; and the truth where it is wished.
+    """Sketch a stream, merge and subtract saved sketches, and compute exact values if requested.
 
     Raises:
-        UsageError, Missing, Mismatch: there is nothing to sketch, or what there is does not fit.
+        UsageError: there is no input, or it is invalid.
+        Missing: a file does not exist.
+        Mismatch: sketches cannot be combined.
     """
-    saved, source = _begun(source, wish)
+    saved, source = _initial(source, wish)
     if wish.exact and (saved or wish.merge or wish.subtract):
-        raise UsageError("--exact needs the items themselves: it is of PATH alone, without saved sketches")
-    sketches = _chosen(saved, wish) if saved else _made(wish)
+        reason = "exact values require all items of PATH"
+        raise UsageError("conflict", first="--exact", second="saved sketches", reason=reason)
+    sketches = _select(saved, wish) if saved else _create(wish)
     exact = Exact() if wish.exact else None
     if source is not None:
         _read(source, sketches, exact, wish.show)
     for path in wish.merge:
-        _with(sketches, path, "merge")
+        _combine(sketches, path, "merge")
     if wish.subtract is not None:
-        _with(sketches, wish.subtract, "subtract")
+        _combine(sketches, wish.subtract, "subtract")
     return sketches, exact
 
 
-def _begun(source: Source | None, wish: Wish) -> tuple[list[Sketch], Source | None]:
-    """What is gone on from, and the stream that is still to be read."""
+def _initial(source: Source | None, wish: Wish) -> tuple[list[Sketch], Source | None]:
+    """Saved sketches to continue from, and the stream to read."""
     load = wish.load
     if source is not None and is_saved(source.path):
         if load is not None:
-            raise UsageError(f"--load {load}: {source.path} holds sketches too; --merge puts two together")
+            second = f"the saved sketches {source.path}"
+            raise UsageError("conflict", first="--load", second=second, hint="--merge FILE merges saved sketches")
         load, source = Path(source.path), None
     if load is None and source is None:
-        raise UsageError("nothing to sketch: PATH, or --load FILE")
-    return ([] if load is None else _saved(load)), source
+        raise UsageError("required", key="PATH or --load FILE")
+    return ([] if load is None else _read_saved(load)), source
 
 
-def _saved(path: Path) -> list[Sketch]:
+def _read_saved(path: Path) -> list[Sketch]:
     if not path.is_file():
-        raise Missing(f"{path}: there is no such file")
+        raise Missing("missing_file", path=str(path))
     return decode(path.read_bytes(), str(path))
 
 
-def _chosen(saved: list[Sketch], wish: Wish) -> list[Sketch]:
-    """Of the saved ones those that are wished."""
+def _select(saved: list[Sketch], wish: Wish) -> list[Sketch]:
+    """The saved sketches of the requested kinds."""
     if wish.sizes:
-        raise UsageError(f"{wish.sizes[0]}: saved sketches have their sizes")
+        reason = "the sizes of saved sketches are fixed"
+        raise UsageError("conflict", first=wish.sizes[0], second="saved sketches", reason=reason)
     if wish.kinds is None:
         return saved
-    by_kind = {one.kind: one for one in saved}
-    for name in _names(wish.kinds):
+    by_kind = {each.kind: each for each in saved}
+    for name in _parse_kinds(wish.kinds):
         if name not in by_kind:
-            raise UsageError(f"the saved file has no {name} sketch, but {', '.join(by_kind)}")
-    return [by_kind[name] for name in _names(wish.kinds)]
+            raise UsageError("not_found", kind="saved sketch", name=name, known=by_kind)
+    return [by_kind[name] for name in _parse_kinds(wish.kinds)]
 
 
-def _names(said: str) -> list[str]:
-    names = [name for name in said.split(",") if name]
+def _parse_kinds(text: str) -> list[str]:
+    """Distinct kinds of a comma-separated list.
+
+    Raises:
+        UsageError: a kind is unknown.
+    """
+    names = [name for name in text.split(",") if name]
     for name in names:
         if name not in kinds.KINDS:
-            raise UsageError(f"no kind of sketch {name!r}{nearest(name, kinds.KINDS)}\nAll: {', '.join(kinds.KINDS)}")
+            hint = f"kinds: {', '.join(kinds.KINDS)}"
+            raise UsageError("unknown_name", kind="sketch", name=name, known=kinds.KINDS, hint=hint)
     return list(dict.fromkeys(names))
 
 
-def _made(wish: Wish) -> list[Sketch]:
-    names = _names(wish.kinds or _DEFAULT)
+def _create(wish: Wish) -> list[Sketch]:
+    names = _parse_kinds(wish.kinds or _DEFAULT)
     known = {key for name in names for key in kinds.SIZES[kinds.KINDS[name]]}
     sizes = {}
-    for said in wish.sizes:
-        key, _, value = said.partition("=")
+    for text in wish.sizes:
+        key, _, value = text.partition("=")
         if key not in known:
-            raise UsageError(f"{said}: {', '.join(names)} has no size {key!r}{nearest(key, known)}")
+            raise UsageError("unknown_name", kind=f"size of {', '.join(names)}:", name=key, known=known)
         if not value.isdecimal():
-            raise UsageError(f"{said}: a whole number is wanted")
+            raise UsageError("invalid_value", key=key, must="a whole number", got=value)
         sizes[key] = int(value)
     return [kinds.make(name, wish.seed, sizes) for name in names]
 
@@ -140,42 +158,39 @@ def _read(source: Source, sketches: Sequence[Sketch], exact: Exact | None, show:
     with computing(1), progress.choose(show, source.name, "", lambda text: None) as shown:
         items = 0
         for chunk, done in pieces(source):
-            for one in sketches:
-                one.update(chunk)
+            for each in sketches:
+                each.update(chunk)
             if exact is not None and len(chunk):
                 exact.update(chunk)
             items += len(chunk)
             shown.tick(items, done, {})
 
 
-def _with(sketches: Sequence[Sketch], path: Path, how: str) -> None:
-    """Add or take off what a file holds, kind by kind."""
-    others = {one.kind: one for one in _saved(path)}
-    for one in sketches:
-        if one.kind not in others:
-            raise UsageError(f"--{how} {path}: has no {one.kind} sketch, but {', '.join(others)}")
+def _combine(sketches: Sequence[Sketch], path: Path, operation: Literal["merge", "subtract"]) -> None:
+    """Merge or subtract the saved sketches of a file, kind by kind."""
+    others = {other.kind: other for other in _read_saved(path)}
+    for each in sketches:
+        if each.kind not in others:
+            subject, got = f"--{operation} {path}", ", ".join(others)
+            raise UsageError("mismatch", subject=subject, requirement=f"a {each.kind} sketch", got=got)
         try:
-            getattr(one, how)(others[one.kind])
+            (each.merge if operation == "merge" else each.subtract)(others[each.kind])
         except Mismatch as error:
-            raise Mismatch(f"--{how} {path}: {error}") from error
+            raise Mismatch(error.code, **{**error.fields, "subject": f"--{operation} {path}: {each.kind}"}) from error
 
 
-def _asked(one: Sketch, asked: Asked, exact: Exact | None) -> Asked:
-    """Sketches that know no names answer for the items that are truly the most frequent."""
-    if asked.items or exact is None or one.kind not in ("countmin", "countsketch"):
-        return asked
-    return Asked(exact.top(asked.top), asked.top)
+def _rows(each: Sketch, asked: Asked, exact: Exact | None) -> list[dict[str, Any]]:
+    """Rows of one sketch. Sketches that store no item names report the truly most frequent items, if known."""
+    if not asked.items and exact is not None and each.kind in ("countmin", "countsketch"):
+        asked = Asked(exact.top(asked.top), asked.top)
+    return [_row(each, estimate, exact) for estimate in each.estimates(asked)]
 
 
-def _rows(one: Sketch, asked: Asked, exact: Exact | None) -> list[dict[str, Any]]:
-    return [_row(one, estimate, exact) for estimate in one.estimates(asked)]
-
-
-def _row(one: Sketch, estimate: Estimate, exact: Exact | None) -> dict[str, Any]:
-    row = {"kind": one.kind, "question": estimate.question, "of": estimate.of, "estimate": estimate.value}
+def _row(each: Sketch, estimate: Estimate, exact: Exact | None) -> dict[str, Any]:
+    row = {"kind": each.kind, "question": estimate.question, "of": estimate.of, "estimate": estimate.value}
     row |= {"low": estimate.low, "high": None if estimate.high == float("inf") else estimate.high}
     if exact is not None:
-        truth = exact.answer(estimate.question, estimate.of, one.of_vectors)
+        truth = exact.answer(estimate.question, estimate.of, each.of_vectors)
         row |= {"exact": truth, "within": estimate.low <= truth <= estimate.high}
     return row | {"guarantee": estimate.guarantee}
 
@@ -185,18 +200,19 @@ def _print(sketches: Sequence[Sketch], rows: Sequence[dict[str, Any]], exact: bo
     cells = []
     for row in rows:
         truth = [_number(row["exact"]), "yes" if row["within"] else "NO"] if exact else []
-        cells.append([row["kind"], f"{row['question']} {row['of']}".strip(), _number(row["estimate"]), *truth])
+        of = row["of"] if len(row["of"]) <= _NAME else f"{row['of'][:_NAME]}..."
+        cells.append([row["kind"], f"{row['question']} {of}".strip(), _number(row["estimate"]), *truth])
         cells[-1].append(row["guarantee"])
     print_table(columns, cells, numeric=("estimate", "exact"), whole=("sketch", "estimate", "exact", "within"))
-    for one in sketches:
-        about = ", ".join(f"{name} {value:,}" for name, value in one.settings.items())
-        say(f"{one.kind}: {abs(one.items):,} {one.values or 'items'}{' (net)' if one.items < 0 else ''}; {about}")
-        if one.kind in ("countmin", "countsketch") and not any(row["kind"] == one.kind for row in rows):
-            print(f"{one.kind} knows counts, not names: --item X asks for one", file=sys.stderr)  # noqa: T201
+    for each in sketches:
+        about = ", ".join(f"{name} {value:,}" for name, value in each.settings.items())
+        say(f"{each.kind}: {abs(each.items):,} {each.values or 'items'}{' (net)' if each.items < 0 else ''}; {about}")
+        if each.kind in ("countmin", "countsketch") and not any(row["kind"] == each.kind for row in rows):
+            print(f"{each.kind} stores no item names: --item X reports the count of X", file=sys.stderr)  # noqa: T201
 
 
 def _number(value: float) -> str:
-    """Six significant digits; whole numbers whole."""
+    """Six significant digits; integers in full."""
     if abs(value) < 1e15 and value == int(value):
         return f"{int(value):,}"
     return f"{value:,.1f}" if abs(value) >= 1e5 else f"{value:.6g}"

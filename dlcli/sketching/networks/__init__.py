@@ -1,1 +1,1 @@
-"""Networks that are sketched: what they see in an image as objects of modules."""
+"""Networks that can be sketched: they represent an image as objects of modules."""

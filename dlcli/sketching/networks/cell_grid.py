@@ -1,4 +1,4 @@
-"""A capsule network that reads a grid of cells: digits make rows, rows make scenes."""
+"""A capsule network applied to the cells of a grid: digits form rows, rows form scenes."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -12,31 +12,32 @@ from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.task import Batch, Task
 from dlcli.nn.capsule.layers import length_logits
 from dlcli.sketching.networks.edges import Edges
-from dlcli.sketching.networks.modular_network import Seen
-from dlcli.sketching.networks.pose_images import counted, decoded
+from dlcli.sketching.networks.modular_network import SceneObjects
+from dlcli.sketching.networks.pose_images import count_classes, decode_poses
 from dlcli.sketching.recursive.object_graph import Objects, Structure, split_signs
 
-_UNLIKELY = -13.0  # the logit of what no cell has
+_MIN_LOGIT = -13.0  # logit of a class that no cell contains
 
 
 class Cells:
-    """Modules "digit 0" ... of the class capsules, one for each class, "row" and "scene": depth 3.
+    """Modules "digit 0", ... for the class capsules, "row" and "scene"; depth 3.
 
-    A cell holds the class of its longest capsule, if that is longer than `threshold` and the cell's pixels are not all
-    the same: a network that was trained on digits alone may see one in an empty cell too. Its attribute is the pose
-    split into positive and negative parts; the weight of a digit in its row, and of a row, is its share of the lengths.
-    The attribute of a row and of the scene is how many of each class there are.
+    A cell contains the class of its longest capsule if that is longer than `threshold` and the pixels of the cell are
+    not constant: a network trained on single digits may detect one in an empty cell. The attribute of a digit is its
+    pose split into positive and negative parts; the weights of digits in a row, and of rows, are proportional to the
+    capsule lengths. The attributes of a row and of the scene are class counts.
 
     Args:
-        model: with `capsules(x)`, trained on single digits.
-        scenes: images that are made of cells.
-        cell: pixels of a cell, height and width; None is what the scenes' task says of its digits.
-        threshold: length in [0, 1) from which a capsule is there.
-        name: what stands before a class in the name of its module.
-        weight: shares of the "length" of capsules, or "equal" ones, with which counts are exact.
+        model: a model with `capsules(x)`, trained on single digits.
+        scenes: the task of the images, which consist of cells.
+        cell: height and width of a cell in pixels; None for the digit size of the task.
+        threshold: length in [0, 1) above which a capsule is an object.
+        name: prefix of the class modules' names.
+        weight: "length" for weights proportional to capsule lengths, "equal" for equal weights and exact counts.
 
     Raises:
-        Mismatch: the model has no capsules, or the images are not of whole cells.
+        Mismatch: the model has no capsules, or the image size is not a multiple of the cell size.
+        UsageError: the threshold is out of range.
     """
 
     def __init__(
@@ -50,65 +51,76 @@ class Cells:
         weight: Literal["length", "equal"],
     ) -> None:
         if not hasattr(model, "capsules"):
-            raise Mismatch(f"network=cells reads class capsules, and {type(model).__name__} has none: network=channels")
+            requirement, hint = "a model with class capsules", "network=channels sketches any network"
+            got = type(model).__name__
+            raise Mismatch("mismatch", subject="network=cells", requirement=requirement, got=got, hint=hint)
         if not 0 <= threshold < 1:
-            raise UsageError(f"network.threshold is a length from 0 to below 1, not {threshold:g}")
+            raise UsageError("invalid_value", key="network.threshold", must="in [0, 1)", got=threshold)
         self._model, self._threshold, self._weight = model, threshold, weight
         self._cell: int = cell if cell is not None else getattr(scenes, "side", 0)
         self._grid = _grid(scenes, self._cell)
-        poses = self._tried(scenes.batch("test", 0).inputs[0][:1])
+        poses = self._check_model(scenes.batch("test", 0).inputs[0][:1])
         self._classes, self._pose = poses.shape[1:]
         self.width = max(2 * self._pose, self._classes)
         self.modules = (*(f"{name} {number}" for number in range(self._classes)), "row", "scene")
         self._scenes: Any = scenes
 
-    def _tried(self, x: Tensor) -> Tensor:
+    def _check_model(self, x: Tensor) -> Tensor:
+        """Class capsules of the cells of one scene.
+
+        Raises:
+            Mismatch: the model cannot process cells of this size.
+        """
         try:
             with torch.no_grad():
                 return _poses(self._model, x, self._cell)
         except (RuntimeError, TypeError) as error:
-            told = (str(error).splitlines() or [type(error).__name__])[0]
-            raise Mismatch(f"the network does not read cells of {self._cell} pixels: {told[:200]}") from None
+            hint = (str(error).splitlines() or [type(error).__name__])[0][:200]
+            feature = f"cells of {self._cell} x {self._cell} pixels"
+            raise Mismatch("unsupported", subject="the network", feature=feature, hint=hint) from None
 
-    def objects(self, x: Float[Tensor, "scene channel height width"]) -> Seen:
+    def objects(self, x: Float[Tensor, "scene channel height width"]) -> SceneObjects:
         poses = _poses(self._model, x, self._cell)
         length, kind = torch.linalg.vector_norm(poses, dim=2).max(1)
         shape = (len(x), *self._grid)
-        there, kind = ((length > self._threshold) & _drawn(x, self._cell)).view(shape), kind.view(shape)
-        chosen = poses[torch.arange(len(poses), device=x.device), kind.flatten()]
-        seen = F.one_hot(kind, self._classes).to(x) * there[..., None]
-        likely = length_logits(poses).view(*shape, -1).amax((1, 2))
-        weight = length.view(shape) * there if self._weight == "length" else there.to(x)
-        objects = self._made(there, kind, weight, chosen.view(*shape, -1), seen)
-        return Seen(objects, self._totals(there).to(x), likely.clamp(min=_UNLIKELY))
+        present, kind = ((length > self._threshold) & _has_content(x, self._cell)).view(shape), kind.view(shape)
+        longest = poses[torch.arange(len(poses), device=x.device), kind.flatten()]
+        classes = F.one_hot(kind, self._classes).to(x) * present[..., None]
+        logits = length_logits(poses).view(*shape, -1).amax((1, 2))
+        weight = length.view(shape) * present if self._weight == "length" else present.to(x)
+        objects = self._build(present, kind, weight, longest.view(*shape, -1), classes)
+        return SceneObjects(objects, self._totals(present).to(x), logits.clamp(min=_MIN_LOGIT))
 
-    def _totals(self, there: Bool[Tensor, "scene row column"]) -> Int[Tensor, "scene module"]:
-        """Digits, rows that are not empty, and one scene."""
-        digits, rows = there.sum((1, 2)), there.any(2).sum(1)
+    def _totals(self, present: Bool[Tensor, "scene row column"]) -> Int[Tensor, "scene module"]:
+        """Number of digits, of non-empty rows, and one scene."""
+        digits, rows = present.sum((1, 2)), present.any(2).sum(1)
         return torch.stack((*[digits] * self._classes, rows, torch.ones_like(rows)), 1)
 
-    def _made(
+    def _build(
         self,
-        there: Bool[Tensor, "scene row column"],
+        present: Bool[Tensor, "scene row column"],
         kind: Int[Tensor, "scene row column"],
         weight: Float[Tensor, "scene row column"],
         poses: Float[Tensor, "scene row column pose"],
-        seen: Float[Tensor, "scene row column class"],
+        classes: Float[Tensor, "scene row column class"],
     ) -> Objects:
-        edges, scenes = Edges(self.modules, len(there), there.device), torch.arange(len(there), device=there.device)
-        by_row, filled = weight.sum(2), there.any(2)
+        """The object graphs: one scene object, its non-empty rows, and their digits."""
+        device = present.device
+        edges, scenes = Edges(self.modules, len(present), device), torch.arange(len(present), device=device)
+        by_row, filled = weight.sum(2), present.any(2)
         scene = edges.add(scenes, self._classes + 1)
         edges.outputs(scene)
         row_scene, row = filled.nonzero(as_tuple=True)
         rows = edges.add(row_scene, self._classes)
         edges.join(scene[row_scene], rows, row, by_row[filled] / by_row.sum(1)[row_scene])
         number = torch.zeros_like(filled, dtype=torch.long).masked_scatter(filled, rows)
-        at, line, column = there.nonzero(as_tuple=True)
-        digits = edges.add(at, kind[there])
-        edges.join(number[at, line], digits, column, weight[there] / by_row[at, line])
-        raw = (seen.sum((1, 2)), seen.sum(2)[filled])
-        attributes = [F.pad(F.normalize(one), (0, self.width - one.shape[1])) for one in raw]
-        pose, _ = split_signs(poses[there])
+        digit_scene, digit_row, column = present.nonzero(as_tuple=True)
+        digits = edges.add(digit_scene, kind[present])
+        share = weight[present] / by_row[digit_scene, digit_row]
+        edges.join(number[digit_scene, digit_row], digits, column, share)
+        counts = (classes.sum((1, 2)), classes.sum(2)[filled])
+        attributes = [F.pad(F.normalize(each), (0, self.width - each.shape[1])) for each in counts]
+        pose, _ = split_signs(poses[present])
         attributes.append(F.pad(pose, (0, self.width - pose.shape[1])))
         return Objects(edges.structure(), torch.cat(attributes))
 
@@ -117,49 +129,55 @@ class Cells:
         reconstruct = getattr(self._model, "reconstruct", None)
         if reconstruct is None or number >= self._classes:
             return None
-        return decoded(reconstruct, attributes[:, : 2 * self._pose], number, self._classes)
+        return decode_poses(reconstruct, attributes[:, : 2 * self._pose], number, self._classes)
 
     def pixels(self, x: Tensor, structure: Structure, number: int) -> Tensor | None:
         if int(structure.module[number]) >= self._classes:
             return None
-        row, column = _place(structure, number)
-        place = (int(structure.scene[number]) * self._grid[0] + row) * self._grid[1] + column
-        return cut(x, self._cell)[place : place + 1]
+        row, column = _locate(structure, number)
+        cell = (int(structure.scene[number]) * self._grid[0] + row) * self._grid[1] + column
+        return split_cells(x, self._cell)[cell : cell + 1]
 
     def truth(self, batch: Batch) -> Int[Tensor, "scene module"] | None:
         if not hasattr(self._scenes, "scenes"):
             return None
         classes = self._scenes.scenes(batch).classes
-        return counted(classes, len(self.modules), self._classes)
+        return count_classes(classes, len(self.modules), self._classes)
 
 
-def _place(structure: Structure, number: int) -> tuple[int, int]:
-    """Row and column of a digit: its row's place in the scene, and its own in the row."""
+def _locate(structure: Structure, number: int) -> tuple[int, int]:
+    """Row and column of a digit: the position of its row in the scene, and its position in the row."""
     own = int((structure.child == number).nonzero()[0])
-    above = int((structure.child == structure.parent[own]).nonzero()[0])
-    return int(structure.position[above]), int(structure.position[own])
+    row = int((structure.child == structure.parent[own]).nonzero()[0])
+    return int(structure.position[row]), int(structure.position[own])
 
 
 def _grid(scenes: Task, cell: int) -> tuple[int, int]:
+    """Number of rows and columns of cells.
+
+    Raises:
+        Mismatch: the image size is not a multiple of the cell size.
+    """
     shape: Sequence[int | None] = scenes.spec.inputs[0].shape
     height, width = (shape[1], shape[2]) if len(shape) == 3 else (None, None)
     if not height or not width or cell < 1 or height % cell or width % cell:
-        raise Mismatch(f"network=cells reads images of whole cells of {cell} pixels, not {scenes.spec.describe()}")
+        requirement = f"images whose height and width are multiples of {cell}"
+        raise Mismatch("mismatch", subject="network=cells", requirement=requirement, got=scenes.spec.describe())
     return height // cell, width // cell
 
 
 def _poses(model: Any, x: Tensor, cell: int) -> Float[Tensor, "cell class pose"]:
-    """Class capsules of every cell, scene by scene in the order of reading."""
-    return model.capsules(cut(x, cell))
+    """Class capsules of every cell, scene by scene in row-major order."""
+    return model.capsules(split_cells(x, cell))
 
 
-def cut(x: Float[Tensor, "scene channel height width"], cell: int) -> Float[Tensor, "cell channel side side"]:
-    """Images of every cell, scene by scene in the order of reading."""
+def split_cells(x: Float[Tensor, "scene channel height width"], cell: int) -> Float[Tensor, "cell channel side side"]:
+    """Images of every cell, scene by scene in row-major order."""
     cells = x.unfold(2, cell, cell).unfold(3, cell, cell)  # scene, channel, row, column, height, width
     return cells.movedim(1, 3).flatten(0, 2).contiguous()
 
 
-def _drawn(x: Tensor, cell: int) -> Bool[Tensor, " cell"]:
-    """Whether there is more in a cell than one shade."""
-    pixels = cut(x, cell).flatten(1)
+def _has_content(x: Tensor, cell: int) -> Bool[Tensor, " cell"]:
+    """True for cells whose pixels are not constant."""
+    pixels = split_cells(x, cell).flatten(1)
     return pixels.amax(1) > pixels.amin(1)

@@ -1,4 +1,4 @@
-"""A structure as it is put together, layer by layer, for all scenes at once."""
+"""Incremental construction of the object graphs of a batch of scenes."""
 
 import torch
 from jaxtyping import Float, Int
@@ -8,11 +8,12 @@ from dlcli.sketching.recursive.object_graph import OUTPUT, Structure
 
 
 class Edges:
-    """Objects and edges that are added; attributes are in the order in which objects were.
+    """Collects objects and edges; attributes follow the order in which objects are added.
 
     Args:
-        modules: names that `module` numbers.
-        scenes: how many there are.
+        modules: names of the modules.
+        scenes: number of scenes.
+        device: device of the index tensors.
     """
 
     def __init__(self, modules: tuple[str, ...], scenes: int, device: torch.device) -> None:
@@ -21,12 +22,12 @@ class Edges:
         self._edges: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
 
     def add(self, scene: Int[Tensor, " object"], module: Int[Tensor, " object"] | int) -> Int[Tensor, " object"]:
-        """Objects of these scenes; their numbers."""
+        """Add objects in the given scenes; returns their indices."""
         kinds = module if isinstance(module, Tensor) else torch.full_like(scene, module)
-        numbers = torch.arange(self._count, self._count + len(scene), device=self._device)
+        indices = torch.arange(self._count, self._count + len(scene), device=self._device)
         self._objects.append((scene, kinds))
         self._count += len(scene)
-        return numbers
+        return indices
 
     def join(
         self,
@@ -35,11 +36,11 @@ class Edges:
         position: Int[Tensor, " edge"],
         weight: Float[Tensor, " edge"],
     ) -> None:
-        """Children of parents; the weights of one parent sum to 1."""
+        """Add edges; the weights of the children of one parent sum to 1."""
         self._edges.append((parent, child, position, weight))
 
     def outputs(self, child: Int[Tensor, " object"]) -> None:
-        """Objects that are the only output of their scene."""
+        """Make each object the only output of its scene."""
         zero = torch.zeros_like(child)
         self.join(zero + OUTPUT, child, zero, torch.ones(len(child), device=self._device))
 

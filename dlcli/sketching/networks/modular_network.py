@@ -1,4 +1,4 @@
-"""What a network that is sketched must answer, and what it may."""
+"""Protocols of networks that can be sketched: objects in scenes, and optional capabilities."""
 
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -11,14 +11,14 @@ from dlcli.sketching.recursive.object_graph import Objects, Structure
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
-    """What a network saw in a batch of scenes.
+class SceneObjects:
+    """Objects and output of a network for a batch of scenes.
 
     Args:
-        objects: of all scenes of the batch, in its order.
-        total: among how many objects of a module's kind the weights of a scene are shared (all digits of a scene, all
-            of its rows): a weight times it counts them.
-        output: what the metrics of the scenes' task grade, as the network's answer to the batch.
+        objects: objects of all scenes of the batch, in batch order.
+        total: number of objects among which the weights of a scene are shared, per module (all digits of a scene, all
+            of its rows): weight times total counts objects.
+        output: output of the network, the input of the task's metrics.
     """
 
     objects: Objects
@@ -28,37 +28,37 @@ class Seen:
 
 @runtime_checkable
 class Modular(Protocol):
-    """A network as a directed acyclic graph of modules: made of (model, scenes' task) and keywords.
+    """A network as a directed acyclic graph of modules, constructed as `Network(model, scenes, **keywords)`.
 
-    `modules` are all names that its objects may have, `width` the number of their attributes.
+    `modules` are the names of all modules, `width` is the number of attributes of an object.
     """
 
     modules: tuple[str, ...]
     width: int
 
-    def objects(self, x: Tensor) -> Seen:
-        """What it sees in a batch; called without gradients, the model in evaluation mode."""
+    def objects(self, x: Tensor) -> SceneObjects:
+        """Objects in a batch of images; called without gradients, with the model in evaluation mode."""
 
 
 @runtime_checkable
 class Decodes(Protocol):
-    """A network whose attributes can be looked at."""
+    """A network that can decode attributes to images."""
 
     def decode(self, module: str, attributes: Float[Tensor, "n attribute"]) -> Tensor | None:
-        """Images [n, channel, height, width] of a module's attributes; None where there are none."""
+        """Images [n, channel, height, width] of attributes of a module; None if it cannot decode them."""
 
 
 @runtime_checkable
-class Points(Protocol):
-    """A network that can point to the pixels that an object was seen in."""
+class ObjectLocator(Protocol):
+    """A network that can locate the pixels of an object."""
 
     def pixels(self, x: Tensor, structure: Structure, number: int) -> Tensor | None:
-        """An image [1, channel, height, width], cut out of those of the scenes; None where there is none."""
+        """Image [1, channel, height, width] of object `number`, cropped from the scenes x; None if not located."""
 
 
 @runtime_checkable
-class Knows(Protocol):
-    """A network whose scenes' task knows what is in them."""
+class GroundTruth(Protocol):
+    """A network whose scenes have known contents."""
 
     def truth(self, batch: Batch) -> Int[Tensor, "scene module"] | None:
-        """How many of each module's things there are, -1 where nobody knows; None where nothing is known."""
+        """True number of objects per module, -1 if unknown; None if unknown for all modules."""

@@ -1,4 +1,4 @@
-"""How far decoders are off, against the dimension of a sketch, the depth of an object, and what was erased."""
+"""Decoder errors on random trees against sketch dimension, object depth and erasure."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -21,8 +21,13 @@ DECODERS: dict[str, Decoder] = {"identity": identity_path, "matched": matched_fi
 
 
 @dataclass(frozen=True)
-class Row:
-    """One measurement: the mean over objects of one depth of the largest error of an attribute's values."""
+class Measurement:
+    """Largest attribute error, averaged over the objects of one depth.
+
+    Args:
+        keep: fraction of the sketch that is kept.
+        depth: depth of the objects; outputs have depth 1.
+    """
 
     scale: Scale
     decoder: str
@@ -34,20 +39,22 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Trees:
-    """What is measured: binary trees of objects, each of a module of its own, with random attributes of length 1.
+class TreeBenchmark:
+    """Benchmark on binary trees; each object has its own module and a random attribute of length 1.
 
     Args:
-        kind: of the matrices.
-        dimensions: of sketches.
-        keep: fractions that are kept.
-        scales: of sketches.
-        depth: of the trees, which have 2^depth - 1 objects.
-        width: of the attributes.
-        scenes: trees of each seed.
-        seeds: how many; of matrices and attributes.
-        exact: the largest dimension that least squares are solved for, of whole sketches.
-        first: of the seeds.
+        kind: kind of the matrices.
+        dimensions: sketch dimensions.
+        keep: fractions of a sketch that are kept.
+        scales: scalings of the sketches.
+        depth: depth of the trees, which have 2^depth - 1 objects.
+        width: width of the attributes.
+        scenes: trees per seed.
+        seeds: number of seeds of matrices and attributes.
+        exact: largest dimension at which least squares are solved (complete sketches only).
+        block: block length of block-random matrices.
+        density: density of block-random matrices.
+        first: the first seed.
     """
 
     kind: str
@@ -64,8 +71,8 @@ class Trees:
     first: int = 0
 
 
-def measured(trees: Trees, tell: Callable[[float], None]) -> Iterator[Row]:
-    """All measurements; `tell` is told the part that is done."""
+def measure(trees: TreeBenchmark, report: Callable[[float], None]) -> Iterator[Measurement]:
+    """Yield all measurements; `report` is called with the fraction done."""
     structure, depth = _forest(trees.depth, trees.scenes)
     numbers = range(trees.first, trees.first + trees.seeds)
     points = [(size, seed, scale) for size in trees.dimensions for seed in numbers for scale in trees.scales]
@@ -73,29 +80,34 @@ def measured(trees: Trees, tell: Callable[[float], None]) -> Iterator[Row]:
     for dimension, seed, scale in points:
         matrices = Matrices(trees.kind, dimension, seed, block=trees.block, density=trees.density)
         objects = Objects(structure, _attributes(len(depth), trees.width, seed))
-        whole = sketch(objects, matrices, scale)
+        sketches = sketch(objects, matrices, scale)
         for keep in trees.keep:
-            yield from _at(
-                trees, objects, depth, erase(whole, keep), matrices, Row(scale, "", dimension, keep, 0, seed, 0.0)
-            )
+            point = Measurement(scale, "", dimension, keep, 0, seed, 0.0)
+            yield from _measure_point(trees, objects, depth, erase(sketches, keep), matrices, point)
         done += dimension
-        tell(done / work)
+        report(done / work)
 
 
-def _at(trees: Trees, objects: Objects, depth: Tensor, kept: Tensor, matrices: Matrices, row: Row) -> Iterator[Row]:
+def _measure_point(
+    trees: TreeBenchmark, objects: Objects, depth: Tensor, kept: Tensor, matrices: Matrices, row: Measurement
+) -> Iterator[Measurement]:
+    """Measurements of all decoders and depths at one point, of which `row` has the other values."""
     for name, decoder in DECODERS.items():
         if name == "lsq" and (row.dimension > trees.exact or row.keep < 1):
             continue
-        found = decoder(kept, objects.structure, matrices, trees.width, row.scale)
-        wrong = (found - objects.attributes).abs().amax(1)
+        decoded = decoder(kept, objects.structure, matrices, trees.width, row.scale)
+        errors = (decoded - objects.attributes).abs().amax(1)
         for level in range(1, trees.depth + 1):
-            error = float(wrong[depth == level].mean())
-            yield Row(row.scale, name, row.dimension, row.keep, level, row.seed, error)
+            error = float(errors[depth == level].mean())
+            yield Measurement(row.scale, name, row.dimension, row.keep, level, row.seed, error)
 
 
-def slopes(rows: Sequence[Row]) -> dict[str, float]:
-    """Of each decoder but the exact one: of log error over log dimension, whole sketches; the mean over all else."""
-    found = {}
+def slopes(rows: Sequence[Measurement]) -> dict[str, float]:
+    """Slope of log error over log dimension for complete sketches by decoder, averaged over scale, depth and seed.
+
+    Least squares, whose error is rounding, is excluded.
+    """
+    values = {}
     for decoder in ("identity", "matched"):
         groups: dict[tuple[str, int, int], list[tuple[float, float]]] = {}
         for row in rows:
@@ -103,12 +115,12 @@ def slopes(rows: Sequence[Row]) -> dict[str, float]:
                 point = (math.log(row.dimension), math.log(max(row.error, 1e-30)))
                 groups.setdefault((row.scale, row.depth, row.seed), []).append(point)
         each = [slope(points) for points in groups.values()]
-        found[decoder] = sum(each) / len(each)
-    return found
+        values[decoder] = sum(each) / len(each)
+    return values
 
 
 def slope(points: Sequence[tuple[float, float]]) -> float:
-    """Of a line through points, by least squares; not a number where all have one place."""
+    """Slope of the least-squares line through points (x, y); NaN if all x are equal."""
     x, y = (torch.tensor(values, dtype=torch.float64) for values in zip(*points, strict=True))
     x = x - x.mean()
     return float(x @ y / (x @ x)) if x.any() else math.nan
@@ -120,13 +132,13 @@ def _attributes(objects: int, width: int, seed: int) -> Float[Tensor, "object at
 
 
 def _forest(depth: int, scenes: int) -> tuple[Structure, Tensor]:
-    """Binary trees, and the depth of each of their objects, 1 being an output."""
-    many = 2**depth - 1
-    child, scene = torch.arange(many).repeat(scenes), torch.arange(scenes).repeat_interleave(many)
-    number = torch.arange(many * scenes)
+    """Binary trees, and the depth of each object; outputs have depth 1."""
+    size = 2**depth - 1
+    child, scene = torch.arange(size).repeat(scenes), torch.arange(scenes).repeat_interleave(size)
+    number = torch.arange(size * scenes)
     root = child == 0
-    parent = torch.where(root, OUTPUT, (child - 1) // 2 + scene * many)
+    parent = torch.where(root, OUTPUT, (child - 1) // 2 + scene * size)
     position = torch.where(root, 0, (child - 1) % 2)
     weight = torch.where(root, 1.0, 0.5)
-    modules = tuple(f"module {place}" for place in range(many))
+    modules = tuple(f"module {index}" for index in range(size))
     return Structure(modules, child, scene, parent, number, position, weight, scenes), (child + 1).log2().long() + 1

@@ -1,4 +1,4 @@
-"""Attributes of objects, read from sketches whose structure is known, or from the first values of such sketches."""
+"""Decoders of attributes from complete or erased sketches, given the structure of the scenes."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dlcli.sketching.recursive.least_squares import least_squares
-from dlcli.sketching.recursive.linear_map import check_width, down
+from dlcli.sketching.recursive.linear_map import adjoint_map, check_width
 from dlcli.sketching.recursive.matrices import Matrices
 from dlcli.sketching.recursive.object_graph import Structure
 from dlcli.sketching.recursive.paths import paths, squared_norms
@@ -20,62 +20,63 @@ Decoder = Callable[[Tensor, Structure, Matrices, int, Scale], Tensor]
 def identity_path(
     sketches: Float[Tensor, "scene kept"], structure: Structure, matrices: Matrices, width: int, scale: Scale
 ) -> Float[Tensor, "object attribute"]:
-    """R_{M,1}ᵀ s over the coefficient of the way that meets no other matrix: the paper's decoder.
+    """R_{M,1}ᵀ s divided by the coefficient of the path through no other matrix: the decoder of the paper.
 
-    Two objects of one module in a scene are not told apart. The error is about 1 / (coefficient √kept).
+    It does not distinguish two objects of one module in a scene. The error is about 1 / (coefficient √kept).
     """
-    return over(read(sketches, structure, matrices, width), coefficients(structure, scale))
+    return divide_rows(project(sketches, structure, matrices, width), coefficients(structure, scale))
 
 
 def path_selected(
     sketches: Float[Tensor, "scene kept"], structure: Structure, matrices: Matrices, width: int, scale: Scale
 ) -> Float[Tensor, "object attribute"]:
-    """Undo each matrix on the way to an object, then R_{M,1}: two objects of one module are told apart.
+    """Invert each matrix on the path to an object, then R_{M,1}; distinguishes two objects of one module.
 
-    An object that is reached by several paths is read from all of them, by their weights.
+    An object with several paths is the weighted combination of all of them.
     """
-    ways = paths(structure, scale)
+    all_paths = paths(structure, scale)
     norms = sketches.new_zeros(len(structure.module))
-    norms.index_add_(0, ways.object, ways.coefficient.square().to(norms.dtype))
-    return over(down(sketches, structure, matrices, scale, width, "matrix"), norms) * rescaled(sketches, matrices)
+    norms.index_add_(0, all_paths.object, all_paths.coefficient.square().to(norms.dtype))
+    decoded = adjoint_map(sketches, structure, matrices, scale, width, "matrix")
+    return divide_rows(decoded, norms) * erasure_factor(sketches, matrices)
 
 
 def matched_filter(
     sketches: Float[Tensor, "scene kept"], structure: Structure, matrices: Matrices, width: int, scale: Scale
 ) -> Float[Tensor, "object attribute"]:
-    """The adjoint of the whole chain to an object, over the expected squared norm of its columns.
+    """Adjoint of the complete linear map to an object, divided by the expected squared norm of its columns.
 
-    All 2^m words of the chain are read where the identity path reads one, so the error is smaller the deeper an object
-    lies. Not in the paper.
+    It combines all 2^m matrix products of a path with m matrices, of which the identity path uses one, so the error is
+    smaller, increasingly so with depth. Not in the paper.
     """
-    found = down(sketches, structure, matrices, scale, width)
-    return over(found, squared_norms(structure, scale)) * rescaled(sketches, matrices)
+    decoded = adjoint_map(sketches, structure, matrices, scale, width)
+    return divide_rows(decoded, squared_norms(structure, scale)) * erasure_factor(sketches, matrices)
 
 
-def read(
+def project(
     sketches: Float[Tensor, "scene kept"], structure: Structure, matrices: Matrices, width: int
 ) -> Float[Tensor, "object attribute"]:
-    """R_{M,1}ᵀ s for the module of each object, once a scene."""
+    """R_{M,1}ᵀ s for the module of each object, computed once per module and scene."""
     check_width(width, matrices)
-    found = sketches.new_zeros(len(structure.module), width)
+    projections = sketches.new_zeros(len(structure.module), width)
     for number in structure.module.unique().tolist():
-        which = (structure.module == number).nonzero().squeeze(1)
-        scenes, place = structure.scene[which].unique(return_inverse=True)
-        seen = matrices.attribute(structure.modules[number]).adjoint(sketches[scenes])[:, :width]
-        found[which] = seen[place]
-    return found * rescaled(sketches, matrices)
+        objects = (structure.module == number).nonzero().squeeze(1)
+        scenes, inverse = structure.scene[objects].unique(return_inverse=True)
+        by_scene = matrices.attribute(structure.modules[number]).adjoint(sketches[scenes])[:, :width]
+        projections[objects] = by_scene[inverse]
+    return projections * erasure_factor(sketches, matrices)
 
 
-def rescaled(sketches: Float[Tensor, "scene kept"], matrices: Matrices) -> float:
-    """What the part of a product that was kept is multiplied by: d / kept."""
+def erasure_factor(sketches: Float[Tensor, "scene kept"], matrices: Matrices) -> float:
+    """d / kept, which rescales inner products of erased sketches."""
     return matrices.dimension / sketches.shape[1]
 
 
-def over(
-    found: Float[Tensor, "object attribute"], norms: Float[Tensor, " object"]
+def divide_rows(
+    rows: Float[Tensor, "object attribute"], norms: Float[Tensor, " object"]
 ) -> Float[Tensor, "object attribute"]:
-    """Divided row by row; an object of weight 0 has left nothing, and is 0."""
-    return found * torch.where(norms > 0, 1 / norms, 0).to(found.dtype).unsqueeze(1)
+    """Rows divided by norms; 0 for objects of weight 0, which do not contribute to a sketch."""
+    return rows * torch.where(norms > 0, 1 / norms, 0).to(rows.dtype).unsqueeze(1)
 
 
 DECODERS: dict[str, Decoder] = {

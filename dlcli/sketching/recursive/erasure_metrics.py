@@ -1,11 +1,11 @@
-"""What a bench says of erasure and of network recovery, as single numbers."""
+"""Scalar metrics of the benchmark for erasure and network recovery."""
 
 import math
 from collections.abc import Sequence
 
 import torch
 
-from dlcli.sketching.recursive.benchmark import Row, slope
+from dlcli.sketching.recursive.benchmark import Measurement, slope
 from dlcli.sketching.recursive.matrices import Matrices
 from dlcli.sketching.recursive.network_recovery import recovered, unknown
 
@@ -13,13 +13,13 @@ _DIMENSION, _COLUMNS, _ACTIVE, _SAMPLES = 256, 64, 3, 2_000
 _BLOCK, _DENSITY = 16, 0.25
 
 
-def erasure(rows: Sequence[Row]) -> dict[str, float]:
-    """Slope of log error over the log of what is kept, of each decoder that is measured so, at the largest dimension.
+def erasure(rows: Sequence[Measurement]) -> dict[str, float]:
+    """Slope of log error over log kept fraction at the largest dimension, by decoder.
 
-    -1/2 says that a part of a sketch is as good as a sketch of that dimension.
+    At -1/2 an erased sketch is as accurate as a complete sketch of the same size.
     """
     largest = max(row.dimension for row in rows)
-    found = {}
+    slopes = {}
     for decoder in dict.fromkeys(row.decoder for row in rows if row.keep < 1):
         groups: dict[tuple[str, int, int], list[tuple[float, float]]] = {}
         for row in rows:
@@ -27,12 +27,12 @@ def erasure(rows: Sequence[Row]) -> dict[str, float]:
                 point = (math.log(row.keep), math.log(max(row.error, 1e-30)))
                 groups.setdefault((row.scale, row.depth, row.seed), []).append(point)
         each = [slope(points) for points in groups.values()]
-        found[f"slope_erased_{decoder}"] = sum(each) / len(each)
-    return found
+        slopes[f"slope_erased_{decoder}"] = sum(each) / len(each)
+    return slopes
 
 
 def recovery(seed: int) -> dict[str, float]:
-    """The share of a block-random matrix's columns that are found from flat sketches of unseen sparse attributes."""
+    """Fraction of a block-random matrix's columns recovered from flat sketches of unknown sparse attributes."""
     draw = torch.Generator().manual_seed(seed)
     matrix = Matrices("block", _DIMENSION, seed, block=_BLOCK, density=_DENSITY).attribute("module")
     columns = matrix.apply(torch.eye(_COLUMNS)).T

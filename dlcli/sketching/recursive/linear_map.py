@@ -1,4 +1,4 @@
-"""The linear map from attributes and signatures to sketches, and its adjoint: one walk over all scenes at once."""
+"""The linear map from attributes and signatures to sketches, and its adjoint, for all scenes at once."""
 
 from collections.abc import Iterator
 
@@ -10,48 +10,59 @@ from torch import Tensor
 from dlcli.core.errors import UsageError
 from dlcli.sketching.recursive.matrices import Matrices
 from dlcli.sketching.recursive.object_graph import Structure
-from dlcli.sketching.recursive.object_vector import Through, back, downward, forth, upward
+from dlcli.sketching.recursive.object_vector import (
+    Through,
+    adjoint_plus_identity,
+    apply_plus_identity,
+    object_map,
+    object_map_adjoint,
+)
 from dlcli.sketching.recursive.scale import GAIN, Scale, scaled
 from dlcli.sketching.recursive.topological_levels import Groups
 
-_VALUES = 2**17  # of the rows that are worked on at once
+_VALUES = 2**17  # values processed at a time, so that temporaries stay in the cache
 
 
-def up(
+def forward_map(
     structure: Structure,
     attributes: Float[Tensor, "object attribute"],
     signatures: Float[Tensor, " object"],
     matrices: Matrices,
     scale: Scale,
 ) -> Float[Tensor, "scene dimension"]:
-    """Sketches of all scenes, from the objects without children up to the outputs.
+    """Sketches of all scenes, computed from the leaf objects to the outputs.
 
     Args:
-        signatures: what the signature of each object is multiplied by; 1 in a sketch.
+        structure: the objects of the scenes.
+        attributes: attributes of the objects.
+        signatures: coefficient of each object's signature; 1 in a sketch.
+        matrices: random matrices.
+        scale: scaling of the sketches.
 
     Raises:
-        UsageError: an attribute is wider than a sketch.
+        UsageError: the attributes are wider than the dimension.
     """
     check_width(attributes.shape[1], matrices)
     gain, weight = GAIN[scale], scaled(structure.weight, scale).to(attributes.dtype)
     values = torch.cat([attributes, signatures.to(attributes.dtype).unsqueeze(1)], 1) * gain**4
-    levels, objects, most = structure.levels, len(structure.module), _rows(matrices)
+    levels, objects, rows = structure.levels, len(structure.module), _rows(matrices)
     sketch = attributes.new_zeros(objects + structure.scenes, matrices.dimension)
     for modules, edges in zip(levels.objects, levels.edges, strict=True):
-        _tuples(sketch, structure, edges, weight * gain**4, matrices)
+        _add_children(sketch, structure, edges, weight * gain**4, matrices)
         for number, group in modules:
             name = structure.modules[number]
-            own = upward(name, len(group), matrices, values)
-            for which in group.split(most):
-                made = own(values[which])
+            own = object_map(name, len(group), matrices, values)
+            for part in group.split(rows):
+                vectors = own(values[part])
                 if edges:
-                    made += forth(matrices.object(name), forth(matrices.position(1), sketch[which]))
-                sketch[which] = made
-    _tuples(sketch, structure, levels.outputs, weight * gain, matrices)
+                    children = apply_plus_identity(matrices.position(1), sketch[part])
+                    vectors += apply_plus_identity(matrices.object(name), children)
+                sketch[part] = vectors
+    _add_children(sketch, structure, levels.outputs, weight * gain, matrices)
     return sketch[objects:]
 
 
-def down(
+def adjoint_map(
     sketches: Float[Tensor, "scene kept"],
     structure: Structure,
     matrices: Matrices,
@@ -59,59 +70,68 @@ def down(
     width: int,
     through: Through = "both",
 ) -> Float[Tensor, "object attribute"]:
-    """The adjoint of `up` for attributes: from the outputs down to the objects, along every way.
+    """Adjoint of `forward_map` for attributes, computed from the outputs to the leaf objects.
 
     Args:
-        sketches: their first values; what was cut off counts as 0, which is the adjoint of the whole product cut.
-        width: of the attributes.
-        through: "both" for (I + Rᵀ) at every step, or the "matrix" alone, which belongs to one path.
+        sketches: complete or erased sketches; erased values are treated as 0, the adjoint of the truncated map.
+        structure: the objects of the scenes.
+        matrices: random matrices.
+        scale: scaling of the sketches.
+        width: width of the attributes.
+        through: "both" for (I + Rᵀ) at every step, or "matrix" for Rᵀ, which selects a single path.
+
+    Raises:
+        UsageError: the attributes are wider than the dimension.
     """
     check_width(width, matrices)
     gain, weight = GAIN[scale], scaled(structure.weight, scale).to(sketches.dtype)
-    levels, objects, most = structure.levels, len(structure.module), _rows(matrices)
-    returned = sketches.new_zeros(objects, matrices.dimension)
+    levels, objects, rows = structure.levels, len(structure.module), _rows(matrices)
+    vectors = sketches.new_zeros(objects, matrices.dimension)
     attributes = sketches.new_zeros(objects, width)
-    whole = F.pad(sketches, (0, matrices.dimension - sketches.shape[1]))
+    padded = F.pad(sketches, (0, matrices.dimension - sketches.shape[1]))
     for position, edges in _parts(levels.outputs, matrices):
         child = structure.child[edges]
-        turned = back(matrices.position(position), whole[structure.scene[child]], through)
-        returned.index_add_(0, child, turned.mul_((weight[edges] * gain).unsqueeze(1)))
-    for modules, places in zip(reversed(levels.objects), reversed(levels.edges), strict=True):
+        products = adjoint_plus_identity(matrices.position(position), padded[structure.scene[child]], through)
+        vectors.index_add_(0, child, products.mul_((weight[edges] * gain).unsqueeze(1)))
+    for modules, groups in zip(reversed(levels.objects), reversed(levels.edges), strict=True):
         for number, group in modules:
             name = structure.modules[number]
-            own = downward(name, len(group), matrices, through, attributes)
-            for which in group.split(most):
-                given = returned[which]
-                attributes[which] = own(given)
-                if places:
-                    returned[which] = back(matrices.position(1), back(matrices.object(name), given, through), through)
-        for position, edges in _parts(places, matrices):
-            turned = back(matrices.position(position), returned[structure.parent[edges]], through)
-            returned.index_add_(0, structure.child[edges], turned.mul_((weight[edges] * gain**4).unsqueeze(1)))
+            own = object_map_adjoint(name, len(group), matrices, through, attributes)
+            for part in group.split(rows):
+                vector = vectors[part]
+                attributes[part] = own(vector)
+                if groups:
+                    vector = adjoint_plus_identity(matrices.object(name), vector, through)
+                    vectors[part] = adjoint_plus_identity(matrices.position(1), vector, through)
+        for position, edges in _parts(groups, matrices):
+            parents = vectors[structure.parent[edges]]
+            products = adjoint_plus_identity(matrices.position(position), parents, through)
+            vectors.index_add_(0, structure.child[edges], products.mul_((weight[edges] * gain**4).unsqueeze(1)))
     return attributes * gain**4
 
 
 def check_width(width: int, matrices: Matrices) -> None:
-    """Refuse attributes that do not fit into a sketch.
+    """Check that attributes fit into a sketch.
 
     Raises:
-        UsageError: they are wider than it.
+        UsageError: the attributes are wider than the dimension.
     """
     if width > matrices.dimension:
-        raise UsageError(f"a sketch of dimension {matrices.dimension} cannot hold attributes of {width} values")
+        must = f"at least {width}, the width of the attributes"
+        raise UsageError("invalid_value", key="dimension", must=must, got=matrices.dimension)
 
 
-def _tuples(sketch: Tensor, structure: Structure, places: Groups, weight: Tensor, made: Matrices) -> None:
-    """Add the children at every position to those that read them."""
-    for position, edges in _parts(places, made):
-        turned = forth(made.position(position), sketch[structure.child[edges]])
-        sketch.index_add_(0, structure.reader[edges], turned.mul_(weight[edges].unsqueeze(1)))
+def _add_children(sketch: Tensor, structure: Structure, groups: Groups, weight: Tensor, matrices: Matrices) -> None:
+    """Add the weighted sketches of children to their parents, position by position."""
+    for position, edges in _parts(groups, matrices):
+        products = apply_plus_identity(matrices.position(position), sketch[structure.child[edges]])
+        sketch.index_add_(0, structure.reader[edges], products.mul_(weight[edges].unsqueeze(1)))
 
 
 def _parts(groups: Groups, matrices: Matrices) -> Iterator[tuple[int, Tensor]]:
-    """Groups in parts whose rows stay near the processor: arrays for all of them would be new memory every time."""
-    for key, which in groups:
-        for part in which.split(_rows(matrices)):
+    """Split groups into parts whose temporaries stay in the cache."""
+    for key, indices in groups:
+        for part in indices.split(_rows(matrices)):
             yield key, part
 
 

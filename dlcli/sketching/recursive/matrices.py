@@ -1,4 +1,4 @@
-"""All random matrices of a sketch, made when they are asked for from a seed and names."""
+"""Random matrices of sketches, generated on demand from a seed and names."""
 
 import logging
 from collections import OrderedDict
@@ -10,30 +10,30 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dlcli.core.errors import UsageError, nearest
-from dlcli.sketching.recursive.operators import Hadamard, Operator, Whole
+from dlcli.core.errors import UsageError
+from dlcli.sketching.recursive.operators import DenseMatrix, Hadamard, Operator
 
 Kind = Literal["hadamard", "dense", "block"]
-_MOST = 2**30  # bytes of matrices that are kept; those that do not fit are made anew
+_CACHE_BYTES = 2**30  # matrices beyond this size are generated again when needed
 
 
 class Matrices:
-    """A matrix for every module and role, and one for every place in a tuple: independent, and equal in every process.
+    """Independent random matrices for every module and role and every tuple position, equal in every process.
 
-    Paper: Ghazi, Panigrahy & Wang 2019, arXiv:1905.12730. Differs: "hadamard" (a structured rotation) stands beside
-    dense signs and block-random matrices, which have no signatures of matrix and column in their blocks.
+    Paper: Ghazi, Panigrahy & Wang 2019, arXiv:1905.12730. Differs: "hadamard" (a structured rotation) is available
+    besides dense signs and block-random matrices, whose blocks have no signatures of matrix and column.
 
     Args:
-        kind: "hadamard", "dense" signs, or "block": blocks of a column are zero or signs.
-        dimension: of a sketch; a power of two for "hadamard", else the next one is taken and said so.
-        seed: what all of them are drawn from.
-        block: length of a block; only "block" reads it. A column may be all zeros where there are few: of 16 blocks
-            at density 1/4, one column in a hundred is, and nothing can be read of its attribute.
-        density: share of blocks that are not zero; only "block" reads it.
-        device: where they lie. They are drawn on the CPU, so that they are the same everywhere.
+        kind: "hadamard", "dense" (random signs) or "block" (the blocks of a column are zero or random signs).
+        dimension: dimension of a sketch; rounded up to a power of two for "hadamard".
+        seed: seed of all matrices.
+        block: block length of "block". With few blocks a column may be zero (1 % of the columns with 16 blocks at
+            density 1/4), and its attribute cannot be decoded.
+        density: fraction of non-zero blocks of "block".
+        device: device of the matrices. They are generated on the CPU and thus equal on every device.
 
     Raises:
-        UsageError: no such kind, or sizes that make no matrix.
+        UsageError: the kind is unknown or a size is invalid.
     """
 
     def __init__(
@@ -47,65 +47,66 @@ class Matrices:
         device: torch.device = torch.device("cpu"),  # noqa: B008
     ) -> None:
         if kind not in get_args(Kind):
-            raise UsageError(f'a sketch has no matrices "{kind}"{nearest(kind, get_args(Kind))}')
+            raise UsageError("unknown_name", kind="matrix", name=kind, known=get_args(Kind))
         if dimension < 1:
-            raise UsageError(f"the dimension of a sketch is at least 1, not {dimension}")
-        if kind == "block" and (block < 1 or dimension % block or not 0 < density <= 1):
-            raise UsageError(
-                f"blocks must divide the dimension and have a density in (0, 1]: {block} in {dimension}, {density}"
-            )
+            raise UsageError("invalid_value", key="dimension", must="at least 1", got=dimension)
+        if kind == "block" and (block < 1 or dimension % block):
+            raise UsageError("invalid_value", key="block", must=f"a divisor of dimension={dimension}", got=block)
+        if kind == "block" and not 0 < density <= 1:
+            raise UsageError("invalid_value", key="density", must="in (0, 1]", got=density)
         self.kind, self.seed, self.block, self.density, self.device = kind, seed, block, density, device
-        self.dimension = padded(dimension) if kind == "hadamard" else dimension
-        self._kept: OrderedDict[str, Operator] = OrderedDict()
-        self._marks: dict[str, Tensor] = {}
+        self.dimension = padded_dimension(dimension) if kind == "hadamard" else dimension
+        self._cache: OrderedDict[str, Operator] = OrderedDict()
+        self._signatures: dict[str, Tensor] = {}
 
     def object(self, module: str) -> Operator:
-        """R_{M,0}, which an object's sketch goes through."""
-        return self._made(f"object/{module}")
+        """R_{M,0}, applied to the sketch of an object."""
+        return self._get(f"object/{module}")
 
     def attribute(self, module: str) -> Operator:
-        """R_{M,1}, which attributes go through."""
-        return self._made(f"attribute/{module}")
+        """R_{M,1}, applied to attributes."""
+        return self._get(f"attribute/{module}")
 
     def signature(self, module: str) -> Operator:
-        """R_{M,2}, whose first column is the signature of the module's objects."""
-        return self._made(f"signature/{module}")
+        """R_{M,2}, whose first column is the signature of the module."""
+        return self._get(f"signature/{module}")
 
     def position(self, i: int) -> Operator:
-        """R_{tuple,i}, which the thing at a place of a tuple goes through."""
-        return self._made(f"position/{i}")
+        """R_{tuple,i}, applied to the element at position i of a tuple."""
+        return self._get(f"position/{i}")
 
-    def mark(self, module: str) -> Float[Tensor, " dimension"]:
-        """The first column of the signature's matrix."""
-        if module not in self._marks:
-            self._marks[module] = self.signature(module).apply(torch.ones(1, device=self.device))
-        return self._marks[module]
+    def signature_vector(self, module: str) -> Float[Tensor, " dimension"]:
+        """The signature of a module: the first column of R_{M,2}."""
+        if module not in self._signatures:
+            self._signatures[module] = self.signature(module).apply(torch.ones(1, device=self.device))
+        return self._signatures[module]
 
     def about(self) -> dict[str, Any]:
-        """What they are made from: two that say the same are the same."""
+        """The parameters that determine the matrices."""
         facts: dict[str, Any] = {"kind": self.kind, "dimension": self.dimension, "seed": self.seed}
         return facts | ({"block": self.block, "density": self.density} if self.kind == "block" else {})
 
-    def _made(self, name: str) -> Operator:
-        if name not in self._kept:
-            self._kept[name] = _DRAWN[self.kind](self, _generator(self.seed, name))
-            while len(self._kept) > max(1, _MOST // self._bytes()):
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(name)
-        return self._kept[name]
+    def _get(self, name: str) -> Operator:
+        """The matrix of a name, from a least-recently-used cache."""
+        if name not in self._cache:
+            self._cache[name] = _GENERATORS[self.kind](self, _generator(self.seed, name))
+            while len(self._cache) > max(1, _CACHE_BYTES // self._bytes()):
+                self._cache.popitem(last=False)
+        self._cache.move_to_end(name)
+        return self._cache[name]
 
     def _bytes(self) -> int:
         return 4 * self.dimension * (3 if self.kind == "hadamard" else self.dimension)
 
 
-def padded(dimension: int) -> int:
-    """The next power of two, said to the log when it is another."""
-    whole = 1 << (dimension - 1).bit_length()
-    if whole != dimension:
+def padded_dimension(dimension: int) -> int:
+    """The next power of two; padding is logged."""
+    padded = 1 << (dimension - 1).bit_length()
+    if padded != dimension:
         logging.getLogger("dlcli").info(
-            "sketch dimension %d is no power of two: padded to %d (matrices=hadamard)", dimension, whole
+            "dimension %d rounded up to %d, a power of two (matrix=hadamard)", dimension, padded
         )
-    return whole
+    return padded
 
 
 def _generator(seed: int, name: str) -> torch.Generator:
@@ -123,18 +124,18 @@ def _hadamard(matrices: Matrices, draw: torch.Generator) -> Operator:
 
 def _dense(matrices: Matrices, draw: torch.Generator) -> Operator:
     dimension = matrices.dimension
-    return Whole(_signs((dimension, dimension), draw).mul_(dimension**-0.5).to(matrices.device))
+    return DenseMatrix(_signs((dimension, dimension), draw).mul_(dimension**-0.5).to(matrices.device))
 
 
 def _block(matrices: Matrices, draw: torch.Generator) -> Operator:
-    """Non-zero entries are ±1/√(dq), so that a column has length 1 in the mean."""
+    """Non-zero entries are ±1/√(dq) at density q, so that the expected squared norm of a column is 1."""
     dimension, density = matrices.dimension, matrices.density
-    there = torch.rand(dimension // matrices.block, dimension, generator=draw) < density
+    nonzero = torch.rand(dimension // matrices.block, dimension, generator=draw) < density
     signs = _signs((dimension, dimension), draw).mul_((dimension * density) ** -0.5)
-    return Whole((signs * there.repeat_interleave(matrices.block, 0)).to(matrices.device))
+    return DenseMatrix((signs * nonzero.repeat_interleave(matrices.block, 0)).to(matrices.device))
 
 
-_DRAWN: dict[str, Callable[[Matrices, torch.Generator], Operator]] = {
+_GENERATORS: dict[str, Callable[[Matrices, torch.Generator], Operator]] = {
     "hadamard": _hadamard,
     "dense": _dense,
     "block": _block,

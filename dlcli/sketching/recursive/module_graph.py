@@ -1,4 +1,4 @@
-"""How the modules of a network read one another, without the scenes: what questions about all scenes may know."""
+"""The graph of modules of a network, and the sketch columns that belong to its paths."""
 
 from dataclasses import dataclass
 
@@ -7,96 +7,98 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from dlcli.core.errors import UsageError
-from dlcli.sketching.recursive.linear_map import up
+from dlcli.sketching.recursive.linear_map import forward_map
 from dlcli.sketching.recursive.matrices import Matrices
 from dlcli.sketching.recursive.object_graph import OUTPUT, Structure
 from dlcli.sketching.recursive.scale import Scale
 
-_MOST = 4096  # ways to one module
+_MAX_PATHS = 4096  # paths to one module
 
-Way = tuple[tuple[int, int], ...]
-"""From an output: (position, module), and so on down to a module."""
+ModulePath = tuple[tuple[int, int], ...]
+"""Steps (position, module) from an output to a module."""
 
 
 @dataclass(frozen=True)
-class Wiring:
-    """Which module is read by which, at which position.
+class ModuleGraph:
+    """Edges between modules with their positions.
 
     Args:
-        modules: their names.
-        links: rows of (reader or OUTPUT, position, module), each once.
+        modules: names of the modules.
+        links: distinct rows (parent or OUTPUT, position, child).
     """
 
     modules: tuple[str, ...]
     links: Int[Tensor, "link 3"]
 
     @classmethod
-    def of(cls, structure: Structure) -> "Wiring":
-        """All links that are in some scene."""
-        reader = torch.where(structure.parent == OUTPUT, OUTPUT, structure.module[structure.parent.clamp(min=0)])
-        links = torch.stack((reader, structure.position, structure.module[structure.child]), 1)
+    def of(cls, structure: Structure) -> "ModuleGraph":
+        """All links that occur in a scene."""
+        parent = torch.where(structure.parent == OUTPUT, OUTPUT, structure.module[structure.parent.clamp(min=0)])
+        links = torch.stack((parent, structure.position, structure.module[structure.child]), 1)
         return cls(structure.modules, links.unique(dim=0))
 
-    def ways(self, module: int) -> list[Way]:
-        """All ways from an output down to a module.
+    def paths(self, module: int) -> list[ModulePath]:
+        """All paths from an output to a module.
 
         Raises:
-            UsageError: there are thousands.
+            UsageError: there are more than 4,096 paths.
         """
-        below: dict[int, list[tuple[int, int]]] = {}
-        for reader, position, read in self.links.tolist():
-            below.setdefault(reader, []).append((position, read))
-        able = _leading_to(module, below)
-        found: list[Way] = []
-        open_: list[tuple[Way, int]] = [((), OUTPUT)]
-        while open_ and len(found) <= _MOST:
-            way, at = open_.pop()
-            if at == module:
-                found.append(way)
-            if len(way) < len(self.modules):
-                open_ += [((*way, step), step[1]) for step in below.get(at, ()) if step[1] in able]
-        if len(found) > _MOST:
-            raise UsageError(f"more than {_MOST:,} ways lead to {self.modules[module]}: decoder=identity needs none")
-        return sorted(found)
+        children: dict[int, list[tuple[int, int]]] = {}
+        for parent, position, child in self.links.tolist():
+            children.setdefault(parent, []).append((position, child))
+        ancestors = _ancestors(module, children)
+        paths: list[ModulePath] = []
+        stack: list[tuple[ModulePath, int]] = [((), OUTPUT)]
+        while stack and len(paths) <= _MAX_PATHS:
+            path, end = stack.pop()
+            if end == module:
+                paths.append(path)
+            if len(path) < len(self.modules):
+                stack += [((*path, step), step[1]) for step in children.get(end, ()) if step[1] in ancestors]
+        if len(paths) > _MAX_PATHS:
+            feature = f"more than {_MAX_PATHS:,} paths to {self.modules[module]}"
+            raise UsageError("unsupported", subject="decoder=joint", feature=feature, hint="use decoder=identity")
+        return sorted(paths)
 
 
-def _leading_to(module: int, below: dict[int, list[tuple[int, int]]]) -> set[int]:
-    """Modules from which one gets to this one, itself included."""
-    able = {module}
+def _ancestors(module: int, children: dict[int, list[tuple[int, int]]]) -> set[int]:
+    """Modules from which `module` can be reached, including itself."""
+    ancestors = {module}
     while True:
-        more = {reader for reader, steps in below.items() if any(read in able for _, read in steps)}
-        if more <= able:
-            return able
-        able |= more
+        parents = {parent for parent, steps in children.items() if any(child in ancestors for _, child in steps)}
+        if parents <= ancestors:
+            return ancestors
+        ancestors |= parents
 
 
-def chains(modules: tuple[str, ...], ways: list[Way]) -> tuple[Structure, Int[Tensor, " way"]]:
-    """Each way as a scene of its own, all weights 1, and the numbers of the objects that the ways end in."""
-    steps = [(scene, *step) for scene, way in enumerate(ways) for step in way]
+def chains(modules: tuple[str, ...], paths: list[ModulePath]) -> tuple[Structure, Int[Tensor, " path"]]:
+    """Each path as a scene with weights 1, and the indices of the last objects of the paths."""
+    steps = [(scene, *step) for scene, path in enumerate(paths) for step in path]
     scene, position, module = torch.tensor(steps).T.contiguous()
     number = torch.arange(len(steps))
     first = torch.cat((torch.tensor([True]), scene[1:] != scene[:-1]))
     last = torch.cat((scene[1:] != scene[:-1], torch.tensor([True])))
     parent = torch.where(first, OUTPUT, number - 1)
-    made = Structure(modules, module, scene, parent, number, position, torch.ones(len(steps)), len(ways))
-    return made, number[last]
+    structure = Structure(modules, module, scene, parent, number, position, torch.ones(len(steps)), len(paths))
+    return structure, number[last]
 
 
-def marks(
-    modules: tuple[str, ...], ways: list[Way], matrices: Matrices, scale: Scale
-) -> Float[Tensor, "way dimension"]:
-    """What the signature at the end of each way adds to a sketch, all weights being 1."""
-    structure, ends = chains(modules, ways)
+def signature_columns(
+    modules: tuple[str, ...], paths: list[ModulePath], matrices: Matrices, scale: Scale
+) -> Float[Tensor, "path dimension"]:
+    """Contribution of the signature at the end of each path to a sketch, with all weights 1."""
+    structure, ends = chains(modules, paths)
     ones = torch.zeros(len(structure.module)).index_fill_(0, ends, 1.0)
-    return up(structure, torch.zeros(len(structure.module), 1), ones, matrices, scale)
+    return forward_map(structure, torch.zeros(len(structure.module), 1), ones, matrices, scale)
 
 
-def means(
-    modules: tuple[str, ...], ways: list[Way], matrices: Matrices, scale: Scale, width: int
+def attribute_columns(
+    modules: tuple[str, ...], paths: list[ModulePath], matrices: Matrices, scale: Scale, width: int
 ) -> Float[Tensor, "attribute dimension"]:
-    """What attributes add to a sketch that are at the end of each way alike, together 1."""
-    structure, ends = chains(modules, [way for way in ways for _ in range(width)])
+    """Contribution of each attribute value to a sketch, averaged over the paths, with all weights 1."""
+    structure, ends = chains(modules, [path for path in paths for _ in range(width)])
     attributes = torch.zeros(len(structure.module), width)
     attributes[ends, torch.arange(len(ends)) % width] = 1.0
-    nothing = torch.zeros(len(structure.module))
-    return up(structure, attributes, nothing, matrices, scale).unflatten(0, (len(ways), width)).mean(0)
+    no_signatures = torch.zeros(len(structure.module))
+    columns = forward_map(structure, attributes, no_signatures, matrices, scale)
+    return columns.unflatten(0, (len(paths), width)).mean(0)

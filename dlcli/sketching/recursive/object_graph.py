@@ -1,4 +1,4 @@
-"""What is sketched: the objects of scenes, what they are made of, and their attributes."""
+"""Object graphs of scenes and the attributes of objects."""
 
 import logging
 from collections.abc import Sequence
@@ -9,34 +9,35 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from dlcli.core.errors import UsageError, nearest
+from dlcli.core.errors import UsageError
 from dlcli.sketching.recursive.topological_levels import Levels, levels
 
 _log = logging.getLogger("dlcli")
 
 OUTPUT = -1  # as a parent: the output pseudo-object of the child's scene
-_NEAR = 1e-3  # of 1, that weights may sum to and rows be long
+_TOLERANCE = 1e-3  # deviation from 1 of weight sums and attribute norms
 
 
 @dataclass(frozen=True, eq=False)
 class Structure:
-    """Directed acyclic graphs of objects, those of all scenes side by side.
+    """Directed acyclic graphs of objects, concatenated over scenes.
 
-    An object was made by one module, from its children with weights; the outputs of a network are the children of its
-    scene's output pseudo-object.
+    An object is the output of one module, computed from weighted children; the outputs of a network are the children of
+    its scene's output pseudo-object.
 
     Args:
-        modules: their names.
-        module: of each object, a number in `modules`.
-        scene: of each object, in [0, scenes).
-        parent: of each edge, an object's number or OUTPUT.
-        child: of each edge.
-        position: of the child among its parent's, from 0.
-        weight: of the child, not negative; those of one parent sum to 1.
-        scenes: how many there are; one without objects has a sketch of zeros.
+        modules: names of the modules.
+        module: module of each object, an index of `modules`.
+        scene: scene of each object, in [0, scenes).
+        parent: parent of each edge: the index of an object, or OUTPUT.
+        child: child of each edge: the index of an object.
+        position: position of the child among those of its parent, from 0.
+        weight: weight of the child, non-negative; the weights of one parent sum to 1.
+        scenes: number of scenes; the sketch of a scene without objects is zero.
 
     Raises:
-        UsageError: a cycle, an object that nothing reads, weights that do not sum to 1, numbers of nothing.
+        UsageError: an index is out of range, the graph has a cycle or an object without a parent, or weights do not
+            sum to 1.
     """
 
     modules: tuple[str, ...]
@@ -49,63 +50,60 @@ class Structure:
     scenes: int
 
     def __post_init__(self) -> None:
-        _within("module", self.module, 0, len(self.modules))
-        _within("scene", self.scene, 0, self.scenes)
-        _within("parent", self.parent, OUTPUT, len(self.module))
-        _within("child", self.child, 0, len(self.module))
-        _within("position", self.position, 0, 2**31)
+        _check_range("module", self.module, 0, len(self.modules))
+        _check_range("scene", self.scene, 0, self.scenes)
+        _check_range("parent", self.parent, OUTPUT, len(self.module))
+        _check_range("child", self.child, 0, len(self.module))
+        _check_range("position", self.position, 0, 2**31)
         self._check_edges()
         self._check_weights()
-        self.levels  # noqa: B018 (a cycle has none)
+        self.levels  # noqa: B018 (raises for a cycle)
 
     @cached_property
     def reader(self) -> Int[Tensor, " edge"]:
-        """The parent of each edge, where output pseudo-objects have the numbers that follow the objects'."""
+        """The parent of each edge; output pseudo-objects are numbered after the objects."""
         return torch.where(self.parent == OUTPUT, len(self.module) + self.scene[self.child], self.parent)
 
     @cached_property
     def levels(self) -> Levels:
-        """In which order objects can be sketched."""
+        """Topological levels of the graph."""
         return levels(self.modules, self.module, self.parent, self.child, self.position)
 
     def _check_edges(self) -> None:
         inside = self.parent != OUTPUT
         if (self.scene[self.parent[inside]] != self.scene[self.child[inside]]).any():
-            raise UsageError("an object cannot be made of one from another scene")
-        read = torch.zeros_like(self.module, dtype=torch.bool).index_fill_(0, self.child, True)
-        if not read.all():
-            alone = int((~read).nonzero()[0])
-            raise UsageError(
-                f"nothing reads object {alone} of module {self.modules[self.module[alone]]}: "
-                "give it a parent, or OUTPUT"
-            )
-        places = torch.stack([self.reader, self.position])
-        if places.unique(dim=1).shape[1] != places.shape[1]:
-            raise UsageError("two children of one object have the same position")
+            raise UsageError("invalid_graph", problem="parent and child belong to different scenes")
+        has_parent = torch.zeros_like(self.module, dtype=torch.bool).index_fill_(0, self.child, True)
+        if not has_parent.all():
+            orphan = int((~has_parent).nonzero()[0])
+            problem = f"object {orphan} of module {self.modules[self.module[orphan]]} has no parent"
+            raise UsageError("invalid_graph", problem=problem, hint="add an edge from its parent or from OUTPUT")
+        slots = torch.stack([self.reader, self.position])
+        if slots.unique(dim=1).shape[1] != slots.shape[1]:
+            raise UsageError("invalid_graph", problem="two children of one object have the same position")
 
     def _check_weights(self) -> None:
         if not (self.weight >= 0).all():
-            raise UsageError("weights are at least 0")
+            raise UsageError("invalid_graph", problem="a weight is negative")
         total = self.weight.new_zeros(len(self.module) + self.scenes).index_add_(0, self.reader, self.weight)
-        wrong = (total[self.reader] - 1).abs() > _NEAR
-        if wrong.any():
-            edge = int(wrong.nonzero()[0])
-            raise UsageError(
-                f"the weights of one object's children sum to 1, not {float(total[self.reader[edge]]):.4g} "
-                f"(scene {int(self.scene[self.child[edge]])})"
-            )
+        invalid = (total[self.reader] - 1).abs() > _TOLERANCE
+        if invalid.any():
+            edge = int(invalid.nonzero()[0])
+            value, scene = float(total[self.reader[edge]]), int(self.scene[self.child[edge]])
+            problem = f"the weights of an object's children sum to {value:.4g} instead of 1 (scene {scene})"
+            raise UsageError("invalid_graph", problem=problem)
 
 
 @dataclass(frozen=True, eq=False)
 class Objects:
-    """A structure, and what is true of each object.
+    """The objects of scenes with their attributes.
 
     Args:
-        structure: which objects there are.
-        attributes: rows that are not negative, of length 1 or 0.
+        structure: the graphs of the objects.
+        attributes: non-negative rows of length 1 or 0.
 
     Raises:
-        UsageError: rows that are not so.
+        UsageError: the attributes are negative, not normalized, or their number differs from that of the objects.
     """
 
     structure: Structure
@@ -114,49 +112,50 @@ class Objects:
     def __post_init__(self) -> None:
         rows, objects = len(self.attributes), len(self.structure.module)
         if rows != objects:
-            raise UsageError(f"{objects} objects have {objects} rows of attributes, not {rows}")
+            raise UsageError("invalid_value", key="attributes", must=f"{objects} rows, one per object", got=rows)
+        hint = "split_signs normalizes attributes and splits positive and negative parts"
         if not (self.attributes >= 0).all():
-            raise UsageError("attributes are at least 0: split_signs makes them so")
+            least = float(self.attributes.min())
+            raise UsageError("invalid_value", key="attributes", must="non-negative", got=least, hint=hint)
         length = torch.linalg.vector_norm(self.attributes, dim=1)
-        wrong = (length > 0) & ((length - 1).abs() > _NEAR)
-        if wrong.any():
-            raise UsageError(
-                f"attributes have length 1 or 0, not {float(length[wrong][0]):.4g}: split_signs makes them so"
-            )
+        invalid = (length > 0) & ((length - 1).abs() > _TOLERANCE)
+        if invalid.any():
+            got = f"{float(length[invalid][0]):.4g}"
+            raise UsageError("invalid_value", key="attributes", must="rows of length 1 or 0", got=got, hint=hint)
 
 
 def split_signs(
     raw: Float[Tensor, "object value"],
 ) -> tuple[Float[Tensor, "object attribute"], Float[Tensor, " object"]]:
-    """Positive and negative parts side by side, as rows of length 1 (or 0), and the lengths that the rows had.
+    """Concatenate positive and negative parts and normalize the rows; returns them with their original norms.
 
-    It is said to the log where there are negative ones.
+    Negative values are logged.
     """
     if _log.isEnabledFor(logging.INFO) and bool((raw < 0).any()):
-        _log.info("attributes below 0: positive and negative parts are kept side by side, each row at length 1")
+        _log.info("negative attributes: split into positive and negative parts and normalized")
     parts = torch.cat([raw.clamp(min=0), (-raw).clamp(min=0)], 1)
     length = torch.linalg.vector_norm(parts, dim=1)
     return parts / torch.where(length > 0, length, 1).unsqueeze(1), length
 
 
-def joined(attributes: Float[Tensor, "object attribute"]) -> Float[Tensor, "object value"]:
-    """Positive less negative parts: what `split_signs` split."""
+def join_signs(attributes: Float[Tensor, "object attribute"]) -> Float[Tensor, "object value"]:
+    """Positive minus negative parts: the inverse of `split_signs` up to the norm."""
     positive, negative = attributes.chunk(2, 1)
     return positive - negative
 
 
-def number_of(name: str, modules: Sequence[str]) -> int:
-    """The place of a module among those of a network.
+def index_of_module(name: str, modules: Sequence[str]) -> int:
+    """Index of a module.
 
     Raises:
-        UsageError: there is none of that name.
+        UsageError: the name is unknown.
     """
     if name not in modules:
-        raise UsageError(f'there is no module "{name}"{nearest(name, modules)}')
+        raise UsageError("unknown_name", kind="module", name=name, known=modules)
     return list(modules).index(name)
 
 
-def _within(what: str, numbers: Tensor, low: int, high: int) -> None:
-    wrong = (numbers < low) | (numbers >= high)
-    if wrong.any():
-        raise UsageError(f"a {what} is a number in [{low}, {high}), not {int(numbers[wrong][0])}")
+def _check_range(key: str, values: Tensor, low: int, high: int) -> None:
+    invalid = (values < low) | (values >= high)
+    if invalid.any():
+        raise UsageError("invalid_value", key=key, must=f"in [{low}, {high})", got=int(values[invalid][0]))

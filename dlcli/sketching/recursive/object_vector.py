@@ -1,4 +1,4 @@
-"""What an object adds of its own, attributes and signature: (I + R_{M,0}) (I + R_0) (R_{M,1} x + σ R_{M,2} e₁)."""
+"""Contribution of an object's attributes x and signature: (I + R_{M,0}) (I + R_0) (R_{M,1} x + σ R_{M,2} e₁)."""
 
 from collections.abc import Callable
 from functools import partial
@@ -15,52 +15,55 @@ Through = Literal["both", "matrix"]
 Map = Callable[[Tensor], Tensor]
 
 
-def upward(module: str, objects: int, matrices: Matrices, like: Float[Tensor, "row value"]) -> Map:
-    """From rows of attributes with σ behind them to what they add.
+def object_map(module: str, objects: int, matrices: Matrices, like: Float[Tensor, "row value"]) -> Map:
+    """The linear map from rows (x, σ) of objects of a module to their contributions.
 
     Args:
-        objects: how many rows there will be: for many, the whole map is written out as a matrix once.
-        like: rows of the same width, type and device.
+        module: name of the module.
+        objects: number of rows; if it exceeds their width, the map is materialized as a matrix.
+        matrices: random matrices.
+        like: rows of the same width, dtype and device.
     """
     if objects <= like.shape[1]:
-        return partial(_add, module=module, matrices=matrices)
-    whole = _add(torch.eye(like.shape[1], dtype=like.dtype, device=like.device), module, matrices)
-    return lambda values: values @ whole
+        return partial(_apply, module=module, matrices=matrices)
+    matrix = _apply(torch.eye(like.shape[1], dtype=like.dtype, device=like.device), module, matrices)
+    return lambda values: values @ matrix
 
 
-def downward(
+def object_map_adjoint(
     module: str, objects: int, matrices: Matrices, through: Through, like: Float[Tensor, "row attribute"]
 ) -> Map:
-    """The adjoint of `upward` for attributes."""
+    """Adjoint of `object_map` for attributes; the arguments are the same."""
     width = like.shape[1]
     if objects > width:
         columns = matrices.attribute(module).apply(torch.eye(width, dtype=like.dtype, device=like.device))
         for operator in (matrices.position(0), matrices.object(module)):
-            columns = forth(operator, columns) if through == "both" else operator.apply(columns)
-        return lambda given: given @ columns.T
+            columns = apply_plus_identity(operator, columns) if through == "both" else operator.apply(columns)
+        return lambda vectors: vectors @ columns.T
 
-    return partial(_read, module=module, matrices=matrices, through=through, width=width)
-
-
-def _add(values: Float[Tensor, "object value"], module: str, matrices: Matrices) -> Float[Tensor, "object dimension"]:
-    mark = torch.outer(values[:, -1], matrices.mark(module).to(values.dtype))
-    own = matrices.attribute(module).apply(values[:, :-1]).add_(mark)
-    return forth(matrices.object(module), forth(matrices.position(0), own))
+    return partial(_adjoint, module=module, matrices=matrices, through=through, width=width)
 
 
-def _read(
-    given: Float[Tensor, "object dimension"], module: str, matrices: Matrices, through: Through, width: int
+def _apply(values: Float[Tensor, "object value"], module: str, matrices: Matrices) -> Float[Tensor, "object dimension"]:
+    signature = torch.outer(values[:, -1], matrices.signature_vector(module).to(values.dtype))
+    own = matrices.attribute(module).apply(values[:, :-1]).add_(signature)
+    return apply_plus_identity(matrices.object(module), apply_plus_identity(matrices.position(0), own))
+
+
+def _adjoint(
+    vectors: Float[Tensor, "object dimension"], module: str, matrices: Matrices, through: Through, width: int
 ) -> Float[Tensor, "object width"]:
-    own = back(matrices.position(0), back(matrices.object(module), given, through), through)
+    own = adjoint_plus_identity(matrices.object(module), vectors, through)
+    own = adjoint_plus_identity(matrices.position(0), own, through)
     return matrices.attribute(module).adjoint(own)[:, :width]
 
 
-def forth(operator: Operator, x: Tensor) -> Tensor:
-    """(I + R) x: the gain of T waits, and is put to attributes and weights."""
+def apply_plus_identity(operator: Operator, x: Tensor) -> Tensor:
+    """(I + R) x. The gain of T = gain (I + R) is applied to attributes and weights instead."""
     return operator.apply(x).add_(x)
 
 
-def back(operator: Operator, y: Tensor, through: Through) -> Tensor:
-    """(I + Rᵀ) y, or Rᵀ y."""
-    turned = operator.adjoint(y)
-    return turned.add_(y) if through == "both" else turned
+def adjoint_plus_identity(operator: Operator, y: Tensor, through: Through) -> Tensor:
+    """(I + Rᵀ) y if through is "both", otherwise Rᵀ y."""
+    product = operator.adjoint(y)
+    return product.add_(y) if through == "both" else product

@@ -1,4 +1,4 @@
-"""Random matrices that a sketch multiplies by: structured ones, and those that are kept whole."""
+"""Random matrices of sketches: structured and dense."""
 
 from functools import lru_cache
 from typing import Protocol, runtime_checkable
@@ -11,22 +11,22 @@ from torch import Tensor
 
 @runtime_checkable
 class Operator(Protocol):
-    """A random matrix R of d rows and columns, nearly isometric: ⟨Rx, Ry⟩ is about ⟨x, y⟩."""
+    """A random d x d matrix R that is approximately isometric: ⟨Rx, Ry⟩ ≈ ⟨x, y⟩."""
 
     def apply(self, x: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch dimension"]:
-        """R x, where x is 0 from its width to d."""
+        """R x, with x zero-padded to d."""
 
     def adjoint(self, y: Float[Tensor, "*batch rows"]) -> Float[Tensor, "*batch dimension"]:
-        """Rᵀ y, where y is 0 from its length to d."""
+        """Rᵀ y, with y zero-padded to d."""
 
 
 class Hadamard:
-    """D₁ H D₂ H D₃, with H the normalised Walsh-Hadamard matrix and D random signs: a rotation in O(d) memory.
+    """D₁ H D₂ H D₃, with H the normalized Walsh-Hadamard matrix and D random signs: a rotation in O(d) memory.
 
-    Ailon & Chazelle 2009 for one round of signs and H; the second makes a vector with one entry as good as any other.
+    Ailon & Chazelle 2009 for one round of signs and H; the second round is needed for vectors with one non-zero entry.
 
     Args:
-        signs: 1 and -1, of D₁, D₂ and D₃; d is a power of two.
+        signs: the diagonals (1 and -1) of D₁, D₂ and D₃; d is a power of two.
     """
 
     def __init__(self, signs: Float[Tensor, "3 dimension"]) -> None:
@@ -34,23 +34,23 @@ class Hadamard:
 
     def apply(self, x: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch dimension"]:
         last, middle, first = self._signs.to(x.dtype)
-        begun = self._begun(x.reshape(-1, x.shape[-1]) * first[: x.shape[-1]])
-        return walsh(begun.mul_(middle)).mul_(last).view(*x.shape[:-1], -1)
+        transformed = self._transform(x.reshape(-1, x.shape[-1]) * first[: x.shape[-1]])
+        return walsh_hadamard(transformed.mul_(middle)).mul_(last).view(*x.shape[:-1], -1)
 
     def adjoint(self, y: Float[Tensor, "*batch rows"]) -> Float[Tensor, "*batch dimension"]:
         last, middle, first = self._signs.to(y.dtype)
-        begun = self._begun(y.reshape(-1, y.shape[-1]) * last[: y.shape[-1]])
-        return walsh(begun.mul_(middle)).mul_(first).view(*y.shape[:-1], -1)
+        transformed = self._transform(y.reshape(-1, y.shape[-1]) * last[: y.shape[-1]])
+        return walsh_hadamard(transformed.mul_(middle)).mul_(first).view(*y.shape[:-1], -1)
 
-    def _begun(self, x: Float[Tensor, "row width"]) -> Float[Tensor, "row dimension"]:
-        """H x: of a few values, a small transform side by side with itself, for H is a Kronecker product."""
-        dimension, short = self._signs.shape[1], 1 << (x.shape[1] - 1).bit_length()
-        times = dimension // short
-        return walsh(F.pad(x, (0, short - x.shape[1]))).mul_(times**-0.5).repeat(1, times)
+    def _transform(self, x: Float[Tensor, "row width"]) -> Float[Tensor, "row dimension"]:
+        """H x of zero-padded x: since H is a Kronecker product, a smaller transform repeated to the dimension."""
+        dimension, size = self._signs.shape[1], 1 << (x.shape[1] - 1).bit_length()
+        repeats = dimension // size
+        return walsh_hadamard(F.pad(x, (0, size - x.shape[1]))).mul_(repeats**-0.5).repeat(1, repeats)
 
 
-class Whole:
-    """A matrix that is kept as it is."""
+class DenseMatrix:
+    """A dense matrix."""
 
     def __init__(self, matrix: Float[Tensor, "dimension dimension"]) -> None:
         self.matrix = matrix
@@ -62,8 +62,8 @@ class Whole:
         return y @ self.matrix[: y.shape[-1]].to(y.dtype)
 
 
-def walsh(x: Float[Tensor, "row dimension"]) -> Float[Tensor, "row dimension"]:
-    """The normalised Walsh-Hadamard transform, by matrix products with its Kronecker factors."""
+def walsh_hadamard(x: Float[Tensor, "row dimension"]) -> Float[Tensor, "row dimension"]:
+    """Normalized Walsh-Hadamard transform, by matrix products with its Kronecker factors."""
     rows, dimension = x.shape
     stride = 1
     for size in _factors(dimension):
@@ -74,10 +74,10 @@ def walsh(x: Float[Tensor, "row dimension"]) -> Float[Tensor, "row dimension"]:
 
 
 def _factors(dimension: int) -> list[int]:
-    """Powers of two of about one size, at most 64, whose product is the dimension."""
+    """Powers of two of similar size, at most 64, whose product is the dimension."""
     bits = dimension.bit_length() - 1
     parts = max(1, -(-bits // 6))
-    return [2 ** (bits // parts + (place < bits % parts)) for place in range(parts)]
+    return [2 ** (bits // parts + (part < bits % parts)) for part in range(parts)]
 
 
 @lru_cache(maxsize=64)

@@ -1,4 +1,4 @@
-"""Questions to sketches that need the matrices alone, not what the scenes were made of."""
+"""Queries of sketches that require only the matrices, not the structure of the scenes."""
 
 import torch
 from jaxtyping import Float, Int
@@ -12,34 +12,42 @@ from dlcli.sketching.recursive.matrices import Matrices
 def signature(
     sketches: Float[Tensor, "scene kept"], matrices: Matrices, module: str, *, rate: float
 ) -> Float[Tensor, " scene"]:
-    """The sum of the effective weights of a module's objects (of their roots, with isometric scaling).
+    """Sum of the effective weights of a module's objects; with isometric scaling, of their square roots.
 
     Args:
-        rate: the coefficient of a weight of 1 at the depth of the module, `recursive.rate`.
+        sketches: complete or erased sketches.
+        matrices: random matrices.
+        module: name of the module.
+        rate: coefficient of an object of weight 1 at the depth of the module, `sketch.rate`.
     """
-    mark = matrices.mark(module)[: sketches.shape[1]].to(sketches.dtype)
-    return sketches @ mark * (matrices.dimension / sketches.shape[1] / rate)
+    vector = matrices.signature_vector(module)[: sketches.shape[1]].to(sketches.dtype)
+    return sketches @ vector * (matrices.dimension / sketches.shape[1] / rate)
 
 
 def attribute(
     sketches: Float[Tensor, "scene kept"], matrices: Matrices, module: str, *, width: int, rate: float
 ) -> Float[Tensor, "scene attribute"]:
-    """The sum of the attributes of a module's objects, each times its effective weight (or the root of it)."""
+    """Sum of the attributes of a module's objects times their effective weights (or the square roots).
+
+    Args:
+        width: width of the attributes; the other arguments are those of `signature`.
+    """
     check_width(width, matrices)
-    read = matrices.attribute(module).adjoint(sketches)[:, :width]
-    return read * (matrices.dimension / sketches.shape[1] / rate)
+    projection = matrices.attribute(module).adjoint(sketches)[:, :width]
+    return projection * (matrices.dimension / sketches.shape[1] / rate)
 
 
 def count_and_mean(
     sketches: Float[Tensor, "scene kept"], matrices: Matrices, module: str, *, width: int, coefficient: float
 ) -> tuple[Float[Tensor, " scene"], Float[Tensor, "scene attribute"]]:
-    """How many objects of a module there are, and the mean of their attributes, where all have one coefficient.
+    """Count and mean attribute of a module's objects, all of which have the same coefficient.
 
-    A sum of sketches answers for all its scenes together. Variances and histograms are the means of attributes that
-    hold squares and bins. The mean is 0 where less than half an object is found.
+    Applied to a sum of sketches, the result covers all its scenes. Variances and histograms are means of attributes
+    that contain squares or bins. The mean is 0 if the count is below one half.
 
     Args:
-        coefficient: of one such object: `recursive.rate` of its depth times its effective weight (or the root of it).
+        coefficient: coefficient of one object: `sketch.rate` of its depth times its effective weight (or the square
+            root); the other arguments are those of `attribute`.
     """
     count = signature(sketches, matrices, module, rate=coefficient)
     total = attribute(sketches, matrices, module, width=width, rate=coefficient)
@@ -49,16 +57,16 @@ def count_and_mean(
 def similar(
     query: Float[Tensor, " dimension"], sketches: Float[Tensor, "scene dimension"], k: int
 ) -> tuple[Float[Tensor, " nearest"], Int[Tensor, " nearest"]]:
-    """The k scenes with the greatest inner product with a sketch, and these products, greatest first."""
+    """The k largest inner products with a query sketch in descending order, and their scenes."""
     return torch.mv(sketches, query).topk(min(k, len(sketches)))
 
 
 def erase(sketches: Float[Tensor, "scene dimension"], keep: float) -> Float[Tensor, "scene kept"]:
-    """The first values of each sketch, a share of them.
+    """Keep the first fraction `keep` of the values of each sketch, at least one value.
 
     Raises:
-        UsageError: the share is not in (0, 1].
+        UsageError: the fraction is not in (0, 1].
     """
     if not 0 < keep <= 1:
-        raise UsageError(f"the share of a sketch that is kept is in (0, 1], not {keep:g}")
+        raise UsageError("invalid_value", key="keep", must="a fraction in (0, 1]", got=keep)
     return sketches[:, : max(1, round(keep * sketches.shape[1]))]

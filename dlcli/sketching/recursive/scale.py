@@ -1,4 +1,4 @@
-"""How a sketch is scaled: as in the paper, or so that lengths do not shrink with depth."""
+"""Scaling of sketches: as in the paper, or isometric (norms independent of depth)."""
 
 from typing import Literal
 
@@ -8,9 +8,9 @@ from torch import Tensor
 Scale = Literal["paper", "isometric"]
 
 GAIN: dict[str, float] = {"paper": 0.5, "isometric": 0.5**0.5}
-"""What stands where the paper has a half: T = gain (I + R), and the two halves of a pair."""
+"""The factor in T = gain (I + R) and of the two parts of a pair; 1/2 in the paper."""
 
 
 def scaled(weight: Float[Tensor, " edge"], scale: Scale) -> Float[Tensor, " edge"]:
-    """What a child is multiplied by: its weight, or the root of it, whose squares sum to 1."""
+    """Coefficient of a child: its weight, or with isometric scaling the square root of it."""
     return weight if scale == "paper" else weight.sqrt()

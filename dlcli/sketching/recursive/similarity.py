@@ -1,32 +1,34 @@
-"""Whether inner products of sketches tell which scenes are alike."""
+"""Agreement between inner products of sketches and the similarity of scenes."""
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import normalize
 
-_ALIKE = 0.9  # of all pairs are less alike than those that count as alike
-_MOST = 400  # scenes that are compared with one another
+_QUANTILE = 0.9  # pairs above this quantile of similarity are positives
+_MAX_SCENES = 400  # scenes that are compared pairwise
 
 
 def auc(sketches: Float[Tensor, "scene kept"], counts: Int[Tensor, "scene module"]) -> float:
-    """How likely a pair of the tenth whose counts of modules are most alike has a larger inner product than another.
+    """Area under the ROC curve of sketch similarity as a predictor of scene similarity; 0.5 is chance.
 
-    Both by cosines, of the first few hundred scenes; 0.5 is chance. NaN where all pairs are equally alike.
+    Positives are the 10 % of pairs whose module counts are most similar. Both similarities are cosines of the first
+    400 scenes. NaN if all pairs are equally similar.
     """
-    scenes = min(len(sketches), _MOST)
+    scenes = min(len(sketches), _MAX_SCENES)
     rows, columns = torch.triu_indices(scenes, scenes, offset=1)
-    alike = normalize(counts[:_MOST].double())
-    truth = (alike @ alike.T)[rows, columns]
-    found = normalize(sketches[:_MOST])
-    return of_ranks((found @ found.T)[rows, columns], truth >= truth.quantile(_ALIKE)) if len(rows) else float("nan")
+    if not len(rows):
+        return float("nan")
+    by_counts, by_sketch = normalize(counts[:_MAX_SCENES].double()), normalize(sketches[:_MAX_SCENES])
+    truth = (by_counts @ by_counts.T)[rows, columns]
+    return auc_from_ranks((by_sketch @ by_sketch.T)[rows, columns], truth >= truth.quantile(_QUANTILE))
 
 
-def of_ranks(score: Float[Tensor, " pair"], positive: Tensor) -> float:
-    """The area under the receiver operating characteristic: Mann & Whitney's U over its largest value."""
-    many, few = int(positive.sum()), int((~positive).sum())
-    if not many or not few:
+def auc_from_ranks(score: Float[Tensor, " pair"], positive: Tensor) -> float:
+    """Area under the ROC curve: the Mann-Whitney U statistic divided by its maximum; NaN for a single class."""
+    positives, negatives = int(positive.sum()), int((~positive).sum())
+    if not positives or not negatives:
         return float("nan")
     ranks = torch.empty(len(score), dtype=torch.float64)
     ranks[score.argsort()] = torch.arange(1.0, len(score) + 1, dtype=torch.float64)
-    return float((ranks[positive].sum() - many * (many + 1) / 2) / (many * few))
+    return float((ranks[positive].sum() - positives * (positives + 1) / 2) / (positives * negatives))

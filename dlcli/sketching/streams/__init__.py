@@ -1,1 +1,1 @@
-"""Classical sketches of streams: small summaries that answer one kind of question about very many items."""
+"""Classical stream sketches: small summaries that estimate one statistic of a long stream."""

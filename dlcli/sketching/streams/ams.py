@@ -1,4 +1,4 @@
-"""AMS, tug of war: the sum of squared counts from sums of random signs."""
+"""AMS ("tug of war") sketch: second frequency moment from sums of random signs."""
 
 import math
 from collections.abc import Mapping
@@ -17,13 +17,14 @@ class AMS(Sketch):
     """The median of means of squared sums Z = sum of sign(item) count(item).
 
     Paper: Alon, Matias & Szegedy 1999, "The space complexity of approximating the frequency moments", section 2.2.
-    Z**2 is unbiased with variance at most 2 F2**2, for which the signs must be 4-wise independent. Differs: the signs
-    are bits of polynomials' values in place of one polynomial each.
+    Z**2 is unbiased with variance at most 2 F2**2, which requires 4-wise independent signs. Differs: the signs are
+    bits of the values of a few polynomials instead of one polynomial each.
 
     Args:
-        means: whose median is taken.
-        copies: squares that a mean is of; 16/error**2 of them err by more with a chance of 1/8.
-        seed: of the signs.
+        means: number of means whose median is the estimate.
+        copies: number of squares per mean; with 16/error**2 copies a mean exceeds the relative error with probability
+            at most 1/8.
+        seed: seed of the signs.
     """
 
     kind, linear = "ams", True
@@ -34,8 +35,8 @@ class AMS(Sketch):
         self._signs = Polynomial(math.ceil(means * copies / USED), 4, seed, "ams")
 
     def _update(self, chunk: Chunk) -> None:
-        counted = chunk.counted
-        self.sums += signed_sums(counted.keys, counted.weights, self._signs, used=USED, count=len(self.sums))
+        counts = chunk.item_counts
+        self.sums += signed_sums(counts.keys, counts.weights, self._signs, used=USED, count=len(self.sums))
 
     def _merge(self, other: Sketch) -> None:
         assert isinstance(other, AMS)

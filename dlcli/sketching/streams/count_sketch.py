@@ -1,38 +1,38 @@
-"""CountSketch: how often items came, unbiased, in a stream whose counts may also go down."""
+"""CountSketch: unbiased item counts, also under deletions."""
 
 import math
 
-from dlcli.sketching.streams.chunk import keys_of, value_of
+from dlcli.sketching.streams.chunk import item_keys, parse_item
 from dlcli.sketching.streams.signed_counters import SignedCounters
 from dlcli.sketching.streams.signed_table import median
-from dlcli.sketching.streams.sketch import Asked, Estimate, tail
+from dlcli.sketching.streams.sketch import Asked, Estimate, median_failure_probability
 
 
 class CountSketch(SignedCounters):
     """The median over rows of an item's sign times its counter.
 
-    Paper: Charikar, Chen & Farach-Colton 2002, "Finding frequent items in data streams", section 3. A row's estimate
-    is unbiased with variance (F2 - count**2) / width. Differs: nothing.
+    Paper: Charikar, Chen & Farach-Colton 2002, "Finding frequent items in data streams", section 3. The estimate
+    of a row is unbiased with variance (F2 - count**2) / width. Differs: nothing.
 
     Args:
-        rows: whose median is taken.
-        width: counters a row, a power of two.
-        seed: of the hash functions.
+        rows: number of rows whose median is the estimate.
+        width: counters per row, a power of two.
+        seed: seed of the hash functions.
     """
 
     kind = "countsketch"
 
     def estimates(self, asked: Asked) -> list[Estimate]:
-        """Of each item asked for; eight variances are left on each side, by Chebyshev's inequality a row."""
+        """Count of each queried item, within sqrt(8) standard deviations (Chebyshev: a row fails with p <= 1/8)."""
         second = float(median(self.table.second_moments()))
         rows, width = self.table.rows, self.table.width
-        reach, fails = math.sqrt(8 * second / width), tail(rows, 1 / 8)
+        margin, failure = math.sqrt(8 * second / width), median_failure_probability(rows, 1 / 8)
         guarantee = (
-            f"unbiased; a row's standard deviation is at most {reach / math.sqrt(8):,.3g} = sqrt(F2/{width}); the "
-            f"median of {rows} is within {reach:,.3g} but for a chance of {fails:.2g}"
+            f"unbiased; standard deviation of a row at most {margin / math.sqrt(8):,.3g} = sqrt(F2/{width}); median of "
+            f"{rows} rows within {margin:,.3g} with probability {1 - failure:.3g}"
         )
-        found = []
+        estimates = []
         for item in asked.items:
-            count = float(median(self.table.counts(keys_of(value_of(item, self.values or "words"))))[0])
-            found.append(Estimate("count", item, count, count - reach, count + reach, guarantee))
-        return found
+            count = float(median(self.table.counts(item_keys(parse_item(item, self.values or "words"))))[0])
+            estimates.append(Estimate("count", item, count, count - margin, count + margin, guarantee))
+        return estimates

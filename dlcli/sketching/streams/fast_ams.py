@@ -1,4 +1,4 @@
-"""Fast-AMS: the sum of squared counts, with one counter a row touched by an item."""
+"""Fast-AMS sketch: second frequency moment F2, one counter update per row and item."""
 
 import math
 
@@ -6,19 +6,19 @@ import torch
 
 from dlcli.sketching.streams.signed_counters import SignedCounters
 from dlcli.sketching.streams.signed_table import median
-from dlcli.sketching.streams.sketch import Asked, Estimate, around, tail
+from dlcli.sketching.streams.sketch import Asked, Estimate, median_failure_probability, relative_interval
 
 
 class FastAMS(SignedCounters):
     """The median over rows of the sum of squared counters.
 
     Paper: Thorup & Zhang 2004, "Tabulation based 4-universal hashing with applications to second moment estimation",
-    section 1 (the counters of Charikar et al., squared). Differs: polynomials hash, not tables.
+    section 1 (squared counters of Charikar et al.). Differs: polynomial in place of tabulation hashing.
 
     Args:
-        rows: whose median is taken.
-        width: counters a row, a power of two; the variance of a row is at most 2 F2**2 / width.
-        seed: of the hash functions.
+        rows: number of rows whose median is the estimate.
+        width: counters per row, a power of two; the variance of a row is at most 2 F2**2 / width.
+        seed: seed of the hash functions.
     """
 
     kind = "fastams"
@@ -27,11 +27,11 @@ class FastAMS(SignedCounters):
         return [second_moment(self.table.second_moments(), self.table.width)]
 
 
-def second_moment(answers: torch.Tensor, copies: int) -> Estimate:
-    """The median of answers [row], each with a variance of at most 2 F2**2 / copies."""
-    value, share, rows = float(median(answers)), 4 / math.sqrt(copies), len(answers)
+def second_moment(row_estimates: torch.Tensor, copies: int) -> Estimate:
+    """F2 as the median of `row_estimates` [row], each with a variance of at most 2 F2**2 / copies."""
+    value, error, rows = float(median(row_estimates)), 4 / math.sqrt(copies), len(row_estimates)
     guarantee = (
-        f"standard error of one of {rows} rows at most {math.sqrt(2 / copies):.2%}; their median is within "
-        f"{share:.2%} but for a chance of {tail(rows, 1 / 8):.2g}"
+        f"standard error of a row at most {math.sqrt(2 / copies):.2%}; median of {rows} rows within {error:.2%} with "
+        f"probability {1 - median_failure_probability(rows, 1 / 8):.3g}"
     )
-    return Estimate("F2", "", value, *around(value, share), guarantee)
+    return Estimate("F2", "", value, *relative_interval(value, error), guarantee)

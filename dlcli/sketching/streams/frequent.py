@@ -1,4 +1,4 @@
-"""Frequent items, with bounds that always hold."""
+"""Frequent items with deterministic bounds on their counts."""
 
 from collections.abc import Mapping
 
@@ -6,19 +6,22 @@ import datasketches
 import numpy as np
 
 from dlcli.core.errors import UsageError
-from dlcli.sketching.streams.chunk import Chunk, name_of, value_of
+from dlcli.sketching.streams.chunk import Chunk, format_item, parse_item
 from dlcli.sketching.streams.sketch import Asked, Estimate, Sketch
 
 
 class Frequent(Sketch):
-    """Counters of the items that came most often; when they run out, the median of a sample is taken off all.
+    """Misra-Gries counters; when the table is full, the median of a sample of counters is subtracted from all.
 
-    Paper: Misra & Gries 1982, in the form of Anderson et al. 2017, "A high-performance algorithm for identifying
-    frequent items in data streams". From datasketches. What is shown is an estimate between two counts that hold
-    without any chance; the lower one alone would be a count too low.
+    Paper: Misra & Gries 1982, as in Anderson et al. 2017, "A high-performance algorithm for identifying frequent items
+    in data streams". Implementation: datasketches. The estimate lies between a lower and an upper bound that hold
+    with certainty.
 
     Args:
-        log2: of the size of the table, 3 to 26; three quarters of it are counters.
+        log2: base-2 logarithm of the table size, 3 to 26; three quarters of the table are used.
+
+    Raises:
+        UsageError: log2 is out of range.
     """
 
     kind = "frequent"
@@ -26,13 +29,13 @@ class Frequent(Sketch):
     def __init__(self, *, log2: int) -> None:
         super().__init__(log2=log2)
         if not 3 <= log2 <= 26:
-            raise UsageError(f"frequent: log2 is 3 to 26, not {log2}")
+            raise UsageError("invalid_value", key="log2", must="from 3 to 26 (frequent)", got=log2)
         self._inner = datasketches.frequent_strings_sketch(log2)
 
     def _update(self, chunk: Chunk) -> None:
-        counted = chunk.counted
-        for value, count in zip(counted.values, counted.weights.long().tolist(), strict=True):
-            self._inner.update(name_of(value), count)
+        counts = chunk.item_counts
+        for value, count in zip(counts.values, counts.weights.long().tolist(), strict=True):
+            self._inner.update(format_item(value), count)
 
     def _merge(self, other: Sketch) -> None:
         assert isinstance(other, Frequent)
@@ -40,14 +43,14 @@ class Frequent(Sketch):
 
     def estimates(self, asked: Asked) -> list[Estimate]:
         kind = datasketches.frequent_items_error_type.NO_FALSE_NEGATIVES
-        found = sorted(self._inner.get_frequent_items(kind), key=lambda one: (-one[1], one[0]))[: asked.top]
-        names = [one[0] for one in found]
-        names += [name_of(value_of(item, self.values or "words")[0]) for item in asked.items]
+        top = sorted(self._inner.get_frequent_items(kind), key=lambda entry: (-entry[1], entry[0]))[: asked.top]
+        names = [name for name, *_ in top]
+        names += [format_item(parse_item(item, self.values or "words")[0]) for item in asked.items]
         return [self._count(name) for name in dict.fromkeys(names)]
 
     def _count(self, name: str) -> Estimate:
         low, high = self._inner.get_lower_bound(name), self._inner.get_upper_bound(name)
-        guarantee = f"always from {low:,} to {high:,}; the error is at most {self._inner.epsilon:.3g} of the stream"
+        guarantee = f"between {low:,} and {high:,}; error at most {self._inner.epsilon:.3g} of the stream length"
         return Estimate("count", name, float(self._inner.get_estimate(name)), float(low), float(high), guarantee)
 
     def state(self) -> dict[str, np.ndarray]:

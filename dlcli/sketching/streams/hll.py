@@ -1,4 +1,4 @@
-"""HyperLogLog: how many distinct items."""
+"""HyperLogLog: number of distinct items."""
 
 import math
 from collections import deque
@@ -14,14 +14,18 @@ from dlcli.sketching.streams.sketch import Asked, Estimate, Sketch
 
 
 class HLL(Sketch):
-    """Registers that keep the longest run of zeros of the items' hashes; a linear count while there are few.
+    """Registers of the longest run of leading zeros among item hashes; linear counting for small cardinalities.
 
-    Paper: Flajolet, Fusy, Gandouet & Meunier 2007, "HyperLogLog". From datasketches, which knows more about a stream
-    that was never merged and then errs less. Differs: items are hashed by our seed before its own hash.
+    Paper: Flajolet, Fusy, Gandouet & Meunier 2007, "HyperLogLog". Implementation: datasketches, whose estimator for
+    sketches that were never merged (HIP) has a smaller error. Differs: items pass through a seeded hash before the
+    hash of datasketches.
 
     Args:
-        log2: of the number of registers, 7 to 21.
-        seed: of the hash.
+        log2: base-2 logarithm of the number of registers, 7 to 21.
+        seed: seed of the hash function.
+
+    Raises:
+        UsageError: log2 is out of range.
     """
 
     kind = "hll"
@@ -29,12 +33,12 @@ class HLL(Sketch):
     def __init__(self, *, log2: int, seed: int) -> None:
         super().__init__(log2=log2, seed=seed)
         if not 7 <= log2 <= 21:
-            raise UsageError(f"hll: log2 is 7 to 21, not {log2}")
+            raise UsageError("invalid_value", key="log2", must="from 7 to 21 (hll)", got=log2)
         self._hash = Polynomial(1, 2, seed, "hll")
         self._inner = datasketches.hll_sketch(log2, datasketches.tgt_hll_type.HLL_8)
 
     def _update(self, chunk: Chunk) -> None:
-        deque(map(self._inner.update, self._hash(chunk.counted.keys)[0].tolist()), maxlen=0)
+        deque(map(self._inner.update, self._hash(chunk.item_counts.keys)[0].tolist()), maxlen=0)
 
     def _merge(self, other: Sketch) -> None:
         assert isinstance(other, HLL)
@@ -46,8 +50,8 @@ class HLL(Sketch):
     def estimates(self, asked: Asked) -> list[Estimate]:
         inner, registers = self._inner, 1 << self.settings["log2"]
         guarantee = (
-            f"standard error {1.04 / math.sqrt(registers):.2%} = 1.04/sqrt({registers:,}); outside three of them with "
-            "a chance of 0.003"
+            f"standard error {1.04 / math.sqrt(registers):.2%} = 1.04/sqrt({registers:,}); exceeds three standard "
+            "errors with probability 0.003"
         )
         low, high = inner.get_lower_bound(3), inner.get_upper_bound(3)
         return [Estimate("distinct", "", inner.get_estimate(), low, high, guarantee)]

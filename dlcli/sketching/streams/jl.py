@@ -1,4 +1,4 @@
-"""Johnson-Lindenstrauss: vectors made short, their lengths and distances kept."""
+"""Johnson-Lindenstrauss projections: dimension reduction that preserves norms and distances."""
 
 import math
 from collections.abc import Mapping
@@ -13,20 +13,20 @@ from dlcli.core.errors import UsageError
 from dlcli.core.rng import generator, integers, mix
 from dlcli.sketching.streams.chunk import Chunk
 from dlcli.sketching.streams.signs import signed_sums
-from dlcli.sketching.streams.sketch import Asked, Estimate, Sketch, around
+from dlcli.sketching.streams.sketch import Asked, Estimate, Sketch, relative_interval
 
-_BITS, _ROLE, _DELTA = 31, 0x4A4C, 0.01  # bits of a word; which of a seed's streams; how often the guarantee may fail
+_BITS, _ROLE, _DELTA = 31, 0x4A4C, 0.01  # bits per word; substream of the seed; failure probability
 
 
 class JL(Sketch):
-    """y = A f with entries +-1/sqrt(k), f the counts of the items, or the sum of a stream of vectors.
+    """Projection y = A f, entries of A +-1/sqrt(k), f the item counts or the sum of a stream of vectors.
 
-    Paper: Achlioptas 2003, "Database-friendly random projections", theorem 1.1. Differs: A is never written down; an
-    entry is a function of (seed, row, coordinate).
+    Paper: Achlioptas 2003, "Database-friendly random projections", theorem 1.1. Differs: A is not stored; an entry is
+    a function of (seed, row, coordinate).
 
     Args:
-        components: k, the length of y.
-        seed: of A.
+        components: k, the dimension of y.
+        seed: seed of A.
     """
 
     kind, linear, of_vectors = "jl", True, True
@@ -52,9 +52,9 @@ class JL(Sketch):
         self.y -= other.y
 
     def estimates(self, asked: Asked) -> list[Estimate]:
-        value, share = float(self.y.norm()), distortion(len(self.y), _DELTA)
-        guarantee = f"within {share:.2%} but for a chance of {_DELTA:g}; {len(self.y):,} components of any dimension"
-        return [Estimate("L2", "", value, *around(value, share), guarantee)]
+        value, error = float(self.y.norm()), distortion(len(self.y), _DELTA)
+        guarantee = f"within {error:.2%} with probability {1 - _DELTA:g}; {len(self.y):,} components, any dimension"
+        return [Estimate("L2", "", value, *relative_interval(value, error), guarantee)]
 
     def state(self) -> dict[str, np.ndarray]:
         return {"y": self.y.numpy()}
@@ -64,29 +64,36 @@ class JL(Sketch):
 
 
 def distortion(components: int, delta: float) -> float:
-    """The share by which a squared length errs with a chance of delta: 2 exp(-k (e**2/4 - e**3/6)) = delta.
+    """Relative error e of a squared norm at failure probability delta: 2 exp(-k (e**2/4 - e**3/6)) = delta.
 
-    Lengths err by less. From 1 on the bound says nothing.
+    The relative error of the norm is smaller. The bound is void from e = 1 on.
+
+    Args:
+        components: k.
+        delta: failure probability.
     """
-    needed, low, high = math.log(2 / delta) / components, 0.0, 1.0
+    target, low, high = math.log(2 / delta) / components, 0.0, 1.0
     for _ in range(60):
         middle = (low + high) / 2
-        low, high = (middle, high) if middle**2 / 4 - middle**3 / 6 < needed else (low, middle)
+        low, high = (middle, high) if middle**2 / 4 - middle**3 / 6 < target else (low, middle)
     return high
 
 
 def project(
     x: Float[Tensor, "*batch feature"], components: int, seed: int, how: Literal["dense", "srht"] = "dense"
 ) -> Float[Tensor, "*batch component"]:
-    """Vectors, each made short by the same random matrix.
+    """Project vectors by one random matrix that approximately preserves norms and inner products.
 
     Args:
-        how: "dense", signs over sqrt(k); or "srht", the subsampled randomised Hadamard transform (Ailon & Chazelle
-            2006): random signs first, without which a vector like a row of H would fall on one component, then the
-            transform, then `components` coordinates of it by chance. It takes d log d steps.
+        x: vectors of dimension d.
+        components: k, the dimension of the projections.
+        seed: seed of the matrix.
+        how: "dense", random signs over sqrt(k); or "srht", the subsampled randomized Hadamard transform (Ailon &
+            Chazelle 2006) in d log d operations: random signs, without which a row of H would be mapped to a single
+            coordinate, then the transform, then `components` random coordinates.
 
     Raises:
-        UsageError: an "srht" of more components than the dimension, filled up to a power of two.
+        UsageError: "srht" with more components than the dimension, padded to a power of two.
     """
     features = x.shape[-1]
     draw = generator(mix(seed, _ROLE), features)
@@ -95,16 +102,16 @@ def project(
         return x @ signs.T / math.sqrt(components)
     size = 1 << max(features - 1, 0).bit_length()
     if components > size:
-        raise UsageError(f"srht takes {components} of {size} coordinates: there are not so many")
+        raise UsageError("invalid_value", key="components", must=f"at most {size} (srht)", got=components)
     flipped = torch.nn.functional.pad(
         x * (torch.randint(0, 2, (features,), generator=draw).to(x) * 2 - 1), (0, size - features)
     )
-    kept = torch.randperm(size, generator=draw)[:components].to(x.device)
-    return _hadamard(flipped)[..., kept] / math.sqrt(components)
+    sample = torch.randperm(size, generator=draw)[:components].to(x.device)
+    return _hadamard(flipped)[..., sample] / math.sqrt(components)
 
 
 def _hadamard(x: Tensor) -> Tensor:
-    """H x, rows of +-1, by butterflies."""
+    """Unnormalized fast Walsh-Hadamard transform along the last axis."""
     shape, size, step = x.shape, x.shape[-1], 1
     while step < size:
         pairs = x.reshape(*shape[:-1], -1, 2, step)

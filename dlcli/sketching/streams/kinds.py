@@ -1,8 +1,8 @@
-"""Every kind of sketch by its name, with the sizes it has by default."""
+"""Registry of sketch kinds with their default sizes."""
 
 from collections.abc import Mapping
 
-from dlcli.core.errors import UsageError, nearest
+from dlcli.core.errors import UsageError
 from dlcli.sketching.streams.ams import AMS
 from dlcli.sketching.streams.count_min import CountMin
 from dlcli.sketching.streams.count_sketch import CountSketch
@@ -32,13 +32,18 @@ _SEEDLESS = (KLL, Frequent)
 
 
 def make(name: str, seed: int, sizes: Mapping[str, int]) -> Sketch:
-    """A new sketch; of `sizes` it takes those that it has.
+    """Create an empty sketch.
+
+    Args:
+        name: a key of `KINDS`.
+        seed: seed of the hash functions; ignored by kinds without one.
+        sizes: sizes by name; names that the kind does not have are ignored.
 
     Raises:
-        UsageError: there is no such kind, or a size cannot be.
+        UsageError: the kind is unknown or a size is out of range.
     """
     if name not in KINDS:
-        raise UsageError(f"no kind of sketch {name!r}{nearest(name, KINDS)}")
+        raise UsageError("unknown_name", kind="sketch", name=name, known=KINDS)
     kind = KINDS[name]
     own = {key: sizes.get(key, value) for key, value in SIZES[kind].items()}
     return kind(**own) if kind in _SEEDLESS else kind(**own, seed=seed)

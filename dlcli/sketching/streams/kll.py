@@ -1,4 +1,4 @@
-"""KLL: quantiles."""
+"""KLL sketch: quantiles."""
 
 from collections.abc import Mapping
 
@@ -13,13 +13,17 @@ QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
 
 class KLL(Sketch):
-    """Levels of samples, of which every other one goes up when a level is full.
+    """A hierarchy of compactors: a full level passes every other sorted sample to the next one.
 
-    Paper: Karnin, Lang & Liberty 2016, "Optimal quantile approximation in streams". From datasketches, whose coins
-    cannot be seeded: two sketches of one stream differ within the guarantee. The error is one of rank, not of value.
+    Paper: Karnin, Lang & Liberty 2016, "Optimal quantile approximation in streams". Implementation: datasketches,
+    whose random bits cannot be seeded: two sketches of one stream differ within the guarantee. The error is a rank
+    error, not an error of the value.
 
     Args:
-        size: k, 8 to 65,535; the rank error falls as 1/k.
+        size: k, 8 to 65,535; the rank error is proportional to 1/k.
+
+    Raises:
+        UsageError: the size is out of range.
     """
 
     kind, numeric = "kll", True
@@ -27,7 +31,7 @@ class KLL(Sketch):
     def __init__(self, *, size: int) -> None:
         super().__init__(size=size)
         if not 8 <= size <= 65535:
-            raise UsageError(f"kll: size is 8 to 65535, not {size}")
+            raise UsageError("invalid_value", key="size", must="from 8 to 65535", got=size)
         self._inner = datasketches.kll_doubles_sketch(size)
 
     def _update(self, chunk: Chunk) -> None:
@@ -40,14 +44,14 @@ class KLL(Sketch):
     def estimates(self, asked: Asked) -> list[Estimate]:
         if not self.items:
             return []
-        return [self._quantile(share) for share in QUANTILES]
+        return [self._quantile(rank) for rank in QUANTILES]
 
-    def _quantile(self, share: float) -> Estimate:
+    def _quantile(self, rank: float) -> Estimate:
         error = self._inner.normalized_rank_error(False) if self._inner.is_estimation_mode() else 0.0
-        low, high = max(share - error, 0.0), min(share + error, 1.0)
-        value, *ends = (self._inner.get_quantile(rank, True) for rank in (share, low, high))
-        words = f"rank within {error:.2%} (value from {ends[0]:.6g} to {ends[1]:.6g}) but for a chance of 0.01"
-        return Estimate("quantile", f"{share:g}", value, ends[0], ends[1], words if error else "exact: all items kept")
+        ranks = (rank, max(rank - error, 0.0), min(rank + error, 1.0))
+        value, low, high = (self._inner.get_quantile(at, True) for at in ranks)
+        guarantee = f"rank within {error:.2%} (value from {low:.6g} to {high:.6g}) with probability 0.99"
+        return Estimate("quantile", f"{rank:g}", value, low, high, guarantee if error else "exact: all items stored")
 
     def state(self) -> dict[str, np.ndarray]:
         return {"bytes": np.frombuffer(self._inner.serialize(), dtype=np.uint8)}

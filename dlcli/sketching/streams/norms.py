@@ -1,4 +1,4 @@
-"""Lp norms of the counts: L1 from Cauchy projections, L2 from AMS."""
+"""Lp norms of the vector of item counts: L1 from Cauchy projections, L2 from fast-AMS."""
 
 import math
 from collections.abc import Mapping
@@ -13,21 +13,24 @@ from dlcli.sketching.streams.fast_ams import second_moment
 from dlcli.sketching.streams.signed_table import SignedTable, median
 from dlcli.sketching.streams.sketch import Asked, Estimate, Sketch
 
-_ROLE, _CELLS = 0x4C31, 1 << 17  # which of a seed's streams; numbers that are drawn at once
-_DEVIATIONS = 2.576  # of a normal distribution, which leave 1 % outside
+_ROLE, _CELLS = 0x4C31, 1 << 17  # substream of the seed; random numbers drawn at a time
+_DEVIATIONS = 2.576  # normal quantile of a two-sided 99 % interval
 
 
 class Norms(Sketch):
-    """L1 as the median of |y|, y = sum of count times a Cauchy number of the item; L2 as the root of fast-AMS.
+    """L1 as the median of |y|, y = sum of count times a Cauchy variate of the item; L2 as the root of fast-AMS.
+
+    For a stream of scalars the norms are those of the item counts, so L1 is the stream length; for a stream of
+    vectors they are those of the sum of the vectors.
 
     Paper: Indyk 2006, "Stable distributions, pseudorandom generators, embeddings and data stream computation",
-    section 3. A sum of Cauchy numbers with weights is one of scale L1, whose absolute value has the median L1 and no
-    mean. Differs: a counter-based generator in place of Nisan's.
+    section 3. A weighted sum of standard Cauchy variates is Cauchy with scale L1; its absolute value has median L1
+    and no mean. Differs: a counter-based generator in place of Nisan's.
 
     Args:
-        projections: numbers y.
-        rows, width: of the fast-AMS table.
-        seed: of both.
+        projections: number of Cauchy projections y.
+        rows, width: size of the fast-AMS table.
+        seed: seed of the projections and the table.
     """
 
     kind, linear, of_vectors = "norms", True, True
@@ -60,18 +63,18 @@ class Norms(Sketch):
 
     def _first(self) -> Estimate:
         count = len(self.y)
-        value, beside = float(median(self.y.abs())), _DEVIATIONS / (2 * math.sqrt(count))
-        low, high = (value / math.tan(math.pi / 2 * (0.5 + sign * min(beside, 0.499))) for sign in (1, -1))
+        value, margin = float(median(self.y.abs())), _DEVIATIONS / (2 * math.sqrt(count))
+        low, high = (value / math.tan(math.pi / 2 * (0.5 + sign * min(margin, 0.499))) for sign in (1, -1))
         guarantee = (
             f"median of {count} Cauchy projections: standard error {math.pi / 2 / math.sqrt(count):.2%}; between "
-            f"{low:,.4g} and {high:,.4g} but for a chance of 0.01"
+            f"{low:,.4g} and {high:,.4g} with probability 0.99"
         )
         return Estimate("L1", "", value, low, high, guarantee)
 
     def _second(self) -> Estimate:
         squared = second_moment(self.table.second_moments(), self.table.width)
         low, high = math.sqrt(squared.low), math.sqrt(squared.high)
-        return Estimate("L2", "", math.sqrt(squared.value), low, high, f"of its square: {squared.guarantee}")
+        return Estimate("L2", "", math.sqrt(squared.value), low, high, f"of F2 = L2**2: {squared.guarantee}")
 
     def state(self) -> dict[str, np.ndarray]:
         return {"y": self.y.numpy(), "counters": self.table.counters.numpy()}
@@ -82,6 +85,6 @@ class Norms(Sketch):
 
 
 def cauchy(keys: Tensor, count: int, seed: int) -> Tensor:
-    """float64 [item, count]: standard Cauchy numbers, functions of key and seed, none beyond 1.1e7."""
-    u = uniform(keys, count, seed, _ROLE).double() + 2.0**-25  # the middle of its 24 bits, so that none is 0
+    """float64 [item, count]: standard Cauchy variates, functions of key and seed, of magnitude at most 1.1e7."""
+    u = uniform(keys, count, seed, _ROLE).double() + 2.0**-25  # midpoints of the 24-bit grid: never 0
     return u.sub_(0.5).mul_(math.pi).tan_()

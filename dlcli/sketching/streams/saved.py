@@ -1,4 +1,4 @@
-"""Sketches as the bytes of an .npz file, and back."""
+"""Serialization of stream sketches as .npz files."""
 
 import io
 import json
@@ -18,18 +18,18 @@ _BROKEN = (zipfile.BadZipFile, zlib.error, ValueError, KeyError, TypeError, EOFE
 
 
 def encode(sketches: Sequence[Sketch]) -> bytes:
-    """Plain arrays, and a header of JSON that says what they are."""
+    """Serialize sketches as plain arrays with a JSON header of kinds, settings and item types."""
     header = {"format": _FORMAT, "sketches": [sketch.about() | {"settings": sketch.settings} for sketch in sketches]}
     arrays = {_HEADER: np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)}
-    for place, sketch in enumerate(sketches):
-        arrays |= {f"{place}.{name}": array for name, array in sketch.state().items()}
+    for index, sketch in enumerate(sketches):
+        arrays |= {f"{index}.{name}": array for name, array in sketch.state().items()}
     file = io.BytesIO()
     np.savez(file, allow_pickle=False, **arrays)
     return file.getvalue()
 
 
 def holds_sketches(content: io.BufferedIOBase) -> bool:
-    """Whether a file is one of ours; a damaged one is not."""
+    """True if the content is an intact .npz archive with the header of saved sketches."""
     try:
         with zipfile.ZipFile(content) as archive:
             return f"{_HEADER}.npy" in archive.namelist()
@@ -38,26 +38,32 @@ def holds_sketches(content: io.BufferedIOBase) -> bool:
 
 
 def decode(content: bytes, name: str) -> list[Sketch]:
-    """The sketches of a file.
+    """Deserialize saved sketches.
+
+    Args:
+        content: the bytes of the file.
+        name: file name, for messages.
 
     Raises:
-        UsageError: it is damaged, or is no file of sketches.
+        UsageError: the file is damaged or does not contain sketches.
     """
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
             if _HEADER not in file:
-                raise UsageError(f"{name}: holds arrays, but no sketches (dlcli sketch stream ... --save makes them)")
+                hint = "dlcli sketch stream PATH --save FILE.npz creates a file of sketches"
+                raise UsageError("invalid_data", path=name, problem="contains arrays but no sketches", hint=hint)
             header = json.loads(file[_HEADER].tobytes())
-            return [_one(file, place, about) for place, about in enumerate(header["sketches"])]
+            return [_decode_sketch(file, index, about) for index, about in enumerate(header["sketches"])]
     except UsageError:
         raise
     except _BROKEN as error:
-        raise UsageError(f"{name}: is no file of saved sketches, or is damaged ({type(error).__name__})") from error
+        problem = f"not a readable file of saved sketches ({type(error).__name__})"
+        raise UsageError("damaged", path=name, problem=problem) from error
 
 
-def _one(file: Any, place: int, about: dict[str, Any]) -> Sketch:
+def _decode_sketch(file: Any, index: int, about: dict[str, Any]) -> Sketch:
     sketch = KINDS[about["kind"]](**about["settings"])
-    start = f"{place}."
-    sketch.load({name.removeprefix(start): file[name] for name in file.files if name.startswith(start)})
+    prefix = f"{index}."
+    sketch.load({name.removeprefix(prefix): file[name] for name in file.files if name.startswith(prefix)})
     sketch.items, sketch.values = about["items"], about["values"]
     return sketch

@@ -1,4 +1,4 @@
-"""Sketches that are one table of signed counters, and differ in what they read from it."""
+"""Base class of sketches that consist of one table of signed counters."""
 
 from collections.abc import Mapping
 
@@ -11,12 +11,12 @@ from dlcli.sketching.streams.sketch import Sketch
 
 
 class SignedCounters(Sketch):
-    """A table that is added to, merged, subtracted and saved; `estimates` is the children's.
+    """A table of signed counters; subclasses implement `estimates`.
 
     Args:
-        rows: independent repetitions, whose median is taken.
-        width: counters a row, a power of two.
-        seed: of the hash functions.
+        rows: number of independent rows, whose median is the estimate.
+        width: counters per row, a power of two.
+        seed: seed of the hash functions.
     """
 
     linear = True

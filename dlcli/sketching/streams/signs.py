@@ -1,4 +1,4 @@
-"""Many random signs an item, as bits of words, and the signed sums of weights."""
+"""Sums of weights with random signs, which are bits of hash values."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
-_ITEMS = 1 << 11  # whose signs of one word are written out at once: they stay in the cache
+_ITEMS = 1 << 11  # items whose signs are expanded at a time, so that they stay in the cache
 
 
 def signed_sums(
@@ -20,14 +20,15 @@ def signed_sums(
     """Sum of sign times weight for each of `count` sign functions.
 
     Args:
-        words: of keys, the words whose bits are the signs.
-        used: bits of a word.
+        words: hash function from keys to 64-bit words whose bits are the signs.
+        used: number of independent bits per word.
+        count: number of sign functions.
     """
     total = torch.zeros(-(-count // used), used, dtype=torch.float64)
-    places = torch.arange(used)[:, None]
+    shifts = torch.arange(used)[:, None]
     for start in range(0, len(keys), _ITEMS):
         weight = weights[start : start + _ITEMS]
         for word, sums in zip(words(keys[start : start + _ITEMS]), total, strict=True):
-            bits = (word >> places).bitwise_and_(1)
+            bits = (word >> shifts).bitwise_and_(1)
             sums += 2 * (bits.double() @ weight) - weight.sum()
     return total.flatten()[:count]

@@ -1,4 +1,4 @@
-"""What every sketch of a stream can do."""
+"""The base class of stream sketches: update, merge, subtract, estimate."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -13,13 +13,14 @@ from dlcli.sketching.streams.chunk import Chunk, Values
 
 @dataclass(frozen=True)
 class Estimate:
-    """An answer, and what is promised of it.
+    """An estimate with its interval and guarantee.
 
     Args:
         question: distinct, quantile, count, F2, L1, L2 or entropy.
-        of: the item, or the share below the quantile; empty for what has none.
-        low, high: where the truth lies, as the guarantee says.
-        guarantee: in words, with numbers.
+        of: the item of a count, the rank in [0, 1] of a quantile, otherwise empty.
+        value: the estimate, in the unit of the question.
+        low, high: the interval to which the guarantee refers.
+        guarantee: error bound and failure probability, as text.
     """
 
     question: str
@@ -32,11 +33,11 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Asked:
-    """What to answer.
+    """The items whose counts are estimated.
 
     Args:
-        items: whose counts, as a user writes them.
-        top: how many of the most frequent items.
+        items: item names, as text.
+        top: number of most frequent items to report.
     """
 
     items: Sequence[str] = ()
@@ -44,79 +45,83 @@ class Asked:
 
 
 class Sketch(ABC):
-    """A summary whose size does not depend on the length of the stream.
+    """A summary of a stream whose size is independent of the stream's length.
 
     Args:
-        settings: sizes and seed: what two sketches must share to be put together.
+        settings: sizes and seed; two sketches can be merged only if all of them are equal.
     """
 
     kind: ClassVar[str]
     linear: ClassVar[bool] = False
     numeric: ClassVar[bool] = False
-    """Whether it needs numbers, not words."""
+    """True if the sketch requires numbers."""
     of_vectors: ClassVar[bool] = False
-    """Whether it sketches the sum, where the stream is one of vectors."""
+    """True if the sketch of a stream of vectors is that of their sum."""
 
     def __init__(self, **settings: int) -> None:
         for name, value in settings.items():
-            if value < (0 if name == "seed" else 1):
-                raise UsageError(f"{self.kind}: {name} is {value}, and must be at least {0 if name == 'seed' else 1}")
+            least = 0 if name == "seed" else 1
+            if value < least:
+                raise UsageError("invalid_value", key=name, must=f"at least {least}", got=value)
         self.settings = settings
         self.items = 0
         self.values: Values | None = None
 
     def update(self, chunk: Chunk) -> None:
-        """Take in a piece of the stream.
+        """Add a chunk of the stream.
 
         Raises:
-            UsageError: words, where numbers are needed.
-            Mismatch: other values than before.
+            UsageError: the chunk consists of words and the sketch requires numbers.
+            Mismatch: the type of the items differs from that of earlier chunks.
         """
         if not len(chunk):
             return
         if self.numeric and chunk.kind == "words":
-            raise UsageError(f"{self.kind} sketches numbers, and these are words")
+            hint = "--as floats (or integers) parses the items as numbers"
+            raise UsageError("requires", key=self.kind, requirement="numbers", hint=hint)
         vectors = self.of_vectors and chunk.total is not None
         values: Values = "vectors" if vectors else chunk.kind
-        self._same_values(values)
+        self._check_values(values)
         self.values = values
         self.items += chunk.vectors if vectors else len(chunk)
         self._update(chunk)
 
     def merge(self, other: "Sketch") -> None:
-        """Become the sketch of both streams, one after the other.
+        """Merge another sketch in place, as if its stream had followed this one.
 
         Raises:
-            Mismatch: the other one has another kind, size, seed, or other values.
+            Mismatch: kind, sizes, seed or item type differ.
             UsageError: sketches of this kind cannot be merged.
         """
-        self._fits(other)
+        self._check_compatible(other)
         self._merge(other)
         self.items, self.values = self.items + other.items, self.values or other.values
 
     def subtract(self, other: "Sketch") -> None:
-        """Become the sketch of the difference: counts of this stream less those of the other.
+        """Subtract another sketch in place: the result is the sketch of the difference of the counts.
 
         Raises:
-            Mismatch, UsageError: as `merge`; only linear sketches can be subtracted.
+            Mismatch: kind, sizes, seed or item type differ.
+            UsageError: the sketch is not linear.
         """
-        self._fits(other)
+        self._check_compatible(other)
         if not self.linear:
-            raise UsageError(f"{self.kind} is not linear: it cannot be subtracted (countsketch, ams, jl, norms can)")
+            hint = "linear kinds: countsketch, fastams, ams, jl, norms"
+            raise UsageError("unsupported", subject=self.kind, feature="subtraction", hint=hint)
         self._subtract(other)
         self.items, self.values = self.items - other.items, self.values or other.values
 
     @abstractmethod
     def estimates(self, asked: Asked) -> list[Estimate]:
-        """What the sketch knows, with its guarantee."""
+        """Estimates with their guarantees."""
 
     @abstractmethod
     def state(self) -> dict[str, np.ndarray]:
-        """All that `load` needs, as plain arrays."""
+        """The complete state as plain arrays, the input of `load`."""
 
     @abstractmethod
     def load(self, state: Mapping[str, np.ndarray]) -> None:
-        """Go on from a state."""
+        """Restore a state."""
 
     @abstractmethod
     def _update(self, chunk: Chunk) -> None: ...
@@ -128,33 +133,37 @@ class Sketch(ABC):
         raise NotImplementedError(self.kind)
 
     def about(self) -> dict[str, str | int | None]:
-        """What identifies it: kind, sizes, seed of its hash functions, what values it has seen and how many."""
+        """Kind, sizes, seed of the hash functions, item type and number of items."""
         return {"kind": self.kind, **self.settings, "values": self.values, "items": self.items}
 
-    def _fits(self, other: "Sketch") -> None:
+    def _check_compatible(self, other: "Sketch") -> None:
         if other.kind != self.kind:
-            raise Mismatch(f"a {other.kind} sketch cannot be put together with a {self.kind} sketch")
+            raise Mismatch("mismatch", subject=self.kind, requirement=f"a {self.kind} sketch", got=other.kind)
         for name, value in self.settings.items():
             if other.settings[name] != value:
                 raise Mismatch(
-                    f"{self.kind}: one sketch has {name} {value}, the other {other.settings[name]}; only equal ones "
-                    "can be put together"
-                )
+                    "mismatch", subject=self.kind, requirement=f"sketches with equal {name} ({value})",
+                    got=other.settings[name], hint="sketches can be combined only if all sizes and the seed are equal",
+                )  # fmt: skip
         if other.values is not None:
-            self._same_values(other.values)
+            self._check_values(other.values)
 
-    def _same_values(self, values: Values) -> None:
+    def _check_values(self, values: Values) -> None:
         if self.values is not None and values != self.values:
-            raise Mismatch(f"{self.kind}: {values} cannot be added to a sketch of {self.values}")
+            hint = "--as words, integers or floats sets the item type of a text stream"
+            raise Mismatch("mismatch", subject=self.kind, requirement=self.values, got=values, hint=hint)
 
 
-def tail(rows: int, chance: float) -> float:
-    """How likely it is that half of `rows` independent answers or more are wrong, each with a chance: of a median."""
+def median_failure_probability(rows: int, p: float) -> float:
+    """Probability that at least half of `rows` independent estimates fail, each with probability `p`.
+
+    It bounds the failure probability of their median.
+    """
     from scipy.stats import binom
 
-    return float(binom.sf((rows + 1) // 2 - 1, rows, chance))
+    return float(binom.sf((rows + 1) // 2 - 1, rows, p))
 
 
-def around(value: float, share: float) -> tuple[float, float]:
-    """Where a positive truth lies when the estimate is within a share of the truth."""
-    return value / (1 + share), value / (1 - share) if share < 1 else float("inf")
+def relative_interval(value: float, error: float) -> tuple[float, float]:
+    """Interval of a positive quantity, given an estimate with a relative error of at most `error`."""
+    return value / (1 + error), value / (1 - error) if error < 1 else float("inf")

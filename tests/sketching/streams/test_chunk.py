@@ -1,32 +1,32 @@
-"""Keys of items, and counts of chunks."""
+"""Item keys and counts of distinct items."""
 
 import numpy as np
 import pytest
 
 from dlcli.core.errors import UsageError
-from dlcli.sketching.streams.chunk import Chunk, keys_of, name_of, value_of
+from dlcli.sketching.streams.chunk import Chunk, format_item, item_keys, parse_item
 
 
 def words(*items):
     return np.array(items, dtype=object)
 
 
-def test_whole_numbers_have_keys_of_their_own():
+def test_item_keys_of_integers_are_distinct():
     values = np.array([0, -1, 1, 7, -7, 2**60 - 1, -(2**60) + 1, 2**32, -(2**32)])
-    assert len(set(keys_of(values).tolist())) == len(values)
-    many = np.arange(-50_000, 50_000)
-    assert keys_of(many).unique().numel() == len(many)
+    assert len(set(item_keys(values).tolist())) == len(values)
+    values = np.arange(-50_000, 50_000)
+    assert item_keys(values).unique().numel() == len(values)
 
 
-def test_both_zeros_are_one_number():
-    keys = keys_of(np.array([0.0, -0.0, 1.5, -1.5, 1e-300])).tolist()
+def test_item_keys_of_signed_zeros_are_equal():
+    keys = item_keys(np.array([0.0, -0.0, 1.5, -1.5, 1e-300])).tolist()
     assert keys[0] == keys[1]
     assert len(set(keys)) == 4
 
 
-def test_words_are_hashed_alike_on_every_machine():
-    assert keys_of(words("tcn")).tolist() == keys_of(words("lstm", "tcn")).tolist()[1:]
-    assert keys_of(words("tcn")).item() == 946322523518140863
+def test_item_keys_of_words_are_stable():
+    assert item_keys(words("tcn")).tolist() == item_keys(words("lstm", "tcn")).tolist()[1:]
+    assert item_keys(words("tcn")).item() == 946322523518140863
 
 
 @pytest.mark.parametrize(
@@ -38,21 +38,22 @@ def test_words_are_hashed_alike_on_every_machine():
         words("b", "b", "a", "b"),
     ],
 )
-def test_counts_of_distinct_items(values):
-    counted = Chunk(values).counted
-    assert dict(zip(counted.values.tolist(), counted.weights.tolist(), strict=True)) == {values[0]: 3.0, values[2]: 1.0}
-    assert Chunk(values).keys.tolist() == keys_of(values).tolist()
+def test_chunk_counts_distinct_items(values):
+    counts = Chunk(values).item_counts
+    assert dict(zip(counts.values.tolist(), counts.weights.tolist(), strict=True)) == {values[0]: 3.0, values[2]: 1.0}
+    assert Chunk(values).keys.tolist() == item_keys(values).tolist()
 
 
-def test_a_stream_of_vectors_is_their_sum():
+def test_chunk_of_vectors_is_their_sum():
     chunk = Chunk(np.arange(6.0), total=np.array([3.0, 5.0, 7.0]))
     keys, weights = chunk.vector
-    assert keys.tolist() == keys_of(np.arange(3)).tolist()
+    assert keys.tolist() == item_keys(np.arange(3)).tolist()
     assert weights.tolist() == [3.0, 5.0, 7.0]
 
 
-def test_what_a_user_writes_is_an_item():
-    assert value_of("12", "integers")[0] == 12
-    assert name_of(value_of("1.50", "numbers")[0]) == "1.5"
-    with pytest.raises(UsageError, match="whole numbers"):
-        value_of("cat", "integers")
+def test_parse_item():
+    assert parse_item("12", "integers")[0] == 12
+    assert format_item(parse_item("1.50", "numbers")[0]) == "1.5"
+    with pytest.raises(UsageError) as error:
+        parse_item("cat", "integers")
+    assert (error.value.code, error.value.fields["got"]) == ("invalid_value", "cat")

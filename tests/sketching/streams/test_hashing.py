@@ -1,4 +1,4 @@
-"""Polynomials over the field of a Mersenne prime: exact, and independent as their degree says."""
+"""Polynomials over the field of a Mersenne prime: exact arithmetic and k-wise independence."""
 
 from itertools import combinations, product
 
@@ -11,7 +11,7 @@ PRIME = (1 << 61) - 1
 
 
 @pytest.mark.parametrize("independence", [2, 4])
-def test_it_equals_whole_numbers_without_end(independence):
+def test_polynomial_equals_exact_integer_arithmetic(independence):
     hashed = Polynomial(3, independence, 5, "test")
     draw = torch.Generator().manual_seed(0)
     edges = [0, 1, 2, PRIME - 1, PRIME - 2, 1 << 60, (1 << 31) - 1, 1 << 31]
@@ -21,16 +21,16 @@ def test_it_equals_whole_numbers_without_end(independence):
             assert value == sum(c * pow(key, p, PRIME) for p, c in enumerate(reversed(row))) % PRIME
 
 
-def test_the_largest_coefficients_stay_within_64_bits():
+def test_polynomial_largest_coefficients_do_not_overflow():
     hashed = Polynomial(1, 4, 0, "test")
     hashed.coefficients = [[PRIME - 1] * 4]
     keys = [PRIME - 1, PRIME - 2, (1 << 60) - 1]
-    wanted = [-(k**3 + k**2 + k + 1) % PRIME for k in keys]
-    assert hashed(torch.tensor(keys))[0].tolist() == wanted
+    expected = [-(k**3 + k**2 + k + 1) % PRIME for k in keys]
+    assert hashed(torch.tensor(keys))[0].tolist() == expected
 
 
-def test_any_four_keys_of_a_small_field_are_independent():
-    """Of all 7**4 polynomials each takes another four values at four keys, so their values are independent, uniform."""
+def test_polynomial_is_four_wise_independent_on_a_small_field():
+    """Each of the 7**4 polynomials takes a different 4-tuple of values at four keys: independent and uniform."""
     hashed = Polynomial(7**4, 4, 0, "test", bits=3)
     hashed.coefficients = [list(row) for row in product(range(7), repeat=4)]
     values = hashed(torch.arange(7))
@@ -41,8 +41,8 @@ def test_any_four_keys_of_a_small_field_are_independent():
         assert codes.unique().numel() == 7**4
 
 
-def test_signs_of_four_keys_average_to_nothing():
-    """Moments to the fourth of 60 bits of 100 words: products of signs are 0 in the mean."""
+def test_sign_moments_up_to_order_four_vanish():
+    """Products of up to four signs have mean 0 over 60 bits of 100 polynomials."""
     signs = 1 - 2 * (
         (Polynomial(100, 4, 0, "test")(torch.tensor([3, 4, 5, 11]))[:, None] >> torch.arange(60)[:, None]) & 1
     )
@@ -52,7 +52,7 @@ def test_signs_of_four_keys_average_to_nothing():
             assert abs(signs[:, :, keys].prod(2).mean()) < 4.5 / 6000**0.5
 
 
-def test_seed_and_role_make_the_function_on_every_machine():
+def test_polynomial_is_a_function_of_seed_and_role():
     assert Polynomial(1, 2, 0, "signs").coefficients == Polynomial(1, 2, 0, "signs").coefficients
     assert Polynomial(1, 2, 0, "signs").coefficients != Polynomial(1, 2, 1, "signs").coefficients
     assert Polynomial(1, 2, 0, "signs").coefficients != Polynomial(1, 2, 0, "buckets").coefficients

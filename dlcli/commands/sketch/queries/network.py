@@ -1,4 +1,4 @@
-"""The question what network made some sketches: the columns of its matrices, with its attributes known and unknown."""
+"""The query recover-network: recovers the matrices of a network from sketches, with and without its attributes."""
 
 import time
 from dataclasses import dataclass
@@ -7,134 +7,143 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dlcli.commands.sketch.queries.answers import module_of, whole
-from dlcli.commands.sketch.store import Answer, Sketched
+from dlcli.commands.sketch.queries.answers import parse_integer, parse_module
+from dlcli.commands.sketch.store import Answer, SketchRun
 from dlcli.core.errors import UsageError
 from dlcli.report.formatting import number
 from dlcli.sketching.recursive.flat import coefficients
 from dlcli.sketching.recursive.network_recovery import known, recovered, unknown
-from dlcli.sketching.recursive.object_graphs import counts
+from dlcli.sketching.recursive.object_graphs import module_counts
 from dlcli.sketching.recursive.store import Store
 
-_DRAWN = 0  # seed of sparse attributes
-_AT_ONCE = 32  # scenes that the network reads
+_SEED = 0  # seed of the random sparse attributes
+_BATCH = 32  # scenes per forward pass of the network
 
 
 @dataclass(frozen=True)
-class _Flat:
-    """Flat sketches and what they are of.
+class _FlatSketches:
+    """Flat sketches with the attributes and matrix that produced them.
 
     Args:
-        what: for people.
+        description: text for the output.
         attributes: [sample, column], times weights.
         sketches: [sample, dimension].
-        truth: [dimension, column].
+        truth: [dimension, column], the matrix.
     """
 
-    what: str
+    description: str
     attributes: Tensor
     sketches: Tensor
     truth: Tensor
 
 
-def recover_network(sketched: Sketched, module: str | None, samples: str, columns: str, active: str) -> Answer:
-    """Of flat sketches the store's own are read: all its modules' matrices at once, or one of them.
+def recover_network(sketched: SketchRun, module: str | None, samples: str, columns: str, active: str) -> Answer:
+    """Recover matrix columns from flat sketches.
 
-    Recursive ones hold products of matrices, more columns than there are scenes: there flat sketches are made afresh
-    of one module's attributes. The network's own attributes are dense (half of a pose's values), or equal (counts), so
-    that few blocks are pure; beside them stand sketches of random attributes with `active` of `columns` values.
+    A store of flat sketches is used as it is, for all modules together or one of them. Recursive sketches contain
+    products of matrices with more columns than scenes, so flat sketches of one module's attributes are computed
+    instead. Attributes of a network are dense or equal, so that few blocks have a single active column; for
+    comparison, sketches of random attributes with `active` of `columns` non-zero values are used as well.
+
+    Args:
+        sketched: the sketches.
+        module: name of the module; None for all (flat) or the most frequent one (recursive).
+        samples, columns, active: number of samples, and size and non-zero values of the random attributes.
     """
-    store, wanted, begun = sketched.store, whole(samples, "samples", 1), time.monotonic()
+    store, limit, start = sketched.store, parse_integer(samples, "samples", 1), time.monotonic()
     blocks = store.about["matrices"].get("block") if store.about["matrices"]["kind"] == "block" else None
     if store.about["kind"] != "flat" and blocks is None:
-        raise UsageError("recover-network needs the blocks of block-random matrices: dlcli sketch matrix=block")
-    own = (_of_store if store.about["kind"] == "flat" else _afresh)(sketched, module, wanted)
-    used = own.attributes.amax(0) > 0
+        hint = "create the sketches with dlcli sketch matrix=block"
+        raise UsageError("requires", key="recover-network", requirement="block-random matrices", hint=hint)
+    flat = (_from_store if store.about["kind"] == "flat" else _from_network)(sketched, module, limit)
+    used = flat.attributes.amax(0) > 0
     facts: dict[str, Any] = {
-        "what": own.what, "from_store": store.about["kind"] == "flat", "samples": len(own.attributes),
-        "columns": int(used.sum()), "active": float((own.attributes > 0).sum(1).float().mean()),
-        "known_error": _known_error(own, used), "recovered": None,
+        "what": flat.description, "from_store": store.about["kind"] == "flat", "samples": len(flat.attributes),
+        "columns": int(used.sum()), "active": float((flat.attributes > 0).sum(1).float().mean()),
+        "known_error": _known_error(flat, used), "recovered": None,
     }  # fmt: skip
     error = "too few samples" if facts["known_error"] is None else f"largest error {number(facts['known_error'])}"
     sizes = f"{facts['columns']} columns, {facts['samples']:,} samples with {facts['active']:.1f} active in each"
-    lines = [
-        f"{own.what}: {sizes}",
-        f"attributes known:   {error}",
-    ]
+    lines = [f"{flat.description}: {sizes}", f"attributes known:   {error}"]
     if blocks is not None:
-        facts["recovered"] = recovered(unknown(own.sketches, blocks), own.truth[:, used])
-        facts |= _sparse(store, wanted, columns, active)
+        facts["recovered"] = recovered(unknown(flat.sketches, blocks), flat.truth[:, used])
+        facts |= _recover_sparse(store, limit, columns, active)
         lines += [
-            f"attributes unknown: {facts['recovered']:.0%} of the columns exactly",
-            f"random attributes instead, {facts['sparse_active']} active of {facts['sparse_columns']}, "
-            f"{wanted:,} samples: {facts['recovered_sparse']:.0%} of the columns exactly",
+            f"attributes unknown: {facts['recovered']:.0%} of the columns recovered exactly",
+            f"random attributes, {facts['sparse_active']} active of {facts['sparse_columns']}, {limit:,} samples: "
+            f"{facts['recovered_sparse']:.0%} of the columns recovered exactly",
         ]
-    facts["seconds"] = time.monotonic() - begun
+    facts["seconds"] = time.monotonic() - start
     return Answer(facts, [*lines, f"in {facts['seconds']:.1f} s"])
 
 
-def _known_error(own: _Flat, used: Tensor) -> float | None:
-    """The largest error of an entry; None with fewer samples than columns."""
-    if int(used.sum()) > len(own.attributes):
+def _known_error(flat: _FlatSketches, used: Tensor) -> float | None:
+    """The largest error of a matrix entry; None with fewer samples than columns."""
+    if int(used.sum()) > len(flat.attributes):
         return None
-    found = known(own.attributes[:, used].double(), own.sketches.double())
-    return float((found - own.truth[:, used]).abs().max())
+    matrix = known(flat.attributes[:, used].double(), flat.sketches.double())
+    return float((matrix - flat.truth[:, used]).abs().max())
 
 
-def _of_store(sketched: Sketched, module: str | None, wanted: int) -> _Flat:
-    """The sketches themselves; without the part of the others' where one module is asked for."""
+def _from_store(sketched: SketchRun, module: str | None, limit: int) -> _FlatSketches:
+    """The sketches of the store; for one module, the contributions of the other modules are subtracted."""
     store, names = sketched.store, sketched.store.modules
-    width, scale, some = store.about["width"], store.about["scale"], range(min(wanted, len(store)))
-    weighed = torch.zeros(len(some), len(names) * width)
-    for begin in range(0, len(some), _AT_ONCE):
-        _, seen = sketched.seen(some[begin : begin + _AT_ONCE])
+    width, scale, scenes = store.about["width"], store.about["scale"], range(min(limit, len(store)))
+    weighted = torch.zeros(len(scenes), len(names) * width)
+    for begin in range(0, len(scenes), _BATCH):
+        _, seen = sketched.seen(scenes[begin : begin + _BATCH])
         structure = seen.objects.structure
         values = seen.objects.attributes * coefficients(structure, scale).unsqueeze(1)
-        rows = weighed[begin : begin + _AT_ONCE].view(-1, width)
+        rows = weighted[begin : begin + _BATCH].view(-1, width)
         rows.index_add_(0, structure.scene * len(names) + structure.module, values)
     truth = torch.cat([_matrix(store, name, width) for name in names], 1)[: store.sketches.shape[1]]
-    sketches, what = store.sketches[: len(some)], f"all {len(names)} modules, from the sketches of the store"
+    sketches, description = store.sketches[: len(scenes)], f"all {len(names)} modules, sketches of the store"
     if module is not None:
-        which = module_of(module, names)
-        mine = torch.zeros(len(names) * width, dtype=torch.bool)
-        mine[which * width : (which + 1) * width] = True
-        there = weighed[:, mine].any(1)
-        sketches = (sketches - weighed[:, ~mine] @ truth[:, ~mine].T)[there]
-        weighed, truth, what = weighed[there][:, mine], truth[:, mine], f"{names[which]}, the other modules known"
-    return _Flat(what, weighed, sketches, truth)
+        index = parse_module(module, names)
+        own = torch.zeros(len(names) * width, dtype=torch.bool)
+        own[index * width : (index + 1) * width] = True
+        present = weighted[:, own].any(1)
+        sketches = (sketches - weighted[:, ~own] @ truth[:, ~own].T)[present]
+        weighted, truth = weighted[present][:, own], truth[:, own]
+        description = f"{names[index]}, other modules known"
+    return _FlatSketches(description, weighted, sketches, truth)
 
 
-def _afresh(sketched: Sketched, module: str | None, wanted: int) -> _Flat:
-    """Sketches of a module's attributes alone, in the store's first scenes."""
-    store, found, many = sketched.store, [], 0
-    which = module_of(module, store.modules) if module is not None else int(counts(store.structure).sum(0).argmax())
-    for begin in range(0, len(store), _AT_ONCE):
-        _, seen = sketched.seen(range(begin, min(begin + _AT_ONCE, len(store))))
-        found.append(seen.objects.attributes[seen.objects.structure.module == which])
-        many += len(found[-1])
-        if many >= wanted:
+def _from_network(sketched: SketchRun, module: str | None, limit: int) -> _FlatSketches:
+    """Flat sketches of a module's attributes alone, in the first scenes of the store."""
+    store, parts, rows = sketched.store, [], 0
+    counts = module_counts(store.structure).sum(0)
+    index = parse_module(module, store.modules) if module is not None else int(counts.argmax())
+    for begin in range(0, len(store), _BATCH):
+        _, seen = sketched.seen(range(begin, min(begin + _BATCH, len(store))))
+        parts.append(seen.objects.attributes[seen.objects.structure.module == index])
+        rows += len(parts[-1])
+        if rows >= limit:
             break
-    attributes, name = torch.cat(found)[:wanted], store.modules[which]
+    attributes, name = torch.cat(parts)[:limit], store.modules[index]
     if not len(attributes):
-        raise UsageError(f"no scene has an object of {name}, so that nothing is sketched")
-    flat = store.matrices.attribute(name).apply(attributes)
-    what = f"{name}, flat sketches made afresh (those of the store are recursive: kind=flat)"
-    return _Flat(what, attributes, flat, _matrix(store, name, store.about["width"]))
+        raise UsageError("not_found", kind="object", name=name, hint="no scene contains this module")
+    sketches = store.matrices.attribute(name).apply(attributes)
+    description = f"{name}, flat sketches computed for this query (the store is recursive; see kind=flat)"
+    return _FlatSketches(description, attributes, sketches, _matrix(store, name, store.about["width"]))
 
 
 def _matrix(store: Store, module: str, columns: int) -> Tensor:
-    """The first columns of a module's matrix of attributes."""
+    """The first columns of a module's attribute matrix, [dimension, column]."""
     return store.matrices.attribute(module).apply(torch.eye(columns)).T
 
 
-def _sparse(store: Store, samples: int, columns: str, active: str) -> dict[str, Any]:
-    """The share of a matrix's first columns that sketches of sparse attributes give away."""
-    width, few = whole(columns, "columns", 1), whole(active, "active", 1)
-    top = store.about["matrices"]["dimension"]
-    if not few <= width <= top:
-        raise UsageError(f"active={few} of columns={width}: at most the dimension, {top}")
-    draw, truth = torch.Generator().manual_seed(_DRAWN), _matrix(store, store.modules[0], width)
-    there = torch.rand(samples, width, generator=draw).topk(few).indices
-    attributes = torch.zeros(samples, width).scatter_(1, there, torch.rand(samples, few, generator=draw) + 0.1)
+def _recover_sparse(store: Store, samples: int, columns: str, active: str) -> dict[str, Any]:
+    """Recover the first columns of a matrix from sketches of random sparse attributes."""
+    width, nonzero = parse_integer(columns, "columns", 1), parse_integer(active, "active", 1)
+    dimension = store.about["matrices"]["dimension"]
+    if width > dimension:
+        raise UsageError("invalid_value", key="columns", must=f"at most {dimension}, the dimension", got=width)
+    if nonzero > width:
+        raise UsageError("invalid_value", key="active", must=f"at most columns={width}", got=nonzero)
+    draw, truth = torch.Generator().manual_seed(_SEED), _matrix(store, store.modules[0], width)
+    indices = torch.rand(samples, width, generator=draw).topk(nonzero).indices
+    values = torch.rand(samples, nonzero, generator=draw) + 0.1
+    attributes = torch.zeros(samples, width).scatter_(1, indices, values)
     share = recovered(unknown(attributes @ truth.T, store.about["matrices"]["block"]), truth)
-    return {"recovered_sparse": share, "sparse_columns": width, "sparse_active": few}
+    return {"recovered_sparse": share, "sparse_columns": width, "sparse_active": nonzero}

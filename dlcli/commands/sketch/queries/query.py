@@ -1,4 +1,4 @@
-"""`dlcli sketch query`: what the sketches of a run answer."""
+"""`dlcli sketch query`: estimates from the sketches of a run."""
 
 import json
 import math
@@ -9,58 +9,55 @@ from pathlib import Path
 from typing import Any
 
 from dlcli.commands.sketch.queries import answers, erasure, network
-from dlcli.commands.sketch.queries.erasure import fraction
+from dlcli.commands.sketch.queries.erasure import parse_fraction
 from dlcli.commands.sketch.store import Answer, open_store
-from dlcli.core.errors import UsageError, nearest
+from dlcli.core.errors import UsageError
 from dlcli.engine.device import computing
 from dlcli.runs import selectors
 from dlcli.sketching import QUESTIONS
 
 
 @dataclass(frozen=True)
-class _Question:
-    """How a question is asked.
+class _Query:
+    """A query and its settings.
 
     Args:
-        ask: with its words as plain values.
-        keys: that it takes, with what stands where nothing is said.
-        first: the key of a word that is no key=value.
-        needed: keys without which it is no question.
+        run: function of the store and the settings as text.
+        defaults: setting keys with their defaults.
+        positional: key of the first argument if it is not KEY=VALUE.
+        required: keys without a default.
     """
 
-    ask: Callable[..., Answer]
-    keys: Mapping[str, str | None]
-    first: str | None = None
-    needed: tuple[str, ...] = ()
+    run: Callable[..., Answer]
+    defaults: Mapping[str, str | None]
+    positional: str | None = None
+    required: tuple[str, ...] = ()
 
 
-_WHOLE = "1"
-_KEEP = {"keep": _WHOLE}
-_ASKED = {
-    "count": _Question(
-        answers.count, {"module": None, "scenes": None, "decoder": "joint", **_KEEP}, "module", ("module",)
-    ),
-    "mean": _Question(
-        answers.mean, {"module": None, "scenes": None, "decoder": "joint", **_KEEP}, "module", ("module",)
-    ),
-    "attribute": _Question(
+_COMPLETE = "1"
+_KEEP = {"keep": _COMPLETE}
+_COUNTING: dict[str, str | None] = {"module": None, "scenes": None, "decoder": "joint", **_KEEP}
+_QUERIES = {
+    "count": _Query(answers.count, _COUNTING, "module", ("module",)),
+    "mean": _Query(answers.mean, _COUNTING, "module", ("module",)),
+    "attribute": _Query(
         answers.attribute, {"scene": None, "module": None, "decoder": None, **_KEEP}, "scene", ("scene",)
     ),
-    "similar": _Question(answers.similar, {"index": None, "k": "5", **_KEEP}, "index", ("index",)),
-    "erase": _Question(erasure.erase, {"keep": "0.75,0.5,0.25,0.1"}, "keep"),
-    "recover-network": _Question(
+    "similar": _Query(answers.similar, {"index": None, "k": "5", **_KEEP}, "index", ("index",)),
+    "erase": _Query(erasure.erase, {"keep": "0.75,0.5,0.25,0.1"}, "keep"),
+    "recover-network": _Query(
         network.recover_network, {"module": None, "samples": "2000", "columns": "64", "active": "3"}, "module"
     ),
-    "bench": _Question(erasure.bench, {"seeds": "3"}),
+    "bench": _Query(erasure.bench, {"seeds": "3"}),
 }
-assert tuple(_ASKED) == QUESTIONS
+assert tuple(_QUERIES) == QUESTIONS
 
 
 def main(selector: str, question: str, words: Sequence[str], out: Path, quiet: bool, as_json: bool) -> int:
-    """Ask, print the answer, and say where its pictures are."""
+    """Run a query and print its result and the paths of its images."""
     answer = ask(selector, question, words, out)
     if as_json:
-        print(json.dumps(_strict({**answer.facts, "files": [str(path) for path in answer.files]}), indent=1))  # noqa: T201
+        print(json.dumps(_finite({**answer.facts, "files": [str(path) for path in answer.files]}), indent=1))  # noqa: T201
         return 0
     for line in answer.lines:
         print(line)  # noqa: T201
@@ -72,52 +69,56 @@ def main(selector: str, question: str, words: Sequence[str], out: Path, quiet: b
 
 
 def ask(selector: str, question: str, words: Sequence[str], out: Path) -> Answer:
-    """What the sketches of a run answer.
+    """Query the sketches of a run.
+
+    Args:
+        selector: the run: id, name, tag or directory.
+        question: name of the query.
+        words: settings KEY=VALUE.
+        out: directory of the runs.
 
     Raises:
-        UsageError: there is no such question, or it is about nothing that is there.
+        UsageError: the query or a setting is unknown or invalid.
     """
-    if question not in _ASKED:
-        raise UsageError(f"no question {question!r}{nearest(question, QUESTIONS)}\nThere are: {', '.join(QUESTIONS)}")
-    asked = _ASKED[question]
-    given = _given(question, asked, words)
+    if question not in _QUERIES:
+        hint = f"queries: {', '.join(QUESTIONS)}"
+        raise UsageError("unknown_name", kind="query", name=question, known=QUESTIONS, hint=hint)
+    query = _QUERIES[question]
+    settings = _parse_settings(question, query, words)
     with computing(1):
-        cut = fraction(given.pop("keep")) if asked.keys.get("keep") == _WHOLE else 1.0
-        return asked.ask(open_store(selectors.one(selector, out)).kept(cut), **given)
+        keep = parse_fraction(settings.pop("keep")) if query.defaults.get("keep") == _COMPLETE else 1.0
+        return query.run(open_store(selectors.one(selector, out)).erased(keep), **settings)
 
 
-def _strict(fact: Any) -> Any:
-    """What JSON has words for: null for what is not a number."""
+def _finite(fact: Any) -> Any:
+    """The fact with NaN and infinity replaced by null, which JSON can represent."""
     if isinstance(fact, Mapping):
-        return {name: _strict(part) for name, part in fact.items()}
+        return {name: _finite(part) for name, part in fact.items()}
     if isinstance(fact, list | tuple):
-        return [_strict(part) for part in fact]
+        return [_finite(part) for part in fact]
     return None if isinstance(fact, float) and not math.isfinite(fact) else fact
 
 
-def _given(question: str, asked: _Question, words: Sequence[str]) -> dict[str, Any]:
-    """The words by their keys.
+def _parse_settings(question: str, query: _Query, words: Sequence[str]) -> dict[str, Any]:
+    """Settings by key, with defaults.
 
     Raises:
-        UsageError: a key is unknown, twice there, or missing.
+        UsageError: a key is unknown, repeated or missing.
     """
-    found: dict[str, str] = {}
+    settings: dict[str, str] = {}
+    usage = "settings: " + ", ".join(f"{key}={value or '...'}" for key, value in query.defaults.items())
     for word in words:
         key, equals, value = word.partition("=")
         if not equals:
-            if asked.first is None:
-                raise UsageError(f"{word!r} is not key=value; {question} takes {_keys(asked)}")
-            key, value = asked.first, word
-        if key not in asked.keys:
-            raise UsageError(f"{question} takes no {key!r}{nearest(key, asked.keys)}")
-        if key in found:
-            raise UsageError(f"{question}: {key} is given twice")
-        found[key] = value
-    missing = [key for key in asked.needed if not found.get(key)]
+            if query.positional is None:
+                raise UsageError("invalid_value", key=question, must="followed by KEY=VALUE", got=word, hint=usage)
+            key, value = query.positional, word
+        if key not in query.defaults:
+            raise UsageError("unknown_name", kind=f"setting of {question}:", name=key, known=query.defaults)
+        if key in settings:
+            raise UsageError("conflict", first=f"{key}={settings[key]}", second=f"{key}={value}")
+        settings[key] = value
+    missing = [f"{key}=" for key in query.required if not settings.get(key)]
     if missing:
-        raise UsageError(f"{question} needs {' and '.join(f'{key}=' for key in missing)}; it takes {_keys(asked)}")
-    return dict(asked.keys) | found
-
-
-def _keys(asked: _Question) -> str:
-    return ", ".join(f"{key}={value or '...'}" for key, value in asked.keys.items())
+        raise UsageError("required", key=" and ".join(missing), reason=f"query {question}", hint=usage)
+    return dict(query.defaults) | settings
