@@ -281,6 +281,23 @@ def _prepare(jobs: int | None, on: str | None) -> None:
         prepare("dlcli.launch.run_job")
 
 
+@app.command(context_settings=_WORDS_FIRST)
+def predict(
+    run: Selector,
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="File or folder in the format of the run's task.")],
+    words: Changes = None,
+    to: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Output file; standard output by default.")
+    ] = None,
+    out: Out = _OUT,
+    as_json: Json = False,
+) -> int:
+    """Predict for new data without targets, in the units and labels of the training data."""
+    from dlcli.commands import predict as command
+
+    return command.main(run, path, words or [], out, to, as_json)
+
+
 @app.command("eval", context_settings=_WORDS_FIRST)
 def evaluate(
     run: Selector,

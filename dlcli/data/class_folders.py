@@ -18,10 +18,13 @@ class Found:
     classes: list[str]
 
 
-def find_pictures(path: str | None) -> dict[str, Found]:
+def find_pictures(path: str | None, *, labeled: bool = True) -> dict[str, Found]:
     """Pictures by split, sorted by class and name; without folders for splits all of them are "train".
 
     Files whose names begin with a dot are left out, and so are files beside the class folders.
+
+    Args:
+        labeled: if False, `path` may also be one image or a folder of images, which have the class "".
 
     Raises:
         UsageError: there is no such folder, or it is laid out otherwise.
@@ -29,6 +32,8 @@ def find_pictures(path: str | None) -> dict[str, Found]:
     if not path:
         raise UsageError("task=image_folder reads a folder of yours: task.path=FOLDER")
     root = Path(path).expanduser()
+    if not labeled and (images := [root] if root.is_file() else _unlabeled(root)):
+        return {"all": Found(images, [""] * len(images))}
     if not root.is_dir():
         raise UsageError(f"task.path: there is no folder {path}")
     folders = _folders(root)
@@ -43,6 +48,11 @@ def find_pictures(path: str | None) -> dict[str, Found]:
     if "train" in found:
         _complete(found["train"], root / "train")
     return found
+
+
+def _unlabeled(root: Path) -> list[Path]:
+    """Images of a folder without subfolders."""
+    return _visible(root, files=True) if root.is_dir() and not _folders(root) else []
 
 
 def _complete(found: Found, root: Path) -> Found:

@@ -3,7 +3,7 @@
 import logging
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -55,11 +55,14 @@ def _read(path: str, arrays: np.lib.npyio.NpzFile, name: str) -> np.ndarray:
         raise UsageError(f"{path}: {name} cannot be read, the file is damaged ({error})") from None
 
 
-def pairs(arrays: Mapping[str, np.ndarray]) -> dict[str, Pair]:
+def pairs(arrays: Mapping[str, np.ndarray], blank: Callable[[int], np.ndarray] | None = None) -> dict[str, Pair]:
     """Checked inputs and targets by split; `x` and `y` alone are "train".
 
     Inputs come as integers (sample, time) or numbers (sample, channel, ...); targets as integers (sample) or
     (sample, time), or numbers (sample, value) or (sample, value, time).
+
+    Args:
+        blank: targets for inputs without targets, by their number; None requires targets.
 
     Raises:
         UsageError: an array is missing, has the wrong type or shape, or holds values that are not finite.
@@ -69,6 +72,9 @@ def pairs(arrays: Mapping[str, np.ndarray]) -> dict[str, Pair]:
         names = {"train": ("x", "y")}
     found = {}
     for split, (x, y) in names.items():
+        if x in arrays and y not in arrays and blank is not None:
+            found[split] = (_inputs(x, arrays[x]), blank(len(arrays[x])))
+            continue
         if (x in arrays) != (y in arrays):
             there, absent = (x, y) if x in arrays else (y, x)
             raise UsageError(f"the file has {there} but not {absent}; it has: {', '.join(arrays)}.\nWanted: {_WANTED}")
@@ -93,15 +99,19 @@ def _doubt_channels(x: np.ndarray) -> None:
 
 
 def _pair(x_name: str, x: np.ndarray, y_name: str, y: np.ndarray) -> Pair:
-    for name, array, axes in ((x_name, x, (2, 3, 4)), (y_name, y, (1, 2, 3))):
-        _check(name, array, axes)
+    _check(y_name, y, (1, 2, 3))
+    x = _inputs(x_name, x)
     if len(x) != len(y):
         raise UsageError(f"{x_name} has {len(x):,} rows, {y_name} {len(y):,}")
-    if x.ndim == 2 and x.dtype.kind == "f":
-        x = x[:, None]
-    elif x.ndim == 2:
-        x = _natural(x_name, x, "tokens")
     return x, _target(y_name, y, x)
+
+
+def _inputs(name: str, x: np.ndarray) -> np.ndarray:
+    """Return inputs with a channel axis; integers (sample, time) are tokens."""
+    _check(name, x, (2, 3, 4))
+    if x.ndim == 2 and x.dtype.kind == "f":
+        return x[:, None]
+    return _natural(name, x, "tokens") if x.ndim == 2 else x
 
 
 def _target(name: str, y: np.ndarray, x: np.ndarray) -> np.ndarray:

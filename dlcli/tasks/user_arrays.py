@@ -1,6 +1,7 @@
 """A user's own arrays in an .npz file."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ class Npz(ArrayTask):
     value, time). `class_names` may name the classes.
 
     A missing valid or test split is 15 % of train each, stratified by class. Split "all" is the whole file,
-    in its order. With `fitted`, statistics and classes are the run's and no x_train is needed.
+    in its order. With `fitted`, statistics and classes are the run's, and neither x_train nor targets are needed.
 
     Args:
         path: the file.
@@ -60,7 +61,7 @@ class Npz(ArrayTask):
     ) -> None:
         one_of(("standard", "none"), scaling=scaling)
         arrays = read_arrays(path)
-        found = pairs(arrays)
+        found = pairs(arrays, None if fitted is None else partial(_blank_targets, fitted))
         x, y = (np.concatenate(parts) for parts in zip(*found.values(), strict=True))
         rows = split_rows(found, data_seed, new=fitted is None)
         if fitted is None:
@@ -81,6 +82,13 @@ class Npz(ArrayTask):
         super().__init__(
             splits, Spec((given,), wanted), targets, batch=batch, order=order, fitted=fitted, metrics=metrics
         )
+
+
+def _blank_targets(fitted: Fitted, count: int) -> np.ndarray:
+    """Return targets that count nowhere, for inputs without targets."""
+    if fitted["classes"]:
+        return np.full(count, IGNORED)
+    return np.full((count, len(fitted["target_mean"])), np.nan, np.float32)
 
 
 def _check_learned(y: Mapping[str, np.ndarray], *, named: bool) -> None:

@@ -1,12 +1,15 @@
 """A user's own pictures, one folder a class."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from dlcli.core.errors import UsageError
-from dlcli.core.task import Fitted
+from dlcli.core.spec import IGNORED
+from dlcli.core.task import Batch, Carry, Fitted
 from dlcli.data.class_folders import Found, find_pictures
 from dlcli.data.image_files import Pictures, Size
 from dlcli.data.labeled import Labelled
@@ -57,7 +60,7 @@ class ImageFolder(ImageTask):
         fitted: Fitted | None,
         metrics: Sequence[str] | None = None,
     ) -> None:
-        found = find_pictures(path)
+        found = find_pictures(path, labeled=fitted is None)
         known: Fitted = fitted or {}
         names = known.get("classes") or _classes(found)
         pictures = Pictures([path for part in found.values() for path in part.paths], skip_bad=skip_bad)
@@ -72,9 +75,17 @@ class ImageFolder(ImageTask):
             _check_classes(splits["train"], names)
             fitted = {"classes": names, "size": list(side), "mode": colours} | normalisation(splits["train"], scaling)
         splits["all"] = everything
+        root = Path(str(path)).expanduser()
+        self._files = np.array([str(file.relative_to(root)) if file != root else file.name for file in pictures.paths])
         super().__init__(
             splits, names, scaling=scaling, augment=augment, batch=batch, order=order, fitted=fitted, metrics=metrics
         )
+
+    def predicted(self, model: nn.Module, batch: Batch, carry: Carry = None) -> tuple[dict[str, np.ndarray], Carry]:
+        """Columns `file` (relative to the folder) and the predictions."""
+        columns, carry = super().predicted(model, batch, carry)
+        files = self._files[columns.pop("row")].astype(object)
+        return {"file": files} | columns, carry
 
 
 def _classes(found: Mapping[str, Found]) -> list[str]:
@@ -106,10 +117,10 @@ def _labels(
     Raises:
         UsageError: a class is not among the names.
     """
-    numbers, read = {name: number for number, name in enumerate(names)}, set(pictures.paths)
+    numbers, read = {"": IGNORED} | {name: number for number, name in enumerate(names)}, set(pictures.paths)
     parts: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     for split, part in found.items():
-        if unknown := sorted(set(part.classes) - set(names)):
+        if unknown := sorted(set(part.classes) - {*names, ""}):
             raise UsageError(f"{split} has the class {unknown[0]!r}; classes to learn are: {', '.join(names)}")
         kept = [numbers[name] for path, name in zip(part.paths, part.classes, strict=True) if path in read]
         if kept:
