@@ -286,9 +286,7 @@ def predict(
     run: Selector,
     path: Annotated[Path, typer.Argument(metavar="FILE", help="File or folder in the format of the run's task.")],
     words: Changes = None,
-    to: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Output file; standard output by default.")
-    ] = None,
+    to: Annotated[Path | None, typer.Option(metavar="FILE", help="Output file; standard output by default.")] = None,
     out: Out = _OUT,
     as_json: Json = False,
 ) -> int:
@@ -296,6 +294,19 @@ def predict(
     from dlcli.commands import predict as command
 
     return command.main(run, path, words or [], out, to, as_json)
+
+
+@app.command()
+def trust(
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="DIR", help="Folder; all are listed without it.")
+    ] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Remove the folder from the list.")] = False,
+) -> int:
+    """Allow plug-in code of a folder to be imported by every command."""
+    from dlcli.commands import trust as command
+
+    return command.main(folder, remove)
 
 
 @app.command("eval", context_settings=_WORDS_FIRST)

@@ -1,5 +1,6 @@
 """Members of the configuration groups, read from their YAML files; imports neither torch nor hydra."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 from dlcli.config.schema import COMMANDS as VERBS
 from dlcli.core.errors import Missing
 
+_LOG = logging.getLogger("dlcli.catalogue")
+_NOTED: set[str] = set()
 _PACKAGE = Path(__file__).resolve().parents[1]
 _REGISTRIES = {"claim": "claims/catalogue", "data": "data/sets"}
 """Registries that are not configuration, by the name of their folder below `--config-dir`."""
@@ -15,20 +18,44 @@ RESERVED = {"sketch": ("query", "stream")}
 
 
 def folders(extra: Sequence[Path] = ()) -> list[Path]:
-    """Where configuration is looked for: what the user names, `./conf`, and what came with dlcli, in this order.
+    """Folders of configuration in their order: those that the user names, dlcli's own, and `./conf`.
+
+    `./conf` adds names and never replaces one of dlcli's.
 
     Raises:
         Missing: the user names no folder.
     """
-    own = packaged()
-    here = Path("conf").resolve()
     for folder in extra:
         if not folder.is_dir():
             raise Missing(f"--config-dir: there is no folder {folder}")
-    found = [folder.resolve() for folder in extra]
-    if here.is_dir() and here != own:
-        found.append(here)
-    return [*found, own]
+    here = working_folder()
+    return [*(folder.resolve() for folder in extra), packaged(), *([here] if here else [])]
+
+
+def working_folder() -> Path | None:
+    """Return `./conf` if it exists and is not the one that came with dlcli."""
+    here = Path("conf").resolve()
+    return here if here.is_dir() and here != packaged() else None
+
+
+def note_working_folder(command: str, recipe: str | None, choices: Mapping[str, str], extra: Sequence[Path]) -> None:
+    """Log once which files of `./conf` a configuration uses, and which have the name of one of dlcli's."""
+    here = working_folder()
+    if here is None or here in (folder.resolve() for folder in extra):
+        return
+    named = {**choices, **({f"experiment/{command}": recipe} if recipe else {})}
+    taken, hidden = [], []
+    for group, name in named.items():
+        relative = f"{group.partition('@')[0].lstrip('/')}/{name}.yaml"
+        if (here / relative).is_file():
+            (hidden if (packaged() / relative).is_file() else taken).append(relative)
+    for text in (
+        f"note: taken from ./conf: {', '.join(taken)}" if taken else "",
+        f"note: ./conf/{hidden[0]} is not used: dlcli has one of this name. Use --config-dir conf" if hidden else "",
+    ):
+        if text and text not in _NOTED:
+            _NOTED.add(text)
+            _LOG.warning(text)
 
 
 def packaged() -> Path:
@@ -51,9 +78,9 @@ def members(group: str, extra: Sequence[Path] = ()) -> dict[str, Path]:
 
 def registry(kind: str, extra: Sequence[Path] = ()) -> dict[str, Path]:
     """The claims ("claim") or data sets ("data") by name: packaged ones, and a user's own below `--config-dir`."""
-    *first, _ = folders(extra)
     found: dict[str, Path] = {}
-    for folder in (*(folder / kind for folder in first), _PACKAGE / _REGISTRIES[kind]):
+    own = _PACKAGE / _REGISTRIES[kind]
+    for folder in (own if folder == packaged() else folder / kind for folder in folders(extra)):
         for path in sorted(folder.glob("*.yaml")):
             found.setdefault(path.stem, path)
     return dict(sorted(found.items()))

@@ -1,5 +1,6 @@
 """Compose configurations with Hydra: words of the command line in, configurations out, errors as `UsageError`."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from dlcli.config import catalogue, checks, schema, short, sweeps
+from dlcli.config import catalogue, checks, schema, short, source, sweeps, trust
 from dlcli.config import overrides as words_of
 from dlcli.config.overrides import Folders, key_of, parse, value_of
 from dlcli.config.primary import ERRORS, base, group_words, plain_error, session
@@ -76,6 +77,7 @@ def expand(
         UsageError: a word is not an override, or names something that does not exist.
     """
     folders = tuple(extra)
+    _trust_for_command(folders, words)
     recipes, rest = words_of.split(verb, words, folders)
     pairs = [sweeps.zipped(text) for text in zips]
     sweeps.check_once([rest, *pairs])
@@ -87,6 +89,15 @@ def expand(
         sweeps.check_count(len(recipes) * len(points))
         requests = [_request(verb, recipe, point, folders, smoke) for recipe in recipes for point in points]
         return [_point(request) for request in requests]
+
+
+def _trust_for_command(folders: Folders, words: Sequence[str]) -> None:
+    """Trust the folders of `--config-dir`, those that contain them, and the plug-ins that the user typed."""
+    trust.allow(part for folder in folders for part in (folder.resolve(), folder.resolve().parent))
+    for word in words:
+        if key_of(word) == "plugins" and "=" in word:
+            names = re.findall(r"\w+", value_of(word))
+            trust.allow(folder for name in names if (folder := source.folder_of(name)) is not None)
 
 
 def _request(verb: str, recipe: str | None, words: tuple[str, ...], extra: Folders, smoke: bool) -> Request:
@@ -107,6 +118,8 @@ def _point(request: Request) -> Point:
     routed = route(request)
     _check_places(routed.groups, request)
     config, choices = request.composed(routed.groups)
+    if not request.saved:
+        catalogue.note_working_folder(request.verb, request.recipe, choices, request.extra)
     config = config.copy()
     if request.recipe and not request.saved:
         short.of_recipe(config, request.extra)

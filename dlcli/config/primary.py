@@ -30,10 +30,10 @@ def session(extra: Sequence[Path]) -> Iterator[None]:
     """Hydra over dlcli's search path; the Hydra of a notebook is restored at the end."""
     before = GlobalHydra.instance().hydra
     GlobalHydra.instance().clear()
-    *first, own = catalogue.folders(extra)
-    path = create_config_search_path(str(own))
-    for folder in reversed(first):
-        path.prepend("user", f"file://{folder}")
+    *others, last = catalogue.folders(extra)
+    path = create_config_search_path(str(last))
+    for folder in reversed(others):
+        path.prepend("folder", f"file://{folder}")
     for command in schema.COMMANDS:
         ConfigStore.instance().store(f"{command}", schema.defaults(command), group="schema", package="_global_")
     try:
