@@ -298,9 +298,7 @@ def predict(
 
 @app.command()
 def trust(
-    folder: Annotated[
-        Path | None, typer.Argument(metavar="DIR", help="Folder; all are listed without it.")
-    ] = None,
+    folder: Annotated[Path | None, typer.Argument(metavar="DIR", help="Folder; all are listed without it.")] = None,
     remove: Annotated[bool, typer.Option("--remove", help="Remove the folder from the list.")] = False,
 ) -> int:
     """Allow plug-in code of a folder to be imported by every command."""

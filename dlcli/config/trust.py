@@ -93,7 +93,5 @@ def check(module: str, folder: Path) -> None:
     """
     if not is_trusted(folder):
         name = module.partition(".")[0]
-        hint = (
-            f"If you trust that code: dlcli trust {folder}, or plugins=[{name}] for one command that makes runs."
-        )
+        hint = f"If you trust that code: dlcli trust {folder}, or plugins=[{name}] for one command that makes runs."
         raise UsageError("untrusted", target=module, folder=folder, hint=hint)

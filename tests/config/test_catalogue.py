@@ -26,18 +26,18 @@ def mine(tmp_path, monkeypatch):
     return tmp_path / "conf"
 
 
-def test_a_user_s_own_members_come_before_ours(mine):
+def test_members_of_the_working_folder_add_names_only(mine):
     found = catalogue.members("model")
     assert found["mine"] == mine / "model/mine.yaml"
-    assert found["tcn"] == mine / "model/tcn.yaml"
+    assert found["tcn"].is_relative_to(catalogue.packaged())
     assert found["gru"].is_relative_to(catalogue.packaged())
     assert list(found) == sorted(found)
 
 
-def test_a_named_folder_comes_before_the_one_that_is_here(mine, tmp_path):
+def test_named_folder_comes_before_all_others(mine, tmp_path):
     (tmp_path / "named/model").mkdir(parents=True)
     (tmp_path / "named/model/tcn.yaml").write_text("# Another\n")
-    assert catalogue.folders([tmp_path / "named"]) == [tmp_path / "named", mine, catalogue.packaged()]
+    assert catalogue.folders([tmp_path / "named"]) == [tmp_path / "named", catalogue.packaged(), mine]
     assert catalogue.members("model", [tmp_path / "named"])["tcn"].is_relative_to(tmp_path / "named")
 
 

@@ -185,14 +185,16 @@ def recipe(folder, channels):
     )
 
 
-def test_the_named_folder_comes_before_here_and_here_before_ours(tmp_path, monkeypatch):
+def test_named_folder_comes_first_and_working_folder_last(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     recipe(tmp_path / "conf", [1])
     assert one("mine").resolved()["model"]["channels"] == [1]
     recipe(tmp_path / "named", [2])
     assert one("mine", extra=[tmp_path / "named"]).resolved()["model"]["channels"] == [2]
     (tmp_path / "conf/model/tcn.yaml").write_text("_target_: dlcli.models.sequence.tcn.TCN\nchannels: [3]\n")
-    assert one("task=adding", "model=tcn").resolved()["model"]["channels"] == [3]
+    assert one("task=adding", "model=tcn").resolved()["model"]["channels"] != [3]
+    named = one("task=adding", "model=tcn", extra=[tmp_path / "conf"])
+    assert named.resolved()["model"]["channels"] == [3]
 
 
 def test_provenance_names_the_file_or_the_command_line():
