@@ -43,7 +43,7 @@ def classifier(folder):
     x = RANDOM.normal(0, 1, (80, 2, 12)).astype(np.float32)
     y = (x.mean((1, 2)) > 0).astype(np.int64)
     np.savez(folder / "labels.npz", x=x, y=y, class_names=np.array(["low", "=high"]))
-    words = ["model=mlp", "task=npz", f"task.path={folder / 'labels.npz'}", "steps=300", "lr=0.01", "threads=1"]
+    words = ["model=mlp", "task=npz", f"task.path={folder / 'labels.npz'}", "steps=60", "threads=1"]
     return dlcli.train(*words, out=folder / "runs", progress="none"), x, y
 
 
@@ -87,7 +87,11 @@ def test_labels_and_probabilities_have_the_names_of_the_classes(classifier, fold
     assert list(frame) == ["row", "prediction", "probability_low", "probability_=high"]
     np.testing.assert_allclose(frame["probability_low"] + frame["probability_=high"], 1, atol=2e-6)
     assert ((frame["prediction"] == "=high") == (frame["probability_=high"] > 0.5)).all()
-    assert ((frame["prediction"] == "=high").to_numpy() == y).mean() > 0.8
+    scored = folder / "scored.csv"
+    words = ["eval", str(run.path), "--split", "all", "--predictions", str(scored), "--out", str(folder)]
+    assert CliRunner().invoke(app, words).exit_code == 0
+    assert [row["prediction"] for row in rows(scored.read_text())] == frame["prediction"].tolist()
+    assert [row["target"] == "=high" for row in rows(scored.read_text())] == (y == 1).tolist()
 
 
 def test_csv_text_cannot_start_a_formula(classifier, folder):
