@@ -40,6 +40,30 @@ class Run(directory.Run):
 
         return restore(self)
 
+    def predict(self, data: Any) -> "pandas.DataFrame":
+        """Predict with the best checkpoint: one row per sample, in the units and labels of the training data.
+
+        Args:
+            data: a file or folder in the format of the run's task, a DataFrame (written as CSV), or an array of
+                inputs [sample, ...] (as `x` of an .npz file).
+        """
+        import tempfile
+
+        import numpy
+        import pandas
+
+        from dlcli.engine.predict import predict_file
+
+        if isinstance(data, str | Path):
+            return pandas.DataFrame(predict_file(self, Path(data)))
+        with tempfile.TemporaryDirectory(prefix="dlcli-") as folder:
+            path = Path(folder) / ("data.csv" if isinstance(data, pandas.DataFrame) else "data.npz")
+            if isinstance(data, pandas.DataFrame):
+                data.to_csv(path, index=False)
+            else:
+                numpy.savez(path, x=numpy.asarray(data))
+            return pandas.DataFrame(predict_file(self, path))
+
     def sample(self, n: int, seed: int | None = None) -> "Tensor":
         """Draw `n` samples [n, *shape] of a generative model with the weights of the best checkpoint, on the CPU.
 

@@ -5,6 +5,8 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.pop("COLUMNS", None)  # set by pytest-xdist; pipes get whole lines
 
+os.environ.setdefault("DLCLI_TRUSTED", os.sep)  # plug-ins of tests lie in temporary folders; see test_trust.py
+
 from helpers import shapes
 
 shapes.install()

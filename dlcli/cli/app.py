@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -96,6 +97,19 @@ app.add_typer(compare.app, name="compare")
 app.add_typer(runs.app, name="runs")
 app.add_typer(runs.sweep_app, name="sweep")
 app.add_typer(data.app, name="data")
+
+
+@app.command()
+def trust(
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="DIR", help="Folder. Without it: list the trusted folders.")
+    ] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Remove the folder from the list.")] = False,
+) -> int:
+    """Allow plug-in code of a folder to be imported by every command."""
+    from dlcli.commands import trust as command
+
+    return command.main(folder, remove)
 
 
 @app.command("help")

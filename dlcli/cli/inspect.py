@@ -16,6 +16,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the root."""
     app.command("eval", context_settings=OVERRIDES_FIRST)(evaluate)
     app.command()(show)
+    app.command(context_settings=OVERRIDES_FIRST)(predict)
     app.command()(export)
 
 
@@ -47,6 +48,20 @@ def evaluate(
     options = Options(out, name, tuple(tag or ()), argv=tuple(sys.argv[1:]))
     drawing = None if draw is None or to is None else Drawing(draw, to, seed)
     return command.main(run, overrides or [], options, split, predictions, as_json, render, drawing)
+
+
+def predict(
+    run: Selector,
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="File or folder in the format of the run's task.")],
+    overrides: Changes = None,
+    to: Annotated[Path | None, typer.Option(metavar="FILE", help="Output file. Default: standard output.")] = None,
+    out: Out = OUT,
+    as_json: Json = False,
+) -> int:
+    """Predict for new data without targets, in the units and labels of the training data."""
+    from dlcli.commands import predict as command
+
+    return command.main(run, path, overrides or [], out, to, as_json)
 
 
 def show(

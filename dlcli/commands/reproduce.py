@@ -89,7 +89,9 @@ def _reproduce_all(claims: Sequence[Claim], completed: list[Done], options: Opti
 
 def _resume_command(sweep: str, options: Options) -> str:
     """Shell command that resumes an interrupted sweep, then repeats the typed command for the remaining runs."""
-    arguments = [argument for argument in options.argv if argument not in ("--needed", "--anew", "--skip-existing", "--fresh")]
+    arguments = [
+        argument for argument in options.argv if argument not in ("--needed", "--anew", "--skip-existing", "--fresh")
+    ]
     out = [] if options.out == Options.out else ["--out", str(options.out)]
     resume = shlex.join(["dlcli", "sweep", "resume", sweep, *out])
     return f"{resume} && {shlex.join(['dlcli', *arguments, '--needed'])}"

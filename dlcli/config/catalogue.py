@@ -1,5 +1,6 @@
 """Members of the configuration groups, read from their YAML files; imports neither torch nor hydra."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 from dlcli.config.schema import COMMANDS as VERBS
 from dlcli.core.errors import Missing
 
+_LOG = logging.getLogger("dlcli.catalogue")
+_NOTED: set[str] = set()
 _PACKAGE = Path(__file__).resolve().parents[1]
 _REGISTRIES = {"claim": "claims/catalogue", "data": "data/sets"}
 """Registries that are not configuration, by the name of their folder below `--config-dir`."""
@@ -15,7 +18,9 @@ RESERVED = {"sketch": ("query", "stream")}
 
 
 def folders(extra: Sequence[Path] = ()) -> list[Path]:
-    """Return the configuration folders in order of precedence: `extra`, `./conf`, and the packaged one.
+    """Return the configuration folders in order of precedence: `extra`, the packaged one, and `./conf`.
+
+    `./conf` adds names and never replaces one of the packaged folder.
 
     Args:
         extra: folders given by `--config-dir`.
@@ -26,13 +31,35 @@ def folders(extra: Sequence[Path] = ()) -> list[Path]:
     for folder in extra:
         if not folder.is_dir():
             raise Missing("missing_file", path=folder, hint="--config-dir requires an existing folder")
+    local = working_folder()
+    return [*(folder.resolve() for folder in extra), packaged(), *([local] if local else [])]
+
+
+def working_folder() -> Path | None:
+    """Return `./conf` if it exists and is not the packaged folder."""
     local = Path("conf").resolve()
-    own = packaged()
-    return [
-        *(folder.resolve() for folder in extra),
-        *([local] if local.is_dir() and local != own else ()),
-        own,
-    ]
+    return local if local.is_dir() and local != packaged() else None
+
+
+def note_working_folder(command: str, recipe: str | None, choices: Mapping[str, str], extra: Sequence[Path]) -> None:
+    """Log once which files of `./conf` a configuration uses, and which ones a packaged file of the same name hides."""
+    local = working_folder()
+    if local is None or local in (folder.resolve() for folder in extra):
+        return
+    named = {**choices, **({f"experiment/{command}": recipe} if recipe else {})}
+    used: list[str] = []
+    hidden: list[str] = []
+    for group, name in named.items():
+        relative = f"{group.partition('@')[0].lstrip('/')}/{name}.yaml"
+        if (local / relative).is_file():
+            (hidden if (packaged() / relative).is_file() else used).append(relative)
+    for text in (
+        f"note: taken from ./conf: {', '.join(used)}" if used else "",
+        f"note: ./conf/{hidden[0]} is not used: dlcli has one of this name. Use --config-dir conf" if hidden else "",
+    ):
+        if text and text not in _NOTED:
+            _NOTED.add(text)
+            _LOG.warning(text)
 
 
 def packaged() -> Path:
@@ -51,8 +78,8 @@ def members(group: str, extra: Sequence[Path] = ()) -> dict[str, Path]:
 
 def registry(kind: str, extra: Sequence[Path] = ()) -> dict[str, Path]:
     """Return the claims ("claim") or data sets ("data") by name: packaged ones, and the user's below `--config-dir`."""
-    *user_folders, _ = folders(extra)
-    return _yaml_files([*(folder / kind for folder in user_folders), _PACKAGE / _REGISTRIES[kind]], "*.yaml")
+    own = _PACKAGE / _REGISTRIES[kind]
+    return _yaml_files([own if folder == packaged() else folder / kind for folder in folders(extra)], "*.yaml")
 
 
 def _yaml_files(sources: Sequence[Path], pattern: str) -> dict[str, Path]:

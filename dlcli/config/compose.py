@@ -1,5 +1,6 @@
 """Compose configurations with Hydra from the arguments of a command; errors are raised as `UsageError`."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from dlcli.config import catalogue, checks, schema, short, sweeps
+from dlcli.config import catalogue, checks, schema, short, source, sweeps, trust
 from dlcli.config.overrides import Folders, check_end, key_of, parse, split, value_of
 from dlcli.config.primary import ERRORS, base, config_error, group_words, session
 from dlcli.config.routing import Request, Routed, is_placed, route
@@ -81,6 +82,7 @@ def expand(
         UsageError: a word is not an override, or names something that does not exist.
     """
     folders = tuple(extra)
+    _trust_for_command(folders, overrides)
     recipes, rest = split(verb, overrides, folders)
     pairs = [sweeps.zipped(text) for text in zips]
     sweeps.check_once([rest, *pairs])
@@ -92,6 +94,15 @@ def expand(
         sweeps.check_count(len(recipes) * len(points))
         requests = [_request(verb, recipe, point, folders, smoke) for recipe in recipes for point in points]
         return [_point(request) for request in requests]
+
+
+def _trust_for_command(folders: Folders, overrides: Sequence[str]) -> None:
+    """Trust the folders of `--config-dir`, those that contain them, and the plug-ins that the user typed."""
+    trust.allow(part for folder in folders for part in (folder.resolve(), folder.resolve().parent))
+    for override in overrides:
+        if key_of(override) == "plugins" and "=" in override:
+            names = re.findall(r"\w+", value_of(override))
+            trust.allow(folder for name in names if (folder := source.folder_of(name)) is not None)
 
 
 def _request(verb: str, recipe: str | None, overrides: tuple[str, ...], extra: Folders, smoke: bool) -> Request:
@@ -112,6 +123,8 @@ def _point(request: Request) -> Point:
     routed = route(request)
     _check_places(routed.groups, request)
     config, choices = request.composed(routed.groups)
+    if not request.saved:
+        catalogue.note_working_folder(request.verb, request.recipe, choices, request.extra)
     config = config.copy()
     if request.recipe and not request.saved:
         short.of_recipe(config, request.extra)

@@ -30,10 +30,10 @@ def session(extra: Sequence[Path]) -> Iterator[None]:
     """Initialize Hydra with dlcli's search path; on exit, restore the previous instance (of a notebook)."""
     previous = GlobalHydra.instance().hydra
     GlobalHydra.instance().clear()
-    *user_folders, packaged = catalogue.folders(extra)
-    path = create_config_search_path(str(packaged))
-    for folder in reversed(user_folders):
-        path.prepend("user", f"file://{folder}")
+    *others, last = catalogue.folders(extra)
+    path = create_config_search_path(str(last))
+    for folder in reversed(others):
+        path.prepend("folder", f"file://{folder}")
     for command in schema.COMMANDS:
         ConfigStore.instance().store(f"{command}", schema.defaults(command), group="schema", package="_global_")
     try:

@@ -12,7 +12,7 @@ from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec
 from pathlib import Path
 from types import ModuleType
 
-from dlcli.config import notebook
+from dlcli.config import notebook, trust
 from dlcli.core.errors import UsageError
 
 LIBRARIES = ("dlcli", "torch", "sklearn")
@@ -279,6 +279,8 @@ def load(module: str, plugins: Sequence[str] = ()) -> ModuleType:
     tree = None if is_library(module) or module == MAIN else _Tree.of(module, plugins)
     if tree is None:
         return importlib.import_module(module)
+    if not tree.installed:
+        trust.check(module, tree.folder)
     digests = {name: sha256(content) for name, (path, content) in _walk([module], tree).items() if path}
     if any(_is_stale(name, digest, tree.locate(name)) for name, digest in digests.items()):
         for name in digests:
@@ -317,3 +319,9 @@ def _forget(name: str) -> None:
     if cached := getattr(module, "__cached__", None):
         with contextlib.suppress(OSError):
             Path(cached).unlink(missing_ok=True)
+
+
+def folder_of(module: str) -> Path | None:
+    """Return the folder that contains a top-level module, without importing it; None if there is no such module."""
+    tree = _Tree.of(module, ())
+    return tree.folder if tree else None

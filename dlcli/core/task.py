@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -170,6 +171,22 @@ class Predicts(Protocol):
 
     def predictions(self, model: nn.Module, batch: Batch, carry: Carry = None) -> tuple[dict[str, list[Any]], Carry]:
         """Return columns of equal length, one entry per sample, and the carry for the next batch."""
+
+
+@runtime_checkable
+class PredictsNew(Protocol):
+    """A task that predicts for a user's new file, without targets (`dlcli predict RUN FILE`)."""
+
+    @property
+    def prediction_splits(self) -> Sequence[str]:
+        """Splits that together hold every sample of the file once."""
+
+    def predicted(self, model: nn.Module, batch: Batch, carry: Carry = None) -> tuple[dict[str, np.ndarray], Carry]:
+        """Return columns of equal length and the carry for the next batch.
+
+        The first columns state the source of each row (`row` or `file`, series); `prediction` and
+        `probability_<label>` are in the units and label names of the training data.
+        """
 
 
 @runtime_checkable

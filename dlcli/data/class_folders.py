@@ -18,11 +18,14 @@ class SplitFiles:
     classes: list[str]
 
 
-def find_images(path: str | None) -> dict[str, SplitFiles]:
+def find_images(path: str | None, *, labeled: bool = True) -> dict[str, SplitFiles]:
     """List the images of each split, sorted by class and file name.
 
     Without directories for splits, all images belong to "train". Files whose names start with a dot, and files next to
     the class directories, are ignored.
+
+    Args:
+        labeled: if False, `path` may also be one image or a folder of images, which have the class "".
 
     Raises:
         UsageError: the directory is missing or has another layout.
@@ -30,6 +33,8 @@ def find_images(path: str | None) -> dict[str, SplitFiles]:
     if not path:
         raise UsageError("required", key="task.path", reason="a directory of images", hint="task.path=DIRECTORY")
     root = Path(path).expanduser()
+    if not labeled and (images := [root] if root.is_file() else _unlabeled(root)):
+        return {"all": SplitFiles(images, [""] * len(images))}
     if not root.is_dir():
         raise UsageError("not_found", kind="directory", name=path, hint="set task.path to a directory of images")
     folders = _folders(root)
@@ -41,6 +46,11 @@ def find_images(path: str | None) -> dict[str, SplitFiles]:
     if "train" in splits:
         _check_complete(splits["train"], root / "train")
     return splits
+
+
+def _unlabeled(root: Path) -> list[Path]:
+    """Images of a directory without subdirectories."""
+    return _visible(root, files=True) if root.is_dir() and not _folders(root) else []
 
 
 def _check_complete(files: SplitFiles, root: Path) -> SplitFiles:

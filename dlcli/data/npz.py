@@ -3,7 +3,7 @@
 import logging
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -60,11 +60,14 @@ def _read(path: str, arrays: np.lib.npyio.NpzFile, name: str) -> np.ndarray:
         raise UsageError("damaged", path=path, problem=f"array {name} cannot be read ({error})") from None
 
 
-def pairs(arrays: Mapping[str, np.ndarray]) -> dict[str, Pair]:
+def pairs(arrays: Mapping[str, np.ndarray], blank: Callable[[int], np.ndarray] | None = None) -> dict[str, Pair]:
     """Check inputs and targets, and return them by split; `x` and `y` without suffix are "train".
 
     Inputs are returned as integers (sample, time) or real values (sample, channel, ...); targets as integers (sample)
     or (sample, time), or real values (sample, value) or (sample, value, time).
+
+    Args:
+        blank: targets for inputs without targets, by their number; None requires targets.
 
     Raises:
         UsageError: an array is missing, has the wrong type or shape, or contains values that are not finite.
@@ -74,6 +77,9 @@ def pairs(arrays: Mapping[str, np.ndarray]) -> dict[str, Pair]:
         names = {"train": ("x", "y")}
     splits = {}
     for split, (x, y) in names.items():
+        if x in arrays and y not in arrays and blank is not None:
+            splits[split] = (_inputs(x, arrays[x]), blank(len(arrays[x])))
+            continue
         if (x in arrays) != (y in arrays):
             present, absent = (x, y) if x in arrays else (y, x)
             raise UsageError("requires", key=f"array {present}", requirement=f"the array {absent}", hint=_EXPECTED)
@@ -98,15 +104,19 @@ def _warn_of_channels_last(x: np.ndarray) -> None:
 
 
 def _pair(x_name: str, x: np.ndarray, y_name: str, y: np.ndarray) -> Pair:
-    for name, array, axes in ((x_name, x, (2, 3, 4)), (y_name, y, (1, 2, 3))):
-        _check_array(name, array, axes)
+    _check_array(y_name, y, (1, 2, 3))
+    x = _inputs(x_name, x)
     if len(x) != len(y):
         raise UsageError("mismatch", subject=y_name, requirement=f"{len(x):,} rows, as {x_name}", got=f"{len(y):,}")
-    if x.ndim == 2 and x.dtype.kind == "f":
-        x = x[:, None]
-    elif x.ndim == 2:
-        x = _as_indices(x_name, x, "tokens")
     return x, _target(y_name, y, x)
+
+
+def _inputs(name: str, x: np.ndarray) -> np.ndarray:
+    """Return inputs with a channel axis; integers (sample, time) are tokens."""
+    _check_array(name, x, (2, 3, 4))
+    if x.ndim == 2 and x.dtype.kind == "f":
+        return x[:, None]
+    return _as_indices(name, x, "tokens") if x.ndim == 2 else x
 
 
 def _target(name: str, y: np.ndarray, x: np.ndarray) -> np.ndarray:

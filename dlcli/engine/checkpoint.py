@@ -2,6 +2,8 @@
 
 import io
 import pickle
+import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -45,6 +47,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         Missing: the file does not exist.
         UsageError: the file is truncated, damaged, or contains something other than tensors and plain scalars.
     """
+    _check_sums(path)
     try:
         saved = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
@@ -60,6 +63,24 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         problem = f"not a checkpoint of a run: contains a {type(saved).__name__}"
         raise Mismatch("damaged", path=path, problem=problem)
     return saved
+
+
+def _check_sums(path: Path) -> None:
+    """Compare the content of a checkpoint with its checksums (the CRC-32 of each entry of the ZIP file).
+
+    `torch.load` does not: flipped bytes of a weight would change scores without an error.
+
+    Raises:
+        UsageError: an entry has changed since it was written.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+    except (OSError, zipfile.BadZipFile, zlib.error, ValueError, RuntimeError, NotImplementedError):
+        return  # torch.load states what is wrong
+    if damaged is not None:
+        hint = "Its content has changed since it was written: use another run, or train again."
+        raise UsageError("damaged", path=path, problem=f"checksum of {damaged} does not match", hint=hint)
 
 
 def to_bytes(state: Mapping[str, Any]) -> bytes:

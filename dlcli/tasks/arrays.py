@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dlcli.core.errors import UsageError
+from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.metric import Goal, PerSplit, choose, per_sample
 from dlcli.core.rng import generator
 from dlcli.core.spec import Spec
@@ -173,6 +174,20 @@ class ArrayTask:
     def predictions(self, model: nn.Module, batch: Batch, carry: Carry = None) -> tuple[dict[str, list[Any]], Carry]:
         columns = {"sample": batch.index.tolist()}
         return columns | self.targets.columns(model, batch), None
+
+    @property
+    def prediction_splits(self) -> Sequence[str]:
+        return ("all",)
+
+    def predicted(self, model: nn.Module, batch: Batch, carry: Carry = None) -> tuple[dict[str, np.ndarray], Carry]:
+        """Columns `row` (position in the file, from 0) and the predictions.
+
+        Raises:
+            Mismatch: the targets have no predictions for new data.
+        """
+        if not isinstance(self.targets, OutputTargets):
+            raise Mismatch("unsupported", subject=type(self.targets).__name__, feature="predictions for new data")
+        return {"row": batch.index.cpu().numpy()} | self.targets.predicted(model, batch), carry
 
     def to(self, device: torch.device) -> "ArrayTask":
         self._splits = {name: samples.to(device) for name, samples in self._splits.items()}

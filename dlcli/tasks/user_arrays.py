@@ -1,6 +1,7 @@
 """Task on the user's own arrays in an .npz file."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,8 @@ class Npz(ArrayTask):
     value) or one per step (sample, value, time). `class_names` optionally names the classes.
 
     A missing validation or test split is 15 % of the training rows, stratified by class. Split "all" is the file in
-    its order. With `fitted`, statistics and classes are those of the run, and x_train is not required.
+    its order. With `fitted`, statistics and classes are those of the run, and neither x_train nor targets are
+    required.
 
     Args:
         path: the file.
@@ -60,7 +62,7 @@ class Npz(ArrayTask):
     ) -> None:
         one_of(("standard", "none"), scaling=scaling)
         arrays = read_arrays(path)
-        given_splits = pairs(arrays)
+        given_splits = pairs(arrays, None if fitted is None else partial(_blank_targets, fitted))
         x, y = (np.concatenate(parts) for parts in zip(*given_splits.values(), strict=True))
         rows = split_rows(given_splits, data_seed, new=fitted is None)
         if fitted is None:
@@ -81,6 +83,13 @@ class Npz(ArrayTask):
         super().__init__(
             splits, Spec((input_spec,), target_spec), targets, batch=batch, order=order, fitted=fitted, metrics=metrics
         )
+
+
+def _blank_targets(fitted: Fitted, count: int) -> np.ndarray:
+    """Return targets that are ignored everywhere, for inputs without targets."""
+    if fitted["classes"]:
+        return np.full(count, IGNORED)
+    return np.full((count, len(fitted["target_mean"])), np.nan, np.float32)
 
 
 def _check_classes(y: Mapping[str, np.ndarray], *, named: bool) -> None:

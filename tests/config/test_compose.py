@@ -185,14 +185,16 @@ def recipe(folder, channels):
     )
 
 
-def test_config_dir_precedes_local_conf_precedes_packaged(tmp_path, monkeypatch):
+def test_config_dir_precedes_packaged_precedes_local_conf(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     recipe(tmp_path / "conf", [1])
     assert compose_run("mine").resolved()["model"]["channels"] == [1]
     recipe(tmp_path / "named", [2])
     assert compose_run("mine", extra=[tmp_path / "named"]).resolved()["model"]["channels"] == [2]
     (tmp_path / "conf/model/tcn.yaml").write_text("_target_: dlcli.models.sequence.tcn.TCN\nchannels: [3]\n")
-    assert compose_run("task=adding", "model=tcn").resolved()["model"]["channels"] == [3]
+    assert compose_run("task=adding", "model=tcn").resolved()["model"]["channels"] != [3]
+    named = compose_run("task=adding", "model=tcn", extra=[tmp_path / "conf"])
+    assert named.resolved()["model"]["channels"] == [3]
 
 
 def test_provenance_is_file_or_command_line():

@@ -8,7 +8,6 @@ import torch
 from helpers.errors import usage_error
 from torch import nn
 
-from dlcli.core.errors import UsageError
 from dlcli.core.evaluation import predict, score
 from dlcli.core.spec import Classes, Real
 from dlcli.tasks.user_arrays import Npz
@@ -232,7 +231,7 @@ def test_a_file_that_is_none_is_said(tmp_path):
 
 
 def test_options_are_checked(tmp_path):
-    with pytest.raises(UsageError) as error:
+    with usage_error("invalid_value", key="task.scaling"):
         made(tmp_path, data(), scaling="minmax")
     with usage_error("invalid_value", key="task.batch", got=0):
         made(tmp_path, data(), batch=0)

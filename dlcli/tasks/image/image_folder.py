@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from dlcli.core.errors import UsageError
-from dlcli.core.task import Fitted
+from dlcli.core.task import Batch, Carry, Fitted
 from dlcli.data.class_folders import SplitFiles, find_images
 from dlcli.data.image_files import ImageFiles, Size
 from dlcli.data.labeled import Labelled
@@ -59,7 +60,7 @@ class ImageFolder(ImageTask):
         fitted: Fitted | None,
         metrics: Sequence[str] | None = None,
     ) -> None:
-        files = find_images(path)
+        files = find_images(path, labeled=fitted is None)
         saved: Fitted = fitted or {}
         names = saved.get("classes") or _classes(files)
         images = ImageFiles([path for part in files.values() for path in part.paths], skip_bad=skip_bad)
@@ -76,9 +77,17 @@ class ImageFolder(ImageTask):
                 splits["train"], scaling
             )
         splits["all"] = everything
+        root = Path(str(path)).expanduser()
+        self._files = np.array([str(file.relative_to(root)) if file != root else file.name for file in images.paths])
         super().__init__(
             splits, names, scaling=scaling, augment=augment, batch=batch, order=order, fitted=fitted, metrics=metrics
         )
+
+    def predicted(self, model: nn.Module, batch: Batch, carry: Carry = None) -> tuple[dict[str, np.ndarray], Carry]:
+        """Columns `file` (relative to the folder) and the predictions."""
+        columns, carry = super().predicted(model, batch, carry)
+        files = self._files[columns.pop("row")].astype(object)
+        return {"file": files} | columns, carry
 
 
 def _classes(files: Mapping[str, SplitFiles]) -> list[str]:
@@ -115,10 +124,11 @@ def _labels(
     Raises:
         UsageError: a class is not among the names.
     """
-    numbers, readable_paths = {name: number for number, name in enumerate(names)}, set(readable)
+    numbers = {"": IGNORED} | {name: number for number, name in enumerate(names)}
+    readable_paths = set(readable)
     parts: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     for split, part in files.items():
-        if unknown := sorted(set(part.classes) - set(names)):
+        if unknown := sorted(set(part.classes) - {*names, ""}):
             raise UsageError("unknown_name", kind=f"class in split {split}:", name=unknown[0], known=names)
         labels = [numbers[name] for path, name in zip(part.paths, part.classes, strict=True) if path in readable_paths]
         if labels:

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import numpy as np
 from torch import Tensor, nn
 
+from dlcli.core.errors import Mismatch
 from dlcli.core.metric import Metric, PerSample
 from dlcli.core.task import Batch, Loss, Score
-from dlcli.tasks.targets.protocol import OutputRule
+from dlcli.tasks.targets.protocol import OutputRule, PredictsColumns
 
 
 def of_output(compute: Callable[[Tensor, Tensor], Score]) -> PerSample:
@@ -46,6 +48,16 @@ class OutputTargets:
 
     def columns(self, model: nn.Module, batch: Batch) -> dict[str, list[Any]]:
         return self.rule.columns(model(*batch.inputs), batch.target)
+
+    def predicted(self, model: nn.Module, batch: Batch) -> dict[str, np.ndarray]:
+        """Columns of predictions for inputs without targets.
+
+        Raises:
+            Mismatch: the target type has no predictions per sample.
+        """
+        if not isinstance(self.rule, PredictsColumns):
+            raise Mismatch("unsupported", subject=type(self.rule).__name__, feature="predictions for new data")
+        return self.rule.predicted(model(*batch.inputs))
 
     def collected(self, output: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         return self.rule.collected(output, batch.target)

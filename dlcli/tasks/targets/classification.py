@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
@@ -138,6 +139,16 @@ class Classification:
             counts += torch.bincount(target[target != IGNORED].cpu(), minlength=len(self.names))
         frequency = counts.clamp(min=1).double()
         return (frequency / frequency.sum()).log().tolist()
+
+    def predicted(self, output: Tensor) -> dict[str, np.ndarray]:
+        """The most probable label and the probability of each label; labels of a sequence joined by blanks."""
+        probability = output.float().softmax(1)
+        best = probability.argmax(1)
+        if best.dim() > 1:
+            return {"prediction": np.array(_named(best, self.names), dtype=object)}
+        names = np.array(list(self.names), dtype=object)
+        columns = zip(self.names, probability.T.double().cpu().numpy().round(6), strict=True)
+        return {"prediction": names[best.cpu().numpy()]} | {f"probability_{name}": values for name, values in columns}
 
     def columns(self, output: Tensor, target: Tensor) -> dict[str, list[Any]]:
         probability, predicted = output.softmax(1).max(1)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
@@ -110,6 +111,13 @@ class MultiLabel:
 
     def constant(self, targets: Iterable[Tensor]) -> list[float]:
         return logit_of_mean(targets)
+
+    def predicted(self, output: Tensor) -> dict[str, np.ndarray]:
+        """The labels with a probability above 0.5, and the probability of each label."""
+        probability = output.float().sigmoid().T.double().cpu().numpy().round(6)
+        columns = zip(self.names, probability, strict=True)
+        labels = np.array(self._named(output > 0), dtype=object)
+        return {"prediction": labels} | {f"probability_{name}": values for name, values in columns}
 
     def columns(self, output: Tensor, target: Tensor) -> dict[str, list[Any]]:
         return {

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
 from torch import Tensor, nn
 
 from dlcli.core.metric import Metric
@@ -34,6 +35,14 @@ class Targets(Protocol):
 
     def columns(self, model: nn.Module, batch: Batch) -> dict[str, list[Any]]:
         """Predictions and targets as columns of a table, one entry per sample."""
+
+
+@runtime_checkable
+class PredictsColumns(Protocol):
+    """A rule whose outputs can be predictions for data without targets."""
+
+    def predicted(self, output: Tensor) -> dict[str, np.ndarray]:
+        """Return `prediction` and further columns in the data's own units and names, one entry per sample."""
 
 
 @runtime_checkable

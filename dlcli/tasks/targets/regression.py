@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -95,6 +96,14 @@ class Regression:
             total, count = total + rows.nansum(0), count + (~rows.isnan()).sum(0)
         return (total / count.clamp(min=1)).tolist()
 
+    def predicted(self, output: Tensor) -> dict[str, np.ndarray]:
+        """Values in the units of the data, 7 significant digits (the precision of float32)."""
+        restored = output.double() * self._by_unit(self.scale, output).double()
+        values = significant((restored + self._by_unit(self.shift, output).double()).flatten(1).cpu().numpy())
+        if values.shape[1] == 1:
+            return {"prediction": values[:, 0]}
+        return {f"prediction_{unit}": values[:, unit] for unit in range(values.shape[1])}
+
     def columns(self, output: Tensor, target: Tensor) -> dict[str, list[Any]]:
         predicted, true = self.restore(output).flatten(1), self.restore(target).flatten(1)
         if predicted.shape[1] == 1:
@@ -102,3 +111,11 @@ class Regression:
         return {f"prediction_{i}": predicted[:, i].tolist() for i in range(predicted.shape[1])} | {
             f"target_{i}": true[:, i].tolist() for i in range(true.shape[1])
         }
+
+
+def significant(values: np.ndarray, digits: int = 7) -> np.ndarray:
+    """Round to a number of significant digits; values that are not finite stay as they are."""
+    with np.errstate(all="ignore"):
+        scale = 10.0 ** (digits - 1 - np.floor(np.log10(np.abs(values))))
+        rounded = np.round(values * scale) / scale
+    return np.where(np.isfinite(rounded), rounded, values)

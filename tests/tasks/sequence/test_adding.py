@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from helpers.errors import usage_error
 from torch import nn
 
 from dlcli.core.evaluation import score

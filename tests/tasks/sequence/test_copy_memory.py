@@ -4,7 +4,6 @@ import math
 
 import pytest
 import torch
-from helpers.errors import usage_error
 from torch import nn
 
 from dlcli.core.evaluation import predict, score

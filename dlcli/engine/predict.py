@@ -1,0 +1,63 @@
+"""Predictions of a finished run for new data without targets."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from dlcli.config import run_config
+from dlcli.core.errors import UsageError
+from dlcli.core.evaluation_mode import evaluating
+from dlcli.core.task import Carry, PredictsNew
+from dlcli.engine.device import choose_device, computing
+from dlcli.engine.evaluate import restored, thread_count
+from dlcli.engine.options import listening
+from dlcli.runs.run import Run
+
+Columns = dict[str, np.ndarray]
+
+
+def predict_file(source: Run, path: Path, overrides: Sequence[str] = (), *, quiet: bool = False) -> Columns:
+    """Predict for every sample of a file or folder with the best checkpoint of a run.
+
+    Scaling, categories and class names are those fitted on the training data; targets in the file are not read.
+
+    Args:
+        source: the run.
+        path: a file or folder in the format of the run's task.
+        overrides: of the run's configuration, such as `device=cpu`.
+        quiet: do not print remarks about the data.
+
+    Raises:
+        UsageError: the task of the run does not read files, or the file does not fit the model.
+    """
+    if not path.exists():
+        raise UsageError("missing_file", path=path)
+    config = run_config.change(run_config.read(source.path / "config.yaml"), list(overrides))
+    task_config = config.get("task")
+    if not isinstance(task_config, Mapping) or "path" not in task_config:
+        name = source.info.get("task") or "this task"
+        hint = f"Its own splits: dlcli eval {source.id} --predictions FILE.csv"
+        raise UsageError("unsupported", subject=f"task={name}", feature="predictions for a file", hint=hint)
+    config = {**config, "task": {**task_config, "path": str(path)}}
+    with computing(thread_count(config["threads"])), listening(quiet):
+        model, task = restored(source, config, choose_device(config["device"]))
+        if not isinstance(task, PredictsNew):
+            raise UsageError("unsupported", subject=type(task).__name__, feature="predictions for a file")
+        return predict_splits(model, task)
+
+
+def predict_splits(model: nn.Module, task: Any) -> Columns:
+    """Collect the predictions of all splits that `task.prediction_splits` names, in evaluation mode."""
+    parts: list[Columns] = []
+    with evaluating(model):
+        for split in task.prediction_splits:
+            carry: Carry = None
+            for index in range(task.size(split)):
+                columns, carry = task.predicted(model, task.batch(split, index), carry)
+                parts.append(columns)
+    if not parts:
+        raise UsageError("required", key="the file", reason="it has no sample to predict for")
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

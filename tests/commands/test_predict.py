@@ -1,0 +1,145 @@
+"""Predictions for new files: without targets, in the units and labels of the training data, with their source row."""
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+import dlcli
+from dlcli.cli.app import app
+from dlcli.commands.predict import to_csv
+
+RANDOM = np.random.default_rng(0)
+
+
+def predict(*words):
+    result = CliRunner().invoke(app, ["predict", *map(str, words)])
+    return result.exit_code, result.stdout, result.stderr
+
+
+def rows(text):
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("predict")
+
+
+@pytest.fixture(scope="module")
+def regression(folder):
+    x = RANDOM.normal(3, 5, (80, 2, 12)).astype(np.float32)
+    np.savez(folder / "values.npz", x=x, y=(100 * x.mean((1, 2)) + 4000).astype(np.float32))
+    words = ["model=mlp", "task=npz", f"task.path={folder / 'values.npz'}", "steps=60", "threads=1"]
+    return dlcli.train(*words, out=folder / "runs", progress="none"), x
+
+
+@pytest.fixture(scope="module")
+def classifier(folder):
+    x = RANDOM.normal(0, 1, (80, 2, 12)).astype(np.float32)
+    y = (x.mean((1, 2)) > 0).astype(np.int64)
+    np.savez(folder / "labels.npz", x=x, y=y, class_names=np.array(["low", "=high"]))
+    words = ["model=mlp", "task=npz", f"task.path={folder / 'labels.npz'}", "steps=60", "threads=1"]
+    return dlcli.train(*words, out=folder / "runs", progress="none"), x, y
+
+
+@pytest.fixture(scope="module")
+def images(folder):
+    for level, name in ((40, "dark"), (200, "light")):
+        (folder / "images" / name).mkdir(parents=True)
+        for index in range(12):
+            pixels = RANDOM.integers(level - 30, level + 30, (8, 8)).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / "images" / name / f"{index:02}.png")
+    words = ["model=cnn", "task=image_folder", f"task.path={folder / 'images'}", "epochs=20", "threads=1"]
+    return dlcli.train(*words, out=folder / "runs", progress="none")
+
+
+def test_predict_returns_values_in_the_units_of_the_data(regression, folder):
+    run, x = regression
+    np.savez(folder / "new.npz", x=x[:9])
+    code, text, stderr = predict(run.path, folder / "new.npz")
+    assert code == 0, stderr
+    found = rows(text)
+    assert [int(row["row"]) for row in found] == list(range(9))
+    scored = CliRunner().invoke(
+        app, ["eval", str(run.path), "--split", "all", "--predictions", str(folder / "all.csv"), "--out", str(folder)]
+    )
+    assert scored.exit_code == 0, scored.stderr
+    expected = [float(row["prediction"]) for row in rows((folder / "all.csv").read_text())][:9]
+    assert [float(row["prediction"]) for row in found] == pytest.approx(expected, rel=1e-5)
+    assert all(3000 < float(row["prediction"]) < 5000 for row in found)
+
+
+def test_predictions_belong_to_their_rows(regression):
+    run, x = regression
+    order = RANDOM.permutation(len(x))
+    frame, permuted = run.predict(x), run.predict(x[order])
+    np.testing.assert_allclose(permuted["prediction"], frame["prediction"].to_numpy()[order], rtol=1e-6)
+
+
+def test_labels_and_probabilities_have_the_names_of_the_classes(classifier, folder):
+    run, x, y = classifier
+    frame = run.predict(x)
+    assert list(frame) == ["row", "prediction", "probability_low", "probability_=high"]
+    np.testing.assert_allclose(frame["probability_low"] + frame["probability_=high"], 1, atol=2e-6)
+    assert ((frame["prediction"] == "=high") == (frame["probability_=high"] > 0.5)).all()
+    scored = folder / "scored.csv"
+    words = ["eval", str(run.path), "--split", "all", "--predictions", str(scored), "--out", str(folder)]
+    assert CliRunner().invoke(app, words).exit_code == 0
+    assert [row["prediction"] for row in rows(scored.read_text())] == frame["prediction"].tolist()
+    assert [row["target"] == "=high" for row in rows(scored.read_text())] == (y == 1).tolist()
+
+
+def test_csv_text_cannot_start_a_formula(classifier, folder):
+    run, x, _ = classifier
+    np.savez(folder / "new.npz", x=x)
+    code, _, stderr = predict(run.path, folder / "new.npz", "--to", folder / "labels.csv")
+    assert (code, "80 predictions" in stderr) == (0, True)
+    assert {row["prediction"] for row in rows((folder / "labels.csv").read_text())} == {"low", "'=high"}
+    table = to_csv({"a": np.array(["-1", "x"], dtype=object), "b": np.array([-1.5, np.nan])})
+    assert table == "a,b\n'-1,-1.5\nx,\n"
+
+
+def test_images_are_named_by_their_files(images, folder):
+    code, text, stderr = predict(images.path, folder / "images")
+    assert code == 0, stderr
+    assert {row["file"] for row in rows(text)} >= {"dark/00.png", "light/11.png"}
+    assert all(row["file"].startswith(row["prediction"]) for row in rows(text))
+    flat = folder / "flat"
+    flat.mkdir()
+    (flat / "b.png").write_bytes((folder / "images/light/03.png").read_bytes())
+    (flat / "a.png").write_bytes((folder / "images/dark/03.png").read_bytes())
+    assert [(row["file"], row["prediction"]) for row in rows(predict(images.path, flat)[1])] == [
+        ("a.png", "dark"),
+        ("b.png", "light"),
+    ]
+    (row,) = json.loads(predict(images.path, flat / "b.png", "--json")[1])
+    assert (row["file"], row["prediction"]) == ("b.png", "light")
+
+
+def test_predict_writes_no_run(regression, folder):
+    run, x = regression
+    before = sorted((folder / "runs").rglob("run.json"))
+    run.predict(x[:2])
+    assert sorted((folder / "runs").rglob("run.json")) == before
+
+
+def test_predict_refuses_files_that_do_not_fit(regression, folder):
+    run, x = regression
+    np.savez(folder / "narrow.npz", x=x[:, :1])
+    for path in (folder / "absent.npz", folder / "narrow.npz", folder / "images"):
+        code, text, stderr = predict(run.path, path)
+        assert (code, text) == (2, "")
+        assert "Traceback" not in stderr
+
+
+def test_predict_refuses_runs_whose_task_has_no_files(folder):
+    words = ["mlp_digits", "steps=1", "threads=1"]
+    run = dlcli.train(*words, out=folder / "digits", progress="none")
+    code, _, stderr = predict(run.path, folder / "values.npz")
+    assert code == 2
+    assert "--predictions" in stderr
