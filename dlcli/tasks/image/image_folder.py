@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from dlcli.core.errors import UsageError
+from dlcli.core.spec import IGNORED
 from dlcli.core.task import Batch, Carry, Fitted
 from dlcli.data.class_folders import SplitFiles, find_images
 from dlcli.data.image_files import ImageFiles, Size
