@@ -29,7 +29,7 @@ def describe(
         the values; and patches by file name: `git.patch` of dlcli, `<plug-in>.patch` of the repository of a plug-in.
         There is no patch of a repository without changes or with more than 1 MB of them.
     """
-    own = _state(Path(__file__).resolve().parent.parent, "dlcli/runs/environment.py", ":(exclude)docs")
+    own = _state(Path(__file__).resolve().parents[2], "dlcli/runs/environment.py", ":(exclude)docs")
     patches = {"git.patch": own.pop("patch")}
     facts = {
         "python": platform.python_version(),
