@@ -92,7 +92,7 @@ def test_quiet_prints_only_results(tmp_path):
 def test_progress_plain_prints_the_end_and_none_prints_nothing(tmp_path):
     assert dlcli("train", *SMALL, "--out", tmp_path, "--progress", "none").stderr == ""
     plain = dlcli("train", *SMALL, "--out", tmp_path, "--progress", "plain")
-    assert "completed at step 3" in plain.stderr
+    assert "finished after 3 steps" in plain.stderr
 
 
 @pytest.mark.parametrize("flag", [(), ("-m",), ("--multirun",)])
@@ -186,7 +186,7 @@ def test_progress_bar_shows_step_loss_and_time_left(tmp_path):
     plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", output)
     assert re.search(r"tcn .*step [1-9][\d,]*  loss \d\.\d+ .*left \d+:\d\d:\d\d", plain), plain[-2000:]
     assert "best valid accuracy" in plain
-    assert "completed at step" in plain
+    assert "finished after" in plain
 
 
 def run_in_terminal(command):

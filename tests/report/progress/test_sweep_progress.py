@@ -85,7 +85,7 @@ def test_plain_lines_are_few(capsys, clock):
 
 
 def test_a_job_that_begins_once_more_says_why(capsys):
-    news = News("run", note="its worker was killed (SIGKILL); it goes on from its checkpoint")
+    news = News("run", note="its worker was killed (SIGKILL); resumed from its last checkpoint")
     sweep_progress.choose("plain", ["seed=0"]).hear(0, news)
     sweep_progress.choose("bar", ["seed=0"]).hear(0, news)
     assert capsys.readouterr().err.splitlines() == [f"[1] seed=0: {news.note}"] * 2
