@@ -141,10 +141,8 @@ def _qualify(override: str, test_time: Sequence[str]) -> str:
     if key in test_time:
         return f"model.{override}"
     if key.partition(".")[0] not in _MUTABLE_KEYS and key not in {f"model.{name}" for name in test_time}:
-        raise UsageError(
-            "unsupported", subject="eval", feature=f"overriding {key}", name=key, known=(*_MUTABLE_KEYS, *test_time),
-            hint=f"{key} is fixed by the run. Keys that eval can override: {', '.join((*_MUTABLE_KEYS, *test_time))}.",
-        )  # fmt: skip
+        hint = f"{key} is fixed by the run. Keys that eval can override: {', '.join((*_MUTABLE_KEYS, *test_time))}."
+        raise UsageError("unsupported", subject="eval", feature=f"overriding {key}", key=key, hint=hint)
     return f"task.{override}" if key == "batch" else override
 
 
