@@ -44,7 +44,7 @@ def test_a_completed_run_shows_configuration_reach_scores_and_curves(tmp_path):
     text = dlcli(tmp_path, "show", "last")
     for wanted in (run.id, "completed", "steps reached 20", "dlcli train tcn", "1,234", "channels: [4]", "0.875"):
         assert wanted in text
-    assert "receptive field 31 steps, sequences of 64: the earliest steps cannot reach the last output" in text
+    assert "receptive field (31 steps) is shorter than the input window (64): the first 33 steps" in text
     assert text.count("┌") == 2  # loss and accuracy
     assert "accuracy" in text.split("┌")[1] + text.split("┌")[2]
 

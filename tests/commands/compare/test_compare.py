@@ -90,7 +90,7 @@ def test_selectors_choose(out):
         (["--metric", "acuracy"], '"accuracy"'),
         (["--split", "tset"], '"test"'),
         (["nosuch"], "nosuch"),
-        (["9"], "no run 9"),
+        (["9"], "'9'"),
     ],
 )
 def test_what_is_not_there_is_told_with_the_nearest(out, words, told):
@@ -107,5 +107,5 @@ def test_a_scoring_stands_beside_its_run_and_is_no_group(out):
     assert max(row["mean"] for row in rows(out)) == 0.9
     result = compare(out, run.id)
     assert (result.exit_code, result.stdout) == (2, "")
-    assert "a scoring by dlcli eval" in result.stderr
+    assert "evaluation by dlcli eval" in result.stderr
     assert "left out" in compare(out, run.id, "1:5").stderr
