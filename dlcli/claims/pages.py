@@ -24,11 +24,11 @@ _TIER_TEXTS = {
     "hour": "At most an hour each on two cores (`--jobs 2`).",
     "gpu": "These require a GPU.",
 }
-_INTRO = """Claims of papers are reproduced by a command: `dlcli reproduce NAME` runs the arms of a claim over seeds and
-compares them. A claim **holds** if the complete t interval over at least five seeds, paired by seed, lies beyond the
-bound that was stated in advance; it **does not hold** if the complete interval lies on the other side; otherwise it is
-**undecided**. The intervals of one claim hold simultaneously (95 % together, Bonferroni). Failed claims remain in the
-table. Times are sums over all runs."""
+_INTRO = """Claims of papers are reproduced by a command: `dlcli reproduce NAME` runs the arms of a claim over seeds
+and compares them. A claim **holds** if the complete t interval over at least five seeds, paired by seed, lies beyond
+the bound that was stated in advance; it **does not hold** if the complete interval lies on the other side; otherwise
+it is **undecided**. The intervals of one claim hold simultaneously (95 % together, Bonferroni). Failed claims remain
+in the table. Times are sums over all runs."""
 
 _HEADINGS = ("system", "paper", "file", "command", "claims and verdicts", "time")
 _SYSTEMS = """All systems with their papers, source files and claims. The name in front is the value of the override that

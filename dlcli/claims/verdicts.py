@@ -108,7 +108,7 @@ def _compared(comparison: Comparison, columns: Sequence[Mapping[int, float | Non
 
 
 def _verdict(comparison: Comparison, low: float, high: float) -> str:
-    """Compare an interval with its region; a mean may touch the ends of its range, a difference must exceed its margin."""
+    """Compare an interval with its region; a mean may touch its ends, a difference must exceed its margin."""
     if comparison.kind == "mean":
         if comparison.low <= low and high <= comparison.high:
             return HOLDS
