@@ -31,8 +31,8 @@ it is **undecided**. The intervals of one claim hold simultaneously (95 % togeth
 in the table. Times are sums over all runs."""
 
 _HEADINGS = ("system", "paper", "file", "command", "claims and verdicts", "time")
-_SYSTEMS = """All systems with their papers, source files and claims. The name in front is the value of the override that
-selects the system: `model=tcn`, `learner=genetic`."""
+_SYSTEMS = """All systems with their papers, source files and claims. The name in front selects the system: `model=tcn`,
+`learner=genetic`."""
 
 Pair = tuple[Claim, Mapping[str, Any] | None]
 
