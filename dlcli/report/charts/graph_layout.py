@@ -68,8 +68,8 @@ def lay_out(
     items = [Item(2 * row, *size) for row, size in zip(depth, boxes, strict=True)]
     chains = [_chain(items, *arrow, size) for arrow, size in zip(arrows, words, strict=True)]
     rows: list[list[int]] = [[] for _ in range(1 + max(item.row for item in items))]
-    for place, item in enumerate(items):
-        rows[item.row].append(place)
+    for index, item in enumerate(items):
+        rows[item.row].append(index)
     layout = Layout(items, range(len(boxes)), chains, _ordered(items, rows))
     _spread(layout)
     return layout
@@ -94,18 +94,18 @@ def _ordered(items: list[Item], rows: list[list[int]]) -> list[list[int]]:
         down = sweep % 2 == 0
         sequence = range(1, len(rows)) if down else range(len(rows) - 2, -1, -1)
         for row in sequence:
-            place = {item: rank for rank, item in enumerate(rows[row - 1 if down else row + 1])}
-            rows[row] = _sorted(rows[row], lambda one: items[one].up if down else items[one].down, place)  # noqa: B023
+            ranks = {item: rank for rank, item in enumerate(rows[row - 1 if down else row + 1])}
+            rows[row] = _sorted(rows[row], lambda index: items[index].up if down else items[index].down, ranks)  # noqa: B023
         crossings = _crossings(items, rows)
         if crossings < fewest:
             best, fewest = [list(row) for row in rows], crossings
     return best
 
 
-def _sorted(row: list[int], joined: Callable[[int], list[int]], place: dict[int, int]) -> list[int]:
+def _sorted(row: list[int], joined: Callable[[int], list[int]], ranks: dict[int, int]) -> list[int]:
     means = {
-        one: fmean(place[other] for other in joined(one)) if joined(one) else float(rank)
-        for rank, one in enumerate(row)
+        index: fmean(ranks[other] for other in joined(index)) if joined(index) else float(rank)
+        for rank, index in enumerate(row)
     }
     return sorted(row, key=means.__getitem__)
 
@@ -114,10 +114,10 @@ def _crossings(items: list[Item], rows: list[list[int]]) -> int:
     """Number of pairs of arrows that cross."""
     crossings = 0
     for above, below in pairwise(rows):
-        place = {item: rank for rank, item in enumerate(below)}
+        ranks = {item: rank for rank, item in enumerate(below)}
         passed: list[int] = []
         for item in above:
-            ends = sorted(place[other] for other in items[item].down)
+            ends = sorted(ranks[other] for other in items[item].down)
             crossings += sum(len(passed) - bisect_right(passed, end) for end in ends)
             for end in ends:
                 insort(passed, end)
@@ -131,32 +131,32 @@ def _spread(layout: Layout) -> None:
         _place(items, row, [(0.0, 1.0)] * len(row))
     for sweep in range(_SETTLING):
         for row in rows if sweep % 2 else rows[::-1]:
-            _place(items, row, [_wanted(items, one, len(layout.boxes)) for one in row])
+            _place(items, row, [_wanted(items, index, len(layout.boxes)) for index in row])
 
 
-def _wanted(items: list[Item], one: int, boxes: int) -> tuple[float, float]:
+def _wanted(items: list[Item], index: int, boxes: int) -> tuple[float, float]:
     """Weighted mean of the neighbors of an item, and its weight, which is largest for bends of one arrow."""
-    joined = items[one].up + items[one].down
-    weights = [_STRAIGHT[(one >= boxes) + (other >= boxes)] for other in joined]
+    joined = items[index].up + items[index].down
+    weights = [_STRAIGHT[(index >= boxes) + (other >= boxes)] for other in joined]
     total = sum(weights)
     if not total:
-        return items[one].x, 1.0
+        return items[index].x, 1.0
     return sum(weight * items[other].x for weight, other in zip(weights, joined, strict=True)) / total, total
 
 
-def _place(items: list[Item], row: list[int], wanted: list[tuple[float, float]]) -> None:
+def _place(items: list[Item], row: list[int], targets: list[tuple[float, float]]) -> None:
     """Least-squares positions that keep order and distances, by the pool-adjacent-violators algorithm."""
     offsets = [0.0]
     for left, right in pairwise(row):
         offsets.append(offsets[-1] + (items[left].width + items[right].width) / 2 + _GAP)
     pools: list[tuple[float, float, int]] = []
-    for (want, weight), offset in zip(wanted, offsets, strict=True):
-        mean, count = want - offset, 1
+    for (target_x, weight), offset in zip(targets, offsets, strict=True):
+        mean, count = target_x - offset, 1
         while pools and pools[-1][0] > mean:
             before, other, members = pools.pop()
             mean = (before * other + mean * weight) / (other + weight)
             weight, count = weight + other, count + members
         pools.append((mean, weight, count))
     means = [mean for mean, _, count in pools for _ in range(count)]
-    for one, mean, offset in zip(row, means, offsets, strict=True):
-        items[one].x = mean + offset
+    for index, mean, offset in zip(row, means, offsets, strict=True):
+        items[index].x = mean + offset
