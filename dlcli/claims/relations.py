@@ -122,8 +122,9 @@ def _pair(a: Any, b: Any, given: Any, known: Known, kind: Literal["difference", 
         raise UsageError("invalid_value", key=f"{known.place}: than", must="another arm", got=str(b))
     first, second = (known.metric(name, given) for name in names)
     if first.sign != second.sign:
-        metrics = f"{known.place}: metric {first.name}", f"metric {second.name}"
-        raise UsageError("conflict", first=metrics[0], second=metrics[1], reason="their directions are opposite")
+        reason = "their directions are opposite"
+        first_metric = f"{known.place}: metric {first.name}"
+        raise UsageError("conflict", first=first_metric, second=f"metric {second.name}", reason=reason)
     by = f" by more than {margin:g}" if kind == "difference" and margin > 0 else ""
     by = f" by a factor above {margin:g}" if kind == "ratio" else by
     statement = f"{a} better than {b}{by}" if margin >= 0 else f"{a} at most {-margin:g} worse than {b}"
