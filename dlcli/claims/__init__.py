@@ -1,1 +1,1 @@
-"""Claims of papers as data: what is compared with what, what must hold, and what was found."""
+"""Claims of papers as data: the arms to run, the relations that must hold, and the results."""

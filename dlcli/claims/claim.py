@@ -1,4 +1,4 @@
-"""A claim of a paper, as `dlcli/claims/catalogue/NAME.yaml` states it."""
+"""Claims of papers, read from `dlcli/claims/catalogue/NAME.yaml`."""
 
 import hashlib
 import json
@@ -13,22 +13,42 @@ from dlcli.claims.claim_fields import check_keys, load, one_of, text, value, who
 from dlcli.claims.claim_metric import Metric
 from dlcli.claims.relations import Known, Relation
 from dlcli.config import catalogue
-from dlcli.core.errors import UsageError, nearest
+from dlcli.core.errors import UsageError
 
 TIERS = ("minutes", "hour", "gpu")
 SPLITS = ("test", "valid")
 PROVENANCE = ("paper", "code", "others", "recalled")
-"""Read in the paper, read in the authors' code or words, reported by others, or remembered and not checked."""
+"""Source of a number: the paper, the authors' code or text, a report by others, or memory (not verified)."""
 
-_NEEDED = ("system", "paper", "where", "file", "statement", "tier", "minutes", "metrics", "arms", "relations", "scaled")
-_KEYS = (*_NEEDED, "members", "seeds", "split", "figures", "needs", "waiting")
-_HELD = ("arms", "metrics", "split", "relations")
-"""What a verdict is about: when it changes, a verdict is of something else."""
+_REQUIRED = (
+    "system",
+    "paper",
+    "where",
+    "file",
+    "statement",
+    "tier",
+    "minutes",
+    "metrics",
+    "arms",
+    "relations",
+    "scaled",
+)
+_KEYS = (*_REQUIRED, "members", "seeds", "split", "figures", "needs", "waiting")
+_JUDGED = ("arms", "metrics", "split", "relations")
+"""Fields that determine the verdict: a result is valid only for the fields with which it was computed."""
 
 
 @dataclass(frozen=True)
 class Arm:
-    """A recipe with changes; `metric` is what it is read by, where that is not the claim's first."""
+    """Arm of a claim: a recipe with overrides.
+
+    Args:
+        name: name in the claim.
+        verb: command of the recipe.
+        recipe: name of the recipe.
+        overrides: overrides of the recipe, `KEY=VALUE`.
+        metric: metric by which the arm is compared; None for the first metric of the claim.
+    """
 
     name: str
     verb: str
@@ -38,13 +58,19 @@ class Arm:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """As they are typed behind the verb."""
+        """Arguments of the command."""
         return (self.recipe, *self.overrides)
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A number of the paper's, and how it is known."""
+    """Number of the paper.
+
+    Args:
+        of: quantity.
+        value: value with unit, as text.
+        provenance: one of `PROVENANCE`.
+    """
 
     of: str
     value: str
@@ -53,17 +79,28 @@ class Figure:
 
 @dataclass(frozen=True)
 class Claim:
-    """What is claimed, what is run, and what must hold.
+    """Claim of a paper: the statement, the arms to run, and the relations that must hold.
 
     Args:
+        name: name of the claim.
+        system: name of the system.
+        paper: authors and year.
         where: table, figure or section of the paper.
-        file: of the system's code.
-        minutes: expected, of one core, with all seeds.
-        scaled: what is smaller than in the paper, and why.
-        needs: data sets that must be fetched.
-        members: which systems it is of, as `model/tcn`.
-        waiting: for what; None when the claim can be run.
-        definition: hash of all that a verdict is about.
+        file: source file of the system.
+        statement: the claim in one sentence.
+        tier: one of `TIERS`, by cost.
+        minutes: expected time of all seeds in core-minutes.
+        scaled: differences from the experiment of the paper, with reasons.
+        seeds: number of seeds.
+        split: split of the scores, test or valid.
+        metrics: metrics by name; the first is the default of the arms.
+        arms: arms by name.
+        figures: numbers of the paper.
+        relations: relations that must hold.
+        needs: data sets that must be downloaded.
+        members: systems of the claim, as `model/tcn`.
+        waiting: missing requirement; None for a claim that can be run.
+        definition: hash of the fields that determine the verdict.
     """
 
     name: str
@@ -88,103 +125,111 @@ class Claim:
 
 
 def shelf(extra: tuple[Path, ...] = ()) -> dict[str, Path]:
-    """Every claim by name."""
+    """Paths of all claims by name.
+
+    Args:
+        extra: further configuration directories.
+    """
     return catalogue.registry("claim", extra)
 
 
 def find(name: str, extra: tuple[Path, ...] = ()) -> Claim:
-    """The claim of a name.
+    """Load a claim by name.
 
     Raises:
-        UsageError: there is none, or it is not stated as a claim is.
+        UsageError: the claim is unknown or invalid.
     """
     known = shelf(extra)
     if name not in known:
-        raise UsageError(f"no claim {name!r}{nearest(name, known)}\nAll: dlcli reproduce")
+        raise UsageError(
+            "unknown_name", kind="claim", name=name, known=known, hint="List all claims with: dlcli reproduce"
+        )
     return read(known[name])
 
 
 def read(path: Path) -> Claim:
-    """A claim from its file.
+    """Load a claim from its file.
 
     Raises:
-        UsageError: what is wrong with it, in words.
+        UsageError: the file is not a valid claim.
     """
     return parse(path.stem, load(path))
 
 
 def readable(extra: tuple[Path, ...] = ()) -> tuple[list[Claim], list[str]]:
-    """Every claim that is stated as one is, and what is wrong with the others."""
-    found, wrong = [], []
+    """Load all claims.
+
+    Returns:
+        the valid claims, and the error messages of the others.
+    """
+    claims, errors = [], []
     for path in shelf(extra).values():
         try:
-            found.append(read(path))
+            claims.append(read(path))
         except UsageError as error:
-            wrong.append(str(error))
-    return found, wrong
+            errors.append(str(error))
+    return claims, errors
 
 
 def check_tier(tier: str) -> None:
-    """Whether there is such a tier.
+    """Check the name of a tier.
 
     Raises:
-        UsageError: there is none.
+        UsageError: the tier is unknown.
     """
     if tier not in TIERS:
-        raise UsageError(f"--tier {tier!r}{nearest(tier, TIERS)}")
+        raise UsageError("unknown_name", kind="--tier", name=tier, known=TIERS)
 
 
-def parse(name: str, found: Any) -> Claim:
-    """A claim from plain values.
+def parse(name: str, fields: Any) -> Claim:
+    """Parse a claim from plain values.
 
     Raises:
-        UsageError: as `read`.
+        UsageError: the values are not a valid claim.
     """
     place = f"claim {name}"
-    check_keys(found, _KEYS, _NEEDED, place)
-    told = {key: text(found, key, place) for key in ("system", "paper", "where", "file", "statement", "scaled")}
-    metrics = {str(one): measure.parse(str(one), entry, place) for one, entry in _mapping(found, "metrics", place)}
-    arms = {str(one): _arm(str(one), entry, place) for one, entry in _mapping(found, "arms", place)}
-    known = Known({one.name: one.metric for one in arms.values()}, metrics, place)
+    check_keys(fields, _KEYS, _REQUIRED, place)
+    texts = {key: text(fields, key, place) for key in ("system", "paper", "where", "file", "statement", "scaled")}
+    metrics = {str(key): measure.parse(str(key), entry, place) for key, entry in _mapping(fields, "metrics", place)}
+    arms = {str(key): _arm(str(key), entry, place) for key, entry in _mapping(fields, "arms", place)}
+    known = Known({arm.name: arm.metric for arm in arms.values()}, metrics, place)
     for arm in arms.values():
         known.metric(arm.name, None)
-    stated = value(found, "relations", list, place)
-    if not stated:
-        raise UsageError(f"{place}: a claim has a relation at least")
+    entries = value(fields, "relations", list, place)
+    if not entries:
+        raise UsageError("invalid_value", key=f"{place}: relations", must="at least one relation", got=entries)
     return Claim(
-        name, **told,
-        tier=one_of(found["tier"], TIERS, "tier", place),
-        minutes=_minutes(found, place),
-        seeds=whole(found, "seeds", place, 5),
-        split=_split(found, place),
+        name, **texts,
+        tier=one_of(fields["tier"], TIERS, "tier", place),
+        minutes=_minutes(fields, place),
+        seeds=whole(fields, "seeds", place, 5),
+        split=_split(fields, place),
         metrics=metrics, arms=arms,
-        figures=tuple(_figure(one, place) for one in value(found, "figures", list, place, [])),
-        relations=tuple(relations.parse(one, known) for one in stated),
-        needs=tuple(map(str, value(found, "needs", list, place, []))),
-        members=tuple(map(str, value(found, "members", list, place, []))),
-        waiting=text(found, "waiting", place) if found.get("waiting") else None,
-        definition=_definition(found),
+        figures=tuple(_figure(entry, place) for entry in value(fields, "figures", list, place, [])),
+        relations=tuple(relations.parse(entry, known) for entry in entries),
+        needs=tuple(map(str, value(fields, "needs", list, place, []))),
+        members=tuple(map(str, value(fields, "members", list, place, []))),
+        waiting=text(fields, "waiting", place) if fields.get("waiting") else None,
+        definition=_definition(fields),
     )  # fmt: skip
 
 
-def _mapping(found: Mapping[str, Any], key: str, place: str) -> list[tuple[Any, Any]]:
-    entries = value(found, key, dict, place)
+def _mapping(fields: Mapping[str, Any], key: str, place: str) -> list[tuple[Any, Any]]:
+    entries = value(fields, key, dict, place)
     if not entries:
-        raise UsageError(f"{place}: {key} is empty")
+        raise UsageError("invalid_value", key=f"{place}: {key}", must="a non-empty mapping", got=entries)
     return list(entries.items())
 
 
-def _minutes(found: Mapping[str, Any], place: str) -> float:
-    minutes: float = value(found, "minutes", float, place)
+def _minutes(fields: Mapping[str, Any], place: str) -> float:
+    minutes: float = value(fields, "minutes", float, place)
     if minutes <= 0:
-        raise UsageError(f"{place}: minutes is above 0, not {minutes:g}")
+        raise UsageError("invalid_value", key=f"{place}: minutes", must="positive", got=minutes)
     return minutes
 
 
-def _split(found: Mapping[str, Any], place: str) -> str:
-    if (split := found.get("split", "test")) == "train":
-        raise UsageError(f"{place}: split: train shows nothing of what was learned; test or valid")
-    return one_of(split, SPLITS, "split", place)
+def _split(fields: Mapping[str, Any], place: str) -> str:
+    return one_of(fields.get("split", "test"), SPLITS, "split", place)
 
 
 def _arm(name: str, entry: Any, place: str) -> Arm:
@@ -192,10 +237,11 @@ def _arm(name: str, entry: Any, place: str) -> Arm:
     check_keys(entry, ("verb", "recipe", "overrides", "metric"), ("verb", "recipe"), place)
     verb = one_of(entry["verb"], catalogue.VERBS, "verb", place)
     overrides = value(entry, "overrides", list, place, [])
-    if odd := [one for one in overrides if not isinstance(one, str) or "=" not in one]:
-        raise UsageError(f"{place}: an override is KEY=VALUE, not {odd[0]!r}")
-    if any(one.lstrip("+").startswith("seed=") for one in overrides):
-        raise UsageError(f"{place}: seeds are those of the claim, not of an arm")
+    key = f"{place}: overrides"
+    if invalid := [override for override in overrides if not isinstance(override, str) or "=" not in override]:
+        raise UsageError("invalid_value", key=key, must="of the form KEY=VALUE", got=invalid[0])
+    if any(override.lstrip("+").startswith("seed=") for override in overrides):
+        raise UsageError("conflict", first="seed", second=key, hint="Seeds belong to the claim: use the key seeds.")
     metric = value(entry, "metric", str, place)
     return Arm(name, verb, value(entry, "recipe", str, place), tuple(overrides), metric)
 
@@ -206,11 +252,11 @@ def _figure(entry: Any, place: str) -> Figure:
     provenance = one_of(entry["provenance"], PROVENANCE, "provenance", place)
     for key in ("of", "value"):
         if isinstance(entry[key], list | dict):
-            raise UsageError(f"{place}: figures: {key} is text or a number, not {entry[key]!r}")
+            raise UsageError("invalid_value", key=f"{place}: figures: {key}", must="text or a number", got=entry[key])
     return Figure(str(entry["of"]), str(entry["value"]), provenance)
 
 
-def _definition(found: Mapping[str, Any]) -> str:
-    """The order counts: the first metric is what arms are read by."""
-    held = {key: found.get(key) for key in _HELD}
-    return hashlib.sha256(json.dumps(held, default=str).encode()).hexdigest()[:16]
+def _definition(fields: Mapping[str, Any]) -> str:
+    """Hash of the fields that determine the verdict. The order matters: the first metric is the default of the arms."""
+    judged = {key: fields.get(key) for key in _JUDGED}
+    return hashlib.sha256(json.dumps(judged, default=str).encode()).hexdigest()[:16]

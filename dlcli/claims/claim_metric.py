@@ -1,4 +1,4 @@
-"""What a claim measures: a score of a run on test or valid, or how far that is from the training score."""
+"""Metrics of a claim: a score on the test or validation split, or its difference from the training score."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ _DIRECTIONS = ("lower", "higher")
 
 @dataclass(frozen=True)
 class Metric:
-    """A quantity with its direction.
+    """Metric of a claim.
 
     Args:
-        name: in the claim.
-        of: as runs report it.
+        name: name in the claim.
+        of: name of the metric in runs.
         direction: "lower" or "higher" is better.
-        gap: the score less the same score on the training split; how far apart they are, never the latter alone.
+        gap: True for the absolute difference from the score on the training split (the generalization gap).
     """
 
     name: str
@@ -30,7 +30,7 @@ class Metric:
     def check(self, stated: Direction | None, claim: str, run: str) -> None:
         """Check the claim's direction against the direction that a run states for the metric.
 
-        A gap has no direction of its own, and a run may state none.
+        A gap has no direction in the run, and a run may lack directions.
 
         Raises:
             UsageError: they contradict each other.
@@ -47,21 +47,21 @@ class Metric:
 
     @property
     def sign(self) -> int:
-        """By which a difference is multiplied, so that better is more."""
+        """Factor of differences, such that positive differences are better."""
         return 1 if self.direction == "higher" else -1
 
 
 def parse(name: str, entry: Any, place: str) -> Metric:
-    """`lower`, or `{direction: lower, of: nll, minus: train}`.
+    """Parse a metric: `lower`, or `{direction: lower, of: nll, minus: train}`.
 
     Raises:
-        UsageError: it is neither.
+        UsageError: the entry has neither form.
     """
     place = f"{place}: metrics.{name}"
     if not isinstance(entry, Mapping):
         return Metric(name, name, one_of(entry, _DIRECTIONS, "direction", place))
     check_keys(entry, ("direction", "of", "minus"), ("direction",), place)
     if "minus" in entry:
-        one_of(entry["minus"], ("train",), "split to take away", place)
+        one_of(entry["minus"], ("train",), "minus", place)
     direction = one_of(entry["direction"], _DIRECTIONS, "direction", place)
     return Metric(name, value(entry, "of", str, place, name), direction, "minus" in entry)

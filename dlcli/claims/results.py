@@ -1,4 +1,4 @@
-"""What a claim came to, as a file: `docs/claims/NAME.json` in the repository, `outputs/claims/` elsewhere."""
+"""Result files of claims: `docs/claims/NAME.json` in the repository, `outputs/claims/` elsewhere."""
 
 import json
 import math
@@ -12,29 +12,33 @@ from dlcli.config import catalogue
 from dlcli.runs.files import replace_file
 
 SCHEMA = 1
-_HELD = {
+_FIELDS = {
     "claim": str, "definition": str, "verdict": str, "finished": str, "relations": list, "table": dict,
     "seconds": float, "machine": dict, "values": dict, "seeds": list, "level": float,
 }  # fmt: skip
-"""What a result must have, for pages to be made of it."""
+"""Required fields of a result, with their types."""
 _VERDICTS = ("holds", "does not hold", "undecided")
 
 
 def repository() -> Path | None:
-    """The checkout of dlcli that the current folder is the root of."""
+    """Root of the checkout of dlcli if it is the current folder; None otherwise."""
     root = catalogue.packaged().parent
     is_checkout = (root / "pyproject.toml").is_file() and (root / "dlcli" / "claims").is_dir()
     return root if is_checkout and Path.cwd().resolve() == root else None
 
 
 def places(out: Path) -> list[Path]:
-    """Where results may lie."""
+    """Folders in which to look for results."""
     root = repository()
     return [*([root / "docs" / "claims"] if root else []), out / "claims"]
 
 
 def write(folder: Path, result: Mapping[str, Any]) -> Path:
-    """The result's file, whole or not at all."""
+    """Write a result atomically.
+
+    Returns:
+        the path of the file.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{result['claim']}.json"
     replace_file(path, (json.dumps(finite(result), indent=1) + "\n").encode())
@@ -42,7 +46,7 @@ def write(folder: Path, result: Mapping[str, Any]) -> Path:
 
 
 def finite(node: Any) -> Any:
-    """The same without NaN and infinities, which JSON cannot hold."""
+    """Replace NaN and infinities by None, since JSON cannot represent them."""
     if isinstance(node, Mapping):
         return {str(key): finite(value) for key, value in node.items()}
     if isinstance(node, list | tuple):
@@ -51,19 +55,19 @@ def finite(node: Any) -> Any:
 
 
 def plain(path: Path) -> dict[str, Any] | None:
-    """A mapping from a file; None where there is none, or where it is damaged."""
+    """Load a JSON object from a file; None if it is missing or damaged."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+    return content if isinstance(content, dict) else None
 
 
 def read(path: Path) -> dict[str, Any] | None:
-    """A result; None where there is none, or where it is damaged or of a newer dlcli."""
-    found = plain(path) or {}
-    fits = found.get("schema") == SCHEMA and all(_is(found.get(key), kind) for key, kind in _HELD.items())
-    return found if fits and found["verdict"] in _VERDICTS and _is_time(found["finished"]) else None
+    """Load a result; None if it is missing, damaged or of another schema."""
+    result = plain(path) or {}
+    valid = result.get("schema") == SCHEMA and all(_is(result.get(key), kind) for key, kind in _FIELDS.items())
+    return result if valid and result["verdict"] in _VERDICTS and _is_time(result["finished"]) else None
 
 
 def _is(value: Any, kind: type) -> bool:
@@ -78,14 +82,10 @@ def _is_time(text: str) -> bool:
 
 
 def last(claim: Claim, folders: list[Path]) -> dict[str, Any] | None:
-    """The newest result of the claim as it is stated now, of those over enough seeds if there are any; else None."""
-    found = [result for folder in folders if (result := read(folder / f"{claim.name}.json"))]
-    current = [result for result in found if result["definition"] == claim.definition]
-    return max(current, key=lambda result: (_enough(result, claim), _when(result)), default=None)
-
-
-def _enough(result: Mapping[str, Any], claim: Claim) -> bool:
-    return len(result["seeds"]) >= claim.seeds
+    """Newest result for the current definition of a claim, preferably over enough seeds; None without one."""
+    every_result = [result for folder in folders if (result := read(folder / f"{claim.name}.json"))]
+    current = [result for result in every_result if result["definition"] == claim.definition]
+    return max(current, key=lambda result: (len(result["seeds"]) >= claim.seeds, _when(result)), default=None)
 
 
 def _when(result: Mapping[str, Any]) -> float:

@@ -1,4 +1,4 @@
-"""The arms of a claim as ordinary runs over seeds, and what they scored."""
+"""Reproduction of a claim: its arms as ordinary runs over seeds, and their scores."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -25,18 +25,21 @@ from dlcli.runs.environment import describe
 from dlcli.runs.run import Run
 
 Runs = Mapping[str, Mapping[int, Run | None]]
-"""Arm -> seed -> its run; None where it failed."""
+"""Runs by arm, then by seed; None for a failed run."""
 
 _ONE_THREAD = "threads=1"
 
 
 @dataclass(frozen=True)
 class Done:
-    """What one claim came to: a result, or the exit code of what interrupted it; `failed` runs are counted.
+    """Outcome of the reproduction of a claim.
 
     Args:
-        sweep: the sweep that was interrupted.
-        runs: which there are of it, for claims with equal arms.
+        result: the result; None after an interruption.
+        interrupted: exit code of the interruption; None without one.
+        failed: number of failed runs.
+        sweep: id of the interrupted sweep.
+        runs: runs of the arms, which other claims with equal arms can reuse.
     """
 
     result: dict[str, Any] | None
@@ -53,111 +56,119 @@ class _Interrupted(Exception):
 
 
 def reproduce(claim: Claim, options: Options, ways: Ways, made: Sequence[Run] = ()) -> Done:
-    """Run the arms over the seeds and judge; nothing is written but run directories.
+    """Run the arms over the seeds and judge the claim. Only run directories are written.
 
     Args:
-        made: runs of the claims before, which are not made again.
+        made: runs of other claims that can be reused.
 
     Raises:
         UsageError: an arm cannot be composed or built, or its data are missing.
     """
     check_data(claim)
-    began = time.monotonic()
+    start = time.monotonic()
     points = {arm.name: _points(arm, claim, options, ways) for arm in claim.arms.values()}
-    for name, several in points.items():
-        if claim.arms[name].verb != "sketch":  # which builds what it trains by itself
-            _check(several[0])
+    for name, arm_points in points.items():
+        if claim.arms[name].verb != "sketch":  # sketch builds its models itself
+            _check_buildable(arm_points[0])
     try:
-        found, failed = _carried_out(claim, points, options, ways, made)
+        runs, failed = _run_arms(claim, points, options, ways, made)
     except _Interrupted as stopped:
         return Done(None, stopped.exit_code, sweep=stopped.sweep)
-    check_directions(claim, {arm: [run for run in several.values() if run] for arm, several in found.items()})
-    scoring_began = time.monotonic()
-    values = _values(claim, found)
-    seconds = round(_seconds(found) + time.monotonic() - scoring_began, 1)
+    check_directions(claim, {arm: [run for run in by_seed.values() if run] for arm, by_seed in runs.items()})
+    evaluation_start = time.monotonic()
+    values = _values(claim, runs)
+    seconds = round(sum(map(_run_seconds, _unique(runs))) + time.monotonic() - evaluation_start, 1)
     result = judged(claim, values, seeds=_seeds(points))
-    told = {"seconds": seconds, "wall": round(time.monotonic() - began, 1), "runs": _ids(found)}
-    return Done(result | told | _surroundings(found), failed=failed, runs=tuple(_each(found)))
+    facts = {"seconds": seconds, "wall": round(time.monotonic() - start, 1), "runs": _ids(runs)}
+    return Done(result | facts | _environment(runs), failed=failed, runs=tuple(_unique(runs)))
 
 
 def check_data(claim: Claim) -> None:
-    """Whether the data sets that it needs are here.
+    """Check that the data sets of a claim have been downloaded.
 
     Raises:
-        Missing: which command fetches them.
+        Missing: a data set is missing.
     """
     if missing := lacking(claim):
-        raise Missing(f"claim {claim.name} needs data that are not here\nGet them: {fetching(missing)}")
+        hint = f"Download with: {fetching(missing)}"
+        raise Missing("requires", key=f"claim {claim.name}", requirement=f"data sets: {', '.join(missing)}", hint=hint)
 
 
 def lacking(claim: Claim) -> list[str]:
-    """The data sets that it needs and that are not here."""
+    """Data sets of a claim that have not been downloaded."""
     return [name for name in claim.needs if not complete(name)]
 
 
 def fetching(missing: Sequence[str]) -> str:
-    """The commands that fetch data sets."""
+    """Commands that download data sets."""
     return " and ".join(f"dlcli data fetch {name}" for name in missing)
 
 
 def _points(arm: Arm, claim: Claim, options: Options, ways: Ways) -> list[compose.Point]:
-    """A run a seed."""
-    word = sweeps.seeds(ways.seeds or str(claim.seeds))
+    """Points of an arm, one per seed."""
+    seeds = sweeps.seeds(ways.seeds or str(claim.seeds))
     threads = [_ONE_THREAD] if arm.verb in ("train", "sketch") else []
-    points = run_commands.points([*arm.words, *threads, word], replace(options, verb=arm.verb))
-    if len(points) != word.count(",") + 1:
-        raise UsageError(f"claim {claim.name}: arms.{arm.name}: an override has several values")
+    points = run_commands.points([*arm.words, *threads, seeds], replace(options, verb=arm.verb))
+    if len(points) != seeds.count(",") + 1:
+        key = f"claim {claim.name}: arms.{arm.name}: overrides"
+        raise UsageError(
+            "invalid_value", key=key, must="single values, not lists of values", got=" ".join(arm.overrides)
+        )
     return points
 
 
-def _check(point: compose.Point) -> None:
-    """Whether it can be built, before the first arm has taken its minutes."""
+def _check_buildable(point: compose.Point) -> None:
+    """Build a run without training, so that errors are reported before the first arm is trained."""
     config = settle_budget(point.resolved())
     with listening(quiet=True):
         build.build(config, choose_device(config["device"]))
 
 
-def _carried_out(
+def _run_arms(
     claim: Claim, points: Mapping[str, Sequence[compose.Point]], options: Options, ways: Ways, before: Sequence[Run]
 ) -> tuple[Runs, int]:
-    """All runs, a sweep a verb; arms of equal words share them.
+    """Run all arms with one sweep per verb; arms with equal arguments share their runs.
+
+    Returns:
+        the runs, and the number of failed ones.
 
     Raises:
-        _Interrupted: by a signal.
+        _Interrupted: a signal stopped the sweep.
     """
-    found: dict[str, dict[int, Run | None]] = {}
+    runs: dict[str, dict[int, Run | None]] = {}
     failed = 0
     for verb in dict.fromkeys(arm.verb for arm in claim.arms.values()):
         arms = {arm.words: name for name, arm in claim.arms.items() if arm.verb == verb}
-        asked = [(name, point) for name in arms.values() for point in points[name]]
+        planned = [(name, point) for name in arms.values() for point in points[name]]
         own = replace(options, verb=verb, name=claim.name)
-        made = sweep_runner.create([point for _, point in asked], own, ways, before)
+        sweep = sweep_runner.create([point for _, point in planned], own, ways, before)
         try:
-            interrupted = sweep_runner.carry_out(made, own, ways)
+            interrupted = sweep_runner.carry_out(sweep, own, ways)
         finally:
-            made.let_go()
+            sweep.let_go()
         if interrupted is not None:
-            raise _Interrupted(interrupted, made.id)
-        for (name, point), report in zip(asked, sweep_runner.reports(made), strict=True):
-            whole = report.exit_code == 0 and report.run
-            failed += not whole
-            found.setdefault(name, {})[_seed(point)] = Run.open(Path(str(report.run))) if whole else None
-        found |= {name: found[arms[arm.words]] for name, arm in claim.arms.items() if arm.verb == verb}
-    return found, failed
+            raise _Interrupted(interrupted, sweep.id)
+        for (name, point), report in zip(planned, sweep_runner.reports(sweep), strict=True):
+            completed = report.exit_code == 0 and report.run
+            failed += not completed
+            runs.setdefault(name, {})[_seed(point)] = Run.open(Path(str(report.run))) if completed else None
+        runs |= {name: runs[arms[arm.words]] for name, arm in claim.arms.items() if arm.verb == verb}
+    return runs, failed
 
 
 def _seed(point: compose.Point) -> int:
-    return next(int(word.partition("=")[2]) for word in reversed(point.words) if word.startswith("seed="))
+    seeds = [override.partition("=")[2] for override in point.words if override.startswith("seed=")]
+    return int(seeds[-1])
 
 
 def _seeds(points: Mapping[str, Sequence[compose.Point]]) -> list[int]:
     return [_seed(point) for point in next(iter(points.values()))]
 
 
-def _values(claim: Claim, found: Runs) -> dict[tuple[str, str], dict[int, float | None]]:
-    """What is compared, of every arm and metric that a relation speaks of."""
+def _values(claim: Claim, runs: Runs) -> dict[tuple[str, str], dict[int, float | None]]:
+    """Values by seed of every pair of arm and metric in the relations."""
     return {
-        (arm, name): {seed: _value(run, claim.metrics[name], claim.split) for seed, run in found[arm].items()}
+        (arm, name): {seed: _value(run, claim.metrics[name], claim.split) for seed, run in runs[arm].items()}
         for arm, name in measured(claim)
     }
 
@@ -171,41 +182,35 @@ def _value(run: Run | None, metric: Metric, split: str) -> float | None:
     return abs(score - evaluate_split(run, "train")[metric.of].mean)
 
 
-def _each(found: Runs) -> list[Run]:
-    """Every run once."""
-    return list({run.path: run for several in found.values() for run in several.values() if run is not None}.values())
+def _unique(runs: Runs) -> list[Run]:
+    """Completed runs without duplicates."""
+    return list({run.path: run for by_seed in runs.values() for run in by_seed.values() if run is not None}.values())
 
 
-def _seconds(found: Runs) -> float:
-    """From start to end of every run, whenever it was made; what runs inside it took counts."""
-    return sum(map(_took, _each(found)))
-
-
-def _took(run: Run) -> float:
+def _run_seconds(run: Run) -> float:
+    """Seconds from start to end of a run, child runs included."""
     return (datetime.fromisoformat(run.info["ended"]) - run.started).total_seconds()
 
 
-def _ids(found: Runs) -> dict[str, dict[str, str | None]]:
-    return {
-        arm: {str(seed): run.id if run else None for seed, run in several.items()} for arm, several in found.items()
-    }
+def _ids(runs: Runs) -> dict[str, dict[str, str | None]]:
+    return {arm: {str(seed): run.id if run else None for seed, run in by_seed.items()} for arm, by_seed in runs.items()}
 
 
-def _surroundings(found: Runs) -> dict[str, Any]:
-    """Code and machine of the runs, which may have been made earlier and elsewhere; and the code that judges."""
-    here, _ = describe("cpu", 1)
-    there = [known for run in _each(found) if (known := results.plain(run.path / "environment.json"))]
-    told = [one | {"torch": (one.get("packages") or {}).get("torch")} for one in there or [here]]
+def _environment(runs: Runs) -> dict[str, Any]:
+    """Commits and machines of the runs, which may be older or from elsewhere, and the commit that judges them."""
+    current, _ = describe("cpu", 1)
+    recorded = [facts for run in _unique(runs) if (facts := results.plain(run.path / "environment.json"))]
+    machines = [facts | {"torch": (facts.get("packages") or {}).get("torch")} for facts in recorded or [current]]
     return {
-        "commit": here["commit"],
-        "dirty": here["dirty"] or any(one.get("dirty") for one in there),
-        "commits": sorted({str(one.get("commit")) for one in there}),
-        "machine": {name: _all(told, name) for name in ("processor", "cores", "platform", "python", "torch")},
+        "commit": current["commit"],
+        "dirty": current["dirty"] or any(facts.get("dirty") for facts in recorded),
+        "commits": sorted({str(facts.get("commit")) for facts in recorded}),
+        "machine": {name: _joined(machines, name) for name in ("processor", "cores", "platform", "python", "torch")},
         "finished": datetime.now().astimezone().isoformat(timespec="seconds"),
     }
 
 
-def _all(several: Sequence[Mapping[str, Any]], name: str) -> Any:
-    """A value that all have, or every one of them in words."""
-    values = list(dict.fromkeys(one.get(name) for one in several))
+def _joined(machines: Sequence[Mapping[str, Any]], name: str) -> Any:
+    """Value of a field if all machines have the same, else the different values joined by `and`."""
+    values = list(dict.fromkeys(facts.get(name) for facts in machines))
     return values[0] if len(values) == 1 else " and ".join(map(str, values))

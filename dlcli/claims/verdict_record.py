@@ -1,4 +1,4 @@
-"""The verdict of a claim with all that it rests on, as plain values."""
+"""Result of a claim as plain values: verdict, intervals and values."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -13,10 +13,10 @@ from dlcli.runs.run import Run
 
 
 def measured(claim: Claim) -> list[tuple[str, str]]:
-    """Arms with the metrics that they are read by, in the order of the claim."""
+    """Pairs of arm and metric that the relations compare, in the order of the claim."""
     pairs = [
-        pair for relation in claim.relations for one in relation.comparisons
-        for pair in zip(one.arms, one.metrics, strict=True)
+        pair for relation in claim.relations for comparison in relation.comparisons
+        for pair in zip(comparison.arms, comparison.metrics, strict=True)
     ]  # fmt: skip
     names = [*claim.metrics]
     arms = [*claim.arms]
@@ -27,12 +27,13 @@ def check_directions(claim: Claim, runs: Mapping[str, Sequence[Run]]) -> None:
     """Check the directions that the claim states against those of its runs, for relations in which they matter.
 
     Args:
-        runs: by arm.
+        runs: runs by arm.
 
     Raises:
         UsageError: a direction contradicts a run.
     """
-    for comparison in (one for relation in claim.relations for one in relation.comparisons if one.directed):
+    comparisons = [comparison for relation in claim.relations for comparison in relation.comparisons]
+    for comparison in (comparison for comparison in comparisons if comparison.directed):
         for arm, name in zip(comparison.arms, comparison.metrics, strict=True):
             metric = claim.metrics[name]
             for run in runs.get(arm, ()):
@@ -40,11 +41,19 @@ def check_directions(claim: Claim, runs: Mapping[str, Sequence[Run]]) -> None:
 
 
 def judged(claim: Claim, values: Values, seeds: Sequence[int]) -> dict[str, Any]:
-    """The verdict with all that it rests on."""
+    """Judge a claim.
+
+    Args:
+        values: values by arm and metric, by seed.
+        seeds: seeds of the runs.
+
+    Returns:
+        the verdict with intervals, values and a table, as plain values.
+    """
     level = level_of(claim.relations)
     relations = []
     for relation in claim.relations:
-        parts = [judge(one, values, seeds, level) for one in relation.comparisons]
+        parts = [judge(comparison, values, seeds, level) for comparison in relation.comparisons]
         verdict = overall([part.verdict for part in parts])
         relations.append({"text": relation.text, "verdict": verdict, "comparisons": [_plain(part) for part in parts]})
     by_arm: dict[str, dict[str, dict[str, float | None]]] = {}
@@ -52,30 +61,31 @@ def judged(claim: Claim, values: Values, seeds: Sequence[int]) -> dict[str, Any]
         by_arm.setdefault(arm, {})[metric] = {str(seed): column.get(seed) for seed in seeds}
     return {
         "schema": results.SCHEMA, "claim": claim.name, "definition": claim.definition,
-        "verdict": overall([str(one["verdict"]) for one in relations]), "split": claim.split, "seeds": list(seeds),
+        "verdict": overall([str(relation["verdict"]) for relation in relations]),
+        "split": claim.split, "seeds": list(seeds),
         "level": level, "fewest": FEWEST, "relations": relations, "table": _table(values, seeds), "values": by_arm,
     }  # fmt: skip
 
 
 def _plain(part: Judgement) -> dict[str, Any]:
-    known = asdict(part)
-    stated = known.pop("comparison")
-    return {name: stated[name] for name in ("text", "kind", "low", "high")} | known | {
-        "from": stated["low"], "to": stated["high"]
+    fields = asdict(part)
+    comparison = fields.pop("comparison")
+    return {name: comparison[name] for name in ("text", "kind", "low", "high")} | fields | {
+        "from": comparison["low"], "to": comparison["high"]
     }  # fmt: skip
 
 
 def _table(values: Values, seeds: Sequence[int]) -> dict[str, Any]:
-    """One row an arm and metric: mean and 95 % interval, and the seeds."""
+    """Table with one row per arm and metric: mean with its 95 % interval, and the values of the seeds."""
     rows = []
     for (arm, metric), column in values.items():
-        found = interval([column.get(seed) for seed in seeds], kind="t")
-        low, high = found.low, found.high
-        reach = f" [{number(low)}, {number(high)}]" if low is not None and high is not None else ""
-        mean = number(found.mean) + reach if found.mean is not None else "-"
-        rows.append([arm, metric, mean, ", ".join(_shown(column.get(seed)) for seed in seeds)])
+        estimate = interval([column.get(seed) for seed in seeds], kind="t")
+        low, high = estimate.low, estimate.high
+        bounds = f" [{number(low)}, {number(high)}]" if low is not None and high is not None else ""
+        mean = number(estimate.mean) + bounds if estimate.mean is not None else "-"
+        rows.append([arm, metric, mean, ", ".join(_optional(column.get(seed)) for seed in seeds)])
     return {"columns": ["arm", "metric", "mean and 95 % interval", "seeds"], "rows": rows}
 
 
-def _shown(value: float | None) -> str:
+def _optional(value: float | None) -> str:
     return "-" if value is None else number(value)

@@ -1,4 +1,4 @@
-"""Whether a claim holds: intervals over seeds against what was stated beforehand."""
+"""Verdicts on claims: confidence intervals over seeds compared with regions stated in advance."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,27 +8,28 @@ from dlcli.claims.relations import Comparison, Relation
 from dlcli.report.statistics.intervals import interval
 
 ALPHA = 0.05
-"""Shared by all intervals of a claim (Bonferroni)."""
+"""Error probability of all intervals of a claim together (Bonferroni)."""
 FEWEST = 5
-"""Seeds, below which nothing is decided."""
+"""Smallest number of seeds for a decision."""
 
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided"
 
 Values = Mapping[tuple[str, str], Mapping[int, float | None]]
-"""(arm, metric) -> seed -> value; None where a run has none."""
+"""Values by (arm, metric), then by seed; None for a run without a value."""
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """What became of one comparison.
+    """Result of one comparison.
 
     Args:
+        comparison: the comparison.
         verdict: holds, does not hold or undecided.
-        estimate: mean over seeds, of a ratio the geometric one; None without a value.
-        low: of its interval.
-        high: as low.
-        seeds: with a value.
-        note: why it is undecided, or what to be wary of.
+        estimate: mean over seeds, geometric for a ratio; None without a value.
+        low: lower end of the interval.
+        high: upper end of the interval.
+        seeds: number of seeds with a value.
+        note: reason for an undecided verdict, or a warning.
     """
 
     comparison: Comparison
@@ -41,47 +42,56 @@ class Judgement:
 
 
 def level_of(relations: Sequence[Relation]) -> float:
-    """Of each interval, so that all of them hold together at 95 % at least."""
-    return 1 - ALPHA / sum(len(one.comparisons) for one in relations)
+    """Confidence level of each interval, such that all intervals hold together with at least 95 %."""
+    return 1 - ALPHA / sum(len(relation.comparisons) for relation in relations)
 
 
 def judge(comparison: Comparison, values: Values, seeds: Sequence[int], level: float) -> Judgement:
-    """The t interval of what is compared, against its region; arms are paired by seed."""
+    """Compare a t interval with its region. Arms are paired by seed.
+
+    Args:
+        comparison: arms, metrics and region.
+        values: values by arm and metric, by seed.
+        seeds: seeds of the runs.
+        level: confidence level of the interval.
+    """
     columns = [
         values.get((arm, metric), {}) for arm, metric in zip(comparison.arms, comparison.metrics, strict=True)
     ]  # fmt: skip
     note = next(
-        (said for arm, column in zip(comparison.arms, columns, strict=True) if (said := _lack(arm, column, seeds))), ""
+        (text for arm, column in zip(comparison.arms, columns, strict=True) if (text := _missing(arm, column, seeds))),
+        "",
     )
-    whole = [seed for seed in seeds if all(_is_number(column.get(seed)) for column in columns)]
-    if comparison.kind == "ratio" and any(not column[seed] > 0 for column in columns for seed in whole):  # type: ignore[operator]
-        return Judgement(comparison, UNDECIDED, None, None, None, len(whole), "a ratio needs values above 0")
-    found = interval([_compared(comparison, columns, seed) for seed in whole], kind="t", level=level)
-    back = _exp if comparison.kind == "ratio" else _same
-    estimate, low, high = back(found.mean), back(found.low), back(found.high)
-    if not note and len(whole) < FEWEST:
-        note = f"{FEWEST} seeds decide, not {len(whole)}"
+    complete = [seed for seed in seeds if all(_is_number(column.get(seed)) for column in columns)]
+    if comparison.kind == "ratio" and any(not column[seed] > 0 for column in columns for seed in complete):  # type: ignore[operator]
+        return Judgement(comparison, UNDECIDED, None, None, None, len(complete), "a ratio requires positive values")
+    result = interval([_compared(comparison, columns, seed) for seed in complete], kind="t", level=level)
+    estimate, low, high = result.mean, result.low, result.high
+    if comparison.kind == "ratio":
+        estimate, low, high = _exp(estimate), _exp(low), _exp(high)
+    if not note and len(complete) < FEWEST:
+        note = f"at least {FEWEST} seeds are required, got {len(complete)}"
     verdict = UNDECIDED if note or low is None or high is None else _verdict(comparison, low, high)
-    if not note and found.degenerate:
-        note = "all seeds are equal, so the interval says nothing of the spread to expect"
-    return Judgement(comparison, verdict, estimate, low, high, len(whole), note)
+    if not note and result.degenerate:
+        note = "all values are equal, so the interval does not estimate the spread"
+    return Judgement(comparison, verdict, estimate, low, high, len(complete), note)
 
 
 def overall(verdicts: Sequence[str]) -> str:
-    """Of several that must all hold."""
+    """Combine verdicts that must all hold."""
     if FAILS in verdicts:
         return FAILS
-    return HOLDS if verdicts and all(one == HOLDS for one in verdicts) else UNDECIDED
+    return HOLDS if verdicts and all(verdict == HOLDS for verdict in verdicts) else UNDECIDED
 
 
-def _lack(arm: str, column: Mapping[int, float | None], seeds: Sequence[int]) -> str:
+def _missing(arm: str, column: Mapping[int, float | None], seeds: Sequence[int]) -> str:
     missing = [seed for seed in seeds if column.get(seed) is None]
     if len(missing) == len(seeds):
         return f"{arm}: no run has a value"
     if missing:
         return f"{arm}: seeds {', '.join(map(str, missing))} have no value"
-    odd = [seed for seed in seeds if not _is_number(column[seed])]
-    return f"{arm}: seeds {', '.join(map(str, odd))} are not numbers" if odd else ""
+    infinite = [seed for seed in seeds if not _is_number(column[seed])]
+    return f"{arm}: the values of seeds {', '.join(map(str, infinite))} are not finite" if infinite else ""
 
 
 def _is_number(value: float | None) -> bool:
@@ -98,7 +108,7 @@ def _compared(comparison: Comparison, columns: Sequence[Mapping[int, float | Non
 
 
 def _verdict(comparison: Comparison, low: float, high: float) -> str:
-    """A difference must lie beyond its margin; a mean may touch the end of its range."""
+    """Compare an interval with its region; a mean may touch its ends, a difference must exceed its margin."""
     if comparison.kind == "mean":
         if comparison.low <= low and high <= comparison.high:
             return HOLDS
@@ -106,10 +116,6 @@ def _verdict(comparison: Comparison, low: float, high: float) -> str:
     if low > comparison.low:
         return HOLDS
     return FAILS if high <= comparison.low else UNDECIDED
-
-
-def _same(value: float | None) -> float | None:
-    return value
 
 
 def _exp(value: float | None) -> float | None:

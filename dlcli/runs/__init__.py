@@ -1,1 +1,1 @@
-"""Run directories on disk: writing, reading and selecting them with the standard library only."""
+"""Run directories on disk: writing, reading and selection, with the standard library only."""

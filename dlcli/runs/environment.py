@@ -1,4 +1,4 @@
-"""Environment of a run: versions, machine, and the state of the code of dlcli and of its plug-ins."""
+"""Environment of a run: package versions, machine, and commits of dlcli and of plug-ins."""
 
 import os
 import platform
@@ -21,13 +21,13 @@ def describe(
     """The environment as plain values, and the uncommitted changes of the code.
 
     Args:
-        device: on which the run computes.
-        threads: of PyTorch.
-        plugins: folder by top-level module.
+        device: device of the run.
+        threads: number of threads of PyTorch.
+        plugins: folder of each plug-in by top-level module; None without plug-ins.
 
     Returns:
         the values; and patches by file name: `git.patch` of dlcli, `<plug-in>.patch` of the repository of a plug-in.
-        There is no patch of a repository without changes or with more than 1 MB of them.
+        Repositories without changes, or with a patch larger than 1 MB, have no patch.
     """
     own = _state(Path(__file__).resolve().parents[2], "dlcli/runs/environment.py", ":(exclude)docs")
     patches = {"git.patch": own.pop("patch")}
@@ -77,7 +77,7 @@ def _installed(path: tuple[str, ...]) -> dict[str, str]:
 
     Several hundred times as fast as importlib.metadata, which reads the metadata themselves.
     """
-    found: dict[str, str] = {}
+    versions: dict[str, str] = {}
     for folder in path:
         try:
             names = sorted(entry.name for entry in os.scandir(folder or "."))
@@ -85,8 +85,8 @@ def _installed(path: tuple[str, ...]) -> dict[str, str]:
             continue
         for name in names:
             if parts := _METADATA.fullmatch(name):
-                found.setdefault(re.sub(r"[-_.]+", "-", parts["name"]).lower(), parts["version"])
-    return dict(sorted(found.items()))
+                versions.setdefault(re.sub(r"[-_.]+", "-", parts["name"]).lower(), parts["version"])
+    return dict(sorted(versions.items()))
 
 
 def _processor() -> str:
@@ -97,10 +97,11 @@ def _processor() -> str:
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
 
 
-def _git(folder: Path, *words: str) -> str:
+def _git(folder: Path, *arguments: str) -> str:
     """Output of git in a folder; empty if git is missing or the folder is not in a repository."""
     try:
-        done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, timeout=5, check=True)
+        command = ["git", "-C", str(folder), *arguments]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
     except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
         return ""
-    return done.stdout
+    return result.stdout

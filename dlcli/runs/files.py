@@ -1,4 +1,4 @@
-"""Files and folders that are there whole or not at all, and the lock of who writes."""
+"""Atomic replacement of files and folders, and file locks."""
 
 import contextlib
 import fcntl
@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 REMOVED = ".removed"
-"""What the hidden name of a folder ends in whose deletion has begun."""
+"""Suffix of the hidden name of a folder that is being deleted."""
 
-_TRIES, _PAUSE = 10, 0.02  # somebody may be looking whether it is held
+_TRIES, _PAUSE = 10, 0.02  # attempts and seconds between them: `held` of another process takes the lock briefly
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all: side file, fsync, rename."""
+    """Write a file atomically: temporary file, fsync, rename."""
     side = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with side.open("wb") as file:
@@ -36,7 +36,12 @@ def replace_file(path: Path, content: bytes) -> None:
 
 
 def replace_folder(path: Path, files: Mapping[str, bytes]) -> None:
-    """A folder with these files and no others, in place of an older one: made beside it, then moved there."""
+    """Replace a folder by one with exactly these files, which is created beside it and then renamed.
+
+    Args:
+        path: the folder, which need not exist.
+        files: content by file name.
+    """
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
@@ -53,28 +58,28 @@ def replace_folder(path: Path, files: Mapping[str, bytes]) -> None:
 
 
 def remove_folder(path: Path) -> None:
-    """Delete a folder so that it is there whole or not at all: moved aside, where nobody looks, then emptied."""
+    """Delete a folder atomically: rename it to a hidden name, then delete its files."""
     aside = path.with_name(f".{path.name}{REMOVED}")
     path.rename(aside)
     shutil.rmtree(aside)
 
 
 def size_of(path: Path) -> int:
-    """Bytes of a file, or of all files below a folder, hard links counted once."""
-    found = {}
-    for place in (path, *path.rglob("*")):
+    """Size in bytes of a file, or of all files below a folder. Hard links are counted once."""
+    sizes = {}
+    for entry in (path, *path.rglob("*")):
         with contextlib.suppress(FileNotFoundError):
-            facts = place.lstat()
-            if stat.S_ISREG(facts.st_mode):
-                found[facts.st_dev, facts.st_ino] = facts.st_size
-    return sum(found.values())
+            status = entry.lstat()
+            if stat.S_ISREG(status.st_mode):
+                sizes[status.st_dev, status.st_ino] = status.st_size
+    return sum(sizes.values())
 
 
 class Lock:
-    """A lock that the system lets go of when the process dies.
+    """File lock, which the operating system releases when the process ends.
 
     Args:
-        path: its file; made when it is taken.
+        path: lock file, which is created on first use.
     """
 
     def __init__(self, path: Path) -> None:
@@ -83,11 +88,15 @@ class Lock:
 
     @property
     def mine(self) -> bool:
-        """Whether this object holds it."""
+        """True if this object holds the lock."""
         return self._handle is not None
 
     def take(self) -> bool:
-        """Whether it is this object's now; not when another process, or object, has it."""
+        """Acquire the lock.
+
+        Returns:
+            False if another process or object holds it.
+        """
         if self._handle is not None:
             return True
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
@@ -101,7 +110,7 @@ class Lock:
         return False
 
     def held(self) -> bool:
-        """Whether anybody holds it."""
+        """True if any process or object holds the lock."""
         try:
             handle = os.open(self.path, os.O_RDWR)
         except OSError:
@@ -115,7 +124,7 @@ class Lock:
         return False
 
     def release(self) -> None:
-        """Let go of it."""
+        """Release the lock."""
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None

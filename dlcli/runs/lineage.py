@@ -1,4 +1,4 @@
-"""Which runs belong together: children, scorings, sweeps."""
+"""Relations between runs: children, evaluations and sweeps."""
 
 import json
 from collections.abc import Iterator
@@ -10,10 +10,10 @@ from dlcli.runs.run import Run
 
 
 class Relations:
-    """Who belongs to whom among the runs and sweeps of a folder.
+    """Relations between the runs and sweeps of a folder.
 
     Args:
-        out: the folder of run directories.
+        out: folder of run directories.
     """
 
     def __init__(self, out: Path) -> None:
@@ -21,28 +21,28 @@ class Relations:
         self._sweeps = {path.parent.name: set(_names(path)) for path in sorted(out.glob("sweeps/*/sweep.json"))}
 
     def alive(self, run: Run) -> Run | None:
-        """The run itself when it is running, or one below or above it that is."""
+        """The run itself if it is running, else a running child or parent; None without one."""
         return run if run.status == "running" else self.kin_alive(run)
 
     def kin_alive(self, run: Run) -> Run | None:
-        """A run below or above this one that is running."""
-        kin = [*_above(run.path), *selectors.scan(run.path / "runs", children=True)]
-        return next((one for one in kin if one.status == "running"), None)
+        """A running child or parent of a run; None without one."""
+        relatives = [*_parents(run.path), *selectors.scan(run.path / "runs", children=True)]
+        return next((relative for relative in relatives if relative.status == "running"), None)
 
     def of(self, run: Run) -> str:
-        """In words, empty for a run on its own."""
+        """Describe the relations of a run in one line; empty without any."""
         path = run.path.resolve()
         inside = len(selectors.scan(path / "runs", children=True))
-        outside = sum(parent == run.id and path not in place.parents for parent, place in self._parents)
-        words = [f"member of sweep {name}" for name, names in self._sweeps.items() if path.name in names]
-        words += [f"with {inside} run{'s' * (inside != 1)} inside"] if inside else []
-        words += [f"{outside} run{'s' * (outside != 1)} made from it stay{'s' * (outside == 1)}"] if outside else []
-        words += [f"belongs to run {run.info['parent']}"] if run.info.get("parent") else []
-        return "; ".join(words)
+        outside = sum(parent == run.id and path not in child.parents for parent, child in self._parents)
+        parts = [f"member of sweep {name}" for name, names in self._sweeps.items() if path.name in names]
+        parts += [f"includes {inside} child run{'s' * (inside != 1)}"] if inside else []
+        parts += [f"{outside} dependent run{'s' * (outside != 1)} not included"] if outside else []
+        parts += [f"child of run {run.info['parent']}"] if run.info.get("parent") else []
+        return "; ".join(parts)
 
 
-def _above(path: Path) -> Iterator[Run]:
-    """The runs whose directories the path lies in."""
+def _parents(path: Path) -> Iterator[Run]:
+    """Runs whose directories contain the path."""
     for folder in path.resolve().parents:
         if (folder / "run.json").exists():
             try:
@@ -52,7 +52,7 @@ def _above(path: Path) -> Iterator[Run]:
 
 
 def _names(path: Path) -> Iterator[str]:
-    """The last names of every path that a sweep.json mentions."""
+    """Names of the run directories in a sweep.json."""
     try:
         yield from (Path(text).name for text in _texts(json.loads(path.read_text())))
     except (ValueError, OSError):

@@ -1,10 +1,12 @@
-"""Typed record of a run: the content of run.json, schema 2. Schema 1, written by dlcli 0.1.0, is read as well."""
+"""Typed record of a run: the content of run.json, schema 2. Schema 1 of dlcli 0.1.0 is also supported."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
+
+from dlcli.core.errors import UsageError
 
 SCHEMA = 2
 Direction = Literal["min", "max"]
@@ -17,7 +19,7 @@ ALIASES = {
     "solved": "success_rate",
     "tau": "kendall_tau",
 }
-"""Names of metrics that dlcli 0.1.0 wrote, and their present names."""
+"""Current names of metrics by their names in dlcli 0.1.0."""
 
 _OLD_NAMES = {new: old for old, new in ALIASES.items()}
 
@@ -34,29 +36,31 @@ _DIRECTIONS: dict[Direction, tuple[str, ...]] = {
         "slope_matched",
     ),
 }  # fmt: skip
-FROZEN_DIRECTIONS: Mapping[str, Direction] = {name: way for way, names in _DIRECTIONS.items() for name in names}
-"""Direction of every metric that dlcli 0.1.0 wrote, by its present name.
+FROZEN_DIRECTIONS: Mapping[str, Direction] = {
+    name: direction for direction, names in _DIRECTIONS.items() for name in names
+}
+"""Directions of the metrics of dlcli 0.1.0, by their current names.
 
-Frozen: newer runs state directions in `metric_info`. `length`, the steps of an episode, is missing on purpose: a long
-episode is good in some environments and bad in others.
+The table is frozen, since newer runs state directions in `metric_info`. `length`, the number of steps of an episode, is
+not included: long episodes are good in some environments and bad in others.
 """
 
 _PREFIXES = ("network_", "found_", "random_", "hand_made_")
-"""Prefixes that dlcli 0.1.0 put before the name of a task's metric; the direction is that of the metric."""
+"""Prefixes of dlcli 0.1.0 before the name of a metric of the task, which determines the direction."""
 
 _OLD_BASELINES = {"accuracy": "baseline_accuracy", "mse": "mse_last_value"}
-"""Metrics of dlcli 0.1.0 whose trivial baseline was logged beside them, as a metric of its own."""
+"""Metrics of dlcli 0.1.0 whose baseline is logged as a metric of its own, with the name of that metric."""
 
 _TEXTS = ("id", "verb", "label", "status", "started", "host")
 
 
 @dataclass(frozen=True)
 class MetricInfo:
-    """Facts about a metric that hold for all its values.
+    """Direction, unit and baseline of a metric.
 
     Args:
         direction: "max" if higher is better, "min" if lower is better.
-        unit: of the values; empty without one.
+        unit: unit of the values; empty for a dimensionless metric.
         baseline: score of the task's trivial baseline; None without one.
     """
 
@@ -83,12 +87,11 @@ def frozen_direction(metric: str) -> Direction | None:
 class Record:
     """Typed attributes of run.json.
 
-    A value of a wrong type reads as missing (None or empty), so that one damaged field does not hide a run. Runs
-    without `metric_info` (schema 1) take directions from `goal` and the frozen table, and metric names are the present
-    ones.
+    A value of the wrong type is treated as missing (None or empty), so that one damaged field does not hide a run. Runs
+    without `metric_info` (schema 1) use the directions of `goal` and the frozen table, and current metric names.
 
     Args:
-        info: content of run.json, checked by `check`; changes to it are visible here.
+        info: content of run.json, validated by `check`; later changes of the mapping are visible.
     """
 
     __slots__ = ("info",)
@@ -138,14 +141,14 @@ class Record:
 
     @property
     def parent(self) -> str | None:
-        """Id of the run to which this one belongs."""
+        """Id of the run to which this run belongs; None without one."""
         return _text(self.info.get("parent"))
 
     @property
     def argv(self) -> list[str]:
         """Arguments of the command."""
         argv = self.info.get("argv")
-        return [str(word) for word in argv] if isinstance(argv, list | tuple) else []
+        return [str(argument) for argument in argv] if isinstance(argv, list | tuple) else []
 
     @property
     def recipe(self) -> str | None:
@@ -182,25 +185,25 @@ class Record:
 
     @property
     def counters(self) -> dict[str, Number]:
-        """Totals by counter (updates, samples, env_steps ...)."""
+        """Totals by name of the counter (updates, samples, env_steps ...)."""
         counters = self.info.get("counters")
         pairs = counters.items() if isinstance(counters, Mapping) else ()
         return {str(name): value for name, total in pairs if (value := _number(total)) is not None}
 
     @property
     def reason(self) -> str:
-        """Why the run ended."""
+        """Reason for the end of the run."""
         return str(self.info.get("reason") or "")
 
     @property
     def init_from(self) -> Mapping[str, Any] | None:
-        """`run` and `sha256` of the initial weights; None for random ones."""
+        """`run` and `sha256` of the initial weights; None for random weights."""
         origin = self.info.get("init_from")
         return origin if isinstance(origin, Mapping) else None
 
     @property
     def metric(self) -> str | None:
-        """The main metric."""
+        """Name of the main metric."""
         return self._present(_text(self._goal.get("metric")))
 
     @property
@@ -214,7 +217,7 @@ class Record:
 
     @property
     def splits(self) -> list[str]:
-        """Splits that have scores."""
+        """Names of the splits with scores."""
         return list(self.info["metrics"])
 
     def scores(self, split: str) -> Mapping[str, Any] | None:
@@ -228,28 +231,28 @@ class Record:
 
     def direction(self, metric: str) -> Direction | None:
         """Direction of a metric; None if neither run.json nor the frozen table states it."""
-        if (known := self.metric_info(metric)) is not None:
-            return known.direction
-        if metric == self.metric and (way := _direction(self._goal.get("direction"))) is not None:
-            return way
+        if (info := self.metric_info(metric)) is not None:
+            return info.direction
+        if metric == self.metric and (direction := _direction(self._goal.get("direction"))) is not None:
+            return direction
         return None if self.stated else frozen_direction(metric)
 
     def metric_info(self, metric: str) -> MetricInfo | None:
-        """Direction, unit and baseline of a metric as run.json states them."""
+        """Direction, unit and baseline of a metric from run.json; None if they are missing."""
         every = self.info.get("metric_info")
-        known = every.get(metric) if isinstance(every, Mapping) else None
-        if not isinstance(known, Mapping) or (way := _direction(known.get("direction"))) is None:
+        facts = every.get(metric) if isinstance(every, Mapping) else None
+        if not isinstance(facts, Mapping) or (direction := _direction(facts.get("direction"))) is None:
             return None
-        return MetricInfo(way, str(known.get("unit") or ""), _number(known.get("baseline")))
+        return MetricInfo(direction, str(facts.get("unit") or ""), _number(facts.get("baseline")))
 
     def baseline(self, metric: str, split: str) -> Number | None:
         """Score of the task's trivial baseline; None without one."""
         if self.stated:
-            return known.baseline if (known := self.metric_info(metric)) is not None else None
+            return info.baseline if (info := self.metric_info(metric)) is not None else None
         return _number((self.scores(split) or {}).get(_OLD_BASELINES.get(metric, "")))
 
     def logged_name(self, metric: str) -> str:
-        """Name of a metric in metrics.csv, where files of schema 1 have the old names."""
+        """Name of a metric in metrics.csv, which is the old name in runs of schema 1."""
         return metric if self.stated else _OLD_NAMES.get(metric, metric)
 
     @property
@@ -262,31 +265,38 @@ class Record:
 
 
 def check(info: Any, path: Path) -> None:
-    """Check the fields of run.json on which lists rely.
+    """Validate the required fields of run.json.
 
     Args:
-        path: the run directory, for the message.
+        path: run directory, for messages.
 
     Raises:
-        ValueError: run.json is damaged, or was written by a newer dlcli.
+        UsageError: run.json is damaged, or was written by a newer dlcli.
     """
+    file = f"{path}/run.json"
     if not isinstance(info, dict):
-        raise ValueError(f"{path}/run.json is damaged: it must hold a mapping")
+        raise UsageError("damaged", path=file, problem="not a JSON object")
     schema = info.get("schema")
     if isinstance(schema, int) and schema > SCHEMA:
-        raise ValueError(f"{path} was written by a newer dlcli (schema {schema}, this one reads up to {SCHEMA})")
-    wrong = [name for name in _TEXTS if not isinstance(info.get(name), str)]
-    wrong += [name for name, kind in (("pid", int), ("metrics", dict)) if not isinstance(info.get(name), kind)]
-    if wrong:
-        raise ValueError(f"{path}/run.json is damaged: {', '.join(wrong)} missing or wrong")
+        raise newer_schema(file, schema, SCHEMA)
+    invalid = [name for name in _TEXTS if not isinstance(info.get(name), str)]
+    invalid += [name for name, kind in (("pid", int), ("metrics", dict)) if not isinstance(info.get(name), kind)]
+    if invalid:
+        raise UsageError("damaged", path=file, problem=f"missing or invalid: {', '.join(invalid)}")
     try:
         datetime.fromisoformat(info["started"])
     except ValueError as error:
-        raise ValueError(f"{path}/run.json is damaged: started: {error}") from None
+        raise UsageError("damaged", path=file, problem=f"started: {error}") from None
+
+
+def newer_schema(path: Any, schema: int, supported: int) -> UsageError:
+    """Error for a file that was written by a newer version of dlcli."""
+    problem = f"written by a newer dlcli (schema {schema}; this version supports {supported})"
+    return UsageError("invalid_data", path=path, problem=problem, schema=schema, hint="Update dlcli to read it.")
 
 
 def present_name(metric: str, known: Sequence[str] | set[str]) -> str:
-    """The metric among known names: itself, or the present name of a metric of dlcli 0.1.0."""
+    """Current name of a metric: the name itself if it is known, else that of a metric of dlcli 0.1.0."""
     return metric if metric in known or ALIASES.get(metric) not in known else ALIASES[metric]
 
 

@@ -1,4 +1,4 @@
-"""A run directory as an object. Files that grow are only appended to; the others are replaced whole."""
+"""Run directories. Logs and tables are append-only; all other files are replaced atomically."""
 
 import contextlib
 import json
@@ -15,38 +15,45 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, TextIO, runtime_checkable
 
+from dlcli.core.errors import UsageError
 from dlcli.runs.files import Lock, replace_file
 from dlcli.runs.record import SCHEMA, Record, check
 
-_CUT_BACK = ("metrics.csv", "timing.csv")
+_LOGS = ("metrics.csv", "timing.csv")
 _TABLE = re.compile(r"artifacts/\w[\w-]*\.csv")
 _METRICS_HEADER = "step,split,metric,value\n"
 _TIMING_HEADER = "step,seconds,counter,value\n"
 
 
 class Busy(Exception):
-    """Another process is writing the run."""
+    """A run that another process is writing."""
 
 
 @runtime_checkable
 class Observer(Protocol):
-    """Somebody who is told what a run logs, and never raises."""
+    """Protocol of loggers that receive what a run logs. Its methods must not raise."""
 
     def row(self, step: int, split: str, row: Mapping[str, float]) -> None:
-        """A row of metrics."""
+        """Log a row of metrics of a split."""
 
     def end(self, info: Mapping[str, Any]) -> None:
-        """The run has ended; `info` is its run.json."""
+        """Finish logging.
+
+        Args:
+            info: content of run.json after the end of the run.
+        """
 
 
 class Run:
-    """One run directory: `create` makes it, `open` finds it again, `lock` is held while it is written.
+    """Run directory. `create` makes a new one, `open` reads an existing one, and `lock` is held during writing.
 
     Args:
         path: the directory.
-        info: what run.json holds.
+        info: content of run.json.
 
-    `error` is the exception that ended it in this process, if one did; `observers` are told what it logs.
+    Attributes:
+        error: the exception that ended the run in this process; None without one.
+        observers: loggers that receive what the run logs.
     """
 
     def __init__(self, path: Path, info: dict[str, Any]) -> None:
@@ -67,12 +74,15 @@ class Run:
         """Create the directory `<out>/<verb>/<label>/<time>_<id>`, locked by this process.
 
         Args:
+            out: folder of run directories.
+            verb: command that creates the run.
+            label: name of the recipe or model.
             config: the resolved configuration as YAML.
-            settings: the same as plain values; None leaves out config.json, and readers parse the YAML.
-            facts: fields of run.json.
+            settings: the resolved configuration as plain values; without them config.json is not written.
+            facts: further fields of run.json.
 
         Raises:
-            OSError: the place cannot be written.
+            OSError: the directory cannot be written.
         """
         parent = out / verb / label
         parent.mkdir(parents=True, exist_ok=True)
@@ -98,18 +108,18 @@ class Run:
 
     @classmethod
     def open(cls, path: Path) -> "Run":
-        """The run in a directory.
+        """Open a run directory.
 
         Raises:
-            ValueError: it is not a run directory, or its run.json is damaged or of a newer dlcli.
+            UsageError: it is not a run directory, or run.json is damaged or was written by a newer dlcli.
         """
         try:
             with open(f"{path}/run.json", "rb") as file:
                 info = json.loads(file.read())
         except FileNotFoundError:
-            raise ValueError(f"{path} is not a run directory: it has no run.json") from None
+            raise UsageError("invalid_data", path=path, problem="not a run directory (run.json is missing)") from None
         except (ValueError, RecursionError) as error:
-            raise ValueError(f"{path}/run.json is damaged: {error}") from None
+            raise UsageError("damaged", path=f"{path}/run.json", problem=str(error)) from None
         check(info, path)
         return cls(path, info)
 
@@ -130,22 +140,22 @@ class Run:
 
     @property
     def started(self) -> datetime:
-        """When it was created, whatever the time zone was then."""
+        """Time of creation in the local time zone."""
         return datetime.fromisoformat(self.info["started"]).astimezone()
 
     @property
     def status(self) -> str:
-        """running, completed, failed, diverged, stopped, preempted; lost when its process is gone."""
+        """running, completed, failed, diverged, stopped or preempted; lost if its process has died."""
         status = self.info["status"]
         if status == "running" and not self._lock.mine and self.info["host"] == socket.gethostname():
             return status if self._lock.held() else "lost"
         return status
 
     def lock(self) -> None:
-        """Hold the run until `close`; the system lets go when the process dies.
+        """Lock the run until `close`. The operating system releases the lock if the process dies.
 
         Raises:
-            Busy: a living process has it.
+            Busy: another process has locked the run.
         """
         if not self._lock.take():
             info = Run.open(self.path).info
@@ -158,7 +168,7 @@ class Run:
     def configure(self, config: str, settings: Mapping[str, Any] | None) -> None:
         """Write the resolved configuration: config.yaml and, from plain values, config.json.
 
-        An older config.json is removed first, so that a crash between the two never leaves a stale one.
+        An existing config.json is removed first, so that a crash between the two writes cannot leave a stale file.
         """
         (self.path / "config.json").unlink(missing_ok=True)
         replace_file(self.path / "config.yaml", config.encode())
@@ -171,54 +181,64 @@ class Run:
         replace_file(self.path / name, text.encode())
 
     def log(self, step: int, split: str, row: Mapping[str, float]) -> None:
-        """Append a row of metrics."""
+        """Append a row of metrics of a split to metrics.csv."""
         lines = (f"{step},{split},{name},{value!r}\n" for name, value in row.items())
-        self._growing("metrics.csv").write("".join(lines))
+        self._append_handle("metrics.csv").write("".join(lines))
         for observer in self.observers:
             observer.row(step, split, row)
 
     def time(self, step: int, seconds: float, counters: Mapping[str, int]) -> None:
-        """Append the clock and the counters."""
+        """Append the elapsed time in seconds and the totals of the counters to timing.csv."""
         lines = (f"{step},{seconds:.3f},{name},{value}\n" for name, value in counters.items())
-        self._growing("timing.csv").write("".join(lines))
+        self._append_handle("timing.csv").write("".join(lines))
 
     def note(self, text: str) -> None:
-        """Append what was printed."""
-        file = self._growing("log.txt")
+        """Append a printed line to log.txt."""
+        file = self._append_handle("log.txt")
         file.write(text if text.endswith("\n") else text + "\n")
         file.flush()
 
     def keep(self, name: str, content: bytes) -> Path:
-        """Put a file into artifacts/, in place of an older one."""
+        """Write a file in artifacts/, replacing an existing one.
+
+        Returns:
+            the path of the file.
+        """
         path = self.path / "artifacts" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, content)
         return path
 
     def grow(self, name: str, heading: str, lines: str) -> None:
-        """Append lines to a table in artifacts/, which begins with a heading."""
-        file = self._growing(f"artifacts/{name}")
+        """Append lines to a table in artifacts/, and write the heading of a new table first."""
+        file = self._append_handle(f"artifacts/{name}")
         if file.tell() == 0:
             file.write(heading)
         file.write(lines)
 
     def checkpoint(self, name: str, content: bytes) -> None:
-        """Put a checkpoint in place, `name` "last" or "best", with all rows logged so far safely on disk."""
+        """Write a checkpoint after all logged rows are on disk.
+
+        Args:
+            name: "last" or "best".
+            content: serialized checkpoint.
+        """
         self.flush()
         replace_file(self.checkpoint_path(name), content)
 
     def set_aside(self, name: str) -> None:
-        """Keep the present checkpoint as `<name>_before`, whole, until `drop_aside`."""
+        """Keep the current checkpoint as `<name>_before` until `drop_aside`."""
         path, aside = self.checkpoint_path(name), self.checkpoint_path(f"{name}_before")
         if not path.exists():
             return
         aside.unlink(missing_ok=True)
         try:
             os.link(path, aside)
-        except OSError:  # a file system without hard links
+        except OSError:  # the file system does not support hard links
             replace_file(aside, path.read_bytes())
 
     def drop_aside(self, name: str) -> None:
+        """Delete the checkpoint `<name>_before`."""
         self.checkpoint_path(f"{name}_before").unlink(missing_ok=True)
 
     def checkpoint_path(self, name: str) -> Path:
@@ -230,45 +250,46 @@ class Run:
             os.fsync(file.fileno())
 
     def lengths(self) -> dict[str, int]:
-        """Bytes of the files that only grow, as a checkpoint remembers them."""
+        """Sizes of the append-only files in bytes, for a checkpoint."""
         self.flush()
-        grown = [name for name in self._files if name.startswith("artifacts/")]
-        return {name: (self.path / name).stat().st_size for name in (*_CUT_BACK, *grown)}
+        tables = [name for name in self._files if name.startswith("artifacts/")]
+        return {name: (self.path / name).stat().st_size for name in (*_LOGS, *tables)}
 
     def truncate(self, lengths: Mapping[str, int]) -> None:
-        """Cut the growing files back to what a checkpoint remembers; what was printed stays.
+        """Truncate the append-only files to the sizes in a checkpoint. log.txt is not truncated.
 
         Raises:
-            ValueError: a file is shorter than that.
+            UsageError: a file is shorter than at the checkpoint, or is not append-only.
         """
-        for name, length in {name: lengths[name] for name in (*_CUT_BACK, *lengths)}.items():
-            if name not in _CUT_BACK and not _TABLE.fullmatch(name):
-                raise ValueError(f"{name} is no file that grows")
+        for name, length in {name: lengths[name] for name in (*_LOGS, *lengths)}.items():
             path = self.path / name
+            if name not in _LOGS and not _TABLE.fullmatch(name):
+                raise UsageError("invalid_data", path=path, problem="not an append-only file")
             size = path.stat().st_size if path.exists() else 0
             if size < length:
-                raise ValueError(f"{path} has {size} bytes, {length} at the last checkpoint: it was changed")
+                problem = f"{size} bytes, but {length} bytes at the last checkpoint"
+                raise UsageError("damaged", path=path, problem=problem)
         for name, length in lengths.items():
             os.truncate(self.path / name, length)
         self._drop_tables(lengths)
         for name in lengths:
             if name.startswith("artifacts/"):
-                self._growing(name)
+                self._append_handle(name)
 
     def restart(self) -> None:
-        """Empty the growing files: the run goes back to its first step."""
+        """Empty the append-only files, for a restart from the first step."""
         replace_file(self.path / "metrics.csv", _METRICS_HEADER.encode())
         replace_file(self.path / "timing.csv", _TIMING_HEADER.encode())
         self._drop_tables(())
 
     def _drop_tables(self, known: Collection[str]) -> None:
-        """Tables that the checkpoint does not know are of steps that will be taken again."""
+        """Delete tables that are not in the checkpoint: their steps will be repeated."""
         for path in (self.path / "artifacts").glob("*.csv"):
             if f"artifacts/{path.name}" not in known:
                 path.unlink()
 
     def resume(self) -> None:
-        """Take the run up again: locked, running, with this process in run.json."""
+        """Lock the run and set its status to running, with this process in run.json."""
         self.lock()
         for side in self.path.rglob(".*.tmp"):
             side.unlink(missing_ok=True)
@@ -280,7 +301,13 @@ class Run:
         self.save()
 
     def finish(self, status: str, exit_code: int, **facts: Any) -> None:
-        """Write how the run ended, and let go of it."""
+        """Write the final status to run.json and release the lock.
+
+        Args:
+            status: final status.
+            exit_code: exit code of the process.
+            facts: further fields of run.json.
+        """
         self.info |= {"status": status, "exit_code": exit_code, "ended": _now(), **facts}
         try:
             try:
@@ -293,7 +320,7 @@ class Run:
             self.close()
 
     def discard(self) -> None:
-        """Take back a directory that nothing has come of."""
+        """Delete the run directory."""
         self.close()
         shutil.rmtree(self.path, ignore_errors=True)
 
@@ -305,7 +332,7 @@ class Run:
         self._lock.release()
 
     def metrics(self) -> list[tuple[int, str, str, float]]:
-        """metrics.csv as (step, split, metric, value); a last line that was cut short is left out."""
+        """Rows of metrics.csv as (step, split, metric, value), without malformed lines."""
         rows = []
         for line in self._lines("metrics.csv"):
             with contextlib.suppress(ValueError):
@@ -319,14 +346,14 @@ class Run:
         except FileNotFoundError:
             return ()
 
-    def _growing(self, name: str) -> TextIO:
+    def _append_handle(self, name: str) -> TextIO:
         if name not in self._files:
             self._files[name] = (self.path / name).open("a", encoding="utf-8", newline="")
         return self._files[name]
 
 
 def _finite(node: Any) -> Any:
-    """The same with infinities and NaN as text, since JSON cannot hold them."""
+    """Convert infinities and NaN to text, since JSON cannot represent them."""
     if isinstance(node, Mapping):
         return {str(key): _finite(value) for key, value in node.items()}
     if isinstance(node, list | tuple):
@@ -335,11 +362,15 @@ def _finite(node: Any) -> Any:
 
 
 def reserve(parent: Path) -> tuple[Path, str]:
-    """A directory nobody else has: the stamp is for people, the random id for uniqueness."""
-    draw = random.SystemRandom()
+    """Create a directory with a unique name: the time in readable form, and a random id.
+
+    Returns:
+        the directory and its id.
+    """
+    rng = random.SystemRandom()
     while True:
         letters = string.ascii_lowercase + string.digits
-        identity = draw.choice(string.ascii_lowercase) + "".join(draw.choices(letters, k=5))
+        identity = rng.choice(string.ascii_lowercase) + "".join(rng.choices(letters, k=5))
         path = parent / f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{identity}"
         try:
             path.mkdir()

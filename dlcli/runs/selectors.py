@@ -1,4 +1,4 @@
-"""Many run directories: finding them, and choosing some in words."""
+"""Discovery of run directories, and selection of runs by id, number, tag, path, date or status."""
 
 import os
 import re
@@ -6,20 +6,26 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from dlcli.core.errors import Missing, UsageError, nearest
+from dlcli.core.errors import Missing, UsageError
 from dlcli.runs.run import Run
 from dlcli.runs.sweep import Sweep, named
 
 Trouble = Callable[[Path, str], None]
-"""Told of directories that look like runs and cannot be read as such."""
+"""Receives the path of a run directory that cannot be read, and the reason."""
 
 
 def scan(out: Path, *, children: bool = False, trouble: Trouble = lambda path, reason: None) -> list[Run]:
-    """All runs below a folder, newest first; runs that belong to another run only with `children`."""
-    found = list(_below(str(out), children, trouble))
+    """Find the runs below a folder, newest first.
+
+    Args:
+        out: folder to search.
+        children: include runs that belong to another run.
+        trouble: receives run directories that cannot be read.
+    """
+    runs = list(_below(str(out), children, trouble))
     if not children:
-        found = [run for run in found if not run.info.get("parent")]
-    return sorted(found, key=lambda run: (run.started, run.id), reverse=True)
+        runs = [run for run in runs if not run.info.get("parent")]
+    return sorted(runs, key=lambda run: (run.started, run.id), reverse=True)
 
 
 def _below(folder: str, children: bool, trouble: Trouble) -> Iterator[Run]:
@@ -37,7 +43,7 @@ def _below(folder: str, children: bool, trouble: Trouble) -> Iterator[Run]:
         return
     names = {entry.name for entry in entries}
     if "config.yaml" in names and "metrics.csv" in names:
-        trouble(Path(folder), f"{folder} is half written: it has no run.json")
+        trouble(Path(folder), f"{folder} is incomplete: run.json is missing")
         return
     for entry in entries:
         if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
@@ -45,146 +51,154 @@ def _below(folder: str, children: bool, trouble: Trouble) -> Iterator[Run]:
 
 
 def one(selector: str, out: Path) -> Run:
-    """The run that a selector names.
+    """Select exactly one run.
 
     Raises:
-        UsageError: it names none, or several.
+        UsageError: the selector matches no run, or several.
     """
-    found = select([selector], out)
-    if len(found) > 1:
-        shown = ", ".join(run.id for run in found[:5])
-        raise UsageError(f"{selector!r} names {len(found)} runs ({shown} ...); one is wanted: give an id or a path")
-    return found[0]
+    runs = select([selector], out)
+    if len(runs) > 1:
+        matches, hint = ", ".join(run.id for run in runs[:5]), "Give the id or the path of one run."
+        raise UsageError("ambiguous", name=selector, count=len(runs), kind="runs", matches=matches, hint=hint)
+    return runs[0]
 
 
 def select(selectors: Sequence[str], out: Path, trouble: Trouble = lambda path, reason: None) -> list[Run]:
-    """The runs that any of the selectors names, newest first, each once; all of them without a selector.
+    """Select the runs that match any selector, newest first without duplicates; all runs without selectors.
 
-    A selector is `last`, a place in the newest-first list (`1`) or a range of places (`1:10`), `@tag`, a path of a run,
-    of a sweep or of a folder of runs, or the beginning of the id of a run or a sweep.
+    A selector is `last`, a number in the newest-first list (`1`) or a range of numbers (`1:10`), `@tag`, the path of a
+    run, of a sweep or of a folder of runs, the name of a run, or a prefix of the id of a run or a sweep.
+
+    Args:
+        selectors: selectors of runs.
+        out: folder of run directories.
+        trouble: receives run directories that cannot be read.
 
     Raises:
-        UsageError: a selector names nothing.
+        UsageError: a selector matches nothing.
     """
     listed = scan(out, trouble=trouble)
     if not selectors:
         return listed
-    found: dict[Path, Run] = {}
+    selected: dict[Path, Run] = {}
     for selector in selectors:
-        for run in _named(selector, listed, out, trouble):
-            found.setdefault(run.path.resolve(), run)
-    return sorted(found.values(), key=lambda run: (run.started, run.id), reverse=True)
+        for run in _matches(selector, listed, out, trouble):
+            selected.setdefault(run.path.resolve(), run)
+    return sorted(selected.values(), key=lambda run: (run.started, run.id), reverse=True)
 
 
-def _named(selector: str, listed: Sequence[Run], out: Path, trouble: Trouble) -> list[Run]:
-    if selector == "last":
-        selector = "1"
+def _matches(selector: str, listed: Sequence[Run], out: Path, trouble: Trouble) -> list[Run]:
     if not selector:
-        raise UsageError("an empty selector names no run")
-    if selector.replace(":", "", 1).isdecimal():
-        return _placed(selector, listed, out)
+        must = "an id, a number, a range such as 1:10, @tag or a path"
+        raise UsageError("invalid_value", key="the selector of runs", must=must, got=selector)
+    if selector == "last" or selector.replace(":", "", 1).isdecimal():
+        return _numbered(selector, listed, out)
     if selector.startswith("@"):
         return _tagged(selector[1:], listed, out)
     path = _path(selector)
     if path.is_dir():
-        return _at(path, trouble)
-    everything = scan(out, children=True)
-    runs = [run for run in everything if run.id.startswith(selector)]
-    if runs:
-        return runs
-    known = [run.id for run in everything] + [run.info["name"] for run in everything if run.info.get("name")]
-    called = [run for run in everything if run.info.get("name") == selector]
-    if called:
-        return called
-    if swept := named(selector, out):
-        return [run for path in swept for run in _members(path, trouble)]
+        return _in_folder(path, trouble)
+    every_run = scan(out, children=True)
+    by_id = [run for run in every_run if run.id.startswith(selector)]
+    if by_id:
+        return by_id
+    by_name = [run for run in every_run if run.info.get("name") == selector]
+    if by_name:
+        return by_name
+    if sweep_paths := named(selector, out):
+        return [run for path in sweep_paths for run in _members(path, trouble)]
     if os.sep in selector:
-        raise Missing(f"there is no run at {selector}")
-    hint = nearest(selector, known[:200]) if known else ""
-    raise Missing(f"no run {selector!r} in {out}{hint}\nAll of them: dlcli list runs")
+        raise Missing("missing_file", path=selector)
+    known = [*(run.id for run in every_run), *(str(run.info["name"]) for run in every_run if run.info.get("name"))]
+    hint = "List all runs with: dlcli list runs"
+    raise Missing("not_found", kind=f"run in {out}", name=selector, known=known[:200], hint=hint)
 
 
 def _path(selector: str) -> Path:
     try:
         return Path(selector).expanduser()
-    except RuntimeError:  # ~somebody who has no home
+    except RuntimeError:  # ~user without a home directory
         return Path(selector)
 
 
-def _placed(selector: str, listed: Sequence[Run], out: Path) -> list[Run]:
-    first, colon, last = selector.partition(":")
+def _numbered(selector: str, listed: Sequence[Run], out: Path) -> list[Run]:
+    first, colon, last = ("1" if selector == "last" else selector).partition(":")
     low = int(first) if first else 1
     high = (int(last) if last else len(listed)) if colon else low
-    chosen = list(listed[max(low, 1) - 1 : high])
-    if low < 1 or not chosen:
-        count = f"{len(listed)} run{'s' if len(listed) != 1 else ''}"
-        raise Missing(f"there is no run {selector}: {out} holds {count} (1 is the newest)")
-    return chosen
+    selected = list(listed[max(low, 1) - 1 : high])
+    if low < 1 or not selected:
+        raise Missing("not_found", kind=f"run in {out}", name=selector, count=len(listed), hint=_numbers(listed))
+    return selected
+
+
+def _numbers(listed: Sequence[Run]) -> str:
+    if not listed:
+        return "There are no runs yet. Start one with: dlcli train"
+    return f"Runs are numbered from 1 (the newest) to {len(listed)}."
 
 
 def _tagged(tag: str, listed: Sequence[Run], out: Path) -> list[Run]:
-    chosen = [run for run in listed if tag in _tags(run)]
-    if not chosen:
-        tags = {known for run in listed for known in _tags(run)}
-        raise Missing(f"no run in {out} has the tag {tag!r}{nearest(tag, tags)}")
-    return chosen
+    selected = [run for run in listed if tag in run.record.tags]
+    if not selected:
+        known = {known for run in listed for known in run.record.tags}
+        raise Missing("not_found", kind=f"tag of the runs in {out}", name=tag, known=known)
+    return selected
 
 
-def _tags(run: Run) -> list[str]:
-    tags = run.info.get("tags")
-    return [str(tag) for tag in tags] if isinstance(tags, list) else []
-
-
-def _at(path: Path, trouble: Trouble) -> list[Run]:
+def _in_folder(path: Path, trouble: Trouble) -> list[Run]:
     if (path / "run.json").exists():
-        try:
-            return [Run.open(path)]
-        except ValueError as error:
-            raise UsageError(str(error)) from None
+        return [Run.open(path)]
     if (path / "sweep.json").exists():
         return _members(path, trouble)
     runs = scan(path, trouble=trouble)
     if not runs:
-        raise Missing(f"{path} holds no run")
+        raise Missing("not_found", kind="run in the folder", name=str(path))
     return runs
 
 
 def _members(path: Path, trouble: Trouble) -> list[Run]:
-    """The runs of a sweep."""
-    found = []
-    try:
-        places = Sweep.open(path).members()
-    except ValueError as error:
-        raise UsageError(str(error)) from None
-    for place in places:
+    """Runs of a sweep.
+
+    Raises:
+        UsageError: sweep.json is damaged, or no run of the sweep has started.
+    """
+    runs = []
+    for member in Sweep.open(path).members():
         try:
-            found.append(Run.open(place))
+            runs.append(Run.open(member))
         except (ValueError, OSError) as error:
-            trouble(place, str(error))
-    if not found:
-        raise Missing(f"sweep {path} holds no run yet")
-    return found
+            trouble(member, str(error))
+    if not runs:
+        raise Missing("not_found", kind="run of the sweep", name=str(path))
+    return runs
 
 
 STATUSES = ("running", "completed", "failed", "diverged", "stopped", "preempted", "lost")
 _UNITS = {"s": "seconds", "m": "minutes", "min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
-def since(found: Sequence[Run], text: str) -> list[Run]:
-    """The runs that started within `2h` (s, min, h, d, w) or since a moment, `2026-11-20` or `2026-11-20T14:00`.
+def since(runs: Sequence[Run], text: str) -> list[Run]:
+    """Select the runs that started within a duration or since a date.
+
+    Args:
+        text: `2h` (units s, min, h, d, w), `2026-11-20` or `2026-11-20T14:00`.
 
     Raises:
-        UsageError: it is neither.
+        UsageError: the text is neither a duration nor a date.
     """
     limit = moment(text.strip(), "--since")
-    return [run for run in found if run.started >= limit]
+    return [run for run in runs if run.started >= limit]
 
 
 def moment(text: str, option: str) -> datetime:
-    """The moment that is `2h` ago, or that a date says.
+    """Parse a date, or a duration before now.
+
+    Args:
+        text: `2h` (units s, min, h, d, w), `2026-11-20` or `2026-11-20T14:00`.
+        option: command-line option of the text, for messages.
 
     Raises:
-        UsageError: it is neither; the option is named.
+        UsageError: the text is neither a duration nor a date.
     """
     ago = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]+)", text)
     try:
@@ -192,17 +206,21 @@ def moment(text: str, option: str) -> datetime:
             return datetime.now().astimezone() - timedelta(**{_UNITS[ago[2]]: float(ago[1])})
         return datetime.fromisoformat(text).astimezone()
     except (ValueError, OverflowError):
-        raise UsageError(f"{option} is 30s, 15min, 2h, 3d, 1w or a date such as 2026-11-20, not {text!r}") from None
+        must = "a duration (30s, 15min, 2h, 3d, 1w) or a date (2026-11-20)"
+        raise UsageError("invalid_value", key=option, must=must, got=text) from None
 
 
-def of_status(found: Sequence[Run], text: str) -> list[Run]:
-    """The runs of a status, or of several with commas between them.
+def of_status(runs: Sequence[Run], text: str) -> list[Run]:
+    """Select the runs with a status.
+
+    Args:
+        text: one or more of `STATUSES`, separated by commas.
 
     Raises:
-        UsageError: there is no such status.
+        UsageError: a status is unknown.
     """
-    wanted = [word.strip() for word in text.split(",") if word.strip()]
-    for word in wanted or [text]:
-        if word not in STATUSES:
-            raise UsageError(f"--status {word!r}{nearest(word, STATUSES)}")
-    return [run for run in found if run.status in wanted]
+    statuses = [status.strip() for status in text.split(",") if status.strip()]
+    for status in statuses or [text]:
+        if status not in STATUSES:
+            raise UsageError("unknown_name", kind="--status", name=status, known=STATUSES)
+    return [run for run in runs if run.status in statuses]

@@ -1,4 +1,4 @@
-"""A sweep directory as an object: what one command made many runs of, and what became of each."""
+"""Sweep directories: the runs of one command, with their states."""
 
 import json
 import os
@@ -8,20 +8,22 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from dlcli.core.errors import UsageError
 from dlcli.runs.files import Lock, replace_file
+from dlcli.runs.record import newer_schema
 from dlcli.runs.run import reserve as reserve
 
 SCHEMA = 1
 _FILE = "sweep.json"
-_WORDS = ("id", "verb", "started", "host")
+_TEXTS = ("id", "verb", "started", "host")
 
 
 class Sweep:
-    """`<out>/sweeps/<time>_<id>/sweep.json`, replaced whole whenever something is known.
+    """Sweep directory `<out>/sweeps/<time>_<id>`, whose sweep.json is replaced atomically at every change.
 
     Args:
         path: the directory.
-        info: what sweep.json holds; `points` has the words, the run directory and the exit code of every run to be.
+        info: content of sweep.json; `points` has the overrides, the run directory and the exit code of every run.
     """
 
     def __init__(self, path: Path, info: dict[str, Any]) -> None:
@@ -30,14 +32,16 @@ class Sweep:
 
     @classmethod
     def create(cls, out: Path, verb: str, points: Sequence[Sequence[str]], **facts: Any) -> "Sweep":
-        """A new one, locked by this process.
+        """Create a sweep directory, locked by this process.
 
         Args:
-            points: the words of every run, its recipe first where there is one.
-            facts: what else it takes to go on with it.
+            out: folder of run directories.
+            verb: command of the runs.
+            points: arguments of every run: the recipe, if any, and overrides.
+            facts: further fields that resuming the sweep requires.
 
         Raises:
-            OSError: the place cannot be written.
+            OSError: the directory cannot be written.
         """
         parent = out / "sweeps"
         parent.mkdir(parents=True, exist_ok=True)
@@ -54,22 +58,22 @@ class Sweep:
 
     @classmethod
     def open(cls, path: Path) -> "Sweep":
-        """The sweep in a directory.
+        """Open a sweep directory.
 
         Raises:
-            ValueError: it is not a sweep, or its sweep.json is damaged or of a newer dlcli.
+            UsageError: it is not a sweep, or sweep.json is damaged or was written by a newer dlcli.
         """
-        place = path / _FILE
+        file = path / _FILE
         try:
-            info = json.loads(place.read_text())
+            info = json.loads(file.read_text())
         except FileNotFoundError:
-            raise ValueError(f"{path} is not a sweep: it has no {_FILE}") from None
+            raise UsageError("invalid_data", path=path, problem=f"not a sweep ({_FILE} is missing)") from None
         except (ValueError, RecursionError) as error:
-            raise ValueError(f"{place} is damaged: {error}") from None
+            raise UsageError("damaged", path=file, problem=str(error)) from None
         if isinstance(info, dict) and isinstance(info.get("schema"), int) and info["schema"] > SCHEMA:
-            raise ValueError(f"{place} was written by a newer dlcli (schema {info['schema']}, this one reads {SCHEMA})")
-        if not _sound(info):
-            raise ValueError(f"{place} is damaged: points or {', '.join(_WORDS)} missing or wrong")
+            raise newer_schema(file, info["schema"], SCHEMA)
+        if not _is_valid(info):
+            raise UsageError("damaged", path=file, problem=f"missing or invalid: points or {', '.join(_TEXTS)}")
         return cls(path, info)
 
     @property
@@ -81,17 +85,27 @@ class Sweep:
         return self.info["points"]
 
     def hold(self) -> bool:
-        """Whether this process has it now; it lets go when it dies."""
+        """Lock the sweep; the lock is released when the process ends.
+
+        Returns:
+            False if another process has locked it.
+        """
         return self._lock.take()
 
     def let_go(self) -> None:
+        """Release the lock."""
         self._lock.release()
 
     def save(self) -> None:
         replace_file(self.path / _FILE, (json.dumps(self.info, indent=1) + "\n").encode())
 
     def note(self, place: int, **facts: Any) -> None:
-        """Write down what is known of a point, `run` as a path; nothing is written when nothing is new."""
+        """Update a point and save the sweep if anything changed.
+
+        Args:
+            place: index of the point.
+            facts: fields of the point; `run` is a path.
+        """
         if facts.get("run"):
             facts["run"] = os.path.relpath(facts["run"], self._out)
         point = self.points[place]
@@ -100,50 +114,50 @@ class Sweep:
             self.save()
 
     def run_of(self, place: int) -> Path | None:
-        """The run directory of a point, when one was made and is still there."""
+        """Run directory of a point; None if it was not created or has been deleted."""
         run = self.points[place]["run"]
         path = self._out / run if run else None
         return Path(os.path.normpath(path)) if path is not None and (path / "run.json").is_file() else None
 
     def members(self) -> list[Path]:
-        """The run directories that are there, in the order of the points."""
-        found = [self.run_of(place) for place in range(len(self.points))]
-        return [path for path in found if path is not None]
+        """Existing run directories in the order of the points."""
+        paths = [self.run_of(index) for index in range(len(self.points))]
+        return [path for path in paths if path is not None]
 
     @property
     def _out(self) -> Path:
-        """The folder that the paths of runs are told from, so that it may be moved as a whole."""
+        """Folder to which the paths of runs are relative, so that it can be moved as a whole."""
         return self.path.absolute().parent.parent
 
 
-def _sound(info: Any) -> bool:
-    """Whether it holds what others rely on."""
-    if not isinstance(info, Mapping) or not all(isinstance(info.get(name), str) for name in _WORDS):
+def _is_valid(info: Any) -> bool:
+    """True if the required fields are present and have the right types."""
+    if not isinstance(info, Mapping) or not all(isinstance(info.get(name), str) for name in _TEXTS):
         return False
     points = info.get("points")
-    return isinstance(points, list) and all(isinstance(point, dict) and _whole(point) for point in points)
+    return isinstance(points, list) and all(isinstance(point, dict) and _is_valid_point(point) for point in points)
 
 
-def _whole(point: Mapping[str, Any]) -> bool:
-    words, run, code = (point.get(name) for name in ("words", "run", "exit_code"))
+def _is_valid_point(point: Mapping[str, Any]) -> bool:
+    arguments, run, code = (point.get(name) for name in ("words", "run", "exit_code"))
     return (
-        isinstance(words, list)
-        and all(isinstance(word, str) for word in words)
+        isinstance(arguments, list)
+        and all(isinstance(argument, str) for argument in arguments)
         and isinstance(run, str | None)
         and isinstance(code, int | None)
     )
 
 
 def sweeps(out: Path) -> list[Path]:
-    """The sweep directories of a folder, newest first."""
+    """Sweep directories of a folder, newest first."""
     return sorted((path.parent for path in (out / "sweeps").glob(f"*/{_FILE}")), key=lambda path: path.name)[::-1]
 
 
 def named(selector: str, out: Path) -> list[Path]:
-    """The sweeps that `last`, a path, or the beginning of an id names, newest first."""
+    """Sweep directories that match `last`, a path, or a prefix of an id, newest first."""
     if (Path(selector) / _FILE).is_file():
         return [Path(selector)]
-    found = sweeps(out)
+    paths = sweeps(out)
     if selector == "last":
-        return found[:1]
-    return [path for path in found if selector and path.name.rpartition("_")[2].startswith(selector)]
+        return paths[:1]
+    return [path for path in paths if selector and path.name.rpartition("_")[2].startswith(selector)]

@@ -49,7 +49,7 @@ def test_a_ratio_is_compared_on_the_log_scale():
     assert found.verdict == "holds"
     assert found.estimate == pytest.approx(math.exp(np.mean(logs)))
     assert verdict({"better": "a", "than": "b", "by_factor": 1e9}, a, b).verdict == "does not hold"
-    assert "above 0" in verdict({"better": "a", "than": "b", "by_factor": 2.0}, a, b | {2: 0.0}).note
+    assert "positive values" in verdict({"better": "a", "than": "b", "by_factor": 2.0}, a, b | {2: 0.0}).note
 
 
 def test_a_negative_margin_asks_for_no_worse():
@@ -76,8 +76,8 @@ def test_a_slope_within_bounds():
         ({}, "no run has a value"),
         (dict.fromkeys(SEEDS), "no run has a value"),
         (LOW | {3: None}, "seeds 3 have no value"),
-        (LOW | {3: math.nan}, "seeds 3 are not numbers"),
-        (LOW | {3: math.inf}, "seeds 3 are not numbers"),
+        (LOW | {3: math.nan}, "seeds 3 are not finite"),
+        (LOW | {3: math.inf}, "seeds 3 are not finite"),
     ],
 )
 def test_missing_arms_runs_and_nan_leave_it_undecided(a, note):
@@ -90,7 +90,7 @@ def test_missing_arms_runs_and_nan_leave_it_undecided(a, note):
 def test_below_five_seeds_nothing_is_decided(count):
     found = verdict({"better": "a", "than": "b", "by": 1.0}, LOW, HIGH, seeds=range(count))
     assert found.verdict == "undecided"
-    assert f"not {count}" in found.note
+    assert f"got {count}" in found.note
 
 
 def test_no_spread_decides_and_is_said():

@@ -31,7 +31,7 @@ def test_dry_run_prints_sizes_and_times_and_writes_nothing(tmp_path):
     result = dlcli("train", "--dry-run", *SMALL, "--out", tmp_path)
     assert result.exit_code == 0, result.stderr
     assert "402 parameters" in result.stdout
-    assert "receptive field 31 steps, sequences of 64" in result.stdout
+    assert "receptive field (31 steps)" in result.stdout
     assert "3 steps of" in result.stdout
     assert not list(tmp_path.iterdir())
 

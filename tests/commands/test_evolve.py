@@ -42,7 +42,7 @@ def test_evolve_writes_population_curves_and_image(out):
 def test_eval_prints_interval_and_training_maximum(out):
     result = dlcli("eval", the_run(out), "--out", out / "scored")
     assert result.exit_code == 0
-    assert "95 % over 3" in result.output
+    assert "95 % CI (n = 3)" in result.output
     assert "training maximum" in result.output
     info = json.loads((the_run(out / "scored", "eval") / "run.json").read_text())
     maximum = json.loads((the_run(out) / "artifacts/training.json").read_text())["maximum"]

@@ -46,7 +46,7 @@ def test_show_prints_status_scores_and_curves_before_the_configuration(tmp_path)
         assert content in text
     assert text.index("completed") < text.index("0.875") < text.index("┌") < text.index("channels: [4]")
     assert "channels: [4]" not in dlcli(tmp_path, "show", "last")
-    assert "receptive field 31 steps, sequences of 64: the earliest steps cannot reach the last output" in text
+    assert "receptive field (31 steps) is shorter than the input window (64): the first 33 steps" in text
     assert text.count("┌") == 2  # loss and accuracy
     assert "accuracy" in text.split("┌")[1] + text.split("┌")[2]
 

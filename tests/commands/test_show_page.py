@@ -26,7 +26,7 @@ def test_show_html_rejects_missing_folder_and_folder(tmp_path):
     make_run(tmp_path)
     result = show(tmp_path, "last", "--html", tmp_path / "no" / "one.html")
     assert result.exit_code == 2
-    assert "no folder" in result.stderr
+    assert str(tmp_path / "no") in result.stderr
     (tmp_path / "folder.html").mkdir()
     result = show(tmp_path, "last", "--html", tmp_path / "folder.html")
     assert result.exit_code == 2

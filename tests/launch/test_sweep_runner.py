@@ -74,17 +74,18 @@ def test_sweep_selectors_are_last_id_prefix_and_path(sweep, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "code"),
     [
-        ("{", "damaged"), ("[]", "damaged"), ("[" * 100_000, "damaged"), ('{"schema": 99}', "newer"),
-        ('{"points": []}', "id"), (None, "no sweep.json"),
+        ("{", "damaged"), ("[]", "damaged"), ("[" * 100_000, "damaged"), ('{"schema": 99}', "invalid_data"),
+        ('{"points": []}', "damaged"), (None, "invalid_data"),
     ],
 )  # fmt: skip
-def test_sweep_open_rejects_invalid_files(tmp_path, content, said):
+def test_sweep_open_rejects_damaged_newer_and_missing_files(tmp_path, content, code):
     if content is not None:
         (tmp_path / "sweep.json").write_text(content)
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(UsageError) as error:
         Sweep.open(tmp_path)
+    assert error.value.code == code
 
 
 @pytest.mark.parametrize("change", [{"words": "tcn"}, {"words": [1]}, {"run": 3}, {"exit_code": "0"}])
@@ -103,9 +104,11 @@ def test_select_accepts_a_sweep(sweep, tmp_path):
         assert [run.id for run in selectors.select([selector], tmp_path)] == [mine.id]
 
 
-def test_select_of_a_sweep_without_runs_raises(sweep, tmp_path):
-    with pytest.raises(Missing, match="holds no run"):
+def test_a_sweep_without_runs_selects_none(sweep, tmp_path):
+    with pytest.raises(Missing) as missing:
         selectors.select([sweep.id], tmp_path)
+    assert (missing.value.code, missing.value.fields["name"]) == ("not_found", str(sweep.path))
     (sweep.path / "sweep.json").write_text("{")
-    with pytest.raises(UsageError, match="damaged"):
+    with pytest.raises(UsageError) as damaged:
         selectors.select([str(sweep.path)], tmp_path)
+    assert damaged.value.code == "damaged"

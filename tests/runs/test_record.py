@@ -2,6 +2,7 @@
 
 import pytest
 
+from dlcli.core.errors import UsageError
 from dlcli.runs.record import (
     ALIASES,
     FROZEN_DIRECTIONS,
@@ -103,12 +104,15 @@ def test_scores_of_a_split_that_is_no_mapping_are_missing():
 def test_check_accepts_both_schemas_and_rejects_newer_and_damaged(tmp_path):
     check(INFO, tmp_path)
     check(INFO | {"schema": 1}, tmp_path)
-    for wrong, said in (
-        ([], "mapping"), (INFO | {"schema": SCHEMA + 1}, "newer dlcli"), (INFO | {"pid": "1"}, "pid"),
-        (INFO | {"started": "soon"}, "started"), ({"schema": 2}, "id, verb"),
+    for info, code, problem in (
+        ([], "damaged", ""), (INFO | {"schema": SCHEMA + 1}, "invalid_data", f"schema {SCHEMA + 1}"),
+        (INFO | {"pid": "1"}, "damaged", "pid"), (INFO | {"started": "soon"}, "damaged", "started"),
+        ({"schema": 2}, "damaged", "id, verb"),
     ):  # fmt: skip
-        with pytest.raises(ValueError, match=said):
-            check(wrong, tmp_path)
+        with pytest.raises(UsageError) as error:
+            check(info, tmp_path)
+        assert (error.value.code, error.value.fields["path"]) == (code, f"{tmp_path}/run.json")
+        assert problem in error.value.fields["problem"]
 
 
 def test_present_name_prefers_the_name_as_given():

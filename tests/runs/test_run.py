@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from dlcli.core.errors import UsageError
 from dlcli.runs import run as module
 from dlcli.runs.record import SCHEMA
 from dlcli.runs.run import Busy, Run, replace_file
@@ -257,8 +258,9 @@ def test_a_file_that_is_too_short_is_not_filled_with_zeros(tmp_path):
     run.log(1, "train", {"loss": 1.0})
     lengths = run.lengths()
     (run.path / "metrics.csv").write_text("edited")
-    with pytest.raises(ValueError, match=r"metrics.csv has 6 bytes, \d+ at the last checkpoint"):
+    with pytest.raises(UsageError) as error:
         run.truncate(lengths)
+    assert (error.value.code, error.value.fields["path"]) == ("damaged", run.path / "metrics.csv")
     assert (run.path / "metrics.csv").read_text() == "edited"
 
 
@@ -314,30 +316,33 @@ GOOD = {"id": "abc", "verb": "train", "label": "toy", "status": "completed", "st
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "code", "problem"),
     [
-        ("", "is damaged"),
-        (json.dumps(GOOD)[:-9], "is damaged"),
-        ("\x00\x00", "is damaged"),
-        ("[1]", "is damaged: it must hold a mapping"),
-        ("{}", "is damaged: id, verb"),
-        ("[" * 10**5, "is damaged"),
-        (json.dumps(GOOD | {"started": 3}), "is damaged: started missing or wrong"),
-        (json.dumps(GOOD | {"started": "yesterday"}), "is damaged: started"),
-        (json.dumps(GOOD | {"metrics": None}), "is damaged: metrics"),
-        (json.dumps(GOOD | {"schema": SCHEMA + 1}), rf"written by a newer dlcli \(schema {SCHEMA + 1}"),
-        (json.dumps({"schema": SCHEMA + 1}), "written by a newer dlcli"),
+        ("", "damaged", ""),
+        (json.dumps(GOOD)[:-9], "damaged", ""),
+        ("\x00\x00", "damaged", ""),
+        ("[1]", "damaged", ""),
+        ("{}", "damaged", "id, verb"),
+        ("[" * 10**5, "damaged", ""),
+        (json.dumps(GOOD | {"started": 3}), "damaged", "started"),
+        (json.dumps(GOOD | {"started": "yesterday"}), "damaged", "started"),
+        (json.dumps(GOOD | {"metrics": None}), "damaged", "metrics"),
+        (json.dumps(GOOD | {"schema": SCHEMA + 1}), "invalid_data", f"schema {SCHEMA + 1}"),
+        (json.dumps({"schema": SCHEMA + 1}), "invalid_data", "schema"),
     ],
 )
-def test_a_damaged_or_newer_run_json_is_said_in_words(text, words, tmp_path):
+def test_open_rejects_damaged_and_newer_run_json(text, code, problem, tmp_path):
     (tmp_path / "run.json").write_text(text)
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises(UsageError) as error:
         Run.open(tmp_path)
+    assert (error.value.code, error.value.fields["path"]) == (code, f"{tmp_path}/run.json")
+    assert problem in error.value.fields["problem"]
 
 
-def test_what_is_no_run_is_said_in_words(tmp_path):
-    with pytest.raises(ValueError, match=r"is not a run directory: it has no run\.json"):
+def test_open_rejects_a_folder_without_run_json(tmp_path):
+    with pytest.raises(UsageError) as error:
         Run.open(Path(tmp_path))
+    assert (error.value.code, error.value.fields["path"]) == ("invalid_data", tmp_path)
 
 
 def test_a_table_grows_under_one_heading(tmp_path):
@@ -375,5 +380,6 @@ def test_going_back_to_the_first_step_drops_tables(tmp_path):
 @pytest.mark.parametrize("name", ["../run.json", "artifacts/../run.json", "config.yaml"])
 def test_a_checkpoint_cannot_have_other_files_cut(tmp_path, name):
     run = create(tmp_path)
-    with pytest.raises(ValueError, match="no file that grows"):
+    with pytest.raises(UsageError) as error:
         run.truncate({**run.lengths(), name: 0})
+    assert (error.value.code, error.value.fields["path"]) == ("invalid_data", run.path / name)

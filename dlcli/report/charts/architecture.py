@@ -1,4 +1,4 @@
-"""Drawings of architectures, as SVG."""
+"""SVG diagrams of network architectures."""
 
 from html import escape
 
@@ -18,12 +18,15 @@ _STYLE = (
     "stroke-linejoin:round}"
 )
 _MARGIN, _TITLE, _BETWEEN = 20.0, 34.0, 48.0
-_BEND, _NEAR = 22.0, 18.0  # after a row, and after one without words
+_BEND, _NEAR = 22.0, 18.0  # after a row, and after a row without labels
 _HEAD = 7.0
 
 
 def svg(graph: Graph, title: str) -> str:
-    """A self-contained drawing: boxes row under row, arrows downwards; parts that nothing joins are side by side."""
+    """Draw a graph as self-contained SVG, with boxes in rows and arrows pointing down.
+
+    Connected components are drawn side by side.
+    """
     left, bottom, drawn = _MARGIN, 0.0, []
     for part in _parts(graph):
         layout = _laid_out(part)
@@ -47,8 +50,8 @@ def svg(graph: Graph, title: str) -> str:
 
 
 def _parts(graph: Graph) -> list[Graph]:
-    """The graph in pieces between which there is no arrow."""
-    piece = {node.name: place for place, node in enumerate(graph.nodes)}
+    """Connected components of the graph."""
+    piece = {node.name: index for index, node in enumerate(graph.nodes)}
     for source, target, _ in graph.edges:
         old, new = piece[target], piece[source]
         piece = {name: new if number == old else number for name, number in piece.items()}
@@ -72,7 +75,7 @@ def _laid_out(graph: Graph) -> Layout:
 
 
 def _tops(layout: Layout) -> tuple[list[float], float]:
-    """Where every row begins, and where the last one ends; a row without words takes no place."""
+    """Top of every row and bottom of the last row in pixels; a row without labels has no height."""
     tops, y = [], _MARGIN + _TITLE
     for height in _heights(layout):
         tops.append(y)
@@ -109,7 +112,7 @@ def _draw(graph: Graph, layout: Layout, tops: list[float]) -> list[str]:
 
 
 def _ports(layout: Layout) -> tuple[list[float], list[float]]:
-    """Where each arrow leaves and arrives: beside each other along the edge of a box, in the order they come from."""
+    """x of the start and end of each arrow, spread along the edge of its box in the order of the neighbors."""
     leaving, arriving = [0.0] * len(layout.chains), [0.0] * len(layout.chains)
     for ports, end, next_ in ((leaving, 0, 1), (arriving, -1, -2)):
         at: dict[int, list[int]] = {}

@@ -1,8 +1,8 @@
-"""Places for the boxes and arrows of a graph, row under row.
+"""Layered layout of a directed graph.
 
-Paper: Sugiyama, Tagawa & Toda 1981, "Methods for visual understanding of hierarchical system structures": rows by the
-longest path, order by the mean place of neighbours, then places. What an arrow passes on its way, its words among it,
-has a place in every row, so no arrow runs through a box and no words overlap.
+Paper: Sugiyama, Tagawa & Toda 1981, "Methods for visual understanding of hierarchical system structures": layers by the
+longest path, order by the barycenter of neighbors, then coordinates. An arrow has an item in every layer that it
+crosses, and its label is one of them, so that no arrow crosses a box and no labels overlap.
 """
 
 from bisect import bisect_right, insort
@@ -13,18 +13,18 @@ from statistics import fmean
 
 _SWEEPS, _SETTLING = 12, 160
 _GAP = 18.0
-_STRAIGHT = (1.0, 2.0, 8.0)  # what it matters that two are in line: boxes, a box and a bend, two bends
+_STRAIGHT = (1.0, 2.0, 8.0)  # weights of alignment: two boxes, a box and a bend, two bends
 
 
 @dataclass
 class Item:
-    """A box, words, or a bend of an arrow.
+    """Box, label, or bend of an arrow.
 
     Args:
-        row: counted from the top; boxes are in even rows, words in odd ones.
-        width, height: of what is drawn; 0 for a bend.
-        x: of its middle.
-        up, down: places of the items in the rows above and below that it is joined with.
+        row: row from the top; boxes are in even rows, labels in odd rows.
+        width, height: size in pixels; 0 for a bend.
+        x: center in pixels.
+        up, down: indices of the connected items in the rows above and below.
     """
 
     row: int
@@ -37,7 +37,14 @@ class Item:
 
 @dataclass
 class Layout:
-    """Where everything is: the boxes are the first items; each chain is the way of an arrow, from box to box."""
+    """Result of a layout.
+
+    Args:
+        items: all items, boxes first.
+        boxes: indices of the boxes.
+        chains: items of each arrow from box to box.
+        rows: items of each row from left to right.
+    """
 
     items: list[Item]
     boxes: range
@@ -48,12 +55,12 @@ class Layout:
 def lay_out(
     boxes: Sequence[tuple[float, float]], arrows: Sequence[tuple[int, int]], words: Sequence[tuple[float, float]]
 ) -> Layout:
-    """Places for boxes of these sizes and arrows with words of these sizes (0, 0 for none).
+    """Lay out boxes and arrows.
 
     Args:
-        boxes: width and height, in an order in which all arrows go forward.
-        arrows: from which box to which.
-        words: one size an arrow.
+        boxes: width and height of each box in pixels, in topological order.
+        arrows: source and target box of each arrow.
+        words: width and height of the label of each arrow; (0, 0) without one.
     """
     depth = [0] * len(boxes)
     for source, target in sorted(arrows):
@@ -61,15 +68,15 @@ def lay_out(
     items = [Item(2 * row, *size) for row, size in zip(depth, boxes, strict=True)]
     chains = [_chain(items, *arrow, size) for arrow, size in zip(arrows, words, strict=True)]
     rows: list[list[int]] = [[] for _ in range(1 + max(item.row for item in items))]
-    for place, item in enumerate(items):
-        rows[item.row].append(place)
+    for index, item in enumerate(items):
+        rows[item.row].append(index)
     layout = Layout(items, range(len(boxes)), chains, _ordered(items, rows))
     _spread(layout)
     return layout
 
 
 def _chain(items: list[Item], source: int, target: int, size: tuple[float, float]) -> list[int]:
-    """The way of an arrow, a new item in every row between; the last of them, above the target, has the words."""
+    """Add the items of an arrow, one in every row between; the last one, above the target, is the label."""
     first, last = items[source].row, items[target].row
     chain = [source, *range(len(items), len(items) + last - first - 1), target]
     items += [Item(row) for row in range(first + 1, last)]
@@ -81,36 +88,36 @@ def _chain(items: list[Item], source: int, target: int, size: tuple[float, float
 
 
 def _ordered(items: list[Item], rows: list[list[int]]) -> list[list[int]]:
-    """Rows in the order with the fewest crossings that was seen."""
+    """Order of the rows with the fewest crossings over all sweeps."""
     best, fewest = [list(row) for row in rows], _crossings(items, rows)
     for sweep in range(_SWEEPS):
         down = sweep % 2 == 0
         sequence = range(1, len(rows)) if down else range(len(rows) - 2, -1, -1)
         for row in sequence:
-            place = {item: rank for rank, item in enumerate(rows[row - 1 if down else row + 1])}
-            rows[row] = _sorted(rows[row], lambda one: items[one].up if down else items[one].down, place)  # noqa: B023
-        found = _crossings(items, rows)
-        if found < fewest:
-            best, fewest = [list(row) for row in rows], found
+            ranks = {item: rank for rank, item in enumerate(rows[row - 1 if down else row + 1])}
+            rows[row] = _sorted(rows[row], lambda index: items[index].up if down else items[index].down, ranks)  # noqa: B023
+        crossings = _crossings(items, rows)
+        if crossings < fewest:
+            best, fewest = [list(row) for row in rows], crossings
     return best
 
 
-def _sorted(row: list[int], joined: Callable[[int], list[int]], place: dict[int, int]) -> list[int]:
+def _sorted(row: list[int], joined: Callable[[int], list[int]], ranks: dict[int, int]) -> list[int]:
     means = {
-        one: fmean(place[other] for other in joined(one)) if joined(one) else float(rank)
-        for rank, one in enumerate(row)
+        index: fmean(ranks[other] for other in joined(index)) if joined(index) else float(rank)
+        for rank, index in enumerate(row)
     }
     return sorted(row, key=means.__getitem__)
 
 
 def _crossings(items: list[Item], rows: list[list[int]]) -> int:
-    """Pairs of arrows that cross."""
+    """Number of pairs of arrows that cross."""
     crossings = 0
     for above, below in pairwise(rows):
-        place = {item: rank for rank, item in enumerate(below)}
+        ranks = {item: rank for rank, item in enumerate(below)}
         passed: list[int] = []
         for item in above:
-            ends = sorted(place[other] for other in items[item].down)
+            ends = sorted(ranks[other] for other in items[item].down)
             crossings += sum(len(passed) - bisect_right(passed, end) for end in ends)
             for end in ends:
                 insort(passed, end)
@@ -118,38 +125,38 @@ def _crossings(items: list[Item], rows: list[list[int]]) -> int:
 
 
 def _spread(layout: Layout) -> None:
-    """As near to the items above and below as the order and the widths allow."""
+    """Move the items toward their neighbors as far as order and widths permit."""
     items, rows = layout.items, layout.rows
     for row in rows:
         _place(items, row, [(0.0, 1.0)] * len(row))
     for sweep in range(_SETTLING):
         for row in rows if sweep % 2 else rows[::-1]:
-            _place(items, row, [_wanted(items, one, len(layout.boxes)) for one in row])
+            _place(items, row, [_wanted(items, index, len(layout.boxes)) for index in row])
 
 
-def _wanted(items: list[Item], one: int, boxes: int) -> tuple[float, float]:
-    """The middle of what an item is joined with, and how much it matters: bends of an arrow should be in line."""
-    joined = items[one].up + items[one].down
-    weights = [_STRAIGHT[(one >= boxes) + (other >= boxes)] for other in joined]
+def _wanted(items: list[Item], index: int, boxes: int) -> tuple[float, float]:
+    """Weighted mean of the neighbors of an item, and its weight, which is largest for bends of one arrow."""
+    joined = items[index].up + items[index].down
+    weights = [_STRAIGHT[(index >= boxes) + (other >= boxes)] for other in joined]
     total = sum(weights)
     if not total:
-        return items[one].x, 1.0
+        return items[index].x, 1.0
     return sum(weight * items[other].x for weight, other in zip(weights, joined, strict=True)) / total, total
 
 
-def _place(items: list[Item], row: list[int], wanted: list[tuple[float, float]]) -> None:
-    """The places nearest to the wanted ones, in squares, that keep order and distance: pool adjacent violators."""
+def _place(items: list[Item], row: list[int], targets: list[tuple[float, float]]) -> None:
+    """Least-squares positions that keep order and distances, by the pool-adjacent-violators algorithm."""
     offsets = [0.0]
     for left, right in pairwise(row):
         offsets.append(offsets[-1] + (items[left].width + items[right].width) / 2 + _GAP)
     pools: list[tuple[float, float, int]] = []
-    for (want, weight), offset in zip(wanted, offsets, strict=True):
-        mean, count = want - offset, 1
+    for (target_x, weight), offset in zip(targets, offsets, strict=True):
+        mean, count = target_x - offset, 1
         while pools and pools[-1][0] > mean:
             before, other, members = pools.pop()
             mean = (before * other + mean * weight) / (other + weight)
             weight, count = weight + other, count + members
         pools.append((mean, weight, count))
     means = [mean for mean, _, count in pools for _ in range(count)]
-    for one, mean, offset in zip(row, means, offsets, strict=True):
-        items[one].x = mean + offset
+    for index, mean, offset in zip(row, means, offsets, strict=True):
+        items[index].x = mean + offset

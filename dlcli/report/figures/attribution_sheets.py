@@ -1,4 +1,4 @@
-"""Sheets of what a network looked at: each sample beside its map, and filters."""
+"""Images of attributions and filters: samples beside their attribution maps, and filters of a convolution."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,15 +13,20 @@ from dlcli.report.sanitize import one_line
 
 _MARGIN, _BETWEEN, _INSIDE = 12, 14, 3
 _HEAD, _LINE = 52, 18
-_WIDE = 1000  # pixels, more only where one sample needs it
+_WIDE = 1000  # pixels; wider only if a single sample requires it
 _QUIET, _WRONG = "#5d6673", "#b2182b"
-_FILTER, _FILTERS, _INPUTS = 72, 64, 8  # pixels of one, and how many are shown
-_WORDS = 560  # that a sheet's heading needs
+_FILTER, _FILTERS, _INPUTS = 72, 64, 8  # pixels of a filter, most filters and most input channels
+_HEADING_WIDTH = 560  # pixels
 
 
 @dataclass(frozen=True)
 class Caption:
-    """What stands over a sample, and whether the network was right."""
+    """Caption of a sample.
+
+    Args:
+        text: the caption.
+        right: True if the prediction is correct; captions of wrong predictions are red.
+    """
 
     text: str
     right: bool
@@ -34,30 +39,39 @@ def beside(
     inputs: Float[Tensor, "sample h w 3"],
     maps: Float[Tensor, "sample h2 w2 3"],
 ) -> Sheet:
-    """Samples and their maps in pairs: side by side, or the map below what is wide."""
+    """Draw samples with their maps: side by side, or the map below a wide sample.
+
+    Args:
+        title: first line of the heading.
+        note: second line of the heading.
+        captions: captions of the samples.
+        inputs: images of the samples, RGB in [0, 1].
+        maps: images of the attribution maps, RGB in [0, 1].
+    """
     below = inputs.shape[2] > 1.5 * inputs.shape[1]
     height = inputs.shape[1] + (maps.shape[1] + _INSIDE if below else 0)
     width = inputs.shape[2] if below else inputs.shape[2] + _INSIDE + maps.shape[2]
     columns = max(1, min(len(inputs), (_WIDE - 2 * _MARGIN + _BETWEEN) // (width + _BETWEEN)))
     rows = -(-len(inputs) // columns)
     sheet = _headed(title, note, rows * (height + _LINE + _BETWEEN), columns * (width + _BETWEEN) - _BETWEEN)
-    for place, (caption, picture, found) in enumerate(zip(captions, inputs, maps, strict=True)):
-        x = _MARGIN + place % columns * (width + _BETWEEN)
-        y = _HEAD + place // columns * (height + _LINE + _BETWEEN)
-        colour = _QUIET if caption.right else _WRONG
-        sheet.words.append(Words(fitting(one_line(caption.text), width, 12), x, y + _LINE / 2, 12, colour=colour))
-        sheet.put(picture, x, y + _LINE)
+    for index, (caption, image, attribution) in enumerate(zip(captions, inputs, maps, strict=True)):
+        x = _MARGIN + index % columns * (width + _BETWEEN)
+        y = _HEAD + index // columns * (height + _LINE + _BETWEEN)
+        color = _QUIET if caption.right else _WRONG
+        sheet.words.append(Words(fitting(one_line(caption.text), width, 12), x, y + _LINE / 2, 12, colour=color))
+        sheet.put(image, x, y + _LINE)
         if below:
-            sheet.put(found, x, y + _LINE + picture.shape[0] + _INSIDE)
+            sheet.put(attribution, x, y + _LINE + image.shape[0] + _INSIDE)
         else:
-            sheet.put(found, x + picture.shape[1] + _INSIDE, y + _LINE)
+            sheet.put(attribution, x + image.shape[1] + _INSIDE, y + _LINE)
     return sheet
 
 
 def filters(title: str, weight: Float[Tensor, "unit channel *kernel"]) -> Sheet:
-    """The filters of a convolution: three channels as a colour, others one beside another, blue and red by their sign.
+    """Draw the filters of a convolution.
 
-    Frames of a filter over time are side by side.
+    Three input channels are drawn as RGB, others side by side with blue for negative and red for positive weights.
+    Frames of a filter over time are drawn side by side.
     """
     tiles = framed(_tiles(weight.detach().float().cpu()))
     count, height, width = tiles.shape[:3]
@@ -66,8 +80,8 @@ def filters(title: str, weight: Float[Tensor, "unit channel *kernel"]) -> Sheet:
     shown = f"{count} of {weight.shape[0]} filters" if count < weight.shape[0] else f"{count} filters"
     note = f"{shown} of {' x '.join(map(str, weight.shape[2:]))}, channels in: {weight.shape[1]}"
     sheet = _headed(title, note, rows * (height + _INSIDE) + _MARGIN, columns * (width + _INSIDE))
-    for place, tile in enumerate(tiles):
-        sheet.put(tile, _MARGIN + place % columns * (width + _INSIDE), _HEAD + place // columns * (height + _INSIDE))
+    for index, tile in enumerate(tiles):
+        sheet.put(tile, _MARGIN + index % columns * (width + _INSIDE), _HEAD + index // columns * (height + _INSIDE))
     return sheet
 
 
@@ -79,19 +93,19 @@ def _tiles(weight: Tensor) -> Float[Tensor, "filter h w 3"]:
         weight = weight.transpose(2, 3).flatten(3)
     if weight.shape[1] == 3:
         low, high = weight.amin((1, 2, 3), keepdim=True), weight.amax((1, 2, 3), keepdim=True)
-        colour = ((weight - low) / (high - low).clamp(min=1e-30)).movedim(1, -1)
+        color = ((weight - low) / (high - low).clamp(min=1e-30)).movedim(1, -1)
     else:
         row = weight[:, :_INPUTS].transpose(1, 2).flatten(2)
-        colour = coloured(row / weight.abs().max().clamp(min=1e-30) / 2 + 0.5, SIGNED)
+        color = coloured(row / weight.abs().max().clamp(min=1e-30) / 2 + 0.5, SIGNED)
     factor = max(1, _FILTER // max(weight.shape[2:]))
-    return colour.repeat_interleave(factor, 1).repeat_interleave(factor, 2)
+    return color.repeat_interleave(factor, 1).repeat_interleave(factor, 2)
 
 
 def _headed(title: str, note: str, height: int, width: int) -> Sheet:
-    sheet = Sheet.blank(_HEAD + height, max(width, _WORDS) + 2 * _MARGIN)
-    room = sheet.pixels.shape[1] - 2 * _MARGIN
+    sheet = Sheet.blank(_HEAD + height, max(width, _HEADING_WIDTH) + 2 * _MARGIN)
+    available = sheet.pixels.shape[1] - 2 * _MARGIN
     sheet.words += [
-        Words(fitting(one_line(title), room, 14), _MARGIN, 18, 14),
-        Words(fitting(note, room, 11), _MARGIN, 37, 11, colour=_QUIET),
+        Words(fitting(one_line(title), available, 14), _MARGIN, 18, 14),
+        Words(fitting(note, available, 11), _MARGIN, 37, 11, colour=_QUIET),
     ]
     return sheet

@@ -1,4 +1,4 @@
-"""A confusion matrix as a picture."""
+"""Confusion matrix as an image."""
 
 from collections.abc import Sequence
 
@@ -11,21 +11,27 @@ from dlcli.report.figures.sheet import LETTER, Sheet, Words, fitting
 from dlcli.report.sanitize import one_line
 
 MOST = 200
-"""Classes that a picture has room for."""
+"""Largest number of classes of an image."""
 
-_CELLS = ((12, 40), (25, 30), (50, 18), (MOST, 10))  # up to so many classes, cells of so many pixels
-_COUNTED = 30  # pixels of a cell that has room for its count
+_CELLS = ((12, 40), (25, 30), (50, 18), (MOST, 10))  # (most classes, pixels of a cell)
+_COUNTED = 30  # smallest cell in pixels that shows its count
 _NAMES = 140  # pixels of the longest name
 _MARGIN, _TITLE = 14, 34
 _QUIET = "#5d6673"
 
 
 def matrix(title: str, names: Sequence[str], counts: Int[Tensor, "true predicted"]) -> Sheet:
-    """True classes as rows, predicted ones as columns: counts, and as the colour their share of the row."""
+    """Draw true classes as rows and predicted classes as columns, with counts as text and row fractions as colors.
+
+    Args:
+        title: heading.
+        names: names of the classes.
+        counts: number of samples by true and predicted class.
+    """
     side = next(pixels for most, pixels in _CELLS if len(names) <= most)
     size = min(12, side - 2)
-    words = [fitting(one_line(name), _NAMES, size) for name in names]
-    long = max(map(len, words)) * size * LETTER
+    labels = [fitting(one_line(name), _NAMES, size) for name in names]
+    long = max(map(len, labels)) * size * LETTER
     turned = long > side - 4
     left, top = round(_MARGIN + 22 + long + 8), round(_TITLE + 24 + (long if turned else size) + 10)
     length = side * len(names)
@@ -36,8 +42,8 @@ def matrix(title: str, names: Sequence[str], counts: Int[Tensor, "true predicted
         Words("predicted", left + length / 2, _TITLE + 10, 12, "center", _QUIET),
         Words("true", _MARGIN + 6, top + length / 2, 12, "center", _QUIET, turned=True),
     ]
-    for place, name in enumerate(words):
-        middle = (place + 0.5) * side
+    for index, name in enumerate(labels):
+        middle = (index + 0.5) * side
         sheet.words.append(Words(name, left - 8, top + middle, size, "right"))
         across = "left" if turned else "center"
         sheet.words.append(Words(name, left + middle, top - (8 if turned else 14), size, across, turned=turned))
@@ -47,12 +53,12 @@ def matrix(title: str, names: Sequence[str], counts: Int[Tensor, "true predicted
 
 
 def shares(counts: Int[Tensor, "true predicted"]) -> Tensor:
-    """Of each row; zeros in a row without samples."""
+    """Fractions of each row; zeros in a row without samples."""
     return counts / counts.sum(1, keepdim=True).clamp(min=1)
 
 
 def _cells(counts: Int[Tensor, "true predicted"], side: int) -> Tensor:
-    """Small shares are seen too: the colour goes by the square root."""
+    """Cells colored by the square root of the row fraction, which makes small fractions visible."""
     cells = coloured(shares(counts).sqrt(), DEPTH).repeat_interleave(side, 0).repeat_interleave(side, 1)
     lines = torch.arange(0, len(cells), side)
     cells[lines] = cells[:, lines] = 0.88

@@ -1,4 +1,4 @@
-"""What went into a network, and maps over it, as pictures of a size for people."""
+"""Images of network inputs and of maps over them, enlarged to a readable size."""
 
 from collections.abc import Sequence
 
@@ -9,16 +9,16 @@ from torch import Tensor
 
 from dlcli.report.figures.colormap import HEAT, SIGNED, coloured
 
-_SIDE = 96  # pixels that an image is enlarged to, at most
+_SIDE = 96  # pixels of the shorter side of an enlarged image, at most
 _GREY = 0.82
-_LONG, _STRIP = 480, 24  # pixels of a sequence: the most along time, the least across channels
+_LONG, _STRIP = 480, 24  # pixels of a sequence: most along time, least across channels
 
 
 def pictures(x: Float[Tensor, "batch channel *places"]) -> Float[Tensor, "batch h w 3"]:
-    """Inputs in colour or grey, the smallest value of all black, the largest white.
+    """Render inputs in color or gray, from black for the smallest value of the batch to white for the largest.
 
-    Three channels of an image are red, green and blue, of any other number the mean is shown; the frames of a film are
-    side by side; of a sequence the channels are rows.
+    Three channels of an image are rendered as RGB, other numbers of channels as their mean. Frames of a video are side
+    by side, and channels of a sequence are rows.
     """
     flat = flatten(x) if x.dim() > 3 else x[:, None]
     low, high = min(0.0, float(flat.min())), max(1.0, float(flat.max()))
@@ -28,17 +28,17 @@ def pictures(x: Float[Tensor, "batch channel *places"]) -> Float[Tensor, "batch 
 
 
 def heat(maps: Float[Tensor, "batch *places"]) -> Float[Tensor, "batch h w 3"]:
-    """Maps without a sign, each by its own largest value: black is nothing."""
+    """Render non-negative maps, each normalized by its maximum: black is zero."""
     return sized(coloured(by_largest(maps), HEAT), maps.shape[1:])
 
 
 def signed(maps: Float[Tensor, "batch *places"]) -> Float[Tensor, "batch h w 3"]:
-    """Maps with a sign, each by its own largest: white is nothing, red above, blue below."""
+    """Render signed maps, each normalized by its maximum: white is zero, red positive, blue negative."""
     return framed(sized(coloured(by_largest(maps) / 2 + 0.5, SIGNED), maps.shape[1:]))
 
 
 def overlaid(maps: Float[Tensor, "batch *places"], x: Float[Tensor, "batch channel *axes"]) -> Tensor:
-    """Heat over what went in, which shows through where there is little."""
+    """Overlay heat maps on the inputs, with an opacity that increases with the map."""
     below, cover = pictures(x), by_largest(maps)[..., None]
     above = heat(maps)
     cover = sized(cover.expand(*cover.shape[:-1], 3), maps.shape[1:])
@@ -48,30 +48,30 @@ def overlaid(maps: Float[Tensor, "batch *places"], x: Float[Tensor, "batch chann
 
 
 def framed(pictures: Float[Tensor, "batch h w 3"]) -> Float[Tensor, "batch h w 3"]:
-    """With a grey edge, as white is a colour too."""
+    """Add a gray border, since white is a color of the map."""
     pictures = pictures.clone()
     pictures[:, [0, -1]] = pictures[:, :, [0, -1]] = _GREY
     return pictures
 
 
 def by_largest(maps: Float[Tensor, "batch *places"]) -> Float[Tensor, "batch h w"]:
-    """Flat maps in [-1, 1]: divided by what 99 % of the absolute values of each are below."""
+    """Normalize maps to [-1, 1] by the 0.99 quantile of their absolute values."""
     flat = flatten(maps[:, None])[:, 0] if maps.dim() > 2 else maps[:, None]
     largest = flat.abs().flatten(1).quantile(0.99, dim=1).clamp(min=1e-30)
     return (flat / largest[:, None, None]).clamp(-1, 1)
 
 
 def flatten(x: Float[Tensor, "batch channel *places"]) -> Float[Tensor, "batch channel h w"]:
-    """The frames of a film side by side; images as they are."""
+    """Place the frames of a video side by side; images are returned unchanged."""
     return x if x.dim() == 4 else x.transpose(2, 3).flatten(3)
 
 
 def sized(image: Float[Tensor, "batch h w 3"], places: Sequence[int]) -> Float[Tensor, "batch larger wider 3"]:
-    """Enlarged by whole factors; a sequence that is too long is averaged, frames get lines between them.
+    """Enlarge images by integer factors. Long sequences are averaged, and frames are separated by lines.
 
     Args:
-        image: flat.
-        places: of what it shows: (time,), (height, width) or (time, height, width).
+        image: images, with the frames of a video side by side.
+        places: shape of the input: (time,), (height, width) or (time, height, width).
     """
     if len(places) == 1:
         return _strip(image)

@@ -1,4 +1,4 @@
-"""A picture with words on it: pixels are ours, letters are drawn by matplotlib where it is installed."""
+"""Images with text labels. The text is drawn by matplotlib if it is installed."""
 
 import io
 import warnings
@@ -12,21 +12,23 @@ from torch import Tensor
 from dlcli.core.artifacts import encode
 from dlcli.core.learner import Image
 
-_DOTS = 100  # an inch, so that sizes in pixels are sizes in inches times this
+_DOTS = 100  # pixels per inch
 _INK = "#1b1f24"
 LETTER = 0.6
-"""Width of a letter as a part of the size of its font, roughly."""
+"""Approximate width of a letter relative to the font size."""
 
 
 @dataclass(frozen=True)
 class Words:
-    """A line of text on a sheet.
+    """Line of text on a sheet.
 
     Args:
-        x, y: pixels from the left and from the top.
-        size: of the font, in pixels.
-        across: which part of the text is at x: "left", "center" or "right".
-        turned: whether it is read from below.
+        text: the text.
+        x, y: position in pixels from the left and from the top.
+        size: font size in pixels.
+        across: horizontal alignment at x: "left", "center" or "right".
+        colour: color of the text.
+        turned: True for text rotated by 90 degrees, read from bottom to top.
     """
 
     text: str
@@ -40,7 +42,7 @@ class Words:
 
 @dataclass
 class Sheet:
-    """White paper, pictures and words."""
+    """Canvas of RGB pixels in [0, 1] with text labels."""
 
     pixels: Float[Tensor, "height width 3"]
     words: list[Words] = field(default_factory=list)
@@ -50,21 +52,21 @@ class Sheet:
         return cls(torch.ones(height, width, 3))
 
     def put(self, picture: Float[Tensor, "h w 3"], x: int, y: int) -> None:
-        """A picture with its upper left corner there."""
+        """Copy an image to the position of its upper left corner, in pixels."""
         self.pixels[y : y + picture.shape[0], x : x + picture.shape[1]] = picture
 
 
 def has_letters() -> bool:
-    """Whether words will be on the pictures."""
+    """True if matplotlib is installed, so that text can be drawn."""
     return find_spec("matplotlib") is not None
 
 
 def png(sheet: Sheet) -> bytes:
-    """The sheet as a file; without matplotlib its words are left out."""
-    return _lettered(sheet) if has_letters() else encode(Image(sheet.pixels))[1]
+    """Encode a sheet as PNG, without text if matplotlib is not installed."""
+    return _with_text(sheet) if has_letters() else encode(Image(sheet.pixels))[1]
 
 
-def _lettered(sheet: Sheet) -> bytes:
+def _with_text(sheet: Sheet) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -72,20 +74,20 @@ def _lettered(sheet: Sheet) -> bytes:
     figure = Figure(figsize=(width / _DOTS, height / _DOTS), dpi=_DOTS)
     FigureCanvasAgg(figure)
     figure.figimage(sheet.pixels.clamp(0, 1).numpy(), origin="upper")
-    for words in sheet.words:
+    for label in sheet.words:
         figure.text(
-            words.x / width, 1 - words.y / height, words.text, fontsize=words.size * 72 / _DOTS, color=words.colour,
-            ha=words.across, va="center", rotation=90 if words.turned else 0, rotation_mode="anchor",
+            label.x / width, 1 - label.y / height, label.text, fontsize=label.size * 72 / _DOTS, color=label.colour,
+            ha=label.across, va="center", rotation=90 if label.turned else 0, rotation_mode="anchor",
             parse_math=False,
         )  # fmt: skip
-    drawn = io.BytesIO()
+    content = io.BytesIO()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # letters that the font does not have
-        figure.savefig(drawn, format="png")
-    return drawn.getvalue()
+        warnings.simplefilter("ignore")  # characters that are missing in the font
+        figure.savefig(content, format="png")
+    return content.getvalue()
 
 
 def fitting(text: str, width: int | float, size: int | float) -> str:
-    """The text, cut short where it would be wider than so many pixels."""
+    """Truncate text to a width in pixels at a font size in pixels."""
     letters = max(1, int(width / (size * LETTER)))
     return text if len(text) <= letters else f"{text[: letters - 1]}…"

@@ -15,7 +15,7 @@ function fill(node, attributes, children) {
 const el = (name, attributes, ...children) => fill(document.createElement(name), attributes, children);
 const svg = (name, attributes, ...children) => fill(document.createElementNS(SVG, name), attributes, children);
 
-/* Each task begins with the first colour again. */
+/* The colors of each task start with the first one. */
 const seen = {};
 const turns = data.groups.map(({ yardstick }) => (seen[yardstick] = (seen[yardstick] ?? -1) + 1));
 const colour = (group) => `var(--c${turns[group] % COLOURS})`;

@@ -47,7 +47,7 @@ function forestCards() {
       name: group.name, group: group.at, mid: group.mean, low: group.low, high: group.high, dots: group.values,
       more: group.degenerate ? `${group.n} seeds, equal values` : `${group.n} seed${group.n === 1 ? '' : 's'}`,
     }));
-    const parts = [el('div', {}, title('Intervals', `mean, 95 % interval, and every seed${own[0].baseline === null ? '' : `; line: the baseline of the task, ${figure(own[0].baseline)}`}`),
+    const parts = [el('div', {}, title('Intervals', `mean, 95 % CI, and every seed${own[0].baseline === null ? '' : `; line: the baseline of the task, ${figure(own[0].baseline)}`}`),
       forest(means, `${own[0].metric} · ${task}`, own[0].baseline))];
     const place = Object.fromEntries(data.groups.map((group, at) => [group.name, at]));
     const pairs = data.pairs.filter((pair) => pair.task === task && pair.difference !== null);
@@ -55,9 +55,9 @@ function forestCards() {
       const one = new Set(pairs.map((pair) => pair.b)).size === 1;
       const rows = pairs.map((pair) => ({
         name: one ? pair.a : `${pair.a} − ${pair.b}`, group: place[pair.a], mid: pair.difference, low: pair.low, high: pair.high, dots: [],
-        more: `${pair.n} ${pair.paired ? 'paired' : 'seeds an arm'}, p corrected ${pair.p_holm === null ? 'none' : pair.p_holm.toPrecision(2)}`,
+        more: `${pair.n} ${pair.paired ? 'paired' : 'seeds per group'}, p corrected ${pair.p_holm === null ? 'none' : pair.p_holm.toPrecision(2)}`,
       }));
-      parts.push(el('div', {}, title('Differences', one ? `from ${pairs[0].b}` : 'of all pairs'), forest(rows, 'difference of means, 95 % interval', 0)));
+      parts.push(el('div', {}, title('Differences', one ? `from ${pairs[0].b}` : 'of all pairs'), forest(rows, 'difference of means, 95 % CI', 0)));
     }
     cards.push(el('section', { class: 'card pair forest' }, ...parts));
   }

@@ -1,4 +1,4 @@
-/* Which groups are hidden, told to whoever draws them. */
+/* Visibility of groups, with listeners that redraw on changes. */
 function selection() {
   const watchers = [];
   const state = { hidden: new Set(), watch: (tell) => watchers.push(tell) };

@@ -30,5 +30,5 @@ function inside(run) {
 function leftCard() {
   if (!data.left.length) return null;
   const lines = data.left.map((one) => el('li', { text: `${one.id || one.path}: ${one.reason}` }));
-  return card('left', title('Left out', 'runs that do not count, and why'), el('ul', { class: 'left' }, ...lines));
+  return card('left', title('Excluded runs', 'with reasons'), el('ul', { class: 'left' }, ...lines));
 }

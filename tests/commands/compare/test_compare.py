@@ -90,7 +90,7 @@ def test_compare_accepts_selectors(out):
         (["--metric", "acuracy"], '"accuracy"'),
         (["--split", "tset"], '"test"'),
         (["nosuch"], "nosuch"),
-        (["9"], "no run 9"),
+        (["9"], "'9'"),
     ],
 )
 def test_compare_suggests_the_nearest_name(out, words, fragment):
@@ -107,5 +107,5 @@ def test_compare_excludes_evaluation_runs(out):
     assert max(row["mean"] for row in rows(out)) == 0.9
     result = compare(out, run.id)
     assert (result.exit_code, result.stdout) == (2, "")
-    assert "a scoring by dlcli eval" in result.stderr
+    assert "evaluation by dlcli eval" in result.stderr
     assert "excluded" in compare(out, run.id, "1:5").stderr

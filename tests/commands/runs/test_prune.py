@@ -216,10 +216,10 @@ def test_rm_reports_relations(tmp_path):
     sweep.mkdir(parents=True)
     (sweep / "sweep.json").write_text(json.dumps({"members": [{"words": ["a=1"], "run": f"../../x/{run.path.name}"}]}))
     (item,) = json.loads(dlcli(tmp_path, "rm", run.id, "--dry-run", "--json").stdout)["items"]
-    for fragment in ("member of sweep 2026_s12345", "1 run inside", "1 run made from it stays"):
-        assert fragment in item["remark"]
+    for told in ("member of sweep 2026_s12345", "includes 1 child run", "1 dependent run not included"):
+        assert told in item["remark"]
     (item,) = json.loads(dlcli(tmp_path, "rm", scoring.id, "--dry-run", "--json").stdout)["items"]
-    assert item["remark"] == f"belongs to run {run.id}"
+    assert item["remark"] == f"child of run {run.id}"
 
 
 def test_prune_deletes_failed_and_lost_runs_by_age(tmp_path):
