@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from omegaconf import DictConfig, OmegaConf
@@ -189,7 +189,7 @@ def _reconcile(node: DictConfig, known: DictConfig) -> None:
             node[name] = default
 
 
-def _is_mapping(node: Any) -> bool:
+def _is_mapping(node: Any) -> TypeGuard[DictConfig]:
     return isinstance(node, DictConfig) and not node._is_none()
 
 
