@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from dlcli.config.targets import WRONG, check_memory, factory
+from dlcli.config.targets import CONSTRUCTION_ERRORS, check_memory, factory
 from dlcli.core.episode import Plays
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.fitting import Fits
@@ -129,7 +129,7 @@ def _try(model: nn.Module, task: Task) -> None:
             _try_task(model.eval(), task)
     except UsageError:
         raise
-    except WRONG as error:
+    except CONSTRUCTION_ERRORS as error:
         check_memory(error)
         first_line = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise _model_mismatch(model, task, f"{type(model).__name__} fails on a batch: {first_line[:200]}") from error

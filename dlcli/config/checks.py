@@ -132,7 +132,7 @@ def leaves(config: Any, prefix: str = "") -> list[str]:
     return keys
 
 
-def with_new_names(word: str, config: DictConfig) -> str:
+def with_present_names(word: str, config: DictConfig) -> str:
     """Replace previous names in the key of an override where the configuration has the new one, with a note."""
     key = word.lstrip("+~").partition("=")[0]
     new = aliases.renamed(key)

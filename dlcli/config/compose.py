@@ -4,16 +4,16 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from dlcli.config import catalogue, checks, schema, short, source, sweeps, trust
-from dlcli.config.overrides import Folders, check_end, key_of, parse, split, value_of
-from dlcli.config.primary import ERRORS, base, config_error, group_words, session
-from dlcli.config.routing import Request, Routed, is_placed, route
+from dlcli.config.overrides import Folders, check_limits, key_of, parse, split, value_of
+from dlcli.config.primary import ERRORS, base, config_error, group_overrides, hydra_session
+from dlcli.config.routing import Request, Routed, has_package, route
 from dlcli.core.errors import UsageError
 
 _DEFAULT_LIMIT = {"epochs": 20}
@@ -85,11 +85,11 @@ def expand(
     _trust_for_command(folders, overrides)
     recipes, rest = split(verb, overrides, folders)
     pairs = [sweeps.zipped(text) for text in zips]
-    sweeps.check_once([rest, *pairs])
-    check_end([*rest, *(word for pair in pairs for word in pair)])
-    with session(folders):
+    sweeps.check_unique_keys([rest, *pairs])
+    check_limits([*rest, *(word for pair in pairs for word in pair)])
+    with hydra_session(folders):
         choices: list[list[tuple[str, ...]]] = [[(value,) for value in sweeps.values(word, folders)] for word in rest]
-        choices += [sweeps.in_pairs(pair, folders) for pair in pairs]
+        choices += [sweeps.paired(pair, folders) for pair in pairs]
         points = list(sweeps.product(choices))
         sweeps.check_count(len(recipes) * len(points))
         requests = [_request(verb, recipe, point, folders, smoke) for recipe in recipes for point in points]
@@ -114,7 +114,7 @@ def _request(verb: str, recipe: str | None, overrides: tuple[str, ...], extra: F
     if not smoke:
         return Request(verb, recipe, overrides, extra)
     plain = [word for word in overrides if not short.is_short(key_of(word))]
-    placed = [word for word in group_words(plain, extra) if is_placed(word)]
+    placed = [word for word in group_overrides(plain, extra) if has_package(word)]
     config, _ = Request(verb, recipe, overrides, extra).composed(placed)
     return Request(verb, recipe, overrides, extra, tuple(map(str, config.get("smoke") or ())))
 
@@ -127,14 +127,14 @@ def _point(request: Request) -> Point:
         catalogue.note_working_folder(request.verb, request.recipe, choices, request.extra)
     config = config.copy()
     if request.recipe and not request.saved:
-        short.of_recipe(config, request.extra)
+        short.pop_recipe_keys(config, request.extra)
         if routed.lenient:
             _drop_foreign(config, choices, request, routed)
-    strict, chosen = not routed.lenient, {*group_words([*routed.smoke.values()], request.extra)}
+    strict, chosen = not routed.lenient, {*group_overrides([*routed.smoke.values()], request.extra)}
     smoke = {raw: word for raw, word in routed.smoke.items() if word in chosen or _fits(word, config, strict)}
     values = [word for word in routed.own if _fits(word, config, strict)]
     values += [word for word in smoke.values() if word not in chosen]
-    typed = [checks.with_new_names(word, config) for word in routed.typed]
+    typed = [checks.with_present_names(word, config) for word in routed.typed]
     values += [word for word in typed if _fits(word, config, True)]
     _apply(config, [opened for word in values for opened in _open(word)])
     if isinstance(config.get("learner"), DictConfig):
@@ -176,7 +176,7 @@ def _drop_foreign(config: DictConfig, choices: Mapping[str, str], request: Reque
         word for word in routed.groups if "@" in key_of(word) and checks.has(config, key_of(word).partition("@")[2])
     ]
     plain, _ = base(request.verb, None, (*(f"{name}={member}" for name, member in own.items()), *nested))
-    for word in group_words([*request.words], request.extra):
+    for word in group_overrides([*request.words], request.extra):
         key = key_of(word)
         package = key.partition("@")[2] or key
         node, known = OmegaConf.select(config, package), OmegaConf.select(plain, package)
@@ -202,7 +202,7 @@ def _reconcile(node: DictConfig, known: DictConfig) -> None:
             node[name] = default
 
 
-def _is_mapping(node: Any) -> bool:
+def _is_mapping(node: Any) -> TypeGuard[DictConfig]:
     return isinstance(node, DictConfig) and not node._is_none()
 
 

@@ -37,7 +37,7 @@ class CachedRepository(ConfigRepository):
         return _with_sources(self.sources)
 
 
-def share_files(loader: Any) -> None:
+def use_file_cache(loader: Any) -> None:
     """Replace the repository of a Hydra configuration loader by a cached one."""
     loader.repository = _with_sources(loader.repository.sources)
 

@@ -27,7 +27,7 @@ def equivalent(key: str, value: str) -> str | None:
     return f"{new_key}={value}" if is_key else None
 
 
-def of_option(word: str) -> UsageError:
+def option_error(word: str) -> UsageError:
     """Return the error for an override with dashes (`--lr=1`)."""
     key, _, value = word.lstrip("-").partition("=")
     last = key.rpartition(".")[2]
@@ -35,11 +35,11 @@ def of_option(word: str) -> UsageError:
     return UsageError("unknown_key", key=word, hint=f"Overrides are written key=value, without dashes: {override}")
 
 
-def of_bare(word: str) -> UsageError:
+def argument_error(word: str) -> UsageError:
     """Return the error for an argument after the first that is not `key=value`."""
     return UsageError(
         "invalid_value", key="override", must="key=value (a recipe is the first argument)", got=word,
-        hint=named(word) or "",
+        hint=member_override(word) or "",
     )  # fmt: skip
 
 
@@ -73,7 +73,7 @@ def check_first(overrides: list[str], command: str, extra: tuple[Path, ...]) -> 
         )  # fmt: skip
 
 
-def named(word: str) -> str | None:
+def member_override(word: str) -> str | None:
     """Return the override that selects a model, task or learner of this name; None if there is none."""
     for group in ("model", "task", "learner"):
         for name in catalogue.members(group):

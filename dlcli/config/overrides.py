@@ -25,7 +25,7 @@ def value_of(word: str) -> str:
     return word.partition("=")[2]
 
 
-def is_bare(word: str) -> bool:
+def is_recipe_like(word: str) -> bool:
     """Return True for an argument that can be the name of a recipe."""
     return "=" not in word and not word.startswith(("~", "-", "+"))
 
@@ -41,10 +41,10 @@ def split(command: str, overrides: Sequence[str], extra: Folders) -> tuple[list[
     named = [word for word in overrides if (match := _RECIPE.fullmatch(word)) and match[1] in (None, command)]
     rest = [word for word in overrides if word not in named]
     names = [value_of(word) for word in named]
-    if rest and is_bare(rest[0]):
-        if (path := saved_path(rest[0])) is not None:
+    if rest and is_recipe_like(rest[0]):
+        if (path := saved_config_path(rest[0])) is not None:
             for word in rest[1:]:
-                check_word(word)
+                check_override(word)
             return [str(path)], [quoted(renamed(word)) for word in rest[1:]]
         hints.check_first(rest, command, extra)
         names.insert(0, rest.pop(0))
@@ -52,17 +52,17 @@ def split(command: str, overrides: Sequence[str], extra: Folders) -> tuple[list[
         raise UsageError("conflict", first=names[0], second=names[1], reason="a command takes one recipe")
     recipes: list[str | None] = [_recipe(command, name, extra) for text in names for name in text.split(",")]
     for word in rest:
-        check_word(word)
+        check_override(word)
     return recipes or [None], [quoted(renamed(word)) for word in rest]
 
 
-def saved_path(word: str) -> Path | None:
+def saved_config_path(word: str) -> Path | None:
     """Return the absolute path of a run's config.yaml; None for any other argument."""
     path = Path(word).expanduser()
     if path.suffix != ".yaml" or not path.is_file():
         return None
     text = path.read_text(encoding="utf-8", errors="replace")
-    return path.absolute() if all(f"\n{name}:" in f"\n{text}" for name in schema.needed()) else None
+    return path.absolute() if all(f"\n{name}:" in f"\n{text}" for name in schema.required()) else None
 
 
 def _recipe(command: str, name: str, extra: Folders) -> str:
@@ -82,16 +82,16 @@ def _recipe(command: str, name: str, extra: Folders) -> str:
     raise UsageError("unknown_name", kind="recipe", name=name, known=names, hint="All recipes: dlcli list recipes")
 
 
-def check_word(word: str) -> None:
+def check_override(word: str) -> None:
     """Check the form of an override.
 
     Raises:
         UsageError: it is not `key=value`, selects a recipe, or deletes a required key.
     """
     if word.startswith("-"):
-        raise hints.of_option(word)
-    if is_bare(word):
-        raise hints.of_bare(word)
+        raise hints.option_error(word)
+    if is_recipe_like(word):
+        raise hints.argument_error(word)
     key = key_of(word)
     if not key:
         raise UsageError("invalid_value", key="override", must="key=value", got=word, hint="The key is empty")
@@ -164,7 +164,7 @@ def latest(overrides: Sequence[str]) -> list[str]:
     return list(last.values())
 
 
-def check_end(overrides: Sequence[str]) -> None:
+def check_limits(overrides: Sequence[str]) -> None:
     """Check that `steps` or `epochs` and `until` do not both set the same limit.
 
     Raises:
@@ -179,7 +179,7 @@ def check_end(overrides: Sequence[str]) -> None:
         raise UsageError("conflict", first=f"{short[0]}=", second=f"{long[0]}=", reason="both limit the run")
 
 
-def whole(word: str) -> str:
+def expand_exponent(word: str) -> str:
     """Write out the exponent of an integer value: `budget=1e4` becomes `budget=10000`."""
     key, _, value = word.partition("=")
     has_exponent = re.fullmatch(r"\d{1,3}(\.\d{1,9})?[eE]\+?\d", value, re.ASCII)
@@ -189,14 +189,14 @@ def whole(word: str) -> str:
     return f"{key}={float(value):.0f}"
 
 
-def written(value: object) -> str:
+def format_value(value: object) -> str:
     """Format a plain value in Hydra's override grammar."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, dict):
-        return "{" + ",".join(f"{name}:{written(part)}" for name, part in value.items()) + "}"
+        return "{" + ",".join(f"{name}:{format_value(part)}" for name, part in value.items()) + "}"
     if isinstance(value, list | tuple):
-        return "[" + ",".join(map(written, value)) + "]"
+        return "[" + ",".join(map(format_value, value)) + "]"
     if isinstance(value, str):
         return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
     return repr(value)

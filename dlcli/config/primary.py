@@ -17,7 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from dlcli.config import catalogue, hints, schema
-from dlcli.config.file_cache import share_files
+from dlcli.config.file_cache import use_file_cache
 from dlcli.config.overrides import Folders, key_of, value_of
 from dlcli.core.errors import UsageError
 
@@ -26,7 +26,7 @@ ERRORS = (HydraException, OmegaConfBaseException, YAMLError, ValueError, TypeErr
 
 
 @contextmanager
-def session(extra: Sequence[Path]) -> Iterator[None]:
+def hydra_session(extra: Sequence[Path]) -> Iterator[None]:
     """Initialize Hydra with dlcli's search path; on exit, restore the previous instance (of a notebook)."""
     previous = GlobalHydra.instance().hydra
     GlobalHydra.instance().clear()
@@ -38,7 +38,7 @@ def session(extra: Sequence[Path]) -> Iterator[None]:
         ConfigStore.instance().store(f"{command}", schema.defaults(command), group="schema", package="_global_")
     try:
         Hydra.create_main_hydra2("dlcli", path)
-        share_files(GlobalHydra.instance().config_loader())
+        use_file_cache(GlobalHydra.instance().config_loader())
         yield
     finally:
         base.cache_clear()  # the files may have changed by the next session
@@ -46,7 +46,7 @@ def session(extra: Sequence[Path]) -> Iterator[None]:
         GlobalHydra.instance().hydra = previous
 
 
-def group_words(overrides: Sequence[str], extra: Folders) -> list[str]:
+def group_overrides(overrides: Sequence[str], extra: Folders) -> list[str]:
     """Return the overrides that select members of groups.
 
     Raises:

@@ -9,8 +9,8 @@ from hydra.types import RunMode
 
 from dlcli.config import checks, schema, short
 from dlcli.config.compose import Point
-from dlcli.config.overrides import key_of, saved_path
-from dlcli.config.primary import base, session
+from dlcli.config.overrides import key_of, saved_config_path
+from dlcli.config.primary import base, hydra_session
 from dlcli.config.routing import Request, route
 
 
@@ -18,14 +18,14 @@ def sources(point: Point, extra: Sequence[Path] = ()) -> dict[str, str]:
     """Return the source of every dotted key: the path of a file, or "command line"."""
     recipe = [f"+experiment/{point.verb}={point.recipe}"] if point.recipe else []
     (first, *rest) = point.words or ("",)
-    if (path := saved_path(first)) is not None:
+    if (path := saved_config_path(first)) is not None:
         return dict.fromkeys(checks.leaves(point.config), str(path)) | _overridden(point, rest)
     request = Request(point.verb, point.recipe, point.words, tuple(extra))
     sources: dict[str, str] = {}
-    with session(extra):
+    with hydra_session(extra):
         routed = route(request)
         config, _ = base(request.verb, request.recipe, routed.groups)
-        short_keys = short.of_recipe(config.copy(), request.extra)
+        short_keys = short.pop_recipe_keys(config.copy(), request.extra)
         loader = GlobalHydra.instance().config_loader()
         defaults_list = loader.compute_defaults_list(point.verb, [*recipe, *routed.groups], RunMode.RUN)
         repository = ConfigRepository(loader.get_search_path())

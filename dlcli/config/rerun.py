@@ -14,7 +14,7 @@ from dlcli.core.errors import UsageError
 _METADATA = ("short", "scales", "finishes")  # of a member's YAML, not saved with a run
 
 
-def opened(path: Path, command: str, extra: Folders) -> tuple[DictConfig, dict[str, str]]:
+def load(path: Path, command: str, extra: Folders) -> tuple[DictConfig, dict[str, str]]:
     """Load a saved configuration, restore its interpolations, and determine the selected member by group.
 
     A resolved file contains copies of `seed` and `precision` where the YAML files refer to them; `seed=1` must change

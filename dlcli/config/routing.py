@@ -7,8 +7,8 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from dlcli.config import checks, rerun, schema, short
-from dlcli.config.overrides import Folders, key_of, latest, whole
-from dlcli.config.primary import base, group_words
+from dlcli.config.overrides import Folders, expand_exponent, key_of, latest
+from dlcli.config.primary import base, group_overrides
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Routed:
 
 def _saved_with_groups(request: Request, groups: tuple[str, ...]) -> tuple[DictConfig, dict[str, str]]:
     """A saved configuration with other members of groups."""
-    config, choices = rerun.opened(Path(str(request.recipe)), request.verb, request.extra)
+    config, choices = rerun.load(Path(str(request.recipe)), request.verb, request.extra)
     if groups:
         composed, new_choices = base(request.verb, None, groups)
         for word in groups:
@@ -83,31 +83,31 @@ def route(request: Request) -> Routed:
         UsageError: the learner does not support a short key of the user.
     """
     plain = [word for word in (*request.smoke, *request.words) if not short.is_short(key_of(word))]
-    config, choices = request.composed([word for word in group_words(plain, request.extra) if is_placed(word)])
+    config, choices = request.composed([word for word in group_overrides(plain, request.extra) if has_package(word)])
 
     def full(word: str, strict: bool) -> str | None:
         if not short.is_short(key_of(word)):
-            return checks.with_new_names(short.part_of(whole(word), choices, config), config)
+            return checks.with_present_names(short.complete_group_key(expand_exponent(word), choices, config), config)
         expanded = short.expand(word, config.learner)
         if expanded is None and strict:
-            raise short.no_place(word, config.learner)
-        return None if expanded is None else checks.with_new_names(expanded, config)
+            raise short.unsupported_key(word, config.learner)
+        return None if expanded is None else checks.with_present_names(expanded, config)
 
-    recipe_words = [] if request.saved else short.of_recipe(config.copy(), request.extra)
+    recipe_words = [] if request.saved else short.pop_recipe_keys(config.copy(), request.extra)
     own = [expanded for word in recipe_words if (expanded := full(word, False))]
     smoke = {word: expanded for word in request.smoke if (expanded := full(word, False))}
     typed = [expanded for word in request.words if (expanded := full(word, True))]
-    selections = group_words([*own, *smoke.values(), *typed], request.extra)
+    selections = group_overrides([*own, *smoke.values(), *typed], request.extra)
     return Routed(
         tuple(latest(selections)),
         tuple(word for word in own if word not in selections),
         smoke,
         tuple(word for word in typed if word not in selections),
-        bool(group_words(typed, request.extra)),
+        bool(group_overrides(typed, request.extra)),
     )
 
 
-def is_placed(word: str) -> bool:
+def has_package(word: str) -> bool:
     """Return True if the override determines the key of its member: `model=tcn`, `norm@model.norm=batch`."""
     key = key_of(word)
     return "@" in key or key in schema.groups()

@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 from dlcli.config import checks, migrate, schema
 from dlcli.config.checks import first_line
-from dlcli.config.overrides import check_word, parse, quoted, renamed
+from dlcli.config.overrides import check_override, parse, quoted, renamed
 from dlcli.core.errors import Missing, UsageError
 
 
@@ -63,8 +63,8 @@ def load(text: str) -> dict[str, Any]:
         plain = OmegaConf.to_container(OmegaConf.create(text), resolve=True)
     except Exception as error:  # noqa: BLE001 - YAML and OmegaConf raise many kinds for a damaged file
         raise UsageError("damaged", path="config.yaml", problem=first_line(error)) from None
-    if not isinstance(plain, dict) or not {*schema.needed()} <= {*plain}:
-        raise UsageError("damaged", path="config.yaml", problem=f"{', '.join(schema.needed())} are required")
+    if not isinstance(plain, dict) or not {*schema.required()} <= {*plain}:
+        raise UsageError("damaged", path="config.yaml", problem=f"{', '.join(schema.required())} are required")
     return migrate.renamed_keys({str(key): value for key, value in plain.items()})
 
 
@@ -84,9 +84,9 @@ def change(config: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any
         UsageError: an override is invalid, or its key does not exist.
     """
     for word in overrides:
-        check_word(word)
+        check_override(word)
     changed = OmegaConf.create(dict(config))
-    for word in [checks.with_new_names(quoted(renamed(word)), changed) for word in overrides]:
+    for word in [checks.with_present_names(quoted(renamed(word)), changed) for word in overrides]:
         override = parse(word)
         if override.is_sweep_override():
             raise UsageError("invalid_value", key=override.key_or_group, must="one value", got=word)

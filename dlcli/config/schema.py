@@ -265,7 +265,7 @@ def defaults(command: str) -> dict[str, Any]:
     return {name: item.default_of(command) for name, item in keys_of(command).items() if not item.use.group}
 
 
-def needed() -> list[str]:
+def required() -> list[str]:
     """Return the keys that every valid configuration of a run has."""
     return [*groups("train"), "seed", "until", "device", "threads"]
 

@@ -10,7 +10,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from dlcli.config import catalogue, schema
-from dlcli.config.overrides import Folders, key_of, written
+from dlcli.config.overrides import Folders, format_value, key_of
 from dlcli.config.schema import SHORT, SHORT_FIXED, SHORT_GROUPS
 from dlcli.core.errors import UsageError
 
@@ -60,7 +60,7 @@ def expand(word: str, learner: Any) -> str | None:
     return f"{sign}{group}{at}{full_key}{dot}{rest}{equals}{value}"
 
 
-def no_place(word: str, learner: DictConfig) -> UsageError:
+def unsupported_key(word: str, learner: DictConfig) -> UsageError:
     """Return the error for a short key that the learner does not support."""
     key = key_of(word)
     group, at, inner = key.rpartition("@")
@@ -76,7 +76,7 @@ def no_place(word: str, learner: DictConfig) -> UsageError:
     return UsageError("unsupported", subject=name, feature=f"the short key {key}", hint=hint)
 
 
-def of_recipe(config: DictConfig, extra: Folders) -> list[str]:
+def pop_recipe_keys(config: DictConfig, extra: Folders) -> list[str]:
     """Remove the short keys of a recipe from the configuration, in place, and return them as overrides.
 
     A member of a group is selected by name (`objective: margin`) or by name with settings
@@ -91,7 +91,7 @@ def of_recipe(config: DictConfig, extra: Folders) -> list[str]:
         value = OmegaConf.to_container(config, resolve=False)[head]  # type: ignore[index, call-overload]
         del config[head]
         if head not in SHORT_GROUPS:
-            overrides.append(f"{head}={written(value)}")
+            overrides.append(f"{head}={format_value(value)}")
             continue
         settings = dict(value) if isinstance(value, Mapping) else {"name": value}
         name = settings.pop("name", None)
@@ -100,7 +100,7 @@ def of_recipe(config: DictConfig, extra: Folders) -> list[str]:
             if name not in known:
                 raise UsageError("unknown_name", kind=head, name=str(name), known=known)
             overrides.append(f"{head}={name}")
-        overrides += [f"{key}={written(part)}" for key, part in _flat(settings, head)]
+        overrides += [f"{key}={format_value(part)}" for key, part in _flat(settings, head)]
     return overrides
 
 
@@ -113,7 +113,7 @@ def _flat(settings: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]
             yield f"{prefix}.{name}", value
 
 
-def part_of(word: str, choices: Mapping[str, str], config: DictConfig) -> str:
+def complete_group_key(word: str, choices: Mapping[str, str], config: DictConfig) -> str:
     """Complete the key of a group that has exactly one member: `augment=shift` to `augment@task.augment=shift`."""
     key, _, value = word.partition("=")
     top_level = schema.keys_of().get(key)

@@ -9,7 +9,7 @@ from hydra.core.override_parser.types import Glob, IntervalSweep, Override, Rang
 from hydra.errors import HydraException
 
 from dlcli.config import catalogue
-from dlcli.config.overrides import Folders, check_word, key_of, parse, quoted, renamed, value_of
+from dlcli.config.overrides import Folders, check_override, key_of, parse, quoted, renamed, value_of
 from dlcli.core.errors import UsageError
 
 _MAX_RUNS = 10_000  # of one command
@@ -86,11 +86,11 @@ def zipped(text: str) -> list[str]:
         must = "two or more overrides in one pair of quotes: 'a=1,2 b=3,4'"
         raise UsageError("invalid_value", key="--zip", must=must, got=text)
     for word in overrides:
-        check_word(word)
+        check_override(word)
     return [quoted(renamed(word)) for word in overrides]
 
 
-def check_once(groups: Sequence[Sequence[str]]) -> None:
+def check_unique_keys(groups: Sequence[Sequence[str]]) -> None:
     """Check that no key of a `--zip` is given a second time.
 
     Args:
@@ -107,7 +107,7 @@ def check_once(groups: Sequence[Sequence[str]]) -> None:
             seen.add(key)
 
 
-def in_pairs(overrides: Sequence[str], extra: Folders) -> list[tuple[str, ...]]:
+def paired(overrides: Sequence[str], extra: Folders) -> list[tuple[str, ...]]:
     """Pair the values of several sweeps: all first values, all second values, and so on.
 
     Raises:
@@ -141,7 +141,7 @@ def over(texts: Sequence[str], extra: Folders = ()) -> str:
 
 def _over(text: str, extra: Folders) -> str:
     """One `--over` text as a mapping in Hydra's grammar."""
-    check_word(text)
+    check_override(text)
     override = parse(text)
     key, value = text.partition("=")[0], override.value()
     if isinstance(value, IntervalSweep):

@@ -19,7 +19,15 @@ from dlcli.core.errors import Missing, UsageError
 _OURS = ("dlcli.", "torch.")
 _ESTIMATORS = "sklearn."  # subclasses of BaseEstimator only
 _BEARTYPE = BeartypeConf(is_pep484_tower=True)  # an integer is accepted where a float is annotated
-WRONG = (ValueError, TypeError, RuntimeError, LookupError, AttributeError, ArithmeticError, AssertionError)
+CONSTRUCTION_ERRORS = (
+    ValueError,
+    TypeError,
+    RuntimeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+)
 _TYPE_NAMES = {int: "an integer", float: "a number", str: "text", bool: "true or false", type(None): "null"}
 _PLURALS = {int: "integers", float: "numbers", str: "texts"}
 
@@ -115,7 +123,7 @@ def _guarded(constructor: Callable[..., Any], node_key: str) -> Callable[..., An
             raise
         except InstantiationException as error:
             raise _unwrapped(error, node_key) from error
-        except WRONG as error:
+        except CONSTRUCTION_ERRORS as error:
             check_memory(error)
             raise _construction_error(error, node_key) from error
 

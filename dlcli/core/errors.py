@@ -25,7 +25,7 @@ MESSAGES = {
     "not_resumable": "{path} cannot be resumed: {reason}",
     "unreported_metric": "{subject} does not report the metric {name}",
     "undeclared_metric": "{subject} reports the metric {name} without declaring its direction",
-    "no_source": "the source code of {target} is not available, so that its runs cannot be told from others",
+    "no_source": "the source code of {target} is not available, so its runs cannot be identified",
     "untrusted": "the code of {target} in {folder} is not trusted",
     "code_changed": "the source code of {target} has changed since {path} was created",
     # config

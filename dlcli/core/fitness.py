@@ -36,7 +36,7 @@ def rated(task: Task) -> Rated:
 class Graded:
     """Fitness task of a supervised task: the negative loss on the batches, and the outputs on a probe as behavior.
 
-    The probe consists of the first rows of the validation split, so many that the behavior has at most 64 values;
+    The probe is the largest number of first validation rows for which the behavior has at most 64 values;
     wider outputs are projected by random signs (count sketch; Charikar, Chen & Farach-Colton 2002, ICALP). Recurrent
     models start each batch without a carry. Models that `vmap` does not support (nn.GRU, nn.LSTM) are evaluated one by
     one.
