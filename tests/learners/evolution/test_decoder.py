@@ -92,7 +92,7 @@ def test_what_is_kept_changes_no_bit():
 
 def test_the_child_of_a_kept_parent_costs_one_draw(monkeypatch):
     made, draws = decoder(network()), []
-    monkeypatch.setattr(module, "normal", lambda seed, size: draws.append(seed) or normal_vector(seed, size))
+    monkeypatch.setattr(module, "normal_vector", lambda seed, size: draws.append(seed) or normal_vector(seed, size))
     parent = long()
     made.decode(parent.child(50, 0.1), {})
     assert draws == [2**64 - 1, 12, 13, 14, 50]
