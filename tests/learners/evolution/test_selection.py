@@ -18,15 +18,7 @@ def rating(fitness, behaviour):
 
 
 def novelty(**changes):
-    return Novelty(
-        **{
-            {"code": "invalid_value", "key": "learner.score.k", "got": 0}: 3,
-            {"code": "invalid_value", "key": "learner.score.archive_probability", "got": 1.5}: 1.0,
-            {"code": "invalid_value", "key": "learner.score.exponent", "got": 0.0}: 1.0,
-            "generation": True,
-        }
-        | changes
-    )
+    return Novelty(**{"k": 3, "archive_probability": 1.0, "exponent": 1.0, "generation": True} | changes)
 
 
 def test_centred_ranks():
