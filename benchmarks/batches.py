@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from dlcli.core.errors import UsageError
 from dlcli.tasks.image.augment import Shift
-from dlcli.tasks.image.mnist import MNIST
+from dlcli.tasks.image.idx_images import IdxImages
 
 _BATCH, _PIXELS, _ROUNDS = 128, 2, 5
 
@@ -59,7 +59,15 @@ def images_a_second(batches: Callable[[], Iterator[Tensor]], count: int) -> floa
 
 def measure(threads: int, count: int) -> dict[str, object]:
     torch.set_num_threads(threads)
-    task = MNIST(scaling="standard", augment=Shift(pixels=_PIXELS), batch=_BATCH, order=0, fitted=None)
+    task = IdxImages(
+        dataset="mnist",
+        names=[str(digit) for digit in range(10)],
+        scaling="standard",
+        augment=Shift(pixels=_PIXELS),
+        batch=_BATCH,
+        order=0,
+        fitted=None,
+    )
     train = task._split("train")
     mean, std = task.fitted["mean"][0], task.fitted["std"][0]
     loader = DataLoader(OneByOne(train.pixels, train.target.tolist(), mean, std), batch_size=_BATCH, shuffle=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dlcli.config import aliases
-from dlcli.config.moved_targets import renamed_target
+from dlcli.config.moved_targets import ARGUMENTS, renamed_target
 
 _PARTS = ("initial", "start", "form")
 """Previous names that other classes use for numbers: renamed only if the value is a node with a class."""
@@ -22,7 +22,8 @@ def renamed_keys(node: Any) -> Any:
         return [renamed_keys(value) for value in node]
     if not isinstance(node, Mapping):
         return node
-    return {(new := _new_key(str(key), value)): _new_value(new, renamed_keys(value)) for key, value in node.items()}
+    renamed = {(new := _new_key(str(key), value)): _new_value(new, renamed_keys(value)) for key, value in node.items()}
+    return ARGUMENTS.get(str(node.get("_target_")), {}) | renamed
 
 
 def _new_value(key: str, value: Any) -> Any:

@@ -39,12 +39,12 @@ MODULES = {
     "tasks.digit_grid": "tasks.composed.digit_grid",
     "tasks.digit_scenes": "tasks.composed.digit_scenes",
     "tasks.digits": "tasks.image.digits",
-    "tasks.fashion_mnist": "tasks.image.fashion_mnist",
+    "tasks.fashion_mnist": "tasks.image.idx_images",
     "tasks.frame_matching": "tasks.composed.frame_matching",
     "tasks.gymnasium_task": "tasks.control.gymnasium.environments",
     "tasks.image_folder": "tasks.image.image_folder",
     "tasks.maze": "tasks.control.maze.maze",
-    "tasks.mnist": "tasks.image.mnist",
+    "tasks.mnist": "tasks.image.idx_images",
     "tasks.multi_digits": "tasks.composed.multi_digits",
     "tasks.npz": "tasks.user_arrays",
     "tasks.paired_digits": "tasks.composed.paired_digits",
@@ -70,8 +70,21 @@ CLASSES = {
     "nn.supernet.logit_adjustments.SparseSkips": "SkipSparsity",
     "nn.warp.projective.Projective": "ProjectiveWarp",
     "nn.warp.thin_plate.ThinPlate": "ThinPlateSplineWarp",
+    "tasks.image.idx_images.FashionMNIST": "IdxImages",
+    "tasks.image.idx_images.MNIST": "IdxImages",
 }
 """Present class name by present module and previous class name."""
+
+ARGUMENTS = {
+    "dlcli.tasks.mnist.MNIST": {"dataset": "mnist", "names": [str(digit) for digit in range(10)]},
+    "dlcli.tasks.fashion_mnist.FashionMNIST": {
+        "dataset": "fashion-mnist",
+        "names": [
+            "T-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",
+        ],
+    },
+}  # fmt: skip
+"""Old class -> arguments of the new class that the old one did not have."""
 
 
 def renamed_target(target: str) -> str:

@@ -9,9 +9,10 @@ import torch
 
 pytest.importorskip("stable_baselines3", reason="stable-baselines3 is not installed: pip install 'dlcli[rl]'")
 
+from helpers.errors import usage_error
 from toy_episodes import Guess, Signs
 
-from dlcli.core.errors import Mismatch, Missing, UsageError
+from dlcli.core.errors import Mismatch, Missing
 from dlcli.core.learner import Learner
 from dlcli.engine.fit import evaluate
 from dlcli.learners.rl.a2c import A2CAgent
@@ -160,7 +161,7 @@ def test_a_state_goes_through_a_file_into_another(make, real):
 def test_a_state_of_another_model_is_refused(make):
     learner, task = make()
     wide = MLP(task.spec, hidden=[9], activation="tanh")
-    with pytest.raises(Mismatch, match="another model's"):
+    with usage_error("damaged", kind=Mismatch, path="the checkpoint"):
         make(model=wide)[0].load_state_dict(learner.state_dict())
 
 
@@ -211,7 +212,7 @@ def test_rewards_of_lanes_are_those_of_playing_alone():
     for _ in range(40):
         _, reward, _, _ = lanes.step(np.ones(2, dtype=np.int64))
         total += reward.sum()
-    means, counts = lanes.notes.drain()
+    means, counts = lanes.means.drain()
     done = task.begun[: counts["return"]]
     alone = 0.0
     for seed in done:
@@ -230,7 +231,7 @@ def test_the_agent_sees_scaled_rewards_and_rows_tell_of_them_as_they_are():
         lanes.reset()
     rewards = [[lanes.step(np.ones(2, dtype=np.int64))[1] for _ in range(20)] for lanes in (plain, scaled)]
     assert np.array_equal(0.25 * np.array(rewards[0]), np.array(rewards[1]))
-    assert plain.notes.drain() == scaled.notes.drain()
+    assert plain.means.drain() == scaled.means.drain()
 
 
 @BOTH
@@ -250,16 +251,16 @@ def test_an_episode_that_breaks_is_told_and_teaches_nothing(make):
 
 def test_what_cannot_be_played_is_refused_in_words():
     digits = SequentialDigits(batch=8, order=0)
-    with pytest.raises(Mismatch, match="plays episodes, and SequentialDigits has none"):
+    with usage_error("mismatch", kind=Mismatch, subject="A2CAgent", got="SequentialDigits"):
         A2CAgent(torch.nn.Linear(1, 1), digits, **A2C)
     task = Guess(real=True)
-    with pytest.raises(Mismatch, match="model=grid_policy, not MLP"):
+    with usage_error("mismatch", kind=Mismatch, subject="learner=dqn on the continuous actions of Guess", got="MLP"):
         DQNAgent(network(task, MLP), task, **DQN)
-    with pytest.raises(Mismatch, match="without memory"):
+    with usage_error("unsupported", kind=Mismatch, subject="A2CAgent", feature="recurrent policies (ElmanPolicy)"):
         A2CAgent(ElmanPolicy(Guess().spec, hidden=3), Guess(), **A2C)
-    with pytest.raises(UsageError, match=r"learner\.lanes"):
+    with usage_error("invalid_value", key="learner.lanes", got=0):
         a2c(lanes=0)
-    with pytest.raises(UsageError, match=r"learner\.lr"):
+    with usage_error("invalid_value", key="learner.lr", got=0.0):
         dqn(lr=0.0)
 
 

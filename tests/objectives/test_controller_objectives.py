@@ -5,10 +5,11 @@ from functools import partial
 
 import pytest
 import torch
+from helpers.errors import usage_error
 from planted import Planted, Right, Shares
 from torch import nn
 
-from dlcli.core.errors import Mismatch, UsageError
+from dlcli.core.errors import Mismatch
 from dlcli.core.metric import Goal
 from dlcli.learners.gradient.gradient import Gradient
 from dlcli.learners.gradient.player import Player
@@ -172,7 +173,7 @@ def test_rewards():
     assert Main()(Goal("accuracy", "max"), means) == 0.75
     assert Main()(Goal("nll", "min"), means) == -2.0
     assert Inverse(scale=80.0)(Goal("accuracy", "max"), means).item() == pytest.approx(80 / torch.e**2)
-    with pytest.raises(Mismatch, match=r"no perplexity to reward \(it has: accuracy, nll\)"):
+    with usage_error("not_found", kind=Mismatch, name="perplexity"):
         Main()(Goal("perplexity", "min"), means)
 
 
@@ -183,7 +184,7 @@ def test_what_has_no_architectures_is_refused():
         Gradient(nn.Linear(1, 1), task, players=players, seed=0, precision="float32", compile=False)
     assert error.value.fields["subject"] == "Reinforce"
     assert "a model with child, space, standalone_overrides" in error.value.fields["requirement"]
-    with pytest.raises(UsageError, match="decay of the baseline"):
+    with usage_error("invalid_value", key="objective.decay", got=1.0):
         reinforce(decay=1.0)(task)
 
 

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import pytest
 import torch
+from helpers.errors import usage_error
 from torch import nn
 
 from dlcli.core.errors import Mismatch, UsageError
@@ -290,9 +291,9 @@ def test_weight_normalised_weights_are_masked_as_a_whole():
 def test_what_does_not_go_together():
     network, task, batch = made(mlp)
     for form, modules in ((DropPath(rate=0.5), ["linear"]), (ElementDropout(rate=0.5), ["branch"])):
-        with pytest.raises(UsageError, match=r"modules=\[branch\] with variant path"):
+        with usage_error("requires", key="drop path (objective.variant=path)"):
             dropped(task, form, modules=modules)
-    with pytest.raises(UsageError, match="linear layers alone"):
+    with usage_error("requires", key="objective.per=sample"):
         connect(task, 0.5, per="sample")
     with pytest.raises(UsageError) as raised:
         connect(task, 0.5, modules=["branch"])

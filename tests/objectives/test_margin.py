@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from helpers.errors import usage_error
 from torch import nn
 
 from dlcli.core.errors import Mismatch, UsageError
@@ -166,13 +167,25 @@ def test_a_model_without_capsules_is_refused_by_what_it_lacks():
 @pytest.mark.parametrize(
     ("error", "words", "make"),
     [
-        (UsageError, "not 0.1 and 0.1", lambda: margin(positive=0.1)),
-        (UsageError, "down of the margin loss is at least 0", lambda: margin(down=-1.0)),
-        (Mismatch, r"Margin wants classes, once a sample, not Real\(1, 1, 2\) -> Real\(3\)", None),
-        (UsageError, "weight of the reconstruction", lambda: reconstruction(task(), weight=-1.0)),
-        (Mismatch, "wants one image", lambda: reconstruction(task(Spec((Real((4,)),), Classes(3))))),
+        (
+            UsageError,
+            {"code": "invalid_value", "key": "objective.positive", "got": "negative=0.1, positive=0.1"},
+            lambda: margin(positive=0.1),
+        ),
+        (UsageError, {"code": "invalid_value", "key": "objective.down", "got": -1.0}, lambda: margin(down=-1.0)),
+        (Mismatch, {"code": "mismatch", "subject": "objective=margin", "got": "Real(1, 1, 2) -> Real(3)"}, None),
+        (
+            UsageError,
+            {"code": "invalid_value", "key": "objective.weight", "got": -1.0},
+            lambda: reconstruction(task(), weight=-1.0),
+        ),
+        (
+            Mismatch,
+            {"code": "mismatch", "subject": "objective=reconstruction", "got": "Real(4) -> Classes(3)"},
+            lambda: reconstruction(task(Spec((Real((4,)),), Classes(3)))),
+        ),
     ],
 )
 def test_what_they_refuse(error, words, make):
-    with pytest.raises(error, match=words):
+    with usage_error(**words):
         (make or (lambda: margin(Spec((IMAGE,), Real((3,))))))()

@@ -2,10 +2,10 @@
 
 import sys
 
-import pytest
+from helpers.errors import usage_error
 from valley import Valley, Vector, learner, rastrigin, sphere
 
-from dlcli.core.errors import Missing, UsageError
+from dlcli.core.errors import Missing
 
 
 def run(function, size, limit, **more):
@@ -27,11 +27,11 @@ def test_it_finds_the_best_minimum_of_rastrigin():
 
 
 def test_more_than_two_thousand_parameters_are_refused_with_who_takes_them():
-    with pytest.raises(UsageError, match="2 to 2,000, not 2,001; learner=snes or learner=evolution_strategy"):
+    with usage_error("mismatch", subject="learner=cma", got="2,001"):
         learner("cma", Valley(), model=Vector(2001))
 
 
 def test_without_the_library_it_says_what_installs_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "cma", None)
-    with pytest.raises(Missing, match=r"pip install 'dlcli\[evolve\]'"):
+    with usage_error("missing_package", kind=Missing, feature="learner=cma"):
         learner("cma", Valley())

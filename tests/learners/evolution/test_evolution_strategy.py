@@ -80,7 +80,7 @@ def test_centres_have_their_turn_and_are_then_chosen_by_novelty():
     chosen = []
     for generation in range(200):
         made.generation = generation
-        chosen.append(made._choose())
+        chosen.append(made._select_centre())
     assert chosen.count(2) > 190
     assert len(made._score.state_dict()["archive"]) == 3
 
@@ -91,7 +91,7 @@ def test_without_novelty_centres_are_chosen_alike():
     chosen = []
     for generation in range(300):
         made.generation = generation
-        chosen.append(made._choose())
+        chosen.append(made._select_centre())
     assert min(chosen.count(number) for number in range(3)) > 70
 
 

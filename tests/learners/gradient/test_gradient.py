@@ -6,6 +6,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 import pytest
 import torch
 import torch.nn.functional as F
+from helpers.errors import usage_error
 from torch import nn
 
 from dlcli.core.errors import Mismatch, UsageError
@@ -152,7 +153,7 @@ def test_accumulating_uneven_batches_weights_their_units():
     assert torch.allclose(weights(some), weights(whole), atol=1e-6)
 
 
-@pytest.mark.parametrize("accumulate", [1, 2])
+@pytest.mark.parametrize({"code": "invalid_value", "key": "learner.players.*.accumulate", "got": 0}, [1, 2])
 def test_what_the_loss_does_not_use_stays_as_it_is(accumulate):
     model = two()
     before = weights(model.idle)
@@ -329,7 +330,7 @@ def test_an_objectives_memory_is_saved():
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
-@pytest.mark.parametrize("accumulate", [1, 2])
+@pytest.mark.parametrize({"code": "invalid_value", "key": "learner.players.*.accumulate", "got": 0}, [1, 2])
 def test_mixed_precision_descends(precision, accumulate):
     model, seen = linear(), set()
     model.register_forward_hook(lambda module, given, output: seen.add(output.dtype))
@@ -380,9 +381,9 @@ def test_compiled_is_the_same_function():
 
 def test_a_checkpoint_of_another_is_a_mismatch():
     state = gradient(linear(), model=player()).state_dict()
-    with pytest.raises(Mismatch, match="another model's"):
+    with usage_error("damaged", kind=Mismatch, path="the checkpoint"):
         gradient(nn.Linear(4, 2), model=player()).load_state_dict(state)
-    with pytest.raises(Mismatch, match="players are model, not critic, generator"):
+    with usage_error("mismatch", kind=Mismatch, subject="the checkpoint", got="critic, generator"):
         gradient(two(), critic=player(), generator=player()).load_state_dict(state)
 
 
@@ -405,23 +406,51 @@ class Critical:
 @pytest.mark.parametrize(
     ("make", "error", "words"),
     [
-        (lambda: player(repeats=0), UsageError, "repeats of a player is at least 1, not 0"),
-        (lambda: player(accumulate=0), UsageError, "accumulate"),
-        (lambda: player(clip=0.0), UsageError, "clip of a player is above 0 or null"),
-        (lambda: player(clip=float("nan")), UsageError, "clip"),
-        (lambda: player(split="test"), UsageError, "split of a player is train or valid, not 'test'"),
-        (lambda: gradient(linear()), UsageError, "at least one player"),
-        (lambda: gradient(linear(), model=player(parts=["head"])), Mismatch, "Linear has no trainable part 'head'"),
-        (lambda: gradient(linear(), model=player(parts=[])), Mismatch, "no parameters to train"),
-        (lambda: gradient(nn.Identity(), model=player()), Mismatch, "Identity has no parameters"),
-        (lambda: gradient(linear(), precision="int8", model=player()), UsageError, "precision must be one of"),
+        (
+            lambda: player(repeats=0),
+            UsageError,
+            {"code": "invalid_value", "key": "learner.players.*.repeats", "got": 0},
+        ),
+        (
+            lambda: player(accumulate=0),
+            UsageError,
+            {"code": "invalid_value", "key": "learner.players.*.accumulate", "got": 0},
+        ),
+        (lambda: player(clip=0.0), UsageError, {"code": "invalid_value", "key": "learner.players.*.clip", "got": 0.0}),
+        (
+            lambda: player(clip=float("nan")),
+            UsageError,
+            {"code": "invalid_value", "key": "learner.players.*.clip", "got": nan},
+        ),
+        (
+            lambda: player(split="test"),
+            UsageError,
+            {"code": "invalid_value", "key": "learner.players.*.split", "got": "test"},
+        ),
+        (lambda: gradient(linear()), UsageError, {"code": "invalid_value", "key": "learner.players", "got": "{}"}),
+        (lambda: gradient(linear(), model=player(parts=["head"])), Mismatch, {"code": "not_found", "name": "head"}),
+        (
+            lambda: gradient(linear(), model=player(parts=[])),
+            Mismatch,
+            {"code": "mismatch", "subject": "gradient descent", "got": "Linear"},
+        ),
+        (
+            lambda: gradient(nn.Identity(), model=player()),
+            Mismatch,
+            {"code": "mismatch", "subject": "gradient descent", "got": "Identity"},
+        ),
+        (
+            lambda: gradient(linear(), precision="int8", model=player()),
+            UsageError,
+            {"code": "invalid_value", "key": "precision", "got": "int8"},
+        ),
         (
             lambda: gradient(linear(), model=player(objective=Critical)),
             Mismatch,
-            "requires a model with critic, pairs, got 'Linear'",
+            {"code": "mismatch", "subject": "Critical", "got": "Linear"},
         ),
     ],
 )
 def test_what_cannot_work_is_refused_before_the_first_step(make, error, words):
-    with pytest.raises(error, match=words):
+    with usage_error(**words):
         make()

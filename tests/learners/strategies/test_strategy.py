@@ -4,9 +4,10 @@ import io
 
 import pytest
 import torch
+from helpers.errors import usage_error
 from toy_trials import Made, ToySpace, planted, run
 
-from dlcli.core.errors import Mismatch, UsageError
+from dlcli.core.errors import Mismatch
 from dlcli.core.space import Decision
 from dlcli.learners.strategies.random_trials import Random
 from dlcli.learners.strategies.regularized_evolution import RegularisedEvolution
@@ -105,22 +106,22 @@ def test_another_space_or_strategy_is_refused(make):
     strategy.step()
     smaller = ToySpace()
     smaller.decisions = ToySpace.decisions[:-1]
-    with pytest.raises(Mismatch, match="another space"):
+    with usage_error("mismatch", kind=Mismatch, subject="the checkpoint", got="another one"):
         make(Made(space=smaller)).load_state_dict(strategy.state_dict())
-    with pytest.raises(Mismatch, match="of Other"):
+    with usage_error("mismatch", kind=Mismatch, subject="the checkpoint"):
         strategy.load_state_dict({**strategy.state_dict(), "kind": "Other"})
 
 
 def test_nothing_to_search_is_told(make):
     single = ToySpace()
     single.decisions = (Decision("only", ("this",)),)
-    with pytest.raises(UsageError, match="single member"):
+    with usage_error("invalid_value", key="architecture space", got=1):
         make(Made(space=single))
-    with pytest.raises(UsageError, match="no candidate"):
+    with usage_error("invalid_value", key="candidates", got=0):
         make(Made(), candidates=0)
-    with pytest.raises(UsageError, match=r"strategy.batch is at least 1"):
+    with usage_error("invalid_value", key="strategy.batch", got=0):
         make(Made(), batch=0)
-    with pytest.raises(Mismatch, match="space"):
+    with usage_error("requires", kind=Mismatch):
         make(Made(space=None))
 
 

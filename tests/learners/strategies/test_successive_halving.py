@@ -1,9 +1,8 @@
 """Halving: which trials go on, and what that costs."""
 
-import pytest
+from helpers.errors import usage_error
 from toy_trials import Made, run
 
-from dlcli.core.errors import UsageError
 from dlcli.learners.strategies.rungs import stops
 from dlcli.learners.strategies.successive_halving import SuccessiveHalving
 
@@ -48,5 +47,5 @@ def test_how_many_are_asked_at_once_changes_nothing():
 def test_stops_are_whole_numbers_that_grow():
     assert stops({"epochs": 9}, 3, 3) == [{"epochs": 1}, {"epochs": 3}, {"epochs": 9}]
     assert stops({"seconds": 8.0}, 2, 2) == [{"seconds": 4.0}, {"seconds": 8.0}]
-    with pytest.raises(UsageError, match="too short"):
+    with usage_error("invalid_value", key="until", got="{'epochs': 2}"):
         stops({"epochs": 2}, 3, 3)

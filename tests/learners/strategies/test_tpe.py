@@ -3,9 +3,10 @@
 import math
 
 import pytest
+from helpers.errors import usage_error
 from toy_trials import Made, run
 
-from dlcli.core.errors import Mismatch, UsageError
+from dlcli.core.errors import Mismatch
 from dlcli.core.metric import Goal
 from dlcli.learners.strategies.distributions import Numbers, distributions
 from dlcli.learners.strategies.random_trials import Random
@@ -83,14 +84,14 @@ def test_random_draws_cover_a_logarithmic_scale():
 @pytest.mark.parametrize(
     ("entry", "told"),
     [
-        ({"key": "lr", "low": 1.0, "high": 1.0}, "nothing to search"),
-        ({"key": "lr", "low": 0.0, "high": 1.0, "log": True}, "begins above 0"),
-        ({"key": "a", "choices": ["x"]}, "single value"),
-        ({"key": "a", "low": 1.0}, "neither"),
+        ({"key": "lr", "low": 1.0, "high": 1.0}, {"code": "invalid_value", "key": "over lr", "got": "1 to 1"}),
+        ({"key": "lr", "low": 0.0, "high": 1.0, "log": True}, {"code": "invalid_value", "key": "over lr", "got": 0.0}),
+        ({"key": "a", "choices": ["x"]}, {"code": "invalid_value", "key": "over a", "got": "['x']"}),
+        ({"key": "a", "low": 1.0}, {"code": "invalid_value", "key": "over", "got": "{'key': 'a', 'low': 1.0}"}),
     ],
 )
 def test_what_leaves_no_choice_is_told(entry, told):
-    with pytest.raises(UsageError, match=told):
+    with usage_error(**told):
         distributions([entry])
 
 
@@ -99,7 +100,7 @@ def test_numbers_stay_inside_after_rounding():
 
 
 def test_nothing_to_search_is_told():
-    with pytest.raises(Mismatch, match="--over"):
+    with usage_error("requires", kind=Mismatch, key="strategy=tpe"):
         tpe(made(), over=[])
-    with pytest.raises(UsageError, match="twice"):
+    with usage_error("invalid_value", key="--over", got="optimizer, optimizer"):
         tpe(made(), over=[OVER[2], OVER[2]])

@@ -14,8 +14,7 @@ from dlcli.core.errors import Missing, UsageError
 from dlcli.core.spec import Classes, Real
 from dlcli.data.idx import read_idx
 from dlcli.tasks.image.augment import Shift, Unchanged
-from dlcli.tasks.image.fashion_mnist import FashionMNIST
-from dlcli.tasks.image.mnist import MNIST
+from dlcli.tasks.image.idx_images import IdxImages
 from dlcli.tasks.sequence.sequential_mnist import SequentialMNIST
 
 
@@ -39,8 +38,11 @@ def folder(request, tmp_path, monkeypatch):
 
 
 def made(folder, scaling="none", augment=None, fitted=None):
-    task = {"mnist": MNIST, "fashion-mnist": FashionMNIST}[folder.name]
-    return task(scaling=scaling, augment=augment or Unchanged(), batch=16, order=0, fitted=fitted)
+    return idx_task(folder.name, scaling=scaling, augment=augment or Unchanged(), batch=16, fitted=fitted)
+
+
+def idx_task(dataset, **options):
+    return IdxImages(dataset=dataset, names=[str(label) for label in range(10)], order=0, **options)
 
 
 def whole(task, split):
@@ -124,7 +126,7 @@ def test_no_more_is_unpacked_than_the_header_says(tmp_path):
 def test_the_official_files(real_data):
     for part in ("train", "t10k"):
         real_data("mnist", f"{part}-images-idx3-ubyte.gz")
-    task = MNIST(scaling="standard", augment=Unchanged(), batch=64, order=0, fitted=None)
+    task = idx_task("mnist", scaling="standard", augment=Unchanged(), batch=64, fitted=None)
     assert task.spec.inputs == (Real((1, 28, 28)),)
     assert task.fitted["mean"] == pytest.approx([0.1307], abs=2e-4)
     assert task.fitted["std"] == pytest.approx([0.3081], abs=2e-4)
