@@ -92,7 +92,9 @@ def _log_suspicious(frame: pd.DataFrame, numeric: Sequence[str]) -> None:
         if max(abs(low), abs(high)) > _EXACT:
             _logger.warning("column %r contains integers beyond 2^53 (up to %d), which are rounded", name, high)
         if values.is_unique and high - low < 2 * len(values):
-            _logger.warning("column %r looks like a row id (%d different integers); it is used as an input", name, len(values))
+            _logger.warning(
+                "column %r looks like a row id (%d different integers); it is used as an input", name, len(values)
+            )
 
 
 def _numbers(frame: pd.DataFrame, columns: Sequence[str]) -> Float[np.ndarray, "step channel"]:

@@ -77,9 +77,7 @@ def read_times(text: pd.Series, codes: Int[np.ndarray, "step"], date_format: str
     Raises:
         UsageError: a cell cannot be read, the format is unknown, or two readings are equally regular.
     """
-    if date_format is not None and date_format not in READINGS and "%" not in date_format:
-        must = f"one of {', '.join(READINGS)} or a strptime format such as %d/%m/%Y"
-        raise UsageError("invalid_value", key="task.date_format", must=must, got=date_format)
+    _check_format(date_format)
     cells = _as_text(text)
     times = [_weigh(ticks, name, codes) for name, ticks in _complete_readings(cells, codes, date_format).items()]
     if not times:
@@ -102,6 +100,7 @@ def try_times(text: pd.Series, codes: Int[np.ndarray, "step"], date_format: str 
     Raises:
         UsageError: two readings are equally regular.
     """
+    _check_format(date_format)
     if date_format is None and not _complete_readings(_as_text(text).iloc[:50], codes[:50], None):
         return None
     try:
@@ -110,6 +109,17 @@ def try_times(text: pd.Series, codes: Int[np.ndarray, "step"], date_format: str 
         if error.code == "invalid_data":
             raise
         return None
+
+
+def _check_format(date_format: str | None) -> None:
+    """Check `task.date_format`.
+
+    Raises:
+        UsageError: it is neither the name of a reading nor a strptime format.
+    """
+    if date_format is not None and date_format not in READINGS and "%" not in date_format:
+        must = f"one of {', '.join(READINGS)} or a strptime format such as %d/%m/%Y"
+        raise UsageError("invalid_value", key="task.date_format", must=must, got=date_format)
 
 
 def _rank(times: Times) -> tuple[bool, int]:
@@ -272,7 +282,10 @@ def _numeric_format(directives: str) -> Callable[[str], str | None]:
         if match is None or (clock := _clock(cell[match.end() :])) is None:
             return None
         parts = (match[1], match[3], match[4])
-        if any((len(part) > 2) != (letter == "y" and len(part) == 4) for part, letter in zip(parts, directives, strict=True)):
+        if any(
+            (len(part) > 2) != (letter == "y" and len(part) == 4)
+            for part, letter in zip(parts, directives, strict=True)
+        ):
             return None
         return match[2].join(_directive(letter, part) for letter, part in zip(directives, parts, strict=True)) + clock
 

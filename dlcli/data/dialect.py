@@ -65,18 +65,24 @@ def detect_dialect(
     """
     for key, value, known in (("separator", separator, SEPARATORS), ("decimal", decimal, DECIMALS)):
         if value is not None and value not in known:
-            raise UsageError("invalid_value", key=f"task.{key}", must=f"one of {', '.join(map(repr, known))}", got=value)
+            raise UsageError(
+                "invalid_value", key=f"task.{key}", must=f"one of {', '.join(map(repr, known))}", got=value
+            )
     head, rest = _sample(file)
     codec = encoding or _encoding(file, head, rest)
     try:
         lines, later = _lines(head, codec), [line for part in rest for line in _lines(part, codec)[1:-1]]
     except (LookupError, UnicodeError) as error:
         hint = "Set task.encoding=NAME, for example utf-8, cp1252 or utf-16."
-        raise UsageError("invalid_value", key="task.encoding", must=f"the encoding of {file}", got=codec, hint=hint) from error
+        raise UsageError(
+            "invalid_value", key="task.encoding", must=f"the encoding of {file}", got=codec, hint=hint
+        ) from error
     comments = next((number for number, line in enumerate(lines) if not line.startswith("#")), len(lines))
     data = [line for line in lines[comments:] if line.strip()]
     if len(data) < 2:
-        raise UsageError("invalid_data", path=file, problem="is empty: a line of column names and rows below it required")
+        raise UsageError(
+            "invalid_data", path=file, problem="is empty: a line of column names and rows below it required"
+        )
     complete = data[:-1] if file.stat().st_size > len(head) else data
     mark = _separator(complete) if separator is None else SEPARATORS[separator]
     header, *rows = _fields([*complete, *later], mark)
@@ -85,7 +91,9 @@ def detect_dialect(
     point = _decimal(rows, mark, file) if decimal is None else DECIMALS[decimal]
     if all(_is_number(name) for name in names):
         hint = f"Insert a first line with the names of the {len(names)} columns."
-        raise UsageError("invalid_data", path=file, problem="the first line must name the columns, got numbers", hint=hint)
+        raise UsageError(
+            "invalid_data", path=file, problem="the first line must name the columns, got numbers", hint=hint
+        )
     return Dialect(codec, comments, mark, point, names, rows)
 
 
@@ -180,7 +188,9 @@ def _decimal(rows: Sequence[Sequence[str]], separator: str, file: Path) -> str:
         example.setdefault(kind, cell)
     if evidence["comma"] and evidence["point"]:
         problem = f"the decimal mark is ambiguous: {example['comma']!r} and {example['point']!r}"
-        raise UsageError("invalid_data", path=file, problem=problem, hint="Set task.decimal=point or task.decimal=comma.")
+        raise UsageError(
+            "invalid_data", path=file, problem=problem, hint="Set task.decimal=point or task.decimal=comma."
+        )
     if evidence["comma"]:
         return ","
     if evidence["point"] or separator == "," or not evidence["groups"]:

@@ -14,7 +14,24 @@ from dlcli.data.dialect import Dialect, detect_dialect
 
 _logger = logging.getLogger("dlcli")
 
-MISSING = ("NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NAN", "null", "NULL", "Null", "None", "none", "-", "--", "?")
+MISSING = (
+    "NA",
+    "N/A",
+    "n/a",
+    "#N/A",
+    "<NA>",
+    "NaN",
+    "nan",
+    "NAN",
+    "null",
+    "NULL",
+    "Null",
+    "None",
+    "none",
+    "-",
+    "--",
+    "?",
+)
 """Texts that stand for a missing value in a numeric column. In a text column they are values."""
 
 TIME_NAMES = ("time", "date", "datetime", "timestamp", "year", "ds")
@@ -269,4 +286,6 @@ def log_unused(count: int, total: int, what: str, reason: str, hint: str = "") -
     share = count / max(total, 1)
     level = logging.WARNING if share > _SAID else logging.INFO
     advice = f" ({hint})" if hint else ""
-    _logger.log(level, "%s of %s %s not used (%.1f %%): %s%s", f"{count:,}", f"{total:,}", what, 100 * share, reason, advice)
+    _logger.log(
+        level, "%s of %s %s not used (%.1f %%): %s%s", f"{count:,}", f"{total:,}", what, 100 * share, reason, advice
+    )

@@ -107,7 +107,9 @@ def _may_be_time(column: pd.Series) -> bool:
     if str(column.name).casefold() in TIME_NAMES:
         return True
     if pd.api.types.is_integer_dtype(column.dtype):
-        dates = column.between(18000101, 22001231) & (column % 100).between(1, 31) & (column // 100 % 100).between(1, 12)
+        dates = (
+            column.between(18000101, 22001231) & (column % 100).between(1, 31) & (column // 100 % 100).between(1, 12)
+        )
         return bool(dates.all())
     return not is_numeric(column) and bool(column.str.contains(r"\d").all())
 
@@ -199,7 +201,9 @@ def _log_times(time: Sequence[str], times: Times) -> None:
     if not times.dated:
         span = f"{times.ticks.min():g} to {times.ticks.max():g}"
     else:
-        first, last = (np.datetime64(int(tick), "us").astype("datetime64[s]") for tick in (times.ticks.min(), times.ticks.max()))
+        first, last = (
+            np.datetime64(int(tick), "us").astype("datetime64[s]") for tick in (times.ticks.min(), times.ticks.max())
+        )
         span = f"{first} to {last}".replace("T00:00:00", "")
     order = "" if times.kept and times.ticks[0] <= times.ticks[-1] else ", rows sorted (oldest first)"
     reading = READINGS.get(times.reading, times.reading)

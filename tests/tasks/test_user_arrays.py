@@ -188,7 +188,7 @@ ERRORS = {
     "names": spoiled("class_names has shape", class_names=np.array(["a"])),
     "few": ({"x": np.ones((2, 3)), "y": np.arange(2)}, "too few"),
     "other arrays": ({"data": np.ones(3)}, "has arrays data.\nWanted: x_train"),
-    "no train": ({"x_test": np.ones((5, 3)), "y_test": np.ones(5)}, "no x_train and y_train"),
+    "no train": ({"x_test": np.ones((5, 3)), "y_test": np.ones(5)}, "x_train and y_train are missing"),
 }
 
 

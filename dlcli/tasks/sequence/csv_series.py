@@ -136,7 +136,13 @@ class CsvSeries:
             must = "1 for a label without a time column (a table, not a series)"
             raise UsageError("invalid_value", key="task.window", must=must, got=window, hint=hint)
         aim = _window_target(
-            line, str(target), horizon, fitted["kind"] if fitted else kind, max_categories, season=season, baseline=baseline
+            line,
+            str(target),
+            horizon,
+            fitted["kind"] if fitted else kind,
+            max_categories,
+            season=season,
+            baseline=baseline,
         )
         starts, ends = segment_starts(line), np.flatnonzero(line.observed)
         known = ends[aim.known(ends)]

@@ -36,7 +36,13 @@ class NaiveForecasts(nn.Module):
     first: Tensor
 
     def __init__(
-        self, values: Float[np.ndarray, "step"], series: Int[np.ndarray, "step"], *, horizon: int, season: int, method: str
+        self,
+        values: Float[np.ndarray, "step"],
+        series: Int[np.ndarray, "step"],
+        *,
+        horizon: int,
+        season: int,
+        method: str,
     ) -> None:
         super().__init__()
         self._horizon, self._season, self._method = horizon, season, method
