@@ -1,4 +1,4 @@
-"""Splits that a user's arrays lack, taken from their training rows."""
+"""Random splits: those that a user's arrays lack, and stratified ones of a table."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Shaped
+from jaxtyping import Int, Shaped
 from torch import Tensor
 
 from dlcli.core.errors import UsageError
@@ -16,39 +16,46 @@ from dlcli.data.npz import SPLITS, Pair
 _PART = 0.15  # of train, for each of valid and test
 
 
-def split_rows(found: Mapping[str, Pair], seed: int, *, new: bool) -> dict[str, Any]:
-    """Which rows, the file's splits one after the other, belong to which split: slices or numbers of rows.
+def split_rows(pairs: Mapping[str, Pair], seed: int, *, new: bool) -> dict[str, Any]:
+    """Rows of each split as slices or row numbers; rows are counted through the splits of the file.
+
+    Args:
+        pairs: inputs and targets by split.
+        seed: seed of the split.
+        new: True for a new run, False for a run that is evaluated.
 
     Raises:
-        UsageError: a new run has no training data, or too few to take the other splits from.
+        UsageError: a new run has no training data, or too few to hold out the other splits.
     """
-    sizes = np.cumsum([0, *(len(y) for _, y in found.values())])
+    sizes = np.cumsum([0, *(len(y) for _, y in pairs.values())])
     rows: dict[str, Any] = {
-        name: slice(int(begin), int(end)) for name, begin, end in zip(found, sizes, sizes[1:], strict=False)
+        name: slice(int(begin), int(end)) for name, begin, end in zip(pairs, sizes, sizes[1:], strict=False)
     }
-    missing = [name for name in SPLITS if name not in found]
+    missing = [name for name in SPLITS if name not in pairs]
     if "train" in missing:
         if new:
-            raise UsageError(f"the file has no x_train and y_train to learn from, only {', '.join(found)}")
+            problem = f"x_train and y_train are missing (available: {', '.join(pairs)})"
+            raise UsageError("invalid_data", path="the file", problem=problem)
         return rows
-    y = found["train"][1]
+    y = pairs["train"][1]
     if len(y) > len(missing):
         return rows | _held_out(y, missing, seed) if missing else rows
     if new:
-        raise UsageError(f"{len(y)} training rows are too few to take {' and '.join(missing)} from: give them too")
+        problem = f"{len(y)} training rows are too few to hold out {' and '.join(missing)}"
+        raise UsageError("invalid_data", path="the file", problem=problem, hint="Add these splits to the file.")
     return {name: index for name, index in rows.items() if name != "train"}
 
 
 def _held_out(y: Shaped[np.ndarray, "sample *position"], missing: Sequence[str], seed: int) -> dict[str, Tensor]:
-    """Train without the missing splits, and these: evenly spaced over the shuffled rows, sorted by class."""
-    order = torch.randperm(len(y), generator=generator(seed)).numpy()
+    """The missing splits and the remaining training rows: evenly spaced over shuffled rows sorted by class."""
+    order = _shuffled(len(y), seed)
     if y.ndim == 1:
         order = order[np.argsort(y[order], kind="stable")]
     each = max(1, min(round(_PART * len(y)), (len(y) - 1) // len(missing)))
     count = each * len(missing)
     places = ((np.arange(count) + 0.5) * len(y) / count).astype(np.int64)
     logging.getLogger("dlcli").info(
-        "no %s there: %s rows each are taken from train%s, by task.data_seed",
+        "no %s split in the file: held out %s training rows each%s (task.data_seed)",
         " and ".join(missing),
         f"{each:,}",
         ", stratified by class" if y.ndim == 1 else "",
@@ -56,3 +63,36 @@ def _held_out(y: Shaped[np.ndarray, "sample *position"], missing: Sequence[str],
     taken = {name: np.sort(order[places[i :: len(missing)]]) for i, name in enumerate(missing)}
     taken["train"] = np.sort(np.delete(order, places))
     return {name: torch.from_numpy(index) for name, index in taken.items()}
+
+
+def stratified(
+    classes: Int[np.ndarray, " sample"] | None, rows: int, fractions: Sequence[float], seed: int
+) -> dict[str, Int[np.ndarray, " _"]]:
+    """A random split into train, valid and test whose class frequencies are as equal as the counts allow.
+
+    Args:
+        classes: class by row; None for a random split without strata.
+        rows: number of rows.
+        fractions: shares of train, valid and test.
+        seed: seed of the split.
+
+    Returns:
+        Sorted row numbers by split.
+    """
+    order = _shuffled(rows, seed)
+    if classes is not None:
+        order = order[np.argsort(classes[order], kind="stable")]
+    splits = {}
+    share = 1.0
+    remaining = order
+    for name, fraction in (("test", fractions[2]), ("valid", fractions[1])):
+        count = round(fraction / share * len(remaining))
+        chosen = ((np.arange(count) + 0.5) * len(remaining) / max(count, 1)).astype(np.int64)
+        splits[name] = np.sort(remaining[chosen])
+        remaining = np.delete(remaining, chosen)
+        share -= fraction
+    return {"train": np.sort(remaining), "valid": splits["valid"], "test": splits["test"]}
+
+
+def _shuffled(rows: int, seed: int) -> Int[np.ndarray, " sample"]:
+    return torch.randperm(rows, generator=generator(seed)).numpy()

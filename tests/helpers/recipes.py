@@ -172,7 +172,7 @@ def keep_user_data_in(folder: Path) -> None:
 @functools.cache
 def user_data(task: str) -> tuple[str, ...]:
     """Overrides with small generated files, for the tasks that read a user's own."""
-    make = {"csv": _csv, "image_folder": _image_folder, "npz": _npz, "text": _text}.get(task)
+    make = {"csv": _csv, "image_folder": _image_folder, "npz": _npz, "table": _table, "text": _text}.get(task)
     if make is None:
         return ()
     assert _user_folder is not None
@@ -183,6 +183,12 @@ def _csv(folder: Path) -> tuple[str, ...]:
     rows = "\n".join(f"{step},{value:.4f}" for step, value in enumerate(np.sin(np.arange(300) / 5)))
     (folder / "series.csv").write_text(f"step,level\n{rows}\n")
     return f"task.path={folder}/series.csv", "task.target=level"
+
+
+def _table(folder: Path) -> tuple[str, ...]:
+    rows = "\n".join(f"{row % 7},{'ab'[row % 2]},{'xyz'[row % 3]}" for row in range(120))
+    (folder / "table.csv").write_text(f"size,color,kind\n{rows}\n")
+    return f"task.path={folder}/table.csv", "task.target=kind"
 
 
 def _npz(folder: Path) -> tuple[str, ...]:

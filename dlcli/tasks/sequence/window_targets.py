@@ -1,4 +1,4 @@
-"""What is wanted of a window: the contract between a series and its targets."""
+"""Target protocol: what a model predicts for each window of a time series."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ from dlcli.tasks.targets.protocol import OutputRule, Targets
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """Targets as the model works with them.
+class WindowTargets:
+    """Targets in the units of the model.
 
     Args:
-        part: the target in the spec.
+        part: the target of the spec.
         targets: loss and metrics.
-        values: by the row a window ends at.
+        values: the target by the last row of the window.
     """
 
     part: Real | Classes
@@ -30,37 +30,44 @@ class Wanted:
 
 
 @runtime_checkable
-class Aim(Protocol):
-    """Targets of windows by the row they end at; `fitted` is what was learned from training windows."""
+class WindowTarget(Protocol):
+    """Targets of windows, indexed by the last row of the window.
+
+    `fitted` contains the quantities that were learned from the training rows.
+    """
 
     target: str
-    """The column that targets come from."""
+    """Column of the target."""
 
     horizon: int
-    """Steps from the window's last row to the last target."""
+    """Steps from the last row of the window to the last target."""
 
     blank: float
-    """The target of a window whose target is not known."""
+    """Value of an unknown target."""
+
+    present: Bool[np.ndarray, "step"]
+    """True for rows with a target value of their own."""
 
     def features(self, others: Sequence[str]) -> list[str]:
-        """The columns that a model reads, of these and the target."""
+        """The input columns, out of the target and the other columns."""
 
     def known(self, ends: Rows) -> Bool[np.ndarray, "sample"]:
-        """Whether the file has the whole target."""
+        """True for windows whose complete target is in the file."""
 
     def span(self, ends: Rows) -> tuple[np.ndarray, np.ndarray]:
-        """When the first and the last of the known targets are."""
+        """Times of the first and the last target value of windows with a known target."""
 
     def future(self, ends: Rows) -> Rows:
-        """Windows whose target the file does not have, and somebody may want."""
+        """Windows without a known target that can be predicted."""
 
-    def learn(self, train: Rows, /) -> dict[str, Any]:
-        """What the training windows tell of the target."""
+    def learn(self, train: Bool[np.ndarray, "step"], /) -> dict[str, Any]:
+        """Quantities of the target, learned from the training rows."""
 
-    def wanted(self, fitted: Fitted) -> Wanted: ...
+    def encoded(self, fitted: Fitted) -> WindowTargets:
+        """The targets in the units of the model."""
 
     def baseline(self, fitted: Fitted) -> Baseline:
         """The trivial predictor."""
 
     def columns(self, output: Tensor, target: Tensor, fitted: Fitted) -> dict[str, list[Any]]:
-        """Predictions and targets in the data's own units and names."""
+        """Predictions and targets in the units and names of the data."""

@@ -1,6 +1,7 @@
-"""Windows of a series: where they end, and which split they belong to."""
+"""Windows of a series: their last rows, and the split of their targets."""
 
 from collections.abc import Mapping, Sequence
+from itertools import count
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -11,28 +12,45 @@ from dlcli.data.timeline import Timeline
 Rows = Int[np.ndarray, "_"]
 
 
-def window_ends(line: Timeline, window: int) -> Rows:
-    """Rows that are the last of `window` rows of one stretch, and were observed."""
-    rows = np.arange(window - 1, len(line.segment))
-    whole = line.segment[rows] == line.segment[rows - window + 1]
-    return rows[whole & line.observed[rows]]
+def segment_starts(line: Timeline) -> Rows:
+    """The first row of the gapless stretch that each row belongs to."""
+    first = np.append(True, line.segment[1:] != line.segment[:-1])
+    return np.maximum.accumulate(np.where(first, np.arange(len(first)), 0))
 
 
-def followed(line: Timeline, ends: Rows, horizon: int, there: Bool[np.ndarray, "step"]) -> Bool[np.ndarray, "sample"]:
-    """Whether the next `horizon` rows belong to the same stretch and all have a target of their own."""
-    known = np.append(0, np.cumsum(there & line.observed))
-    last = np.minimum(ends + horizon, len(there) - 1)
-    alike = (ends + horizon < len(there)) & (line.segment[last] == line.segment[ends])
+def complete(starts: Rows, ends: Rows, window: int) -> Bool[np.ndarray, "sample"]:
+    """True for windows whose rows all belong to one gapless stretch."""
+    return ends - window + 1 >= starts[ends]
+
+
+def followed(line: Timeline, ends: Rows, horizon: int, present: Bool[np.ndarray, "step"]) -> Bool[np.ndarray, "sample"]:
+    """True if the next `horizon` rows belong to the same gapless stretch and each has a target of its own."""
+    known = np.append(0, np.cumsum(present & line.observed))
+    last = np.minimum(ends + horizon, len(present) - 1)
+    alike = (ends + horizon < len(present)) & (line.segment[last] == line.segment[ends])
     return alike & (known[last + 1] - known[ends + 1] == horizon)
 
 
-def cut(first: Float[np.ndarray, "sample"], fractions: Sequence[float]) -> tuple[float, float]:
-    """The times at which valid and test begin, so that the targets are shared out as the fractions say."""
-    if not first.size:
+def borders(ticks: Float[np.ndarray, "step"], fractions: Sequence[float]) -> tuple[float, float]:
+    """Times of the first validation target and the first test target.
+
+    They depend on the rows with a target and the fractions only, so that models with windows of different lengths are
+    scored on the same targets.
+
+    Args:
+        ticks: times of the rows with a target, of all series.
+        fractions: shares of train, valid and test.
+    """
+    if not ticks.size:
         return np.inf, np.inf
-    ordered = np.sort(first)
-    places = np.floor(np.cumsum(fractions[:2]) * len(ordered) + 1e-9).astype(np.int64).clip(max=len(ordered) - 1)
-    return float(ordered[places[0]]), float(ordered[places[1]])
+    ordered = np.sort(ticks)
+    positions = _positions(len(ordered), fractions)
+    return float(ordered[min(positions[0], len(ordered) - 1)]), float(ordered[min(positions[1], len(ordered) - 1)])
+
+
+def _positions(rows: int, fractions: Sequence[float]) -> tuple[int, int]:
+    first, second = np.floor(np.cumsum(fractions[:2]) * rows + 1e-9).astype(np.int64).tolist()
+    return first, second
 
 
 def split(
@@ -41,13 +59,13 @@ def split(
     last: Float[np.ndarray, "sample"],
     cuts: tuple[float, float],
 ) -> dict[str, Rows]:
-    """Windows by when their targets are; those whose targets lie on both sides of a cut belong nowhere.
+    """Split windows by the times of their targets; windows with targets on both sides of a border are in no split.
 
     Args:
         ends: the last row of each window.
-        first: when its first target is.
-        last: when its last target is.
-        cuts: the times at which valid and test begin, for all series alike.
+        first: time of its first target.
+        last: time of its last target.
+        cuts: times of the first validation target and the first test target.
     """
     valid, test = cuts
     return {
@@ -58,34 +76,40 @@ def split(
 
 
 def check_fractions(fractions: Sequence[float]) -> None:
-    """Three shares above 0 that make a whole.
+    """Check for three positive shares that sum to 1.
 
     Raises:
         UsageError: they are something else.
     """
     if len(fractions) != 3 or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
-        raise UsageError(
-            "task.fractions are three numbers above 0 (train, valid, test) with sum 1, "
-            f"not {list(fractions)} with sum {sum(fractions):g}"
-        )
+        must = "three positive numbers (train, valid, test) with sum 1"
+        raise UsageError("invalid_value", key="task.fractions", must=must, got=list(fractions))
 
 
 def check_splits(
     splits: Mapping[str, Rows], rows: int, *, window: int, horizon: int, fractions: Sequence[float]
 ) -> None:
-    """Every split has a window; a label has horizon 0.
+    """Check that no split is empty; a label has horizon 0.
 
     Raises:
-        UsageError: one has none; the message says how many rows are wanted.
+        UsageError: a split is empty; `needed` is the number of rows without a gap that suffice.
     """
     if all(len(ends) for ends in splits.values()):
         return
-    # n targets, one after the other, are those of n - horizon + 1 windows
-    needed = window - 1 + horizon + int(np.ceil(max(horizon, 1) / min(fractions) - 1e-9))
+    needed = next(number for number in count(3) if _suffices(number, window, horizon, fractions))
     counts = ", ".join(f"{name} {len(ends)}" for name, ends in splits.items())
-    targets = f" and {horizon} steps to forecast" if horizon else ""
+    shorter = "task.window or task.horizon" if horizon > 1 else "task.window"
     raise UsageError(
-        f"too short: {rows} rows make these windows of {window} steps{targets}: {counts}.\n"
-        f"Each split needs {max(horizon, 1)} or more rows of targets, all in all about {needed} rows "
-        f"without a gap; shorten task.window{' or task.horizon' if horizon > 1 else ''}"
+        "invalid_data",
+        path="the file",
+        problem=f"{rows} rows are too few for windows of {window} rows and {horizon} predicted steps ({counts})",
+        hint=f"About {needed} rows without a gap are required; or use a smaller {shorter}.",
+        needed=needed,
     )
+
+
+def _suffices(rows: int, window: int, horizon: int, fractions: Sequence[float]) -> bool:
+    """True if a series of so many rows without gaps has a window in every split."""
+    valid, test = _positions(rows, fractions)
+    least = max(horizon, 1)
+    return valid >= window + horizon and test - valid >= least and rows - test >= least

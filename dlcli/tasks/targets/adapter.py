@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from dlcli.core.errors import Mismatch
 from dlcli.core.metric import Metric, PerSample
 from dlcli.core.task import Batch, Loss, Score
-from dlcli.tasks.targets.protocol import OutputRule, PredictsColumns
+from dlcli.tasks.targets.protocol import OutputRule, PredictsColumns, ReadsBatch
 
 
 def of_output(compute: Callable[[Tensor, Tensor], Score]) -> PerSample:
@@ -44,7 +44,7 @@ class OutputTargets:
         return Loss(value, {}, weight)
 
     def output(self, model: nn.Module, batch: Batch) -> Tensor:
-        return model(*batch.inputs)
+        return model.of_batch(batch) if isinstance(model, ReadsBatch) else model(*batch.inputs)
 
     def columns(self, model: nn.Module, batch: Batch) -> dict[str, list[Any]]:
         return self.rule.columns(model(*batch.inputs), batch.target)

@@ -64,6 +64,14 @@ class Trivial(Protocol):
 
 
 @runtime_checkable
+class ReadsBatch(Protocol):
+    """A trivial predictor that depends on the rows of a batch and not on its inputs (naive forecasts)."""
+
+    def of_batch(self, batch: Batch) -> Tensor:
+        """The prediction for each row of the batch."""
+
+
+@runtime_checkable
 class OutputRule(Protocol):
     """A target type whose loss and metrics are functions of (model output, target) only; see `OutputTargets`."""
 

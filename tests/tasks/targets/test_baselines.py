@@ -92,7 +92,7 @@ def test_forecast_metrics_of_the_last_value(tmp_path):
 def test_label_baseline_is_majority_of_training_windows(tmp_path):
     path = tmp_path / "series.csv"
     path.write_text("x,label\n" + "\n".join(f"{step},{'ab'[step % 3 == 0]}" for step in range(90)))
-    task = CsvSeries(path=str(path), target="label", horizon=1, metrics=None, **CSV)
+    task = CsvSeries(path=str(path), target="label", horizon=1, metrics=None, **(CSV | {"time": "row"}))
     found = baselines(task)
     assert found["accuracy"] == pytest.approx(found["baseline_accuracy"])
     assert found["accuracy"] == pytest.approx(2 / 3, abs=0.06)
