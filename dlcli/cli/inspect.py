@@ -55,13 +55,14 @@ def predict(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="File or folder in the format of the run's task.")],
     overrides: Changes = None,
     to: Annotated[Path | None, typer.Option(metavar="FILE", help="Output file. Default: standard output.")] = None,
+    last: Annotated[bool, typer.Option("--last", help="Only forecasts beyond the end of the file.")] = False,
     out: Out = OUT,
     as_json: Json = False,
 ) -> int:
     """Predict for new data without targets, in the units and labels of the training data."""
     from dlcli.commands import predict as command
 
-    return command.main(run, path, overrides or [], out, to, as_json)
+    return command.main(run, path, overrides or [], out, to, as_json, last)
 
 
 def show(

@@ -18,11 +18,13 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _ROWS = 65_536  # rows that are converted to text at a time
 
 
-def main(selector: str, path: Path, overrides: Sequence[str], out: Path, to: Path | None, as_json: bool) -> int:
+def main(
+    selector: str, path: Path, overrides: Sequence[str], out: Path, to: Path | None, as_json: bool, last: bool = False
+) -> int:
     """Write the predictions to `to`, or to standard output, and return the exit code."""
     if to is not None:
         output_file.place(to, "--to")
-    columns = predict_file(selectors.one(selector, out), path, overrides)
+    columns = predict_file(selectors.one(selector, out), path, overrides, last=last)
     text = json.dumps(records(columns)) + "\n" if as_json else to_csv(columns)
     if to is None:
         sys.stdout.write(text)

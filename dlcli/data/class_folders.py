@@ -50,7 +50,7 @@ def find_images(path: str | None, *, labeled: bool = True) -> dict[str, SplitFil
 
 def _unlabeled(root: Path) -> list[Path]:
     """Images of a directory without subdirectories."""
-    return _visible(root, files=True) if root.is_dir() and not _folders(root) else []
+    return _entries(root, files=True) if root.is_dir() and not _folders(root) else []
 
 
 def _check_complete(files: SplitFiles, root: Path) -> SplitFiles:

@@ -1,5 +1,6 @@
 """Readings of a time column: all candidate date formats are weighed, and the most regular one is chosen."""
 
+import calendar
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,8 +11,7 @@ from jaxtyping import Float, Int
 
 from dlcli.core.errors import UsageError
 
-_MONTHS = {"jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "january",
-           "february", "march", "april", "june", "july", "august", "september", "october", "november", "december"}  # fmt: skip
+_MONTHS = {"sept"} | {name.lower() for names in (calendar.month_name, calendar.month_abbr) for name in names if name}
 _NUMERIC = re.compile(r"(\d{1,4})([-/. ])(\d{1,2})\2(\d{1,4})(?!\d)")
 _PAIR = re.compile(r"(\d{4}|\d{1,2})([-/. M])(\d{4}|\d{1,2})(?!\d)")
 _NAMED = (
@@ -22,7 +22,8 @@ _NAMED = (
     (re.compile(r"(\d{4})([-/. ]*)([A-Za-z]{3,9})"), "yM"),
 )
 _CLOCK = re.compile(
-    r"(T|[ ,]+)(\d{1,2})(?:([:.h])(\d{2}))?(?:([:.])(\d{2}))?(?:([.,])(\d{1,9}))?( ?)([AaPp][Mm])?( ?)(Z|UTC|[+-]\d{2}:?\d{2})?"
+    r"(T|[ ,]+)(\d{1,2})(?:([:.h])(\d{2}))?(?:([:.])(\d{2}))?(?:([.,])(\d{1,9}))?"
+    r"( ?)([AaPp][Mm])?( ?)(Z|UTC|[+-]\d{2}:?\d{2})?"
 )
 _QUARTER = re.compile(r"(\d{4})[-/ ]?Q([1-4])")
 _COMPACT = {6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
@@ -168,8 +169,9 @@ def _complete_readings(
         ticks = _read(cells, name)
         if len(ticks) and not np.isnan(ticks).any():
             complete[name] = _with_century(ticks, cells, name, codes)
-    if "compact" in complete and "number" in complete:  # equally regular within one month: dates
-        if _rank(_weigh(complete["compact"], "", codes)) <= _rank(_weigh(complete["number"], "", codes)):
+    if {"compact", "number"} <= complete.keys():  # equally regular within one month: dates
+        compact, number = (_rank(_weigh(complete[name], "", codes)) for name in ("compact", "number"))
+        if compact <= number:
             del complete["number"]
     return complete
 
@@ -338,7 +340,7 @@ _PARTS = ("year", "month", "day", "hour", "minute", "second")
 
 
 def parts_of(names: Sequence[str]) -> list[str]:
-    """The columns that are year, month, day, hour, minute and second, as far as they follow one another from the year."""
+    """Columns named year, month, day, hour, minute and second, as far as they are consecutive from the year."""
     by_role = {_ROLES[name.casefold()]: name for name in names if name.casefold() in _ROLES}
     columns: list[str] = []
     for role in _PARTS:

@@ -19,7 +19,9 @@ from dlcli.runs.run import Run
 Columns = dict[str, np.ndarray]
 
 
-def predict_file(source: Run, path: Path, overrides: Sequence[str] = (), *, quiet: bool = False) -> Columns:
+def predict_file(
+    source: Run, path: Path, overrides: Sequence[str] = (), *, last: bool = False, quiet: bool = False
+) -> Columns:
     """Predict for every sample of a file or folder with the best checkpoint of a run.
 
     Scaling, categories and class names are those fitted on the training data; targets in the file are not read.
@@ -28,6 +30,7 @@ def predict_file(source: Run, path: Path, overrides: Sequence[str] = (), *, quie
         source: the run.
         path: a file or folder in the format of the run's task.
         overrides: of the run's configuration, such as `device=cpu`.
+        last: only the forecasts from the last window of each series.
         quiet: do not print remarks about the data.
 
     Raises:
@@ -46,14 +49,17 @@ def predict_file(source: Run, path: Path, overrides: Sequence[str] = (), *, quie
         model, task = restored(source, config, choose_device(config["device"]))
         if not isinstance(task, PredictsNew):
             raise UsageError("unsupported", subject=type(task).__name__, feature="predictions for a file")
-        return predict_splits(model, task)
+        splits = [name for name in task.prediction_splits if name == "future"] if last else task.prediction_splits
+        if not splits:
+            raise UsageError("requires", key="--last", requirement="a run that forecasts a series")
+        return predict_splits(model, task, splits)
 
 
-def predict_splits(model: nn.Module, task: Any) -> Columns:
-    """Collect the predictions of all splits that `task.prediction_splits` names, in evaluation mode."""
+def predict_splits(model: nn.Module, task: Any, splits: Sequence[str]) -> Columns:
+    """Collect the predictions of splits, in evaluation mode."""
     parts: list[Columns] = []
     with evaluating(model):
-        for split in task.prediction_splits:
+        for split in splits:
             carry: Carry = None
             for index in range(task.size(split)):
                 columns, carry = task.predicted(model, task.batch(split, index), carry)

@@ -112,6 +112,16 @@ class UserTable(ArrayTask):
         spec = Spec((Real((inputs.shape[1],)),), part)
         super().__init__(arrays, spec, rule, batch=batch, order=order, fitted=fitted, metrics=metrics)
 
+    @property
+    def prediction_splits(self) -> Sequence[str]:
+        return [name for name in ("all", "future") if len(self._row_numbers[name])]
+
+    def predicted(self, model: nn.Module, batch: Batch, carry: Carry = None) -> tuple[dict[str, np.ndarray], Carry]:
+        """Columns `row` (of the file, from 1) and the predictions."""
+        columns, carry = super().predicted(model, batch, carry)
+        rows = self._row_numbers[batch.split].to_numpy()[columns.pop("row")]
+        return {"row": rows} | columns, carry
+
     def predictions(self, model: nn.Module, batch: Batch, carry: Carry = None) -> tuple[dict[str, list[Any]], Carry]:
         """Row, prediction and target by sample."""
         table = {"row": self._row_numbers[batch.split][batch.index.cpu().numpy()].tolist()}

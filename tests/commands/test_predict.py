@@ -5,6 +5,7 @@ import io
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
@@ -143,3 +144,53 @@ def test_predict_refuses_runs_whose_task_has_no_files(folder):
     code, _, stderr = predict(run.path, folder / "values.npz")
     assert code == 2
     assert "--predictions" in stderr
+
+
+@pytest.fixture(scope="module")
+def forecaster(folder):
+    dates = pd.date_range("2020-01-31", periods=60, freq="ME")
+    frame = pd.concat(
+        pd.DataFrame(
+            {"date": dates.strftime("%Y-%m-%d"), "shop": shop, "sales": level + RANDOM.normal(0, 5, 60).round(1)}
+        )
+        for shop, level in (("a", 100), ("b", 900))
+    )
+    frame.to_csv(folder / "sales.csv", index=False)
+    words = ["model=tcn", "model.channels=[4]", "task=csv", f"task.path={folder / 'sales.csv'}", "task.target=sales"]
+    words += ["task.group=shop", "task.window=6", "task.horizon=3", "steps=30", "threads=1"]
+    return dlcli.train(*words, out=folder / "runs", progress="none"), frame
+
+
+def test_forecasts_have_origin_time_and_horizon_of_the_predicted_value(forecaster, folder):
+    run, frame = forecaster
+    found = run.predict(folder / "sales.csv")
+    assert list(found) == ["row", "shop", "origin", "time", "horizon", "prediction"]
+    joined = found.merge(frame, left_on=["shop", "time"], right_on=["shop", "date"], how="left")
+    scored = folder / "forecasts.csv"
+    words = ["eval", str(run.path), "--split", "all", "--predictions", str(scored), "--out", str(folder)]
+    assert CliRunner().invoke(app, words).exit_code == 0
+    expected = pd.read_csv(scored)
+    for step in (1, 2, 3):
+        mine = joined[(joined["horizon"] == step) & joined["sales"].notna()]
+        wide = expected.merge(mine, left_on=["group", "time"], right_on=["shop", "origin"])
+        assert len(wide) == len(expected)
+        np.testing.assert_allclose(wide["prediction"], wide[f"sales_prediction_{step}"], rtol=1e-5)
+        np.testing.assert_allclose(wide["sales"], wide[f"sales_target_{step}"], rtol=1e-5)
+    assert (frame["date"].iloc[found["row"] % 60 - 1].to_numpy() == found["origin"].to_numpy()).all()
+
+
+def test_last_forecasts_continue_the_calendar_of_each_series(forecaster, folder):
+    run, _ = forecaster
+    code, text, stderr = predict(run.path, folder / "sales.csv", "--last")
+    assert code == 0, stderr
+    found = [(row["shop"], row["origin"], row["time"], row["horizon"]) for row in rows(text)]
+    times = ["2025-01-31", "2025-02-28", "2025-03-31"]
+    assert found == [(s, "2024-12-31", time, str(i + 1)) for s in "ab" for i, time in enumerate(times)]
+    levels = {shop: [float(row["prediction"]) for row in rows(text) if row["shop"] == shop] for shop in "ab"}
+    assert len(levels["a"]) == len(levels["b"]) == 3
+
+
+def test_last_requires_a_forecast(regression, folder):
+    code, _, stderr = predict(regression[0].path, folder / "values.npz", "--last")
+    assert code == 2
+    assert "--last" in stderr

@@ -20,7 +20,7 @@ DEFAULTS = {
     "max_gap": 3, "missing": "ffill", "max_categories": 9, "fractions": [0.7, 0.15, 0.15], "batch": 8, "order": 0,
     "fitted": None,
 }  # fmt: skip
-LEVEL = np.random.default_rng(3).normal(0, 40, 150).cumsum().round(2) + 2500
+LEVEL = (np.random.default_rng(3).normal(0, 40, 150).cumsum() + 2500).round(2)
 
 
 def series(path, text, **options):
@@ -31,6 +31,7 @@ def series(path, text, **options):
 
 def dated(date_format, periods=150, freq="D", start="2015-01-01", values=LEVEL):
     dates = pd.date_range(start, periods=periods, freq=freq).strftime(date_format)
+    dates = [f'"{date}"' for date in dates] if "," in date_format else dates
     return "date,level\n" + "\n".join(f"{date},{value}" for date, value in zip(dates, values, strict=False)) + "\n"
 
 

@@ -51,7 +51,7 @@ def test_table_splits_are_stratified_and_disjoint(table):
     assert task.spec == type(task.spec)((Real((4,)),), Classes(3))
     assert task.fitted["classes"] == ["None", "apple", "pear"]
     rows = {split: task._row_numbers[split].tolist() for split in ("train", "valid", "test")}
-    assert sorted(sum(rows.values(), [])) == list(range(1, 201))
+    assert sorted(number for part in rows.values() for number in part) == list(range(1, 201))
     assert [len(part) for part in rows.values()] == [140, 30, 30]
     targets = torch.cat([task.batch("test", index).target for index in range(task.size("test"))])
     assert torch.bincount(targets).tolist() == [3, 12, 15]

@@ -132,7 +132,7 @@ class CsvSeries:
             frame, target, time, group, max_gap if gaps == "fill" else 0, fitted, kind=kind, date_format=date_format
         )
         if table and window != 1:
-            hint = "Set task.window=1 or use task=table; task.time=COLUMN (or task.time=row, the order of the file) makes a series."
+            hint = "Set task.window=1 or use task=table; task.time=COLUMN or task.time=row (file order) makes a series."
             must = "1 for a label without a time column (a table, not a series)"
             raise UsageError("invalid_value", key="task.window", must=must, got=window, hint=hint)
         aim = _window_target(
@@ -159,7 +159,7 @@ class CsvSeries:
             check_splits(splits, rows, window=window, horizon=aim.horizon, fractions=fractions)
             _log_windows(line, aim, splits, known, starts, window)
             filled = _filled(line, aim.features(line.others(aim.target)), missing)
-            channels = Channels.fit(filled, list(filled.columns), train, limit=max_categories)
+            channels = Channels.fit(line.frame[list(filled.columns)], list(filled.columns), train, limit=max_categories)
             fitted = {"time": list(line.time), "reading": line.reading, "table": table}
             fitted = fitted | channels.fitted() | aim.learn(train)
         else:
@@ -171,8 +171,10 @@ class CsvSeries:
         encoded = aim.encoded(fitted)
         self._targets = encoded.values
         self.spec = Spec((Real((self._values.shape[1], window)),), encoded.part)
+        future = aim.future(ends[complete(starts, ends, window)])
+        self._prediction_splits = [name for name, rows in (("all", whole), (_FUTURE, future)) if len(rows)]
         self._rows = ArrayTask(
-            _arrays(splits | {"all": whole, _FUTURE: aim.future(ends[complete(starts, ends, window)])}),
+            _arrays(splits | {"all": whole, _FUTURE: future}),
             self.spec,
             encoded.targets,
             batch=batch,
@@ -213,6 +215,27 @@ class CsvSeries:
         """Time (or row) and group of the window's last row, prediction and target; None where the target is unknown."""
         places = self._line.places(batch.index.cpu().numpy())
         return places | self._aim.columns(model(*batch.inputs), batch.target, self.fitted), carry
+
+    @property
+    def prediction_splits(self) -> Sequence[str]:
+        return self._prediction_splits
+
+    def predicted(self, model: nn.Module, batch: Batch, carry: Carry = None) -> tuple[dict[str, np.ndarray], Carry]:
+        """Predictions without targets; forecasts have one row per window (origin) and forecast step (horizon).
+
+        Columns `row` (of the file, from 1), the series id and `origin`: the last row of the window; `time`: of the
+        predicted value, also beyond the end of the file; `horizon`: steps from the origin to this time.
+        """
+        ends = batch.index.cpu().numpy()
+        predictions = self._aim.predicted(model(*batch.inputs), self.fitted)
+        steps = max(self._aim.horizon, 1)
+        columns = {name: np.repeat(values, steps) for name, values in self._line.origins(ends).items()}
+        if self._aim.horizon == 0:
+            return columns | predictions, carry
+        if self._line.time:
+            columns["origin"] = columns.pop("time")
+            columns["time"] = self._line.times_after(ends, steps).ravel()
+        return columns | {"horizon": np.tile(np.arange(1, steps + 1), len(ends))} | predictions, carry
 
     def to(self, device: torch.device) -> "CsvSeries":
         self._rows.to(device)

@@ -20,7 +20,7 @@ from dlcli.tasks.sequence.naive import METHODS, NaiveForecasts, find_season, nai
 from dlcli.tasks.sequence.window_targets import WindowTargets
 from dlcli.tasks.sequence.windows import Rows, followed
 from dlcli.tasks.targets.adapter import OutputTargets, of_output
-from dlcli.tasks.targets.regression import Regression
+from dlcli.tasks.targets.regression import Regression, significant
 
 
 class Forecast:
@@ -91,6 +91,10 @@ class Forecast:
 
     def baseline(self, fitted: Fitted) -> Baseline:
         return Baseline(METHODS[str(fitted.get("baseline", "last_value"))], self._naive(fitted))
+
+    def predicted(self, output: Tensor, fitted: Fitted) -> dict[str, np.ndarray]:
+        values = output.double().cpu().numpy() * fitted["std"][0] + fitted["mean"][0]
+        return {"prediction": significant(values).ravel()}
 
     def columns(self, output: Tensor, target: Tensor, fitted: Fitted) -> dict[str, list[Any]]:
         """`NAME_prediction` and `NAME_target`, followed by `_1`, `_2`, ... (steps ahead) if there are several."""

@@ -87,6 +87,9 @@ class Label:
         certain = Classification(names).constant([torch.full((1_000_000,), fitted["majority"])])
         return Baseline("majority class", Constant(fitted.get("trivial", certain)))
 
+    def predicted(self, output: Tensor, fitted: Fitted) -> dict[str, np.ndarray]:
+        return Classification(fitted["classes"]).predicted(output)
+
     def columns(self, output: Tensor, target: Tensor, fitted: Fitted) -> dict[str, list[Any]]:
         named = Classification(fitted["classes"]).columns(output, target)
         return {f"{self.target}_{name}": values for name, values in named.items()}

@@ -69,5 +69,8 @@ class WindowTarget(Protocol):
     def baseline(self, fitted: Fitted) -> Baseline:
         """The trivial predictor."""
 
+    def predicted(self, output: Tensor, fitted: Fitted) -> dict[str, np.ndarray]:
+        """Predictions in the units and names of the data: one entry per window and step."""
+
     def columns(self, output: Tensor, target: Tensor, fitted: Fitted) -> dict[str, list[Any]]:
         """Predictions and targets in the units and names of the data."""
