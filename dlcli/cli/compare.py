@@ -78,6 +78,7 @@ def compare_models(
     overrides: Overrides = None,
     config_dir: ConfigDirs = None,
     smoke: Annotated[bool, typer.Option("--smoke", help="Use the recipes' one-second versions.")] = False,
+    out: Annotated[Path, typer.Option("--out", help="Accepted by every command; no run directory is written.")] = OUT,
     as_json: Json = False,
     as_csv: Csv = False,
 ) -> int:

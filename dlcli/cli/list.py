@@ -1,4 +1,4 @@
-"""`dlcli list`: models, tasks, recipes, claims and runs."""
+"""`dlcli list`: models, tasks, recipes, metrics, claims and runs."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +8,7 @@ import typer
 from dlcli.cli.options import OUT, ConfigDirs, Csv, Json, Out, Selectors
 from dlcli.cli.suggestions import CommandGroup
 
-app = typer.Typer(cls=CommandGroup, no_args_is_help=True, help="List models, tasks, recipes, claims or runs.")
+app = typer.Typer(cls=CommandGroup, no_args_is_help=True, help="List models, tasks, recipes, metrics, claims or runs.")
 Filter = Annotated[
     str | None, typer.Argument(metavar="TEXT", help="Only those whose name contains TEXT (case-insensitive).")
 ]
@@ -36,6 +36,14 @@ def _list(kind: str, text: str | None, config_dirs: list[Path] | None, as_json: 
     from dlcli.commands import list as command
 
     return command.members(kind, config_dirs or [], as_json, text or "")
+
+
+@app.command("metrics")
+def list_metrics(as_json: Json = False) -> int:
+    """List the metrics with direction, target types or tasks, and unit; `task.metrics` selects the reported ones."""
+    from dlcli.commands import list as command
+
+    return command.metrics(as_json)
 
 
 @app.command("claims")

@@ -1,5 +1,6 @@
 """`dlcli list`: models, tasks and recipes by the first line of their YAML file, claims and runs."""
 
+import ast
 import csv
 import json
 import shutil
@@ -32,6 +33,36 @@ def members(kind: str, extra: Sequence[Path], as_json: bool, text: str = "") -> 
     for name, description in descriptions.items():
         print(f"{name:{width}}  {description}")  # noqa: T201
     return 0
+
+
+def metrics(as_json: bool) -> int:
+    """Print one line per metric: name, direction, unit, and the target types or tasks that declare it."""
+    found = _declared_metrics(Path(catalogue.__file__).parents[1] / "tasks")
+    if as_json:
+        print(json.dumps(found, indent=1))  # noqa: T201
+        return 0
+    width = max(map(len, found), default=0)
+    for name, one in found.items():
+        unit = f" [{one['unit']}]" if one["unit"] else ""
+        print(f"{name:{width}}  {one['direction']}  {', '.join(one['targets'])}{unit}")  # noqa: T201
+    return 0
+
+
+def _declared_metrics(folder: Path) -> dict[str, dict[str, Any]]:
+    """The metrics that modules of tasks declare by `Metric(name, direction, unit)`; nothing is imported."""
+    found: dict[str, dict[str, Any]] = {}
+    for path in sorted(folder.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.func.id != "Metric":
+                continue
+            words = [part.value if isinstance(part, ast.Constant) else None for part in node.args[:3]]
+            if len(words) < 2 or not isinstance(words[0], str):
+                continue
+            unit = words[2] if len(words) > 2 and isinstance(words[2], str) else ""
+            one = found.setdefault(words[0], {"direction": words[1], "unit": unit, "targets": []})
+            if path.stem not in one["targets"]:
+                one["targets"].append(path.stem)
+    return dict(sorted(found.items()))
 
 
 def claims(extra: Sequence[Path], out: Path, as_json: bool, tier: str | None = None) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from dlcli.config.targets import CONSTRUCTION_ERRORS, check_memory, factory
+from dlcli.config.targets import CONSTRUCTION_ERRORS, check_memory, class_of, factory, takes_keyword
 from dlcli.core.episode import Plays
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.fitting import Fits
@@ -16,7 +16,7 @@ from dlcli.core.needs import check_needs
 from dlcli.core.precision import model_in, task_in
 from dlcli.core.rng import seeded
 from dlcli.core.spec import Real
-from dlcli.core.task import Batch, Fitted, Supervised, Task, few
+from dlcli.core.task import Batch, Fitted, Supervised, Task, few, select_metrics
 from dlcli.core.trials import Trials
 
 _TEST_ROWS = 4  # rows of the batch that checks whether a model fits a task
@@ -63,10 +63,12 @@ def build_task(config: Mapping[str, Any], device: torch.device, fitted: Fitted |
     arguments: dict[str, Any] = {}
     if fitted and "fitted" in node:
         node["fitted"], arguments = None, {"fitted": dict(fitted)}
+    selects = "_target_" not in node or takes_keyword(node, "metrics", config)
+    names = None if selects else node.pop("metrics", None)
     data_seed = node.get("data_seed")
     with seeded(device, data_seed if isinstance(data_seed, int) else 0, _TASK):
         task = _checked(factory(node, config, "task")(**arguments), Task, "task")
-    return task_in(task.to(device), config.get("precision", "float32"))
+    return task_in(select_metrics(task, names).to(device), config.get("precision", "float32"))
 
 
 def _checked(value: Any, kind: Any, node_key: str) -> Any:
@@ -97,6 +99,7 @@ def build(config: Mapping[str, Any], device: torch.device) -> Built:
     Raises:
         UsageError: a class does not exist, a value is invalid, or the parts do not fit together.
     """
+    _check_precision(config)
     task = build_task(config, device)
     model = build_model(config, task, device)
     with seeded(device, config["seed"], _TRIAL):
@@ -104,6 +107,22 @@ def build(config: Mapping[str, Any], device: torch.device) -> Built:
     with seeded(device, config["seed"], _LEARNER):
         learner = _checked(factory(config["learner"], config, "learner")(model, task), Learner, "learner")
     return Built(task, model, learner)
+
+
+def _check_precision(config: Mapping[str, Any]) -> None:
+    """Check the precision against the `precisions` that the learner's class states, if it states any.
+
+    Raises:
+        UsageError: the learner does not compute in this precision.
+    """
+    node, precision = config["learner"], config.get("precision", "float32")
+    if not isinstance(node, Mapping) or "_target_" not in node:
+        return
+    cls = class_of(node["_target_"], "learner", config.get("plugins") or ())
+    allowed = getattr(cls, "precisions", None)
+    if allowed is not None and precision not in allowed:
+        hint = f"{cls.__name__} computes in {', '.join(allowed)} whatever the task: use precision={allowed[0]}."
+        raise UsageError("unsupported", subject=cls.__name__, feature=f"precision={precision}", hint=hint)
 
 
 def build_strategy(config: Mapping[str, Any], trials: Trials) -> Learner:

@@ -63,15 +63,14 @@ def _unknown_key(key: str, value: str, known: Sequence[str]) -> UsageError:
     if setting:
         return UsageError("unknown_key", key=key, hint=f"Write {setting}")
     last = key.rpartition(".")[2]
+    known = [name for name in known if name.rpartition(".")[2] not in schema.METADATA]
     same_name = [name for name in known if name.rpartition(".")[2] == last]
     top_level = [name for name in known if "." not in name]
     candidates = same_name[:1] or (known if "." in key else [*top_level, *hints.SHORT])
     if same_name and not synonym(key, candidates):
         return UsageError("unknown_key", key=key, hint=f'did you mean "{same_name[0]}"?\nAll keys: dlcli config')
     model_keys = [
-        name
-        for name in known
-        if name.startswith("model.") and name.count(".") == 1 and name not in ("model._target_", "model.scales")
+        name for name in known if name.startswith("model.") and name.count(".") == 1 and name != "model._target_"
     ]
     if "." not in key and model_keys and not nearest(key, candidates).startswith(" (did"):
         hint = f"Keys of this model: {', '.join(model_keys)}\nAll keys: dlcli config"

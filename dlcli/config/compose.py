@@ -130,10 +130,12 @@ def _point(request: Request) -> Point:
         short.pop_recipe_keys(config, request.extra)
         if routed.lenient:
             _drop_foreign(config, choices, request, routed)
-    strict, chosen = not routed.lenient, {*group_overrides([*routed.smoke.values()], request.extra)}
-    smoke = {raw: word for raw, word in routed.smoke.items() if word in chosen or _fits(word, config, strict)}
+    if not request.saved or "learner" in map(key_of, routed.groups):
+        _drop_limits(config)
+    strict, chosen = not routed.lenient, {*group_overrides([word for _, word in routed.smoke], request.extra)}
+    smoke = [(raw, word) for raw, word in routed.smoke if word in chosen or _fits(word, config, strict)]
     values = [word for word in routed.own if _fits(word, config, strict)]
-    values += [word for word in smoke.values() if word not in chosen]
+    values += [word for _, word in smoke if word not in chosen]
     typed = [checks.with_present_names(word, config) for word in routed.typed]
     values += [word for word in typed if _fits(word, config, True)]
     _apply(config, [opened for word in values for opened in _open(word)])
@@ -141,7 +143,13 @@ def _point(request: Request) -> Point:
         _remove_metadata(config.learner)
     recipe = None if request.saved else request.recipe
     first = (str(request.recipe),) if request.saved else ()
-    return Point(request.verb, _fold_until(config), recipe, choices, (*first, *smoke, *request.words))
+    return Point(
+        request.verb,
+        _fold_until(config),
+        recipe,
+        choices,
+        (*first, *dict.fromkeys(raw for raw, _ in smoke), *request.words),
+    )
 
 
 def _fits(word: str, config: DictConfig, strict: bool) -> bool:
@@ -232,9 +240,21 @@ def _fold_until(config: DictConfig) -> DictConfig:
     if short:
         until = short | {name: until._get_node(name) for name in until if name not in ("steps", "epochs")}
         config.steps = config.epochs = None
-    finishes = OmegaConf.select(config, "learner.finishes", default=False)  # the learner stops by itself
-    config.until = until or ({} if finishes else dict(_DEFAULT_LIMIT))
+    config.until = until or ({} if _finishes(config) else dict(_DEFAULT_LIMIT))
     return config
+
+
+def _finishes(config: DictConfig) -> bool:
+    """Return True if the learner's YAML states that it ends by itself."""
+    return bool(OmegaConf.select(config, "learner.finishes", default=False))
+
+
+def _drop_limits(config: DictConfig) -> None:
+    """Remove a recipe's limits, set for another learner, from a learner that ends by itself."""
+    if _finishes(config):
+        config.until = {}
+        for name in ("steps", "epochs"):
+            config[name] = None
 
 
 def _remove_metadata(node: DictConfig) -> None:

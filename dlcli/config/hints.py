@@ -16,7 +16,7 @@ def equivalent(key: str, value: str) -> str | None:
     name = key.lower().replace("-", "_")
     if name in ("gpus", "gpu", "num_gpus"):
         parallel = value.isdigit() and int(value) > 1
-        return f"device=cuda learner.devices={value}" if parallel else "device=cpu" if value == "0" else "device=cuda"
+        return f"device=cuda devices={value}" if parallel else "device=cpu" if value == "0" else "device=cuda"
     if name == "accelerator":
         return f"device={'cuda' if value in ('gpu', 'VALUE') else value}"
     if name in _PRECISIONS and value.lower() in _TRUE:

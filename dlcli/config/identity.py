@@ -31,14 +31,23 @@ def core(config: Mapping[str, Any]) -> str:
     hashed = {name: _by_content(without_metadata(config[name])) for name in (*_parts(config), "precision")}
     if isinstance(hashed["task"], dict):
         hashed["task"].pop("metrics", None)  # the selection of reported metrics changes no value
-    if isinstance(hashed["learner"], dict):
-        for key in _PARALLELISM:
-            hashed["learner"].pop(key, None)
+    if "learner" in hashed:
+        hashed["learner"] = _undivided(hashed["learner"], config["precision"])
     code = {
         "versions": versions(config),
         "sources": {target: source.digest for target, source in sources(config).items()},
     }
     return _hash(hashed | {name: entries for name, entries in code.items() if entries})
+
+
+def _undivided(node: Any, precision: Any) -> Any:
+    """A learner's node without keys of parallelism and without copies of the precision, its stages included."""
+    if not isinstance(node, dict):
+        return node
+    kept = {key: part for key, part in node.items() if key not in _PARALLELISM}
+    if kept.get("precision") == precision:
+        del kept["precision"]
+    return {key: _undivided(part, precision) for key, part in kept.items()}
 
 
 def signature(core: str, until: Mapping[str, int | float]) -> str:

@@ -86,6 +86,8 @@ def base(verb: str, recipe: str | None, groups: tuple[str, ...]) -> tuple[DictCo
     OmegaConf.set_struct(config, False)
     OmegaConf.set_readonly(config, False)
     del config["hydra"]
+    if isinstance(config.get("task"), DictConfig):
+        config.task.setdefault("metrics", None)  # the engine selects metrics for every task
     return config, {group: name for group, name in choices.items() if not group.startswith("hydra")}
 
 

@@ -40,9 +40,9 @@ def sources(point: Point, extra: Sequence[Path] = ()) -> dict[str, str]:
             package = f"{default.package}." if default.package else ""
             sources |= dict.fromkeys(checks.leaves(loaded.config, package), schema.__file__ if is_schema else file)
         for word in short_keys:
-            expanded = short.expand(word, config.learner)
-            if expanded is not None and "@" not in key_of(expanded):
-                sources[key_of(expanded)] = sources.get(short.head_of(key_of(word)), "")
+            for expanded in short.expand(word, config.learner):
+                if "@" not in key_of(expanded):
+                    sources[key_of(expanded)] = sources.get(short.head_of(key_of(word)), "")
     return sources | _overridden(point, routed.typed)
 
 

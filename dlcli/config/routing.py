@@ -1,6 +1,6 @@
 """Route overrides to full keys (short keys, groups, previous names), and separate groups from values."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,14 +52,14 @@ class Routed:
     Args:
         groups: overrides that select members of groups.
         own: values of the recipe's short keys.
-        smoke: overrides of `--smoke` by their form in the recipe, groups included.
+        smoke: overrides of `--smoke` as (form in the recipe, full form), groups included.
         typed: values set by the user.
         lenient: True if the user replaced a member of a group, so that settings of the recipe may not apply.
     """
 
     groups: tuple[str, ...]
     own: tuple[str, ...]
-    smoke: Mapping[str, str]
+    smoke: tuple[tuple[str, str], ...]
     typed: tuple[str, ...]
     lenient: bool
 
@@ -85,19 +85,21 @@ def route(request: Request) -> Routed:
     plain = [word for word in (*request.smoke, *request.words) if not short.is_short(key_of(word))]
     config, choices = request.composed([word for word in group_overrides(plain, request.extra) if has_package(word)])
 
-    def full(word: str, strict: bool) -> str | None:
+    def full(word: str, strict: bool) -> list[str]:
         if not short.is_short(key_of(word)):
-            return checks.with_present_names(short.complete_group_key(expand_exponent(word), choices, config), config)
+            return [checks.with_present_names(short.complete_group_key(expand_exponent(word), choices, config), config)]
         expanded = short.expand(word, config.learner)
-        if expanded is None and strict:
+        if not expanded and strict:
             raise short.unsupported_key(word, config.learner)
-        return None if expanded is None else checks.with_present_names(expanded, config)
+        return [checks.with_present_names(full_word, config) for full_word in expanded]
 
     recipe_words = [] if request.saved else short.pop_recipe_keys(config.copy(), request.extra)
-    own = [expanded for word in recipe_words if (expanded := full(word, False))]
-    smoke = {word: expanded for word in request.smoke if (expanded := full(word, False))}
-    typed = [expanded for word in request.words if (expanded := full(word, True))]
-    selections = group_overrides([*own, *smoke.values(), *typed], request.extra)
+    own = [expanded for word in recipe_words for expanded in full(word, False)]
+    smoke = tuple((word, expanded) for word in request.smoke for expanded in full(word, False))
+    typed = [expanded for word in request.words for expanded in full(word, True)]
+    unused = [word for word in recipe_words if not full(word, False)]
+    short.report_unused(unused, str(request.recipe), config.learner)
+    selections = group_overrides([*own, *(word for _, word in smoke), *typed], request.extra)
     return Routed(
         tuple(latest(selections)),
         tuple(word for word in own if word not in selections),

@@ -19,10 +19,15 @@ COMMANDS = ("train", "evolve", "search", "sketch")
 
 SHORT_GROUPS = ("optimizer", "schedule", "objective")
 """Groups whose full keys the learner's YAML defines (`short:`)."""
-SHORT = ("lr", "clip", *SHORT_GROUPS)
+SHORT = ("lr", "clip", "devices", *SHORT_GROUPS)
 """Short keys whose full keys the learner's YAML defines."""
 SHORT_FIXED = {"batch": "task.batch"}
 """Full key of each short key that does not depend on the learner."""
+
+METADATA = ("scales", "eval_keys", "finishes", "short")
+"""Keys of a YAML that describe its class and are not keywords of the constructor: `scales` names the keywords that
+`budget=` scales, `eval_keys` those that `dlcli eval` may change (number of samples, beam width, temperature),
+`finishes` states that a learner ends by itself, `short` maps its short keys to full keys."""
 
 _NAMES = {int: "an integer", float: "a number", str: "text", bool: "true or false", list: "a list", dict: "a mapping"}
 _Kinds = tuple[type, ...]

@@ -14,6 +14,7 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 
 from dlcli.config import source
+from dlcli.config.schema import METADATA
 from dlcli.core.errors import Missing, UsageError
 
 _OURS = ("dlcli.", "torch.")
@@ -53,12 +54,6 @@ def factory(node: Any, config: Mapping[str, Any], node_key: str) -> Callable[...
     except InstantiationException as error:
         raise _unwrapped(error, node_key) from error
     return _guarded(constructor, node_key)
-
-
-METADATA = ("scales", "eval_keys", "finishes", "short")
-"""Keys of a YAML that describe its class and are not keywords of the constructor: `scales` names the keywords that
-`budget=` scales, `eval_keys` those that `dlcli eval` may change (number of samples, beam width, temperature),
-`finishes` states that a learner ends by itself, `short` maps its short keys to full keys."""
 
 
 def without_metadata(node: Any, keys: Sequence[str] = METADATA) -> Any:
@@ -224,6 +219,16 @@ def class_of(target: Any, node_key: str, plugins: Sequence[str]) -> type:
     if cls.__module__.startswith(_ESTIMATORS):
         _check_estimator(cls, target, key)
     return cls
+
+
+def takes_keyword(node: Mapping[str, Any], name: str, config: Mapping[str, Any]) -> bool:
+    """Return True if the constructor of a node's class has the keyword.
+
+    Raises:
+        UsageError: the class does not exist or is not allowed.
+    """
+    cls = class_of(node.get("_target_"), "task", config.get("plugins") or ())
+    return name in inspect.signature(cls).parameters
 
 
 def _check_estimator(cls: type, target: str, key: str) -> None:

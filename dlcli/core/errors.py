@@ -54,7 +54,7 @@ SYNONYMS = {
     "optim": "optimizer", "optimiser": "optimizer", "scheduler": "schedule", "lr_scheduler": "schedule",
     "loss": "objective", "criterion": "objective", "dataset": "task", "data": "task", "dataloader": "task",
     "architecture": "model", "network": "model", "gpus": "device", "gpu": "device", "accelerator": "device",
-    "num_gpus": "learner.devices", "world_size": "learner.devices", "amp": "precision", "bf16": "precision",
+    "num_gpus": "devices", "world_size": "devices", "amp": "precision", "bf16": "precision",
     "fp16": "precision", "dtype": "precision", "early_stopping": "patience", "random_seed": "seed",
     "num_threads": "threads", "output": "out", "output_dir": "out", "gradient_clip": "clip", "grad_clip": "clip",
     "tune": "search", "hpo": "search", "sweep": "search", "fit": "train", "run": "train", "test": "eval",

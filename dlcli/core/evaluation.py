@@ -86,7 +86,12 @@ def estimates(
         if whole:
             means |= _whole(reported, model, task, split)
     means |= _derived(reported, means)
-    return {name: results[name] if name in results else Estimate(float(value)) for name, value in means.items()}
+    omitted = getattr(task, "omitted", ())  # see `select_metrics`
+    return {
+        name: results[name] if name in results else Estimate(float(value))
+        for name, value in means.items()
+        if name not in omitted
+    }
 
 
 def _batches(task: Task, split: str, rows: int | None) -> Iterator[Batch]:
@@ -153,7 +158,7 @@ def check_reported(task: Task, names: Iterable[str]) -> None:
         names: names of the metrics that its evaluation reports.
 
     Raises:
-        Mismatch: the main metric is missing, or a metric has no declared direction.
+        Mismatch: a declared metric is missing, or a reported one has no declared direction.
     """
     subject, names = type(task).__name__, list(names)
     if task.main.metric not in names:
@@ -162,6 +167,10 @@ def check_reported(task: Task, names: Iterable[str]) -> None:
             hint=f"{task.main.metric} is the task's main metric; its evaluation reports: {', '.join(names) or 'none'}",
         )  # fmt: skip
     known = declared(task)
+    for name in known:
+        if name not in names:
+            hint = f"The task declares {name}, and its evaluations report: {', '.join(names)}"
+            raise Mismatch("unreported_metric", subject=subject, name=name, hint=hint)
     for name in names if isinstance(task, Reports) else ():
         if name not in known:
             hint = f'Add Metric("{name}", "max") or Metric("{name}", "min") to the metrics that the task reports.'

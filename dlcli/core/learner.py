@@ -18,11 +18,14 @@ class Row:
         counts: consumed units by counter (samples, updates, batches, env_steps, evaluations, trials), Python integers.
             `batches` counts those of the training split for the player that uses most of them; it defines epochs.
         note: event for log.txt (the end of a stage, a warning of a library); empty without an event.
+        optimized: names of the values that the learner optimizes, the one that progress displays show first; a run
+            diverges if one of them is not finite. None: all values.
     """
 
     values: Mapping[str, Tensor]
     counts: Mapping[str, int]
     note: str = ""
+    optimized: Sequence[str] | None = None
 
 
 @runtime_checkable

@@ -20,15 +20,6 @@ else:
 
 Direction = Literal["min", "max"]
 
-ALIASES = {
-    "accuracy_majority": "baseline_accuracy",
-    "mse_persistence": "mse_last_value",
-    "nll_by_piece": "nll_per_piece",
-    "solved": "success_rate",
-    "tau": "kendall_tau",
-}
-"""Present metric name by the name in dlcli 0.1.0."""
-
 
 @dataclass(frozen=True)
 class Goal:
@@ -120,6 +111,9 @@ class Metric:
         compute: computation of the value; None if the task's `metrics` returns the value.
         baseline: value of a trivial predictor; None: measured with the task's trivial predictor.
         ties: see `Goal`.
+
+    Raises:
+        UsageError: the baseline is not finite.
     """
 
     name: str
@@ -128,6 +122,11 @@ class Metric:
     compute: Kind | None = None
     baseline: float | None = None
     ties: Literal["first", "last"] = "first"
+
+    def __post_init__(self) -> None:
+        if self.baseline is not None and not math.isfinite(self.baseline):
+            must = "a finite number, or None if the baseline is measured"
+            raise UsageError("invalid_value", key=f"baseline of the metric {self.name}", must=must, got=self.baseline)
 
     @property
     def goal(self) -> Goal:

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dlcli.core.metric import Goal, Metric
+from dlcli.core.errors import UsageError
+from dlcli.core.metric import Goal, Metric, choose
 from dlcli.core.spec import Spec
 
 Carry = Any
@@ -225,6 +226,28 @@ def declared(task: Task) -> dict[str, Metric]:
     if main.metric in reported:
         return reported
     return {main.metric: Metric(main.metric, main.direction, ties=main.ties), **reported}
+
+
+def select_metrics(task: Task, names: Sequence[str] | None) -> Task:
+    """The task with a selection of its declared metrics (`task.metrics`), the main metric among them.
+
+    For tasks whose constructor does not select: the values of other metrics are dropped by the evaluation.
+
+    Args:
+        names: None selects all declared metrics.
+
+    Raises:
+        UsageError: the task does not declare metrics, or not one of the names.
+    """
+    if names is None:
+        return task
+    if not isinstance(task, Reports):
+        hint = "Its class declares no metrics: add `reported`, a list of dlcli.core.metric.Metric."
+        raise UsageError("unsupported", subject=type(task).__name__, feature="task.metrics", hint=hint)
+    known = declared(task)
+    task.reported = choose(known.values(), [*known], task.main.metric, names)
+    task.omitted = known.keys() - declared(task).keys()  # type: ignore[attr-defined]
+    return task
 
 
 def call(model: nn.Module, batch: Batch, carry: Carry = None) -> tuple[Tensor, Carry]:

@@ -62,7 +62,8 @@ class Watcher(Protocol):
     """Observer of the training progress, such as a progress bar."""
 
     def tick(self, step: int, done: float, latest: Mapping[str, float]) -> None:
-        """Show the step, the completed fraction in [0, 1], and the latest logged values."""
+        """Show the step, the completed fraction in [0, 1], and the latest logged values, those that the learner
+        optimizes first."""
 
     def scored(self, step: int, split: str, means: Mapping[str, float], best: bool) -> None:
         """Show the means of an evaluation; `best` is True if the main metric improved."""
@@ -111,6 +112,7 @@ class _Fit:
         self.watcher, self.signals = watcher, signals
         self.state = _State()
         self.limits = limits(plan.until, learner, task)
+        self.optimized: dict[str, None] = {}  # names of values that must be finite, in order
         self._restore()
         self.start = time.perf_counter()
         self.seconds_before = self.state.seconds
@@ -146,6 +148,7 @@ class _Fit:
             previous = state.counters.get("batches", 0)
             state.count(row.counts)
             state.collect(row.values)
+            self.optimized |= dict.fromkeys(row.values if row.optimized is None else row.optimized)
             if row.note:
                 self.run.note(row.note)
             if state.step % plan.log_every == 0:
@@ -209,10 +212,11 @@ class _Fit:
         if not pending:
             return
         row = {name: _mean(values) for name, values in pending.items()}
-        self.state.latest = row
+        optimized = {name: row[name] for name in self.optimized if name in row}
+        self.state.latest = optimized | row
         self.run.log(self.state.step, "train", row)
         self.run.time(self.state.step, self.state.seconds, self.state.counters)
-        not_finite = [name for name, value in row.items() if name.endswith("loss") and not math.isfinite(value)]
+        not_finite = [name for name, value in optimized.items() if not math.isfinite(value)]
         if not_finite:
             raise _Diverged(f"{not_finite[0]} is {row[not_finite[0]]}")
 

@@ -8,6 +8,7 @@ from dlcli import loggers
 from dlcli.config import build, catalogue, identity, run_config, schema
 from dlcli.core.errors import Unresumable, UsageError
 from dlcli.core.learner import Learner
+from dlcli.core.limits import finished
 from dlcli.engine.checkpoint import read_last
 from dlcli.engine.device import choose_device
 from dlcli.engine.fit import limits
@@ -46,6 +47,7 @@ def resume(selector: str, words: Sequence[str], options: Options) -> Run:
         with listening(options.quiet):
             built = build.build(config, device)
         _check_resumable(run, built.learner)
+        _check_unfinished(run, built.learner, saved)
         check_shared(built.learner, options)
         _check_ahead(limits(config["until"], built.learner, built.task), saved)
         if config != old:
@@ -98,11 +100,28 @@ def _check_resumable(run: Run, learner: Learner) -> None:
         raise Unresumable("not_resumable", path=f"run {run.id}", reason=reason, hint=hint)
 
 
+def _check_unfinished(run: Run, learner: Learner, saved: Mapping[str, Any] | None) -> None:
+    """Check that the learner of a completed run has not terminated by itself: no limit extends such a run.
+
+    Raises:
+        Unresumable: it has.
+    """
+    if saved is None or run.info["status"] != "completed" or not hasattr(learner, "finished"):
+        return
+    learner.load_state_dict(saved["learner"])
+    if finished(learner):
+        reason = f"{type(learner).__name__} finished after {saved['step']:,} steps"
+        raise Unresumable("not_resumable", path=f"run {run.id}", reason=reason, hint="Start a new run: dlcli train")
+
+
 def _check_longer(run: Run, old: Mapping[str, Any], new: Mapping[str, Any], saved: Mapping[str, Any] | None) -> None:
     """Check that a completed run has a higher limit and still has its last checkpoint."""
     if run.info["status"] != "completed":
         return
     if all(new[name] == old[name] for name in ("until", "patience")):
+        if not old["until"]:
+            reason, hint = "it is complete, and its learner terminates by itself", "Start a new run: dlcli train"
+            raise UsageError("not_resumable", path=f"run {run.id}", reason=reason, hint=hint)
         reached = ", ".join(f"{name} above {limit:g}" for name, limit in old["until"].items())
         reason, hint = "it is complete", f"Give {reached or 'steps=N'} to continue it."
         raise UsageError("not_resumable", path=f"run {run.id}", reason=reason, hint=hint)

@@ -11,7 +11,6 @@ from dlcli import loggers
 from dlcli.config import build, compose, identity, run_config, schema
 from dlcli.config.budget import settle_budget
 from dlcli.core.errors import UsageError
-from dlcli.core.learner import Learner
 from dlcli.core.population import Populous, Renders
 from dlcli.core.task import Task, declared
 from dlcli.engine import threads
@@ -41,7 +40,7 @@ def _train(point: compose.Point, options: Options, messages: Sequence[str]) -> R
     device = choose_device(config["device"])
     built = build.build(config, device)
     limits(config["until"], built.learner, built.task)
-    _check_population(built.learner, config, options)
+    check_shared(built.learner, options)
     planned = plan(config)
     origin = _initialize(built, options)
     run = create(point, options, config, built, messages, origin)
@@ -106,22 +105,6 @@ def create(
         run.discard()
         raise
     return run
-
-
-def _check_population(learner: Learner, config: Mapping[str, Any], options: Options) -> None:
-    """Check the options that only some learners support.
-
-    Raises:
-        UsageError: `--jobs` without a population, or a population in reduced precision.
-    """
-    check_shared(learner, options)
-    if isinstance(learner, Populous) and config["precision"] != "float32":
-        raise UsageError(
-            "unsupported",
-            subject=type(learner).__name__,
-            feature=f"precision={config['precision']}",
-            hint="Populations are evaluated in float32: use precision=float32.",
-        )
 
 
 def choose_threads(config: Mapping[str, Any], core: str, device: torch.device, share: int | None = None) -> int:

@@ -1,6 +1,6 @@
 """`--skip-existing`: configurations for which an identical run has completed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from dlcli.config import compose
@@ -9,6 +9,7 @@ from dlcli.config.identity import core, signature
 from dlcli.core.errors import UsageError
 from dlcli.engine.options import Options
 from dlcli.report.comparison.identity import experiment, identity, origin
+from dlcli.report.configuration import read_settings
 from dlcli.runs import selectors
 from dlcli.runs.run import Run
 
@@ -30,12 +31,27 @@ def covering(
         raise UsageError(
             "conflict", first="--skip-existing", second=_WEIGHTS, reason="initial weights are not compared"
         )
-    finished: dict[tuple[str, Any], Run] = {}
+    finished: dict[tuple[str, Any], list[Run]] = {}
     for run in selectors.scan(options.out) if among is None else among:
         if run.status == "completed" and not _has_other_initial_weights(run):
-            finished.setdefault((experiment(run), run.info.get("seed")), run)
-    keys = [_key(point) for point in points]
-    return {index: finished[key] for index, key in enumerate(keys) if key in finished}
+            finished.setdefault((experiment(run), run.info.get("seed")), []).append(run)
+    covered = {}
+    for index, point in enumerate(points):
+        same = finished.get(key, []) if (key := _key(point)) is not None else []
+        reporting = [run for run in same if _reports(run, point)]
+        if reporting:
+            covered[index] = reporting[0]
+    return covered
+
+
+def _reports(run: Run, point: compose.Point) -> bool:
+    """True if the run has scores of every metric that `task.metrics` selects; null selects the task's defaults."""
+    task = point.config.get("task")
+    names = task.get("metrics") if isinstance(task, Mapping) else None
+    if names is None:
+        own = read_settings(run.path).get("task")
+        return not isinstance(own, Mapping) or own.get("metrics") is None
+    return set(names) <= set(run.record.scores("test") or ())
 
 
 def _has_other_initial_weights(run: Run) -> bool:

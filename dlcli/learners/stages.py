@@ -6,14 +6,14 @@ from typing import Any
 from torch import nn
 
 from dlcli.core.errors import Mismatch, UsageError
-from dlcli.core.learner import Growing, Leaf, Learner, Leaves, Row
+from dlcli.core.learner import Leaf, Learner, Leaves, Row, Rows
 from dlcli.core.limits import finished, limits
 from dlcli.core.population import Populous
 from dlcli.core.task import Task
 from dlcli.learners.gradient.data_parallel import Parallel
 from dlcli.learners.gradient.process_group import Alone, Led, Team
 
-_COLUMNS = ("stage", "learner", "first_step", "last_step")
+_COLUMNS = ("stage", "learner", "first_step", "last_step", "finished")
 
 
 class Stage:
@@ -57,8 +57,8 @@ class Stages:
         self._learners = {name: stage.learner(model, task) for name, stage in stages.items()}
         self._limits = {}
         for name, learner in self._learners.items():
-            _check(name, learner, stages[name].until)
-            self._limits[name] = limits(stages[name].until, learner, task, f"learner.stages.{name}.until")
+            _check(name, learner)
+            self._limits[name] = limits(stages[name].until, learner, task, name)
         self.devices = _devices(self._learners)
         self.counters: Sequence[str] = list(
             dict.fromkeys(name for learner in self._learners.values() for name in learner.counters)
@@ -103,7 +103,8 @@ class Stages:
             self._counts[counter] = self._counts.get(counter, 0) + count
         note = self._end_stage() if self._stage_done() and not self._ended else ""
         values = {f"{name}_{key}": value for key, value in row.values.items()}
-        return Row(values, row.counts, "\n".join(filter(None, (row.note, note))))
+        optimized = None if row.optimized is None else tuple(f"{name}_{key}" for key in row.optimized)
+        return Row(values, row.counts, "\n".join(filter(None, (row.note, note))), optimized)
 
     def _stage_done(self) -> bool:
         reached = any(self._counts.get(counter, 0) >= limit for counter, limit in self._limits[self._name])
@@ -112,7 +113,7 @@ class Stages:
     def _end_stage(self) -> str:
         """Start the next stage from the model of the current one; the event for the log."""
         name, learner, steps = self._name, self._learner, self._counts["steps"]
-        self._rows.append([name, type(learner).__name__, self._steps - steps + 1, self._steps])
+        self._rows.append(self._row(finished=True))
         note = f"stage {name} ({type(learner).__name__}) finished: {steps:,} steps, total {self._steps:,}"
         if self._stage + 1 == len(self._names):
             self._ended = True
@@ -122,10 +123,16 @@ class Stages:
         self._stage, self._counts = self._stage + 1, {}
         return f"{note}\nstage {self._name} ({type(self._learner).__name__}) started"
 
+    def _row(self, *, finished: bool) -> list[Any]:
+        """The row of the current stage in the table of stages."""
+        first = self._steps - self._counts.get("steps", 0) + 1
+        return [self._name, type(self._learner).__name__, first, self._steps, finished]
+
     def leave(self) -> Mapping[str, Leaf]:
-        """The stages that have ended since the last call, and the artifacts of the current learner."""
-        rows, self._rows = self._rows, []
-        own: dict[str, Leaf] = {"stages": Growing(_COLUMNS, rows)} if rows else {}
+        """The stages so far, the unfinished one included, and the artifacts of the current learner."""
+        unfinished = [] if self._ended or not self._counts else [self._row(finished=False)]
+        rows = [*self._rows, *unfinished]
+        own: dict[str, Leaf] = {"stages": Rows(_COLUMNS, rows)} if rows else {}
         inner = self._learner.leave() if isinstance(self._learner, Leaves) else {}
         return own | {f"{self._name}_{name}": leaf for name, leaf in inner.items()}
 
@@ -152,11 +159,11 @@ class Stages:
         self._learner.load_state_dict(state["learner"])
 
 
-def _check(name: str, learner: Learner, until: Mapping[str, int | float]) -> None:
-    """Check that a learner can be a stage and that its end does not depend on the clock.
+def _check(name: str, learner: Learner) -> None:
+    """Check that a learner can be a stage.
 
     Raises:
-        UsageError: it cannot, or it does.
+        UsageError: it cannot.
     """
     if isinstance(learner, Populous):
         raise UsageError(
@@ -165,9 +172,6 @@ def _check(name: str, learner: Learner, until: Mapping[str, int | float]) -> Non
             feature=f"populations ({type(learner).__name__} in stage {name})",
             hint="Run dlcli evolve first, and dlcli train --init-from RUN afterwards.",
         )
-    if "seconds" in until:
-        must = "counters of steps or data, so that a resumed run is exact"
-        raise UsageError("invalid_value", key=f"learner.stages.{name}.until", must=must, got="seconds")
 
 
 def _devices(learners: Mapping[str, Learner]) -> int:

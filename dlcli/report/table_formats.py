@@ -22,11 +22,13 @@ class Column:
         title: heading.
         kind: format of the cells.
         parts: keys of the values in a cell; CSV has a column for each.
+        missing: text of a missing value.
     """
 
     title: str
     kind: Kind
     parts: tuple[str, ...]
+    missing: str = ""
 
     @property
     def wordy(self) -> bool:
@@ -78,7 +80,7 @@ def figure(value: int | float, digits: int) -> str:
 
 def _cell(column: Column, row: Mapping[str, Any], digits: int) -> str:
     values = [row.get(part) for part in column.parts]
-    return "" if values[0] is None else _FORMATS[column.kind](values, digits)
+    return column.missing if values[0] is None else _FORMATS[column.kind](values, digits)
 
 
 def _text(values: Sequence[Any], digits: int) -> str:

@@ -209,10 +209,11 @@ def print_scores(
             rows.append([f"95 % CI (n = {count:,})", *(_interval(of_split.get(name)) for name in names)])
     metric_info = (info or {}).get("metric_info") or {}
     baselines = {name: facts.get("baseline") for name, facts in metric_info.items()}
-    if any(baselines.get(name) is not None for name in names):
-        label = (info or {}).get("baseline")
+    if baselines:
+        known = any(baselines.get(name) is not None for name in names)
+        label = (info or {}).get("baseline") if known else "none declared"
         heading = f"baseline: {label}" if label else "baseline"
-        rows.append([heading, *(_optional(baselines.get(name)) for name in names)])
+        rows.append([heading, *(_optional(baselines.get(name)) or "-" for name in names)])
     print_table(["split", *names], rows, numeric=names)
 
 

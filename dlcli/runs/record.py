@@ -202,6 +202,13 @@ class Record:
         return origin if isinstance(origin, Mapping) else None
 
     @property
+    def code(self) -> dict[str, dict[str, Any]]:
+        """Facts about classes by name: `sha256` of plug-ins, `version` unless it is 1."""
+        code = self.info.get("code")
+        pairs = code.items() if isinstance(code, Mapping) else ()
+        return {str(name): dict(facts) for name, facts in pairs if isinstance(facts, Mapping)}
+
+    @property
     def metric(self) -> str | None:
         """Name of the main metric."""
         return self._present(_text(self._goal.get("metric")))

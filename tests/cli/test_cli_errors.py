@@ -111,7 +111,7 @@ def test_command_error_names_the_nearest_valid_name(arguments, expected, out):
         (["learning_rate=0.1"], ["lr=0.1"]),
         (["batch_size=8"], ["batch=8"]),
         (["max_epochs=3"], ["epochs=3"]),
-        (["gpus=2"], ["device=cuda learner.devices=2"]),
+        (["gpus=2"], ["device=cuda devices=2"]),
         (["dataset=mnist"], ["task=mnist"]),
         (["model", "tcn"], ["dlcli train model=tcn"]),
         (["model=TCN"], ['"tcn"']),

@@ -3,12 +3,15 @@
 import csv
 import io
 import json
+import subprocess
+import sys
 
 import pytest
 from made_runs import make_run
 from typer.testing import CliRunner
 
 from dlcli.cli.app import app
+from dlcli.commands import list as verb
 
 
 def listed(out, *words):
@@ -63,3 +66,21 @@ def test_list_runs_by_tag_accepts_damaged_tags(out):
     make_run(out, identity="tagged", info={"tags": ["night"]})
     make_run(out, identity="broken", info={"tags": None})
     assert "tagged" in listed(out, "@night")
+
+
+def test_list_metrics_states_direction_and_target_types(capsys):
+    assert verb.metrics(as_json=True) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["accuracy"]["direction"] == "max"
+    assert "classification" in found["accuracy"]["targets"]
+    assert found["mse"]["direction"] == "min"
+    assert "torch" not in _imports_of(["list", "metrics"])
+
+
+def _imports_of(words):
+    lines = [
+        "import atexit, sys", "atexit.register(lambda: print(*sys.modules, file=sys.stderr))",
+        f"sys.argv[1:] = {words!r}", "from dlcli.cli.app import app", "app()",
+    ]  # fmt: skip
+    run = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=True)
+    return run.stderr.split()

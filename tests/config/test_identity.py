@@ -54,6 +54,29 @@ def mine(tmp_path, monkeypatch):
     sys.modules.pop("mine", None)
 
 
+def _core(*words):
+    (point,) = compose.expand("train", ["mlp_digits", *words])
+    return identity.core(point.resolved(seed=0))
+
+
+def test_division_of_work_in_stages_is_not_part_of_the_signature():
+    assert _core("learner=stages", "devices=2") == _core("learner=stages")
+
+
+def test_precision_counts_once():
+    assert _core("precision=float64") != _core()
+    (point,) = compose.expand("train", ["mlp_digits"])
+    config = point.resolved(seed=0)
+    del config["learner"]["precision"]
+    assert identity.core(config) == _core()
+
+
+@pytest.mark.parametrize("learner", ["frozen", "stages"])
+def test_limit_of_a_recipe_is_not_part_of_a_learner_that_finishes(learner):
+    recipes = [compose.expand("train", [name, f"learner={learner}"])[0] for name in ("mlp_digits", "mlp")]
+    assert [point.resolved()["until"] for point in recipes] == [{}, {}]
+
+
 @cache
 def _composed(overrides):
     (point,) = compose.expand("train", ["tcn", "model.channels=[4,4]", *overrides])

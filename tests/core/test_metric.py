@@ -12,7 +12,7 @@ from dlcli.core.errors import UsageError
 from dlcli.core.evaluation import describe_metrics, score
 from dlcli.core.metric import Derived, Goal, Metric, PerSplit, Whole, choose
 from dlcli.core.spec import Real, Spec
-from dlcli.core.task import Baseline, Batch, Metrics, Score, declared
+from dlcli.core.task import Baseline, Batch, Metrics, Score, declared, select_metrics
 
 SIZES = (3, 5, 1, 4)
 MSE, MAE = Metric("mse", "min"), Metric("mae", "min")
@@ -79,6 +79,24 @@ def test_declared_metrics_of_task_without_declaration_are_its_main_metric():
 def test_baseline_that_is_not_finite_is_null():
     assert Metric("nll", "min").info(float("inf"))["baseline"] is None
     assert Metric("nll", "min").info(float("nan"))["baseline"] is None
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan")])
+def test_declared_baseline_must_be_finite(value):
+    with pytest.raises(UsageError) as error:
+        Metric("nll", "min", baseline=value)
+    assert (error.value.code, error.value.fields["key"]) == ("invalid_value", "baseline of the metric nll")
+
+
+def test_selection_applies_to_tasks_that_report_values_themselves():
+    task = select_metrics(Named(), ["return"])
+    assert [metric.name for metric in task.reported] == ["psnr", "return"]
+    assert {*score(nn.Identity(), task, "valid")} == {"psnr", "return"}
+    assert {*describe_metrics(task, "valid")["metric_info"]} == {"psnr", "return"}
+    assert len(Named().reported) == 3
+    with pytest.raises(UsageError) as error:
+        select_metrics(Named(), ["retrun"])
+    assert (error.value.code, error.value.fields["name"]) == ("unknown_name", "retrun")
 
 
 def test_whole_metric_is_computed_once_and_may_enable_gradients():

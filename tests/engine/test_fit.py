@@ -243,6 +243,44 @@ def test_fit_rejects_a_task_without_its_main_metric(tmp_path):
     assert error.value.fields["name"] == "accuracy"
 
 
+def test_fit_rejects_declared_metric_that_no_evaluation_reports(tmp_path):
+    task = adding()
+    task.reported = (*task.reported, Metric("median", "min"))
+    with pytest.raises(Mismatch) as error:
+        go(tmp_path, task=task)
+    assert (error.value.code, error.value.fields["name"]) == ("unreported_metric", "median")
+
+
+class Logging(Counting):
+    """Report an infinite energy and an overflow count."""
+
+    def __init__(self, optimized):
+        super().__init__()
+        self.optimized = optimized
+
+    def step(self):
+        values = {"overflow": torch.tensor(1.0), "energy": torch.tensor(float("inf"))}
+        return Row(values, super().step().counts, optimized=self.optimized)
+
+
+@pytest.mark.parametrize(
+    ("optimized", "status"), [(None, "diverged"), (("energy",), "diverged"), (("overflow",), "completed")]
+)
+def test_run_diverges_where_an_optimized_value_is_not_finite(tmp_path, optimized, status):
+    _, _, ending = go(tmp_path, learner=Logging(optimized), until={"steps": 3})
+    assert ending.status == status
+
+
+def test_optimized_value_is_the_first_that_displays_receive(tmp_path):
+    rows = []
+    watcher = Quiet()
+    watcher.tick = lambda step, done, latest: rows.append([*latest])
+    learner = Logging(("energy",))
+    learner.step = lambda: Row({"rate": torch.tensor(1.0), "energy": torch.tensor(2.0)}, {}, optimized=("energy",))
+    go(tmp_path, learner=learner, until={"steps": 1}, log_every=1, watcher=watcher)
+    assert rows[-1] == ["energy", "rate"]
+
+
 def test_fit_rejects_metric_without_direction(tmp_path):
     class Undeclared(Adding):
         def metrics(self, model, batch, carry=None):

@@ -96,8 +96,15 @@ def test_eval_draws_the_samples_of_the_seed_into_npz(run, tmp_path):
         result = evaluate(run, "--draw", 6, "--to", path, *words)
         assert result.exit_code == 0, result.output
         assert str(path) in result.output
+        assert evaluation(run)[1]["metrics"] == {}
         assert np.array_equal(np.load(path)["samples"], run.sample(6, seed=9 if words else None).numpy())
     assert evaluation(run)[1]["drawn"] == {"samples": 6, "seed": 9, "path": str(path)}
+
+
+def test_eval_scores_a_split_beside_the_samples_on_request(run, tmp_path):
+    result = evaluate(run, "--draw", 2, "--to", tmp_path / "x.npz", "--split", "valid")
+    assert result.exit_code == 0, result.output
+    assert {*evaluation(run)[1]["metrics"]} == {"valid"}
 
 
 def test_eval_draws_points_as_a_scatter_plot(run, tmp_path):

@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 from dlcli.config import build, catalogue, compose
 from dlcli.config.budget import settle_budget
-from dlcli.config.targets import METADATA
+from dlcli.config.schema import METADATA
 
 BY_POSITION = {"spec", "task", "model", "scenes", "trials", "space", "height", "width"}
 """Arguments that the factory passes by position."""

@@ -49,6 +49,11 @@ CLASSIFIERS = {
     "logistic": linear_model.LogisticRegression(),
     "ridge": linear_model.RidgeClassifier(),
     "svm": svm.LinearSVC(),
+    "svc": svm.SVC(),
+    "linear_svc": svm.SVC(kernel="linear"),
+    "nu_svc": svm.NuSVC(nu=0.3),
+    "neighbors": neighbors.KNeighborsClassifier(5),
+    "near": neighbors.KNeighborsClassifier(3, weights="distance"),
     "tree": tree.DecisionTreeClassifier(max_depth=4),
     "forest": ensemble.RandomForestClassifier(n_estimators=7),
     "extra": ensemble.ExtraTreesClassifier(n_estimators=5),
@@ -59,6 +64,9 @@ REGRESSORS = {
     "least_squares": linear_model.LinearRegression(),
     "ridge": linear_model.Ridge(alpha=2.0),
     "lasso": linear_model.Lasso(alpha=0.01),
+    "svr": svm.SVR(),
+    "neighbors": neighbors.KNeighborsRegressor(4),
+    "near": neighbors.KNeighborsRegressor(4, weights="distance"),
     "tree": tree.DecisionTreeRegressor(max_depth=5),
     "forest": ensemble.RandomForestRegressor(n_estimators=7),
     "boosting": ensemble.GradientBoostingRegressor(n_estimators=6),
@@ -166,7 +174,9 @@ def test_classes_without_training_samples_get_the_smallest_probability():
     [
         (preprocessing.StandardScaler(), 3, "invalid_value"),
         (cluster.DBSCAN(), 3, "invalid_value"),
-        (neighbors.KNeighborsClassifier(), 3, "unsupported"),
+        (neighbors.KNeighborsClassifier(metric="cosine"), 3, "unsupported"),
+        (neighbors.RadiusNeighborsClassifier(), 3, "unsupported"),
+        (svm.SVC(kernel="poly"), 3, "unsupported"),
         (linear_model.Ridge(), 3, "mismatch"),
         (linear_model.LogisticRegression(), 0, "mismatch"),
     ],
@@ -175,6 +185,20 @@ def test_estimators_that_cannot_be_used_are_refused(estimator, classes, code):
     with pytest.raises(UsageError) as error:
         ScikitEstimator(task_of(classes).spec, estimator=estimator)
     assert error.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("estimator", "missing"),
+    [
+        (svm.SVC(kernel="poly"), "SVC with kernel='poly': no rule"),
+        (neighbors.KNeighborsClassifier(p=1), "KNeighborsClassifier with p=1: no rule"),
+        (neighbors.RadiusNeighborsClassifier(), "RadiusNeighborsClassifier: no rule"),
+    ],
+)
+def test_unsupported_estimator_names_what_is_missing(estimator, missing):
+    with pytest.raises(UsageError) as error:
+        ScikitEstimator(task_of(3).spec, estimator=estimator)
+    assert error.value.fields["feature"].startswith(missing)
 
 
 def test_estimator_refuses_a_rule_that_differs_from_the_library():

@@ -60,8 +60,20 @@ def test_stages_run_in_order_and_label_their_rows():
     assert all(not note for number, note in enumerate(ends) if number not in (2, 4, 6))
     assert {*learner.counters} == {"updates", "batches", "samples", "evaluations"}
     table = learner.leave()["stages"]
-    assert list(table.rows) == [["first", "Gradient", 1, 3], ["second", "Gradient", 4, 5], ["third", "Closure", 6, 7]]
+    ends = [["first", "Gradient", 1, 3], ["second", "Gradient", 4, 5], ["third", "Closure", 6, 7]]
+    assert list(table.rows) == [[*row, True] for row in ends]
+    assert table.columns == ("stage", "learner", "first_step", "last_step", "finished")
+
+
+def test_table_of_stages_has_a_row_for_an_unfinished_stage():
+    learner = stages(network())
     assert learner.leave() == {}
+    for _ in range(4):
+        learner.step()
+    assert list(learner.leave()["stages"].rows) == [
+        ["first", "Gradient", 1, 3, True],
+        ["second", "Gradient", 4, 4, False],
+    ]
 
 
 def test_stage_starts_from_the_averaged_weights_of_its_predecessor():
@@ -133,7 +145,7 @@ def test_resume_from_last_checkpoint_is_bit_exact(tmp_path, cut):
 def test_limit_of_the_run_ends_it_inside_a_stage(tmp_path):
     run = Run.create(tmp_path, "train", "stages", "")
     ending = engine(stages(network()), run, {"updates": 4})
-    assert (run.info["steps"], ending.reason) == (4, "updates reached 4")
+    assert (run.info["steps"], ending.reason) == (4, "4 updates")
 
 
 def test_greedy_layer_wise_training_moves_one_layer_per_stage():
@@ -169,13 +181,21 @@ def test_learner_that_finishes_is_a_stage_without_limit():
         ({}, "required", "learner.stages.only.until"),
         (None, "required", "learner.stages.only.until"),
         ({"trials": 2}, "unknown_counter", "learner.stages.only.until.trials"),
-        ({"seconds": 2}, "invalid_value", "learner.stages.only.until"),
+        ({"seconds": 2}, "unknown_counter", "learner.stages.only.until.seconds"),
     ],
 )
 def test_stage_refuses_limits_that_do_not_end_it(until, code, key):
     with pytest.raises(UsageError) as error:
         stages(network(), only=Stage(learner=by_gradient(), until=until))
     assert (error.value.code, error.value.fields["key"]) == (code, key)
+
+
+def test_stage_without_limit_names_its_own_key_and_counters():
+    with pytest.raises(UsageError) as error:
+        stages(network(), only=Stage(learner=by_gradient(), until=None))
+    assert error.value.fields["hint"] == (
+        "Set learner.stages.only.until={steps: N}. Counters: steps, epochs, updates, batches, samples."
+    )
 
 
 def test_stages_refuse_what_cannot_be_a_stage():

@@ -9,6 +9,9 @@ from typer.testing import CliRunner
 
 import dlcli
 from dlcli.cli.app import app
+from dlcli.core.errors import UsageError
+from dlcli.engine.options import Options
+from dlcli.engine.resume import resume
 
 FILES = {
     "task/sparse_codes.yaml": """# Sparse codes: y = D x with a known dictionary
@@ -83,6 +86,14 @@ def test_estimator_run_counts_its_fitted_tensors(out):
     assert info(out, "kmeans")["parameters"] == 6 * 10 + 6 * 20
 
 
+@pytest.mark.parametrize("words", [[], ["steps=5"]])
+def test_resume_of_a_finished_estimator_is_refused(out, words):
+    run = info(out, "ridge")
+    with pytest.raises(UsageError) as error:
+        resume(run["id"], words, Options(out=out, show="none", quiet=True))
+    assert error.value.code == "not_resumable"
+
+
 def test_eval_restores_fitted_tensors(out):
     run = info(out, "kmeans")
     again = json.loads(command("eval", run["id"], "--out", str(out), "--json"))
@@ -102,7 +113,7 @@ def test_stages_run_through_the_command(tmp_path):
     assert (run.info["status"], run.info["reason"]) == ("completed", "Stages finished")
     assert run.info["steps"] == 4
     assert (Path(run.path) / "artifacts" / "stages.csv").read_text().splitlines()[1:] == [
-        "first,Gradient,1,2", "second,Closure,3,4",
+        "first,Gradient,1,2,True", "second,Closure,3,4,True",
     ]  # fmt: skip
 
 

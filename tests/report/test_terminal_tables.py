@@ -84,3 +84,9 @@ def test_values_over_many_powers_of_ten_are_drawn_as_logarithms():
 def test_nothing_finite_is_nothing_to_draw():
     assert "nothing to draw" in terminal.draw({"train": ([1], [math.nan])}, "loss")
     assert "nothing to draw" in terminal.draw({}, "loss")
+
+
+def test_scores_of_a_task_without_a_baseline_say_so(capsys):
+    info = {"metric_info": {"nll": {"direction": "min", "unit": "", "baseline": None}}}
+    terminal_tables.print_scores({"test": {"nll": 0.25}}, info=info)
+    assert capsys.readouterr().out.splitlines()[-1].split() == ["baseline:", "none", "declared", "-"]

@@ -92,12 +92,7 @@ def _classes(a: Run, b: Run) -> dict[str, list[Any]]:
 
 def _class_records(run: Run) -> tuple[dict[str, str], dict[str, int]]:
     """Abbreviated source hash by plug-in class, and version by `CLASS version`, from run.json."""
-    code = run.info.get("code")
-    classes = {
-        str(target): record
-        for target, record in (code if isinstance(code, Mapping) else {}).items()
-        if isinstance(record, Mapping)
-    }
+    classes = run.record.code
     hashes = {name: f"sha256 {str(record['sha256'])[:12]}" for name, record in classes.items() if "sha256" in record}
     return hashes, {f"{name} version": record.get("version", 1) for name, record in classes.items()}
 

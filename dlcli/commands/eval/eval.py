@@ -48,7 +48,8 @@ def score(
         selector: selects the run.
         overrides: `task.path=new.csv`, or test-time keys of the model such as `samples=50`.
         options: output folder, name and tags of the evaluation run.
-        split: "train", "valid", "test" or "all"; None is "all" if `task.path` is overridden, else "test".
+        split: "train", "valid", "test" or "all"; None is "all" if `task.path` is overridden, else "test". With
+            `drawing`, None evaluates no split.
         predictions: CSV file to write, one row per sample.
         render: GIF or MP4 file to write, the first episode of the test split.
         drawing: samples of a generative model to draw.
@@ -69,13 +70,14 @@ def score(
         drawing.check()
     config = _config(source, overrides)
     device = choose_device(config["device"])
+    scored = drawing is None or split is not None or predictions is not None
     split = split or ("all" if any(override.startswith("task.path=") for override in overrides) else "test")
     with computing(thread_count(config["threads"])):
         with listening(options.quiet):
             model, task = restored(source, config, device)
-        table = Confusion.of(task)
-        scores = estimates(model, task, split, table.see if table else None)
-        descriptions = describe_metrics(task, split)
+        table = Confusion.of(task) if scored else None
+        scores = estimates(model, task, split, table.see if table else None) if scored else {}
+        descriptions = describe_metrics(task, split) if scored else {}
         if predictions is not None:
             _write(predictions, model, task, split)
         if render is not None:
@@ -88,13 +90,15 @@ def score(
         name=options.name, tags=list(options.tags), parent=source.id, argv=list(options.argv),
         **{key: source.info.get(key) for key in ("seed", "task", "model", "recipe", "parameters", "goal", "spec")},
     )  # fmt: skip
-    run.log(source.info.get("best", {}).get("step", 0), split, metrics)
+    if scored:
+        run.log(source.info.get("best", {}).get("step", 0), split, metrics)
     if table is not None:
         keep(run, table.tables())
     facts: dict[str, Any] = {"intervals": {split: _intervals(scores)}, "training_maximum": _training_maximum(source)}
     facts["distinct"] = getattr(task, "distinct", None)
     facts["drawn"] = None if drawing is None else drawing.facts(config["seed"])
-    run.finish("completed", 0, metrics={split: metrics}, source=str(source.path), **facts, **descriptions)
+    metrics_by_split = {split: metrics} if scored else {}
+    run.finish("completed", 0, metrics=metrics_by_split, source=str(source.path), **facts, **descriptions)
     return run
 
 
@@ -172,7 +176,8 @@ def main(
     if as_json:
         print(json.dumps({"path": str(run.path), **run.info}, indent=1))  # noqa: T201
         return 0
-    terminal_tables.print_scores(run.info["metrics"], run.info["intervals"], run.info)
+    if run.info["metrics"]:
+        terminal_tables.print_scores(run.info["metrics"], run.info["intervals"], run.info)
     if run.info["training_maximum"] is not None:
         maximum = f"{run.info['training_maximum']:.6g}"
         print(f"training maximum: {maximum} (highest fitness of any individual: biased, not a score)")  # noqa: T201

@@ -57,6 +57,9 @@ class Evolution(ABC):
         Mismatch: the task has neither a fitness nor a loss, or the model has no parameters.
     """
 
+    precisions: Sequence[str] = ("float32",)
+    """Populations are decoded and rated in float32."""
+
     def __init__(
         self,
         model: nn.Module,
@@ -140,7 +143,7 @@ class Evolution(ABC):
         self._chronicle.came_to(self._cost[0], values)
         self.generation += 1
         failed = int(rating.fitness.isnan().sum())
-        return Row(values, dict(zip(self.counters, [*self._cost, failed], strict=True)))
+        return Row(values, dict(zip(self.counters, [*self._cost, failed], strict=True)), optimized=("fitness_best",))
 
     def _rate(self, genomes: Sequence[Genome], centres: Mapping[int, Tensor], batches: Sequence[int]) -> Rating:
         """Rate genomes and count the evaluations."""

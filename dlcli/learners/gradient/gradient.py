@@ -98,7 +98,8 @@ class Gradient:
         if self._average is not None:
             self._average.update(self._model)
         counts = {"updates": updates, "batches": batches, "samples": samples}
-        return Row(values, {name: counts[name] for name in self.counters})
+        losses = tuple(f"{self._prefix[name]}loss" for name in self._seats)
+        return Row(values, {name: counts[name] for name in self.counters}, optimized=losses)
 
     def state_dict(self) -> dict[str, Any]:
         self._team.lead("state")

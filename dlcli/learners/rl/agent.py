@@ -43,6 +43,7 @@ class Agent:
 
     counters = ("env_steps", "updates", "episodes")
     resumable = False
+    precisions = ("float32",)  # of stable-baselines3
 
     def __init__(
         self,
@@ -86,7 +87,8 @@ class Agent:
             "updates": agent._n_updates - before[1],
             "episodes": episodes.get("return", 0),
         }
-        return Row({**reports, **ends}, counts)
+        losses = tuple(name for name in reports if name.endswith("loss"))  # as stable-baselines3 names them
+        return Row({**reports, **ends}, counts, optimized=losses)
 
     def state_dict(self) -> dict[str, Any]:
         agent = self._algorithm

@@ -96,7 +96,8 @@ class Strategy(ABC):
         self.history += outcomes
         spent = sum(max(0, outcome.steps - steps.get(outcome.trial.number, 0)) for outcome in outcomes)
         finished = len(self.latest) - self.unfinished() - done
-        return Row(self._values(outcomes), {"trials": finished, "trial_steps": spent})
+        counts = {"trials": finished, "trial_steps": spent}
+        return Row(self._values(outcomes), counts, optimized=())  # NaN: no trial of the round has a value
 
     def _values(self, outcomes: Sequence[Outcome]) -> dict[str, torch.Tensor]:
         values = torch.tensor([outcome.value for outcome in outcomes], dtype=torch.float64)

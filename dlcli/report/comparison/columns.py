@@ -31,7 +31,7 @@ def groups_table(groups: Sequence[Group]) -> Table:
 _TASK = Column("task", "text", ("yardstick",))
 _MODEL = Column("model", "text", ("model",))
 _METRIC = Column("metric", "text", ("metric",))
-_BASELINE = Column("baseline", "figure", ("baseline",))
+_BASELINE = Column("baseline", "figure", ("baseline",), missing="-")
 """Score of the task's trivial baseline (majority class, mean, last value, random policy ...)."""
 _STATISTICS = (
     Column("std", "figure", ("std",)),

@@ -9,6 +9,7 @@ from dlcli.report.comparison.equal_cost import at_equal_cost, uncounted
 from dlcli.report.comparison.excluded import Left
 from dlcli.report.comparison.experiments import Experiment, by_experiment, known_metric
 from dlcli.report.comparison.groups import Group, rows
+from dlcli.report.comparison.identity import code_differences
 from dlcli.report.comparison.run_table import differing
 from dlcli.report.sanitize import one_line
 from dlcli.report.statistics.hypothesis_tests import Pair, compare_arms, compare_pair, sentence
@@ -269,12 +270,22 @@ def _mixed(experiments: Sequence[Experiment]) -> list[str]:
     for (label, _), members in by_label.items():
         if len(members) > 1:
             keys = differing([experiment.keys for experiment in members], absent=True)
-            why = f"they differ in {', '.join(keys[:8])}{' ...' * (len(keys) > 8)}" if keys else _SAME_CONFIG
+            why = f"they differ in {', '.join(keys[:8])}{' ...' * (len(keys) > 8)}" if keys else _hidden(members)
             notes.append(f"{label}: {len(members)} experiments, not averaged: {why}")
     return notes
 
 
-_SAME_CONFIG = "the configurations are equal, so the contents of the data files differ"
+def _hidden(experiments: Sequence[Experiment]) -> str:
+    """The difference between experiments of equal configuration: source code, class versions, dlcli, or data files."""
+    records = [experiment.first.record for experiment in experiments]
+    differences = code_differences(records)
+    if differences:
+        command = f"dlcli compare configs {records[0].id} {records[1].id}"
+        more = " ..." * (len(differences) > 4)
+        return f"the configurations are equal; {', '.join(differences[:4])}{more}: see {command}"
+    if len({record.schema for record in records}) > 1:
+        return "the configurations are equal, but versions of dlcli compute signatures differently"
+    return "the configurations are equal, so the contents of the data files differ"
 
 
 def _substituted(arms: Mapping[str, Sequence[Group]], baselines: Mapping[str, Group], name: str | None) -> list[str]:

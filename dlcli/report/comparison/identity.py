@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from dlcli.report.configuration import read_settings
+from dlcli.runs.record import Record
 from dlcli.runs.run import Run
 
 
@@ -51,3 +53,14 @@ def experiment(run: Run, run_settings: Settings | None = None) -> str:
     """
     patience = (run_settings or settings(run)).patience
     return identity(str(run.info.get("signature")), origin(run), patience)
+
+
+def code_differences(records: Sequence[Record]) -> list[str]:
+    """Classes whose source or version differs between runs, as "the source of NAME differs"."""
+    codes = [record.code for record in records]
+    found = []
+    for name in dict.fromkeys(name for code in codes for name in code):
+        for fact, subject, default in (("sha256", "source", None), ("version", "version", 1)):
+            if len({str(code.get(name, {}).get(fact, default)) for code in codes}) > 1:
+                found.append(f"the {subject} of {name} differs")
+    return found

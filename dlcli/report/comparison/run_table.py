@@ -1,5 +1,6 @@
 """Keys of a run for conditions and comparisons: fields of run.json and the flat configuration, loaded on demand."""
 
+import re
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -19,7 +20,9 @@ _COMPARED = ("task", "model", "learner", "strategy", "until", "precision")
 _SEEDED = ("seed", "order")
 """Last parts of keys whose values follow the seed of the run."""
 _CLASS = "._target_"
-_HIDDEN = ("_partial_", "scales", "eval_keys")
+_HIDDEN = ("_partial_", "scales", "eval_keys", "finishes")
+_UNSIGNED = re.compile(r"task\.metrics|learner\.(.+\.)?(devices|chunk|precision)")
+"""Keys that are not in the signature: reported metrics, division of work, and copies of the top-level precision."""
 
 
 def read_config(run: Run) -> dict[str, Any]:
@@ -106,6 +109,7 @@ def compared(config: Mapping[str, Any]) -> dict[str, Any]:
         if name.partition(".")[0] in _COMPARED
         and name.rpartition(".")[2] not in (*_SEEDED, *_HIDDEN)
         and name not in ("task._target_", "model._target_")
+        and not _UNSIGNED.fullmatch(name)
     }
 
 

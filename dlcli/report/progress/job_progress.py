@@ -6,8 +6,6 @@ from types import TracebackType
 from dlcli.core.executor import News, Tell
 from dlcli.report.progress.progress import Plain
 
-_LOSS = "loss"
-
 
 class Telling:
     """Display that sends the run directory, then step, fraction done and latest value as messages.
@@ -25,7 +23,7 @@ class Telling:
         self.run, self.metric, self.tell = run, metric, tell
         self.lines = Plain(run, metric, note, None)
         self.latest: tuple[str, float | None] = (metric, None)
-        self.done = 0.0
+        self.done, self.evaluated = 0.0, False
 
     def __enter__(self) -> "Telling":
         self.tell(News(self.run, metric=self.metric))
@@ -40,13 +38,14 @@ class Telling:
         self.lines.say(text)
 
     def tick(self, step: int, done: float, latest: Mapping[str, float]) -> None:
-        if self.latest[1] is None or self.latest[0] == _LOSS:
-            self.latest = (_LOSS, latest.get(_LOSS))
+        if not self.evaluated and latest:
+            self.latest = next(iter(latest.items()))
         self.done = done
         self.tell(News(self.run, step, done, *self.latest))
 
     def scored(self, step: int, split: str, means: Mapping[str, float], best: bool) -> None:
         self.lines.scored(step, split, means, best)
         if self.metric in means:
+            self.evaluated = True
             self.latest = (f"{split} {self.metric}", means[self.metric])
             self.tell(News(self.run, step, self.done, *self.latest))

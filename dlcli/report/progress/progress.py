@@ -19,7 +19,6 @@ from rich.progress import (
 from dlcli.report.formatting import duration, number
 
 MODES = ("auto", "bar", "plain", "none")
-_VALUES = ("loss", "fitness_best", "best", "return")  # in order of preference
 _PLAIN_EVERY = 5.0  # seconds between two plain lines
 
 
@@ -61,9 +60,9 @@ def choose(mode: str, title: str, metric: str, note: Callable[[str], None], *, q
 
 
 def format_latest(latest: Mapping[str, float]) -> str:
-    """Format the training loss, or the value that the learner reports instead; empty before the first value."""
-    names = [name for name in _VALUES if name in latest]
-    return f"{names[0].replace('_', ' ')} {number(latest[names[0]])}" if names else ""
+    """Format the first of the latest values, which the learner optimizes; empty before the first value."""
+    name = next(iter(latest), None)
+    return "" if name is None else f"{name.replace('_', ' ')} {number(latest[name])}"
 
 
 class Plain:

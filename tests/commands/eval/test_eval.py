@@ -124,6 +124,7 @@ def test_eval_names_the_changed_spec(digits):
     [
         (["model.channels=[3]"], "overriding model.channels"),
         (["seed=3"], "overriding seed"),
+        (["hidden=5"], "overriding hidden"),
         (["nonsense"], "key=value"),
         (["task.bach=3"], '"task.batch"'),
         (["task.batch=0"], "batch"),

@@ -68,3 +68,50 @@ def test_settings_are_those_of_the_top(tmp_path, text, wanted):
 
 def test_nothing_said_is_the_signature_itself(tmp_path):
     assert experiment(Run.open(make_run(tmp_path))) == "digits tcn []"
+
+
+def code(**facts):
+    return {"code": {"mine.Net": facts}}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "difference"),
+    [
+        (code(sha256="a" * 64), code(sha256="b" * 64), "the source of mine.Net differs"),
+        (code(version=2), code(version=3), "the version of mine.Net differs"),
+        (code(version=2), {}, "the version of mine.Net differs"),
+    ],
+)
+def test_compare_names_the_code_that_differs(tmp_path, first, second, difference):
+    ids = [
+        make_run(tmp_path, info={"signature": name, **info}).name.partition("_")[2]
+        for name, info in (("a", first), ("b", second))
+    ]
+    (note,) = compare(selectors.scan(tmp_path), Question()).notes
+    assert difference in note
+    assert f"see dlcli compare configs {ids[1]} {ids[0]}" in note
+    assert "data files" not in note
+
+
+def test_compare_attributes_equal_code_and_configuration_to_data_files(tmp_path):
+    for name in ("a", "b"):
+        make_run(tmp_path, info={"signature": name, **code(sha256="a" * 64)})
+    (note,) = compare(selectors.scan(tmp_path), Question()).notes
+    assert "data files" in note
+
+
+def test_compare_looks_up_the_metric_before_it_counts_a_seed_once(tmp_path):
+    both = {"test": {"accuracy": 0.5, "recall": 0.4}}
+    older = make_run(tmp_path, info={"signature": "same", "metrics": both}, keys={"task.metrics": ["recall"]})
+    newer = make_run(tmp_path, info={"signature": "same"}, keys={"task.metrics": None})
+    names = [path.name.partition("_")[2] for path in (older, newer)]
+    assert [row.runs for row in compare(selectors.scan(tmp_path), Question("recall")).groups] == [[names[0]]]
+    assert [row.runs for row in compare(selectors.scan(tmp_path), Question()).groups] == [[names[1]]]
+
+
+def test_keys_outside_the_signature_set_no_experiments_apart(tmp_path):
+    own = ("task.metrics", "learner.devices", "learner.finishes", "learner.precision")
+    for name, value in (("a", 1), ("b", 2)):
+        make_run(tmp_path, info={"signature": name}, keys={"model.hidden": value, **dict.fromkeys(own, value)})
+    (note,) = compare(selectors.scan(tmp_path), Question()).notes
+    assert note.endswith("they differ in model.hidden")
