@@ -9,11 +9,11 @@ from dlcli.cli import options
 from dlcli.config import catalogue
 from dlcli.core.errors import UsageError
 
-_PREDICT = "eval RUN --predictions FILE"
+_PREDICT = "predict RUN FILE"
 OTHER_WORDS = {
     "": {
         "models": "list models", "tasks": "list tasks", "recipes": "list recipes", "claims": "list claims",
-        "ls": "list runs", "predict": _PREDICT, "infer": _PREDICT, "inference": _PREDICT,
+        "ls": "list runs", "infer": _PREDICT, "inference": _PREDICT,
         "test": "eval RUN", "evaluate": "eval RUN", "validate": "eval RUN", "score": "eval RUN",
         "tune": "search tpe model=MODEL", "hpo": "search tpe model=MODEL", "optimize": "search tpe model=MODEL",
         "fit": "train model=MODEL", "run": "train model=MODEL", "resume": "train --resume RUN",

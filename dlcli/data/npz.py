@@ -104,8 +104,8 @@ def _warn_of_channels_last(x: np.ndarray) -> None:
 
 
 def _pair(x_name: str, x: np.ndarray, y_name: str, y: np.ndarray) -> Pair:
-    _check_array(y_name, y, (1, 2, 3))
     x = _inputs(x_name, x)
+    _check_array(y_name, y, (1, 2, 3))
     if len(x) != len(y):
         raise UsageError("mismatch", subject=y_name, requirement=f"{len(x):,} rows, as {x_name}", got=f"{len(y):,}")
     return x, _target(y_name, y, x)

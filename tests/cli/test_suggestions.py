@@ -19,8 +19,6 @@ def dlcli(*arguments):
         ("models tcn", "dlcli list models tcn"),
         ("tasks", "dlcli list tasks"),
         ("runs list", "dlcli list runs"),
-        ("predict", "dlcli eval RUN --predictions FILE"),
-        ("predict last", "dlcli eval last --predictions FILE"),
         ("test last", "dlcli eval last"),
         ("tune", "dlcli search tpe model=MODEL"),
         ("fit model=gru lr=1e-3", "dlcli train model=gru lr=1e-3"),

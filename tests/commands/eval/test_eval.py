@@ -167,7 +167,7 @@ def test_eval_rejects_damaged_runs(copied, tmp_path):
         best.write_bytes(whole)
         config.write_text(text)
     best.unlink()
-    assert "no such checkpoint" in dlcli("eval", copied, "--out", tmp_path).stderr
+    assert "has not saved this checkpoint" in dlcli("eval", copied, "--out", tmp_path).stderr
     config.unlink()
     assert dlcli("eval", copied, "--out", tmp_path).exit_code == 2
     assert not info(tmp_path, "eval")

@@ -305,7 +305,7 @@ class Remembering(nn.Module):
 
 
 def test_what_several_processes_cannot_do_is_refused():
-    with pytest.raises(Mismatch, match=r"BatchNorm1d.*learner.devices=1") as told:
+    with pytest.raises(Mismatch, match=r"(?s)BatchNorm1d.*learner.devices=1") as told:
         make(Normed(), 2)
     assert "\n" not in str(told.value)
     make(Normed(), 1)
@@ -321,7 +321,7 @@ def test_what_several_processes_cannot_do_is_refused():
 def test_torchrun_must_have_started_as_many(monkeypatch, devices):
     monkeypatch.setenv("RANK", "0")
     monkeypatch.setenv("WORLD_SIZE", "3")
-    with pytest.raises(UsageError, match="torchrun started 3"):
+    with pytest.raises(UsageError, match=r"torchrun \(3\)"):
         make(Plain(), devices)
 
 

@@ -81,7 +81,7 @@ def test_train_has_mean_zero_and_deviation_one_and_a_run_keeps_its_own(folder):
     torch.testing.assert_close(whole(other, "test")[0], (raw - 0.5) / 2)
     with usage_error("mismatch", subject="the run", got=1):
         made(folder, fitted={"mean": [0.0] * 3, "std": [1.0] * 3})
-    with pytest.raises(UsageError, match=r"task.scaling is standard or none"):
+    with pytest.raises(UsageError, match=r"task.scaling must be standard or none"):
         made(folder, "standart")
 
 

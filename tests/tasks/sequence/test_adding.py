@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from dlcli.core.errors import UsageError
 from dlcli.core.evaluation import score
 from dlcli.core.spec import Real
 from dlcli.tasks.sequence.adding import Adding

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from dlcli.core.errors import UsageError
 from dlcli.core.evaluation import predict, score
 from dlcli.core.spec import Classes, Real
 from dlcli.tasks.sequence.copy_memory import CopyMemory
