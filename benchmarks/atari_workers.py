@@ -14,14 +14,14 @@ from pathlib import Path
 
 from dlcli import launch
 from dlcli.config import compose
-from dlcli.core.executor import deaf
+from dlcli.core.executor import ignore_events
 from dlcli.core.population import Genome
-from dlcli.launch.rollout import Shared, rate
+from dlcli.launch.rollout import DistributedRater, rate
 
 GOAL = 1.6
 
 
-def seconds(rater: Shared, individuals: int) -> float:
+def seconds(rater: DistributedRater, individuals: int) -> float:
     """Of rating first-generation genomes; every call has others, so that nothing is remembered."""
     begin = time.perf_counter()
     first = int(begin * 1000) % 2**40
@@ -38,10 +38,10 @@ def measure(individuals: int, limit: int, repeats: int) -> dict[str, float | int
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         with (
-            launch.engine("local", rate, 1, deaf, place) as alone,
-            launch.engine("local", rate, 2, deaf, place) as pair,
+            launch.open_executor("local", rate, 1, ignore_events, place) as alone,
+            launch.open_executor("local", rate, 2, ignore_events, place) as pair,
         ):
-            raters = {1: Shared(alone, config), 2: Shared(pair, config)}
+            raters = {1: DistributedRater(alone, config), 2: DistributedRater(pair, config)}
             for rater in raters.values():
                 seconds(rater, 4)
             for _ in range(repeats):

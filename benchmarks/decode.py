@@ -8,7 +8,7 @@ import time
 import torch
 from torch import nn
 
-from dlcli.core.population import Genome, Layout
+from dlcli.core.population import Genome, ParameterLayout
 from dlcli.learners.evolution.decoder import Decoder, initial
 
 _CHILDREN = 20
@@ -18,7 +18,7 @@ def measure(size: int, threads: int) -> dict[str, object]:
     """Milliseconds of a child, its parent kept, by the clock and of the processor; and of 21 mutations from nothing."""
     torch.set_num_threads(threads)
     model = nn.Linear(size // 1000, 1000, bias=False)
-    layout = Layout(model)
+    layout = ParameterLayout(model)
     decoder = Decoder(layout, *initial(model, layout, 1.0))
     parent, out = Genome(tuple(range(1, 22)), (0.002,) * 20), torch.empty(layout.size)
     start = time.perf_counter()

@@ -8,9 +8,9 @@ import time
 import torch
 
 from dlcli.config import build, compose
-from dlcli.config.budget import settle_budget
+from dlcli.config.budget import solve_budget
 from dlcli.core.learner import Learner
-from dlcli.engine.device import computing
+from dlcli.engine.device import numeric_settings
 
 _STEPS = 5
 _ROUNDS = 5
@@ -28,7 +28,7 @@ def milliseconds(learner: Learner, flush: bool) -> float:
 def measure(recipe: str) -> dict[str, object]:
     """Medians of both arms, taken in turns in this process."""
     (point,) = compose.expand("train", [recipe, "task.train=2000"])
-    learner = build.build(settle_budget(point.resolved()), torch.device("cpu")).learner
+    learner = build.build(solve_budget(point.resolved()), torch.device("cpu")).learner
     arms: dict[bool, list[float]] = {False: [], True: []}
     for _ in range(_ROUNDS):
         for flush, times in arms.items():
@@ -41,7 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true")
     as_json = parser.parse_args().json
-    with computing(1):
+    with numeric_settings(1):
         rows = [measure(recipe) for recipe in ("adding_elman", "adding_gru", "adding_lstm", "adding_tcn")]
     if as_json:
         print(json.dumps(rows, indent=1))

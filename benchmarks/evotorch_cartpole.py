@@ -30,7 +30,7 @@ import evotorch
 import gymnasium
 from evotorch.neuroevolution import GymNE, VecGymNE
 
-from dlcli.core.population import Layout
+from dlcli.core.population import ParameterLayout
 from dlcli.models.policy.mlp import MLP
 from dlcli.tasks.control.gymnasium.environments import Gymnasium
 
@@ -99,7 +99,7 @@ def theirs(kind: str, values: Tensor) -> Generation:
 def ours(values: Tensor) -> Generation:
     """A generation of dlcli: parameters from vectors, and every episode to its end."""
     task, model = made()
-    layout, index = Layout(model), 0
+    layout, index = ParameterLayout(model), 0
 
     def generation() -> tuple[float, float]:
         nonlocal index
@@ -120,7 +120,7 @@ def made() -> tuple[Gymnasium, MLP]:
 def check(net: nn.Module, values: Tensor) -> None:
     """Raises AssertionError when EvoTorch's policy and dlcli's answer differently."""
     _, model = made()
-    Layout(model).load(model, values[0])
+    ParameterLayout(model).load(model, values[0])
     x = torch.randn(100, 4)
     torch.testing.assert_close(net(x), model(x))
 

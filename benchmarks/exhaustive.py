@@ -25,7 +25,7 @@ from scipy.stats import kendalltau
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from dlcli.config import build, compose
-from dlcli.core.space import Architecture, members
+from dlcli.core.space import Architecture, all_architectures
 from dlcli.engine.fit import evaluate
 from dlcli.nn.supernet.macro_space import MacroSpace
 
@@ -91,7 +91,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("words", nargs="*")
     given = parser.parse_args()
-    space = list(members(MacroSpace(LAYERS)))
+    space = list(all_architectures(MacroSpace(LAYERS)))
     chosen = space if given.limit is None else space[:: -(-len(space) // given.limit)]
     rows = list(csv.DictReader(given.out.open())) if given.out.exists() else []
     done = {(row["architecture"], row["seed"]) for row in rows}

@@ -30,7 +30,7 @@ from benchmarks import exhaustive
 from dlcli.config import build, compose
 from dlcli.core.space import Architecture
 from dlcli.engine.fit import evaluate
-from dlcli.learners.gradient.derive import candidates
+from dlcli.learners.gradient.derive import derive_architectures
 
 SEARCH_STEPS, DRAWN, TRAINED, TIMES, GOAL = 54, 40, 4, 1, 10.0
 SHARED = "learner.players.shared"
@@ -88,7 +88,9 @@ def search(truth: dict[Architecture, float], seed: int, words: Sequence[str]) ->
     (point,) = compose.expand("train", [*WORDS, *words])
     built = build.build(point.resolved(seed), torch.device("cpu"))
     steps = sum(built.learner.step().counts["batches"] for _ in range(SEARCH_STEPS))
-    ranked = [architecture for architecture, _ in candidates(built.model, built.task, built.task.main, DRAWN, seed)]
+    ranked = [
+        architecture for architecture, _ in derive_architectures(built.model, built.task, built.task.main, DRAWN, seed)
+    ]
     finalists = {one: alone(one, seed) for one in ranked[:TRAINED]}
     pick = max(finalists, key=finalists.__getitem__)
     seconds = time.process_time() - begin

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.reference_cell import PlainCell
-from dlcli.core.space import Architecture, draw
+from dlcli.core.space import Architecture, sample
 from dlcli.core.spec import Real, Spec
 from dlcli.models.searched.shared_cell import SharedCell
 from dlcli.nn.supernet.cell_space import CellSpace
@@ -41,7 +41,7 @@ class Case:
 
 
 def cases() -> list[Case]:
-    drawn = draw(CellSpace(NODES), 3, torch.Generator().manual_seed(0))
+    drawn = sample(CellSpace(NODES), 3, torch.Generator().manual_seed(0))
     functions = [place % 4 for place in range(NODES - 1)]
     chain = tuple(number for place, function in enumerate(functions) for number in (place, function))
     star = tuple(number for function in functions for number in (0, function))

@@ -142,7 +142,7 @@ def search(
     """
     from dlcli.config import sweeps
 
-    space = [sweeps.over(over, (Path(config_dir),) if config_dir is not None else ())] if over else []
+    space = [sweeps.over_override(over, (Path(config_dir),) if config_dir is not None else ())] if over else []
     return _runs("search", [*overrides, *space, *_as_overrides(settings)], name, tags, smoke, config_dir, out, progress)
 
 
@@ -225,12 +225,14 @@ def evaluate(
     Returns:
         {split: {metric: value}}.
     """
-    from dlcli.commands.eval.eval import score
+    from dlcli.commands.eval.eval import evaluate_run
     from dlcli.engine.options import Options
 
     selector = str(run.path) if isinstance(run, directory.Run) else run
     table = Path(predictions) if predictions is not None else None
-    scored = score(selector, [*overrides, *_as_overrides(settings)], Options(Path(out)), split=split, predictions=table)
+    scored = evaluate_run(
+        selector, [*overrides, *_as_overrides(settings)], Options(Path(out)), split=split, predictions=table
+    )
     return scored.info["metrics"]
 
 
@@ -257,11 +259,11 @@ def compare(
     import pandas
 
     from dlcli.commands.compare.runs import question
-    from dlcli.commands.compare.selection import Choice, chosen
+    from dlcli.commands.compare.selection import RunSelection, select_runs
     from dlcli.report.comparison.comparison import compare as answer
 
     request = question(metric, split, baseline, all_pairs, interval, x, direction)
-    runs, damaged = chosen(Choice(selectors, Path(out), where, since, status))
+    runs, damaged = select_runs(RunSelection(selectors, Path(out), where, since, status))
     plain = answer(runs, request, damaged).plain()
     table = pandas.DataFrame(plain["groups"])
     table.attrs.update(sentence=plain["sentence"], left_out=plain["left_out"], pairs=pandas.DataFrame(plain["pairs"]))

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from dlcli.attribution.gradients import scores
-from dlcli.core.evaluation_mode import still
+from dlcli.core.evaluation_mode import input_gradients
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _MODES = {1: "linear", 2: "bilinear", 3: "trilinear"}
@@ -61,7 +61,7 @@ def called_convolutions(model: nn.Module, x: Float[Tensor, "batch channel *posit
     """Names of the convolutions that a forward pass calls, in the order of their last calls."""
     parts = {name: part for name, part in model.named_modules() if isinstance(part, _CONVOLUTIONS)}
     called: list[str] = []
-    with still(model), record_outputs(parts, lambda name, output: called.append(name)):
+    with input_gradients(model), record_outputs(parts, lambda name, output: called.append(name)):
         model(x[:1].clone())
     return list(dict.fromkeys(reversed(called)))[::-1]
 
@@ -75,7 +75,7 @@ def activation_and_gradient(
     counts; frames that were processed as batch elements are unfolded.
     """
     outputs: list[Tensor] = []
-    with still(model), record_outputs({"part": part}, lambda name, output: outputs.append(output)):
+    with input_gradients(model), record_outputs({"part": part}, lambda name, output: outputs.append(output)):
         score = scores(model, x.detach().clone().requires_grad_().clone(), unit).sum()
         if not outputs or not outputs[-1].requires_grad or not score.requires_grad:
             return None

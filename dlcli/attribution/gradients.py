@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from dlcli.core.evaluation_mode import still
+from dlcli.core.evaluation_mode import input_gradients
 
 
 def scores(model: nn.Module, x: Float[Tensor, "batch *axes"], unit: Int[Tensor, " batch"]) -> Float[Tensor, " batch"]:
@@ -16,7 +16,7 @@ def input_gradient(
     model: nn.Module, x: Float[Tensor, "batch *axes"], unit: Int[Tensor, " batch"]
 ) -> Float[Tensor, "batch *axes"]:
     """Gradient of each row's score with respect to the row, in evaluation mode; zeros if it is independent of it."""
-    with still(model):
+    with input_gradients(model):
         leaf = x.detach().clone().requires_grad_()
         # clone: the first layer may operate in place, which autograd forbids on a leaf
         total = scores(model, leaf.clone(), unit).sum()

@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from dlcli.attribution.gradients import input_gradient, scores
-from dlcli.core.evaluation_mode import still
+from dlcli.core.evaluation_mode import input_gradients
 
 _ROWS = 512  # rows per forward pass
 _INITIAL_STEPS = 32
@@ -58,7 +58,7 @@ def integrated_gradients(
         path = middle.view(-1, *[1] * x.dim()) * x
         gradient = input_gradient(model, path.flatten(0, 1), unit.repeat(len(middle)))
         total += gradient.view_as(path).sum(0)
-    with still(model):
+    with input_gradients(model):
         difference = scores(model, x.clone(), unit) - scores(model, torch.zeros_like(x), unit)
     return Attribution(total / steps * x, difference, steps)
 

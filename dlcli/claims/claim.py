@@ -9,9 +9,9 @@ from typing import Any
 
 from dlcli.claims import claim_metric as measure
 from dlcli.claims import relations
-from dlcli.claims.claim_fields import check_keys, load, one_of, text, value, whole
+from dlcli.claims.claim_fields import check_keys, choice, load, positive_integer, text, value
 from dlcli.claims.claim_metric import Metric
-from dlcli.claims.relations import Known, Relation
+from dlcli.claims.relations import ClaimContext, Relation
 from dlcli.config import catalogue
 from dlcli.core.errors import UsageError
 
@@ -63,7 +63,7 @@ class Arm:
 
 
 @dataclass(frozen=True)
-class Figure:
+class PaperNumber:
     """Number of the paper.
 
     Args:
@@ -116,7 +116,7 @@ class Claim:
     split: str
     metrics: Mapping[str, Metric]
     arms: Mapping[str, Arm]
-    figures: tuple[Figure, ...]
+    figures: tuple[PaperNumber, ...]
     relations: tuple[Relation, ...]
     needs: tuple[str, ...]
     members: tuple[str, ...]
@@ -124,7 +124,7 @@ class Claim:
     definition: str
 
 
-def shelf(extra: tuple[Path, ...] = ()) -> dict[str, Path]:
+def claim_paths(extra: tuple[Path, ...] = ()) -> dict[str, Path]:
     """Paths of all claims by name.
 
     Args:
@@ -133,13 +133,13 @@ def shelf(extra: tuple[Path, ...] = ()) -> dict[str, Path]:
     return catalogue.registry("claim", extra)
 
 
-def find(name: str, extra: tuple[Path, ...] = ()) -> Claim:
+def load_claim(name: str, extra: tuple[Path, ...] = ()) -> Claim:
     """Load a claim by name.
 
     Raises:
         UsageError: the claim is unknown or invalid.
     """
-    known = shelf(extra)
+    known = claim_paths(extra)
     if name not in known:
         raise UsageError(
             "unknown_name", kind="claim", name=name, known=known, hint="List all claims with: dlcli reproduce"
@@ -156,14 +156,14 @@ def read(path: Path) -> Claim:
     return parse(path.stem, load(path))
 
 
-def readable(extra: tuple[Path, ...] = ()) -> tuple[list[Claim], list[str]]:
+def load_valid_claims(extra: tuple[Path, ...] = ()) -> tuple[list[Claim], list[str]]:
     """Load all claims.
 
     Returns:
         the valid claims, and the error messages of the others.
     """
     claims, errors = [], []
-    for path in shelf(extra).values():
+    for path in claim_paths(extra).values():
         try:
             claims.append(read(path))
         except UsageError as error:
@@ -192,7 +192,7 @@ def parse(name: str, fields: Any) -> Claim:
     texts = {key: text(fields, key, place) for key in ("system", "paper", "where", "file", "statement", "scaled")}
     metrics = {str(key): measure.parse(str(key), entry, place) for key, entry in _mapping(fields, "metrics", place)}
     arms = {str(key): _arm(str(key), entry, place) for key, entry in _mapping(fields, "arms", place)}
-    known = Known({arm.name: arm.metric for arm in arms.values()}, metrics, place)
+    known = ClaimContext({arm.name: arm.metric for arm in arms.values()}, metrics, place)
     for arm in arms.values():
         known.metric(arm.name, None)
     entries = value(fields, "relations", list, place)
@@ -200,9 +200,9 @@ def parse(name: str, fields: Any) -> Claim:
         raise UsageError("invalid_value", key=f"{place}: relations", must="at least one relation", got=entries)
     return Claim(
         name, **texts,
-        tier=one_of(fields["tier"], TIERS, "tier", place),
+        tier=choice(fields["tier"], TIERS, "tier", place),
         minutes=_minutes(fields, place),
-        seeds=whole(fields, "seeds", place, 5),
+        seeds=positive_integer(fields, "seeds", place, 5),
         split=_split(fields, place),
         metrics=metrics, arms=arms,
         figures=tuple(_figure(entry, place) for entry in value(fields, "figures", list, place, [])),
@@ -229,13 +229,13 @@ def _minutes(fields: Mapping[str, Any], place: str) -> float:
 
 
 def _split(fields: Mapping[str, Any], place: str) -> str:
-    return one_of(fields.get("split", "test"), SPLITS, "split", place)
+    return choice(fields.get("split", "test"), SPLITS, "split", place)
 
 
 def _arm(name: str, entry: Any, place: str) -> Arm:
     place = f"{place}: arms.{name}"
     check_keys(entry, ("verb", "recipe", "overrides", "metric"), ("verb", "recipe"), place)
-    verb = one_of(entry["verb"], catalogue.VERBS, "verb", place)
+    verb = choice(entry["verb"], catalogue.VERBS, "verb", place)
     overrides = value(entry, "overrides", list, place, [])
     key = f"{place}: overrides"
     if invalid := [override for override in overrides if not isinstance(override, str) or "=" not in override]:
@@ -246,14 +246,14 @@ def _arm(name: str, entry: Any, place: str) -> Arm:
     return Arm(name, verb, value(entry, "recipe", str, place), tuple(overrides), metric)
 
 
-def _figure(entry: Any, place: str) -> Figure:
+def _figure(entry: Any, place: str) -> PaperNumber:
     keys = ("of", "value", "provenance")
     check_keys(entry, keys, keys, f"{place}: figures")
-    provenance = one_of(entry["provenance"], PROVENANCE, "provenance", place)
+    provenance = choice(entry["provenance"], PROVENANCE, "provenance", place)
     for key in ("of", "value"):
         if isinstance(entry[key], list | dict):
             raise UsageError("invalid_value", key=f"{place}: figures: {key}", must="text or a number", got=entry[key])
-    return Figure(str(entry["of"]), str(entry["value"]), provenance)
+    return PaperNumber(str(entry["of"]), str(entry["value"]), provenance)
 
 
 def _definition(fields: Mapping[str, Any]) -> str:

@@ -91,7 +91,7 @@ def is_number(given: Any) -> bool:
     return isinstance(given, int | float) and not isinstance(given, bool) and math.isfinite(given)
 
 
-def whole(fields: Mapping[str, Any], key: str, place: str, default: int) -> int:
+def positive_integer(fields: Mapping[str, Any], key: str, place: str, default: int) -> int:
     """Value of a key that must be a positive integer.
 
     Raises:
@@ -103,7 +103,7 @@ def whole(fields: Mapping[str, Any], key: str, place: str, default: int) -> int:
     return given
 
 
-def one_of(given: Any, known: Collection[str], kind: str, place: str) -> str:
+def choice(given: Any, known: Collection[str], kind: str, place: str) -> str:
     """Check that a value is among the known ones.
 
     Args:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dlcli.claims.claim_fields import check_keys, one_of, value
+from dlcli.claims.claim_fields import check_keys, choice, value
 from dlcli.core.errors import UsageError
 from dlcli.runs.record import Direction
 
@@ -59,9 +59,9 @@ def parse(name: str, entry: Any, place: str) -> Metric:
     """
     place = f"{place}: metrics.{name}"
     if not isinstance(entry, Mapping):
-        return Metric(name, name, one_of(entry, _DIRECTIONS, "direction", place))
+        return Metric(name, name, choice(entry, _DIRECTIONS, "direction", place))
     check_keys(entry, ("direction", "of", "minus"), ("direction",), place)
     if "minus" in entry:
-        one_of(entry["minus"], ("train",), "minus", place)
-    direction = one_of(entry["direction"], _DIRECTIONS, "direction", place)
+        choice(entry["minus"], ("train",), "minus", place)
+    direction = choice(entry["direction"], _DIRECTIONS, "direction", place)
     return Metric(name, value(entry, "of", str, place, name), direction, "minus" in entry)

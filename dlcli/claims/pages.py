@@ -7,7 +7,7 @@ from typing import Any
 
 from dlcli.claims import claim as stating
 from dlcli.claims import results, systems
-from dlcli.claims.claim import TIERS, Arm, Claim, Figure
+from dlcli.claims.claim import TIERS, Arm, Claim, PaperNumber
 from dlcli.claims.systems import System
 from dlcli.report.formatting import duration, number
 from dlcli.runs.files import replace_file
@@ -58,7 +58,7 @@ def write(root: Path) -> list[Path]:
 def pages(root: Path) -> dict[str, str]:
     """Generate both pages, by file name."""
     claims = [stating.read(path) for path in sorted((root / "dlcli" / "claims" / "catalogue").glob("*.yaml"))]
-    pairs: list[Pair] = [(claim, results.last(claim, [root / "docs" / "claims"])) for claim in claims]
+    pairs: list[Pair] = [(claim, results.latest_result(claim, [root / "docs" / "claims"])) for claim in claims]
     return {"claims.md": claims_page(pairs), "systems.md": systems_page(pairs, systems.systems(root / "conf"))}
 
 
@@ -129,14 +129,15 @@ def _section(claim: Claim, result: Mapping[str, Any] | None) -> list[str]:
     lines += [f"- **{verdict(claim, result)}**: `dlcli reproduce {claim.name}`" + _downloads(claim)]
     lines += [f"- Not runnable yet; missing: {claim.waiting}."] if claim.waiting else []
     lines += [f"- Differences from the paper: {claim.scaled}"]
-    lines += [f"- Paper: {figures(claim.figures)}."]
+    lines += [f"- Paper: {format_paper_numbers(claim.figures)}."]
     lines += [f"- {arm.name}: `{command(arm.verb, arm.words)}`{_metric(arm)}" for arm in claim.arms.values()]
     if result is None:
         return [*lines, *(f"- Must hold: {relation.text}." for relation in claim.relations), ""]
     lines += [
         "",
         *table(
-            ("must hold", found_at(result), "verdict"), [_relation(comparison) for comparison in comparisons(result)]
+            ("must hold", estimate_heading(result), "verdict"),
+            [_relation(comparison) for comparison in comparisons(result)],
         ),
         "",
     ]
@@ -148,7 +149,7 @@ def _metric(arm: Arm) -> str:
     return f", metric {arm.metric}" if arm.metric else ""
 
 
-def found_at(result: Mapping[str, Any]) -> str:
+def estimate_heading(result: Mapping[str, Any]) -> str:
     """Heading of the column of estimates, with the confidence level of their intervals."""
     return f"estimate, {number(100 * result['level'])} % CI"
 
@@ -158,7 +159,7 @@ def command(verb: str, arguments: Sequence[str]) -> str:
     return shlex.join(["dlcli", verb, *arguments])
 
 
-def figures(numbers: Sequence[Figure]) -> str:
+def format_paper_numbers(numbers: Sequence[PaperNumber]) -> str:
     """Numbers of the paper with their provenance."""
     if not numbers:
         return "the paper gives no number for this"
@@ -176,10 +177,10 @@ def comparisons(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def _relation(comparison: Mapping[str, Any]) -> list[str]:
     note = f"; {comparison['note']}" if comparison["note"] else ""
-    return [comparison["text"], told(comparison) + note, comparison["verdict"]]
+    return [comparison["text"], format_estimate(comparison) + note, comparison["verdict"]]
 
 
-def told(comparison: Mapping[str, Any]) -> str:
+def format_estimate(comparison: Mapping[str, Any]) -> str:
     """Format an estimate with its interval, for a ratio as `x 12.3 [8, 19]`."""
     estimate, low, high = (comparison[name] for name in ("estimate", "low", "high"))
     if estimate is None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal
 
-from dlcli.claims.claim_fields import check_keys, is_number, one_of, value
+from dlcli.claims.claim_fields import check_keys, choice, is_number, value
 from dlcli.claims.claim_metric import Metric
 from dlcli.core.errors import UsageError
 
@@ -53,7 +53,7 @@ class Relation:
     comparisons: tuple[Comparison, ...]
 
 
-class Known:
+class ClaimContext:
     """Arms and metrics to which relations can refer.
 
     Args:
@@ -67,15 +67,15 @@ class Known:
 
     def arm(self, name: Any) -> str:
         """Check the name of an arm."""
-        return one_of(name, self.arms, "arm", self.place)
+        return choice(name, self.arms, "arm", self.place)
 
     def metric(self, arm: str, given: Any) -> Metric:
         """Metric of a relation: the given one, else that of the arm, else the first of the claim."""
         name = given if given is not None else self.arms[arm] or next(iter(self.metrics))
-        return self.metrics[one_of(name, self.metrics, "metric", self.place)]
+        return self.metrics[choice(name, self.metrics, "metric", self.place)]
 
 
-def parse(entry: Any, known: Known) -> Relation:
+def parse(entry: Any, known: ClaimContext) -> Relation:
     """Parse a relation from plain values.
 
     Raises:
@@ -96,7 +96,7 @@ def parse(entry: Any, known: Known) -> Relation:
     return Relation("; ".join(comparison.text for comparison in comparisons), tuple(comparisons))
 
 
-def _better(entry: Mapping[str, Any], known: Known) -> list[Comparison]:
+def _better(entry: Mapping[str, Any], known: ClaimContext) -> list[Comparison]:
     if "by" in entry and "by_factor" in entry:
         raise UsageError("conflict", first=f"{known.place}: better: by", second="by_factor")
     if "by_factor" in entry:
@@ -108,7 +108,7 @@ def _better(entry: Mapping[str, Any], known: Known) -> list[Comparison]:
     return [_pair(entry["better"], entry["than"], entry.get("metric"), known, "difference", margin)]
 
 
-def _order(entry: Mapping[str, Any], known: Known) -> list[Comparison]:
+def _order(entry: Mapping[str, Any], known: ClaimContext) -> list[Comparison]:
     names = value(entry, "order", list, known.place)
     if len(names) < 2 or len(set(map(str, names))) < len(names):
         must = "a list of two or more different arms"
@@ -116,7 +116,9 @@ def _order(entry: Mapping[str, Any], known: Known) -> list[Comparison]:
     return [_pair(a, b, entry.get("metric"), known, "difference", 0.0) for a, b in pairwise(names)]
 
 
-def _pair(a: Any, b: Any, given: Any, known: Known, kind: Literal["difference", "ratio"], margin: float) -> Comparison:
+def _pair(
+    a: Any, b: Any, given: Any, known: ClaimContext, kind: Literal["difference", "ratio"], margin: float
+) -> Comparison:
     names = known.arm(a), known.arm(b)
     if names[0] == names[1]:
         raise UsageError("invalid_value", key=f"{known.place}: than", must="another arm", got=str(b))
@@ -133,14 +135,14 @@ def _pair(a: Any, b: Any, given: Any, known: Known, kind: Literal["difference", 
     return Comparison(text, kind, names, (first.name, second.name), first.sign, low=margin)
 
 
-def _reaches(entry: Mapping[str, Any], known: Known) -> list[Comparison]:
+def _reaches(entry: Mapping[str, Any], known: ClaimContext) -> list[Comparison]:
     arm, level = known.arm(entry["arm"]), value(entry, "reaches", float, known.place)
     metric = known.metric(arm, entry.get("metric"))
     side, bound = ("at least", {"low": level}) if metric.sign > 0 else ("at most", {"high": level})
     return [Comparison(f"{arm} {side} {level:g} ({metric.name})", "mean", (arm,), (metric.name,), 1, **bound)]
 
 
-def _within(entry: Mapping[str, Any], known: Known, key: str) -> list[Comparison]:
+def _within(entry: Mapping[str, Any], known: ClaimContext, key: str) -> list[Comparison]:
     if "arm" not in entry and len(known.arms) > 1:
         hint = f"Use one of: {', '.join(known.arms)}."
         raise UsageError("required", key=f"{known.place}: {key}: arm", hint=hint)

@@ -22,12 +22,12 @@ _VERDICTS = ("holds", "does not hold", "undecided")
 
 def repository() -> Path | None:
     """Root of the checkout of dlcli if it is the current folder; None otherwise."""
-    root = catalogue.packaged().parent
+    root = catalogue.packaged_folder().parent
     is_checkout = (root / "pyproject.toml").is_file() and (root / "dlcli" / "claims").is_dir()
     return root if is_checkout and Path.cwd().resolve() == root else None
 
 
-def places(out: Path) -> list[Path]:
+def result_folders(out: Path) -> list[Path]:
     """Folders in which to look for results."""
     root = repository()
     return [*([root / "docs" / "claims"] if root else []), out / "claims"]
@@ -54,7 +54,7 @@ def finite(node: Any) -> Any:
     return None if isinstance(node, float) and not math.isfinite(node) else node
 
 
-def plain(path: Path) -> dict[str, Any] | None:
+def load_json(path: Path) -> dict[str, Any] | None:
     """Load a JSON object from a file; None if it is missing or damaged."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -65,7 +65,7 @@ def plain(path: Path) -> dict[str, Any] | None:
 
 def read(path: Path) -> dict[str, Any] | None:
     """Load a result; None if it is missing, damaged or of another schema."""
-    result = plain(path) or {}
+    result = load_json(path) or {}
     valid = result.get("schema") == SCHEMA and all(_is(result.get(key), kind) for key, kind in _FIELDS.items())
     return result if valid and result["verdict"] in _VERDICTS and _is_time(result["finished"]) else None
 
@@ -81,7 +81,7 @@ def _is_time(text: str) -> bool:
         return False
 
 
-def last(claim: Claim, folders: list[Path]) -> dict[str, Any] | None:
+def latest_result(claim: Claim, folders: list[Path]) -> dict[str, Any] | None:
     """Newest result for the current definition of a claim, preferably over enough seeds; None without one."""
     every_result = [result for folder in folders if (result := read(folder / f"{claim.name}.json"))]
     current = [result for result in every_result if result["definition"] == claim.definition]

@@ -10,17 +10,17 @@ from typing import Any
 from dlcli.claims import results
 from dlcli.claims.claim import Arm, Claim
 from dlcli.claims.claim_metric import Metric
-from dlcli.claims.verdict_record import check_directions, judged, measured
+from dlcli.claims.verdict_record import check_directions, compared_metrics, judge_claim
 from dlcli.config import build, compose, sweeps
-from dlcli.config.budget import settle_budget
-from dlcli.config.data_sets import complete
+from dlcli.config.budget import solve_budget
+from dlcli.config.data_sets import is_complete
 from dlcli.core.errors import Missing, UsageError
 from dlcli.engine import run_commands
 from dlcli.engine.device import choose_device
 from dlcli.engine.evaluate import evaluate_split
-from dlcli.engine.options import Options, listening
+from dlcli.engine.options import Options, captured_messages
 from dlcli.launch import sweep_runner
-from dlcli.launch.sweep_runner import Ways
+from dlcli.launch.sweep_runner import LaunchOptions
 from dlcli.runs.environment import describe
 from dlcli.runs.run import Run
 
@@ -31,7 +31,7 @@ _ONE_THREAD = "threads=1"
 
 
 @dataclass(frozen=True)
-class Done:
+class ClaimOutcome:
     """Outcome of the reproduction of a claim.
 
     Args:
@@ -55,7 +55,7 @@ class _Interrupted(Exception):
         self.exit_code, self.sweep = exit_code, sweep
 
 
-def reproduce(claim: Claim, options: Options, ways: Ways, made: Sequence[Run] = ()) -> Done:
+def reproduce(claim: Claim, options: Options, ways: LaunchOptions, made: Sequence[Run] = ()) -> ClaimOutcome:
     """Run the arms over the seeds and judge the claim. Only run directories are written.
 
     Args:
@@ -73,14 +73,14 @@ def reproduce(claim: Claim, options: Options, ways: Ways, made: Sequence[Run] = 
     try:
         runs, failed = _run_arms(claim, points, options, ways, made)
     except _Interrupted as stopped:
-        return Done(None, stopped.exit_code, sweep=stopped.sweep)
+        return ClaimOutcome(None, stopped.exit_code, sweep=stopped.sweep)
     check_directions(claim, {arm: [run for run in by_seed.values() if run] for arm, by_seed in runs.items()})
     evaluation_start = time.monotonic()
     values = _values(claim, runs)
     seconds = round(sum(map(_run_seconds, _unique(runs))) + time.monotonic() - evaluation_start, 1)
-    result = judged(claim, values, seeds=_seeds(points))
+    result = judge_claim(claim, values, seeds=_seeds(points))
     facts = {"seconds": seconds, "wall": round(time.monotonic() - start, 1), "runs": _ids(runs)}
-    return Done(result | facts | _environment(runs), failed=failed, runs=tuple(_unique(runs)))
+    return ClaimOutcome(result | facts | _environment(runs), failed=failed, runs=tuple(_unique(runs)))
 
 
 def check_data(claim: Claim) -> None:
@@ -89,24 +89,24 @@ def check_data(claim: Claim) -> None:
     Raises:
         Missing: a data set is missing.
     """
-    if missing := lacking(claim):
-        hint = f"Download with: {fetching(missing)}"
+    if missing := missing_data_sets(claim):
+        hint = f"Download with: {download_commands(missing)}"
         raise Missing("requires", key=f"claim {claim.name}", requirement=f"data sets: {', '.join(missing)}", hint=hint)
 
 
-def lacking(claim: Claim) -> list[str]:
+def missing_data_sets(claim: Claim) -> list[str]:
     """Data sets of a claim that have not been downloaded."""
-    return [name for name in claim.needs if not complete(name)]
+    return [name for name in claim.needs if not is_complete(name)]
 
 
-def fetching(missing: Sequence[str]) -> str:
+def download_commands(missing: Sequence[str]) -> str:
     """Commands that download data sets."""
     return " and ".join(f"dlcli data fetch {name}" for name in missing)
 
 
-def _points(arm: Arm, claim: Claim, options: Options, ways: Ways) -> list[compose.Point]:
+def _points(arm: Arm, claim: Claim, options: Options, ways: LaunchOptions) -> list[compose.Point]:
     """Points of an arm, one per seed."""
-    seeds = sweeps.seeds(ways.seeds or str(claim.seeds))
+    seeds = sweeps.seed_override(ways.seeds or str(claim.seeds))
     threads = [_ONE_THREAD] if arm.verb in ("train", "sketch") else []
     points = run_commands.points([*arm.words, *threads, seeds], replace(options, verb=arm.verb))
     if len(points) != seeds.count(",") + 1:
@@ -119,13 +119,17 @@ def _points(arm: Arm, claim: Claim, options: Options, ways: Ways) -> list[compos
 
 def _check_buildable(point: compose.Point) -> None:
     """Build a run without training, so that errors are reported before the first arm is trained."""
-    config = settle_budget(point.resolved())
-    with listening(quiet=True):
+    config = solve_budget(point.resolved())
+    with captured_messages(quiet=True):
         build.build(config, choose_device(config["device"]))
 
 
 def _run_arms(
-    claim: Claim, points: Mapping[str, Sequence[compose.Point]], options: Options, ways: Ways, before: Sequence[Run]
+    claim: Claim,
+    points: Mapping[str, Sequence[compose.Point]],
+    options: Options,
+    ways: LaunchOptions,
+    before: Sequence[Run],
 ) -> tuple[Runs, int]:
     """Run all arms with one sweep per verb; arms with equal arguments share their runs.
 
@@ -141,9 +145,9 @@ def _run_arms(
         arms = {arm.words: name for name, arm in claim.arms.items() if arm.verb == verb}
         planned = [(name, point) for name in arms.values() for point in points[name]]
         own = replace(options, verb=verb, name=claim.name)
-        sweep = sweep_runner.create([point for _, point in planned], own, ways, before)
+        sweep = sweep_runner.create_sweep([point for _, point in planned], own, ways, before)
         try:
-            interrupted = sweep_runner.carry_out(sweep, own, ways)
+            interrupted = sweep_runner.execute_sweep(sweep, own, ways)
         finally:
             sweep.let_go()
         if interrupted is not None:
@@ -169,7 +173,7 @@ def _values(claim: Claim, runs: Runs) -> dict[tuple[str, str], dict[int, float |
     """Values by seed of every pair of arm and metric in the relations."""
     return {
         (arm, name): {seed: _value(run, claim.metrics[name], claim.split) for seed, run in runs[arm].items()}
-        for arm, name in measured(claim)
+        for arm, name in compared_metrics(claim)
     }
 
 
@@ -199,7 +203,7 @@ def _ids(runs: Runs) -> dict[str, dict[str, str | None]]:
 def _environment(runs: Runs) -> dict[str, Any]:
     """Commits and machines of the runs, which may be older or from elsewhere, and the commit that judges them."""
     current, _ = describe("cpu", 1)
-    recorded = [facts for run in _unique(runs) if (facts := results.plain(run.path / "environment.json"))]
+    recorded = [facts for run in _unique(runs) if (facts := results.load_json(run.path / "environment.json"))]
     machines = [facts | {"torch": (facts.get("packages") or {}).get("torch")} for facts in recorded or [current]]
     return {
         "commit": current["commit"],

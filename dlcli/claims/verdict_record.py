@@ -6,13 +6,13 @@ from typing import Any
 
 from dlcli.claims import results
 from dlcli.claims.claim import Claim
-from dlcli.claims.verdicts import FEWEST, Judgement, Values, judge, level_of, overall
+from dlcli.claims.verdicts import FEWEST, Judgment, Values, judge, level_of, overall
 from dlcli.report.formatting import number
 from dlcli.report.statistics.intervals import interval
 from dlcli.runs.run import Run
 
 
-def measured(claim: Claim) -> list[tuple[str, str]]:
+def compared_metrics(claim: Claim) -> list[tuple[str, str]]:
     """Pairs of arm and metric that the relations compare, in the order of the claim."""
     pairs = [
         pair for relation in claim.relations for comparison in relation.comparisons
@@ -40,7 +40,7 @@ def check_directions(claim: Claim, runs: Mapping[str, Sequence[Run]]) -> None:
                 metric.check(run.record.direction(metric.of), claim.name, run.id)
 
 
-def judged(claim: Claim, values: Values, seeds: Sequence[int]) -> dict[str, Any]:
+def judge_claim(claim: Claim, values: Values, seeds: Sequence[int]) -> dict[str, Any]:
     """Judge a claim.
 
     Args:
@@ -67,7 +67,7 @@ def judged(claim: Claim, values: Values, seeds: Sequence[int]) -> dict[str, Any]
     }  # fmt: skip
 
 
-def _plain(part: Judgement) -> dict[str, Any]:
+def _plain(part: Judgment) -> dict[str, Any]:
     fields = asdict(part)
     comparison = fields.pop("comparison")
     return {name: comparison[name] for name in ("text", "kind", "low", "high")} | fields | {

@@ -19,7 +19,7 @@ Values = Mapping[tuple[str, str], Mapping[int, float | None]]
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Judgment:
     """Result of one comparison.
 
     Args:
@@ -46,7 +46,7 @@ def level_of(relations: Sequence[Relation]) -> float:
     return 1 - ALPHA / sum(len(relation.comparisons) for relation in relations)
 
 
-def judge(comparison: Comparison, values: Values, seeds: Sequence[int], level: float) -> Judgement:
+def judge(comparison: Comparison, values: Values, seeds: Sequence[int], level: float) -> Judgment:
     """Compare a t interval with its region. Arms are paired by seed.
 
     Args:
@@ -64,7 +64,7 @@ def judge(comparison: Comparison, values: Values, seeds: Sequence[int], level: f
     )
     complete = [seed for seed in seeds if all(_is_number(column.get(seed)) for column in columns)]
     if comparison.kind == "ratio" and any(not column[seed] > 0 for column in columns for seed in complete):  # type: ignore[operator]
-        return Judgement(comparison, UNDECIDED, None, None, None, len(complete), "a ratio requires positive values")
+        return Judgment(comparison, UNDECIDED, None, None, None, len(complete), "a ratio requires positive values")
     result = interval([_compared(comparison, columns, seed) for seed in complete], kind="t", level=level)
     estimate, low, high = result.mean, result.low, result.high
     if comparison.kind == "ratio":
@@ -74,7 +74,7 @@ def judge(comparison: Comparison, values: Values, seeds: Sequence[int], level: f
     verdict = UNDECIDED if note or low is None or high is None else _verdict(comparison, low, high)
     if not note and result.degenerate:
         note = "all values are equal, so the interval does not estimate the spread"
-    return Judgement(comparison, verdict, estimate, low, high, len(complete), note)
+    return Judgment(comparison, verdict, estimate, low, high, len(complete), note)
 
 
 def overall(verdicts: Sequence[str]) -> str:

@@ -59,10 +59,10 @@ def compare_runs(
     """Compare groups of runs that differ only in the seed: means, confidence intervals, corrected tests."""
     from dlcli.commands.compare import runs as command
 
-    form = command.form_of({"json": as_json, "csv": as_csv, "md": as_md, "latex": as_latex})
-    choice = command.Choice(selectors or [], out, where or [], since, status)
+    form = command.output_format({"json": as_json, "csv": as_csv, "md": as_md, "latex": as_latex})
+    choice = command.RunSelection(selectors or [], out, where or [], since, status)
     question = command.question(metric, split, baseline, all_pairs, interval, x, direction)
-    return command.main(choice, question, command.Output(form, precision, sort, limit, plot, html))
+    return command.main(choice, question, command.ComparisonOutput(form, precision, sort, limit, plot, html))
 
 
 @app.command("configs")

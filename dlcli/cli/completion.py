@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dlcli.config import catalogue, schema
-from dlcli.sketching import QUESTIONS
+from dlcli.sketching import QUERIES
 
 _PARTS = (*schema.SHORT_GROUPS, "augment")
 _DEFAULTS = {"task": "sequential_digits", "model": "tcn", "learner": "gradient"}
@@ -44,7 +44,7 @@ def words(ctx: Any, incomplete: str) -> list[str]:
 
 def questions(incomplete: str) -> list[str]:
     """Complete the questions of `dlcli sketch query`."""
-    return [name for name in QUESTIONS if name.startswith(incomplete)]
+    return [name for name in QUERIES if name.startswith(incomplete)]
 
 
 def datasets(incomplete: str) -> list[str]:
@@ -85,12 +85,12 @@ def _settable(choices: Mapping[str, str], extra: Sequence[Path]) -> Iterator[str
     """The keys that can be set."""
     yield from (*schema.SHORT, *schema.SHORT_FIXED)
     for group in _DEFAULTS:
-        yield from (f"{group}.{key}" for key in _keys(catalogue.plain(group, choices[group], extra)))
-    learner = catalogue.plain("learner", choices["learner"], extra)
+        yield from (f"{group}.{key}" for key in _keys(catalogue.compose_plain(group, choices[group], extra)))
+    learner = catalogue.compose_plain("learner", choices["learner"], extra)
     full_keys = learner.get("short") or {}
     for part in schema.SHORT_GROUPS:
         if part in choices or part == "objective":
-            keys = list(_keys(catalogue.plain(part, choices.get(part, "supervised"), extra)))
+            keys = list(_keys(catalogue.compose_plain(part, choices.get(part, "supervised"), extra)))
             yield from (f"{part}.{key}" for key in keys if part == "objective")
             yield from (f"learner.{full_keys[part]}.{key}" for key in keys if part in full_keys)
 

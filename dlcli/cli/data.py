@@ -16,7 +16,7 @@ def data_list(as_json: Json = False) -> int:
     """List the data sets and whether they are downloaded."""
     from dlcli.commands import data as command
 
-    return command.show(as_json)
+    return command.list_data_sets(as_json)
 
 
 @app.command("fetch")

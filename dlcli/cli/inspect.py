@@ -42,11 +42,11 @@ def evaluate(
     if draw is not None and to is None:
         raise UsageError("requires", key="--draw", requirement="--to FILE.png or --to FILE.npz")
     from dlcli.commands.eval import eval as command
-    from dlcli.commands.eval.draw import Drawing
+    from dlcli.commands.eval.draw import SampleRequest
     from dlcli.engine.options import Options
 
     options = Options(out, name, tuple(tag or ()), argv=tuple(sys.argv[1:]))
-    drawing = None if draw is None or to is None else Drawing(draw, to, seed)
+    drawing = None if draw is None or to is None else SampleRequest(draw, to, seed)
     return command.main(run, overrides or [], options, split, predictions, as_json, render, drawing)
 
 
@@ -91,7 +91,7 @@ def show(
             raise UsageError("conflict", first="--explain", second="--metric" if metric is not None else "--html")
         from dlcli.commands.explain import explain as explanation
 
-        wish = explanation.Wish(_SAMPLES if samples is None else samples, layer, randomized)
+        wish = explanation.ExplainOptions(_SAMPLES if samples is None else samples, layer, randomized)
         return explanation.main(run, out, wish, as_json)
     for option, value in (("--samples", samples), ("--layer", layer), ("--randomized", randomized or None)):
         if value is not None:

@@ -87,6 +87,6 @@ def with_new_names(arguments: Sequence[str]) -> list[str]:
 def preload_workers(jobs: int | None, launcher: str | None) -> None:
     """Start the process server of parallel local runs, which imports PyTorch while this process does."""
     if jobs is not None and jobs > 1 and launcher in (None, "local"):
-        from dlcli.launch.local import prepare
+        from dlcli.launch.local import start_process_server
 
-        prepare("dlcli.launch.run_job")
+        start_process_server("dlcli.launch.run_job")

@@ -50,7 +50,7 @@ def reproduce(
         _check_unused("--docs", selecting | run_options | {" ".join(names or ()): names})
         from dlcli.commands import reproduce as command
 
-        return command.document()
+        return command.write_pages()
     if not (names or everything):
         given = [option for option, value in run_options.items() if value]
         if given:
@@ -61,11 +61,11 @@ def reproduce(
     preload_workers(jobs, launcher)
     from dlcli.commands import reproduce as command
     from dlcli.engine.options import Options
-    from dlcli.launch.sweep_runner import Ways
+    from dlcli.launch.sweep_runner import LaunchOptions
 
     options = Options(out, show=progress, quiet=quiet, extra=tuple(config_dir or ()), argv=tuple(sys.argv[1:]))
-    chosen = command.Chosen(tuple(names or ()), everything, tier)
-    return command.main(chosen, options, Ways(seeds, (), jobs, launcher, needed=skip_existing), as_json)
+    chosen = command.ClaimSelection(tuple(names or ()), everything, tier)
+    return command.main(chosen, options, LaunchOptions(seeds, (), jobs, launcher, needed=skip_existing), as_json)
 
 
 def _check_unused(option: str, others: dict[str, object]) -> None:

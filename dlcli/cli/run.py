@@ -105,20 +105,20 @@ def _run_command(verb: str) -> Callable[..., int]:
         _check_options(verb, over, from_search)
         from dlcli.launch.distributed import worker
 
-        if worker.wanted():
+        if worker.is_torchrun_worker():
             worker.under_torchrun()
         preload_workers(jobs, launcher)
         from dlcli.commands import run
         from dlcli.engine.options import Options
-        from dlcli.launch.sweep_runner import Ways
+        from dlcli.launch.sweep_runner import LaunchOptions
 
-        ways = Ways(seeds, tuple(zips or ()), jobs, launcher, fail_fast, skip_existing, shared=verb in _SHARED)
+        ways = LaunchOptions(seeds, tuple(zips or ()), jobs, launcher, fail_fast, skip_existing, shared=verb in _SHARED)
         options = Options(
             out, name, tuple(tag or ()), progress, quiet, tuple(config_dir or ()), tuple(sys.argv[1:]),
             init_from=init_from, smoke=smoke, verb=verb, from_search=from_search,
         )  # fmt: skip
-        typed = overrides or [] if from_run is None else run.of_run(overrides or [], from_run, resume, options)
-        typed = run.with_over(typed, over or [], resume, options)
+        typed = overrides or [] if from_run is None else run.from_saved_run(overrides or [], from_run, resume, options)
+        typed = run.with_search_space(typed, over or [], resume, options)
         if dry_run:
             return run.dry_run(typed, options, as_json, ways)
         return run.main(typed, options, resume, as_json, verbose, ways)

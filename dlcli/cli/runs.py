@@ -36,7 +36,7 @@ def runs_rm(
     """Delete run directories; running ones are refused."""
     from dlcli.commands.runs import prune as command
 
-    return command.rm(selectors or [], out, command.Consent(dry_run, yes, as_json))
+    return command.rm(selectors or [], out, command.Confirmation(dry_run, yes, as_json))
 
 
 @app.command("prune")
@@ -60,7 +60,7 @@ def runs_prune(
     """Delete failed, diverged and lost runs, or checkpoints that are no longer needed."""
     from dlcli.commands.runs import prune as command
 
-    consent = command.Consent(dry_run, yes, as_json)
+    consent = command.Confirmation(dry_run, yes, as_json)
     return command.prune(selectors or [], out, status, older_than, checkpoints, consent)
 
 
@@ -96,7 +96,7 @@ def sweep_resume(
     preload_workers(jobs, launcher)
     from dlcli.commands import run
     from dlcli.engine.options import Options
-    from dlcli.launch.sweep_runner import Ways
+    from dlcli.launch.sweep_runner import LaunchOptions
 
     options = Options(out, show=progress, quiet=quiet)
-    return run.go_on_with(sweep, options, Ways(jobs=jobs, on=launcher, fail_fast=fail_fast), as_json)
+    return run.resume_sweep(sweep, options, LaunchOptions(jobs=jobs, on=launcher, fail_fast=fail_fast), as_json)

@@ -86,9 +86,11 @@ def sketch_stream(
     """Sketch a stream in little memory: distinct items, quantiles, frequent items, norms and entropy."""
     from dlcli.commands.streams import stream
     from dlcli.commands.streams.reader import Source
-    from dlcli.sketching.streams.sketch import Asked
+    from dlcli.sketching.streams.sketch import ItemQuery
 
-    asked = Asked(tuple(item or ()), top)
-    wish = stream.Wish(kind, tuple(sizes or ()), seed, load, tuple(merge or ()), subtract, save, exact, asked, progress)
+    asked = ItemQuery(tuple(item or ()), top)
+    wish = stream.StreamRequest(
+        kind, tuple(sizes or ()), seed, load, tuple(merge or ()), subtract, save, exact, asked, progress
+    )
     source = None if path is None else Source(path, column, tokens, values, skip_empty)
     return stream.main(source, wish, as_json)

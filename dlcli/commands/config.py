@@ -56,7 +56,7 @@ def _lines(
 
 def _short(source: str) -> str:
     """Shorten a path inside the current folder, or inside the installed package."""
-    for folder, label in ((Path.cwd(), ""), (catalogue.packaged().parent, "dlcli: ")):
+    for folder, label in ((Path.cwd(), ""), (catalogue.packaged_folder().parent, "dlcli: ")):
         if source.startswith(f"{folder}/"):
             return label + source.removeprefix(f"{folder}/")
     return source

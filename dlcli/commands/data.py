@@ -11,7 +11,7 @@ from dlcli.core.errors import Missing
 from dlcli.data.files import data_folder
 
 
-def show(as_json: bool) -> int:
+def list_data_sets(as_json: bool) -> int:
     """Print one line per data set: whether it is downloaded, its size, description and license."""
     rows = {}
     for name, path in catalogue.registry("data").items():
@@ -41,7 +41,7 @@ def fetch(name: str) -> int:
     """
     import pooch
 
-    from dlcli.report.progress.download import Bar
+    from dlcli.report.progress.download import DownloadBar
 
     pooch.get_logger().setLevel("WARNING")
     for file in files_of(name):
@@ -49,7 +49,7 @@ def fetch(name: str) -> int:
             print(f"{file.path}: ok", file=sys.stderr)  # noqa: T201
             continue
         file.path.parent.mkdir(parents=True, exist_ok=True)
-        bar = Bar()
+        bar = DownloadBar()
         try:
             pooch.retrieve(
                 file.url,

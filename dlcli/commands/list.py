@@ -80,9 +80,9 @@ def claims(extra: Sequence[Path], out: Path, as_json: bool, tier: str | None = N
 
     if tier is not None:
         claim_files.check_tier(tier)
-    folders = results.places(out)
-    valid, problems = claim_files.readable(tuple(extra))
-    claims = [(claim, results.last(claim, folders)) for claim in valid if tier in (None, claim.tier)]
+    folders = results.result_folders(out)
+    valid, problems = claim_files.load_valid_claims(tuple(extra))
+    claims = [(claim, results.latest_result(claim, folders)) for claim in valid if tier in (None, claim.tier)]
     for problem in problems:
         print(f"skipped: {problem}", file=sys.stderr)  # noqa: T201
     if not claims:

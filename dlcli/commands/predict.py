@@ -23,7 +23,7 @@ def main(
 ) -> int:
     """Write the predictions to `to`, or to standard output, and return the exit code."""
     if to is not None:
-        output_file.place(to, "--to")
+        output_file.resolve_path(to, "--to")
     columns = predict_file(selectors.one(selector, out), path, overrides, last=last)
     text = json.dumps(records(columns)) + "\n" if as_json else to_csv(columns)
     if to is None:

@@ -11,19 +11,19 @@ from typing import Any
 from dlcli.claims import claim as claim_files
 from dlcli.claims import pages, results
 from dlcli.claims.claim import Claim
-from dlcli.claims.runner import Done, check_data, fetching, lacking, reproduce
+from dlcli.claims.runner import ClaimOutcome, check_data, download_commands, missing_data_sets, reproduce
 from dlcli.claims.verdicts import FAILS, FEWEST
 from dlcli.config import catalogue, sweeps
 from dlcli.core.errors import UsageError
 from dlcli.engine.options import Options
-from dlcli.launch.sweep_runner import Ways
+from dlcli.launch.sweep_runner import LaunchOptions
 from dlcli.report import terminal_tables
 from dlcli.report.formatting import duration
 from dlcli.report.progress import progress
 
 
 @dataclass(frozen=True)
-class Chosen:
+class ClaimSelection:
     """The claims to run: by name, or all of a tier.
 
     Args:
@@ -37,7 +37,7 @@ class Chosen:
     tier: str | None = None
 
 
-def main(chosen: Chosen, options: Options, ways: Ways, as_json: bool) -> int:
+def main(chosen: ClaimSelection, options: Options, ways: LaunchOptions, as_json: bool) -> int:
     """Reproduce claims one after another; print and record each result as soon as it is complete.
 
     Returns:
@@ -50,9 +50,9 @@ def main(chosen: Chosen, options: Options, ways: Ways, as_json: bool) -> int:
         raise UsageError("unknown_name", kind="--progress mode", name=options.show, known=progress.MODES)
     ways.check()
     if ways.seeds is not None:
-        sweeps.seeds(ways.seeds)
+        sweeps.seed_override(ways.seeds)
     claims = select(chosen, options.extra)
-    completed: list[Done] = []
+    completed: list[ClaimOutcome] = []
     try:
         return _reproduce_all(claims, completed, options, ways, as_json)
     finally:
@@ -61,7 +61,9 @@ def main(chosen: Chosen, options: Options, ways: Ways, as_json: bool) -> int:
             print(json.dumps(records, indent=1), flush=True)  # noqa: T201
 
 
-def _reproduce_all(claims: Sequence[Claim], completed: list[Done], options: Options, ways: Ways, as_json: bool) -> int:
+def _reproduce_all(
+    claims: Sequence[Claim], completed: list[ClaimOutcome], options: Options, ways: LaunchOptions, as_json: bool
+) -> int:
     """Run the claims, append their outcomes to `completed`, and return the exit code."""
     invalid = 0
     for number, claim in enumerate(claims, 1):
@@ -97,7 +99,7 @@ def _resume_command(sweep: str, options: Options) -> str:
     return f"{resume} && {shlex.join(['dlcli', *arguments, '--needed'])}"
 
 
-def select(chosen: Chosen, extra: tuple[Path, ...]) -> list[Claim]:
+def select(chosen: ClaimSelection, extra: tuple[Path, ...]) -> list[Claim]:
     """Return the chosen claims; with `all`, skip and report those that cannot be run or lack data.
 
     Args:
@@ -112,7 +114,9 @@ def select(chosen: Chosen, extra: tuple[Path, ...]) -> list[Claim]:
     if chosen.names and (chosen.all or chosen.tier):
         option = "--all" if chosen.all else "--tier"
         raise UsageError("conflict", first=option, second="names of claims", reason="both choose the claims")
-    claims = [claim_files.find(name, extra) for name in dict.fromkeys(chosen.names) or claim_files.shelf(extra)]
+    claims = [
+        claim_files.load_claim(name, extra) for name in dict.fromkeys(chosen.names) or claim_files.claim_paths(extra)
+    ]
     if chosen.names:
         for claim in claims:
             if claim.waiting:
@@ -134,11 +138,11 @@ def _obstacle(claim: Claim) -> str:
     """Reason why a claim cannot be run now; empty if it can."""
     if claim.waiting:
         return f"requires {claim.waiting}"
-    missing = lacking(claim)
-    return f"requires data that are not downloaded: {fetching(missing)}" if missing else ""
+    missing = missing_data_sets(claim)
+    return f"requires data that are not downloaded: {download_commands(missing)}" if missing else ""
 
 
-def document() -> int:
+def write_pages() -> int:
     """Regenerate docs/claims.md and docs/systems.md.
 
     Raises:
@@ -146,7 +150,9 @@ def document() -> int:
     """
     root = results.repository()
     if root is None:
-        raise UsageError("requires", key="--docs", requirement=f"the checkout {catalogue.packaged().parent} as cwd")
+        raise UsageError(
+            "requires", key="--docs", requirement=f"the checkout {catalogue.packaged_folder().parent} as cwd"
+        )
     for path in pages.write(root):
         _say(f"written: {path.relative_to(root)}")
     return 0
@@ -176,16 +182,16 @@ def print_comparison(claim: Claim, result: dict[str, Any], path: Path) -> None:
         result: its result record.
         path: file of the result.
     """
-    terminal_tables.say(claim.statement)
+    terminal_tables.print_line(claim.statement)
     terminal_tables.print_table(result["table"]["columns"], result["table"]["rows"])
-    terminal_tables.say(f"paper ({claim.where}): {pages.figures(claim.figures)}")
+    terminal_tables.print_line(f"paper ({claim.where}): {pages.format_paper_numbers(claim.figures)}")
     rows = [
-        (relation["text"], pages.told(relation) + (f"; {relation['note']}" if relation["note"] else ""),
+        (relation["text"], pages.format_estimate(relation) + (f"; {relation['note']}" if relation["note"] else ""),
          relation["verdict"])
         for relation in pages.comparisons(result)
     ]  # fmt: skip
-    terminal_tables.print_table(("relation", pages.found_at(result), "verdict"), rows)
-    terminal_tables.say(f"{claim.name}: {result['verdict']}; run time {duration(result['seconds'])}; {path}")
+    terminal_tables.print_table(("relation", pages.estimate_heading(result), "verdict"), rows)
+    terminal_tables.print_line(f"{claim.name}: {result['verdict']}; run time {duration(result['seconds'])}; {path}")
 
 
 def _say(text: str) -> None:

@@ -10,19 +10,19 @@ from pathlib import Path
 
 from dlcli.config import compose, sweeps
 from dlcli.core.errors import UsageError
-from dlcli.core.executor import NOT_BEGUN, Report
+from dlcli.core.executor import NOT_STARTED, JobResult
 from dlcli.engine import run_commands
 from dlcli.engine.options import Options
 from dlcli.launch import sweep_runner
-from dlcli.launch.sweep_runner import Ways
+from dlcli.launch.sweep_runner import LaunchOptions
 from dlcli.report import terminal_tables
-from dlcli.report.comparison.groups import group
+from dlcli.report.comparison.groups import group_runs
 from dlcli.report.progress import progress, sweep_progress
 from dlcli.runs import selectors
 from dlcli.runs.run import Run
 from dlcli.runs.sweep import Sweep
 
-_DEFAULT_WAYS = Ways()
+_DEFAULT_WAYS = LaunchOptions()
 
 
 def main(
@@ -31,7 +31,7 @@ def main(
     resume: str | None,
     as_json: bool,
     verbose: bool,
-    ways: Ways = _DEFAULT_WAYS,
+    ways: LaunchOptions = _DEFAULT_WAYS,
 ) -> int:
     """Start or resume the runs of a command line, print their results, and return the exit code.
 
@@ -52,14 +52,14 @@ def main(
     points = expand(overrides, options, ways)
     if len(points) == 1 and not ways.needed and (ways.engine == "local" or ways.shared):
         return _print_run(run_commands.start(points[0], single_run_options), as_json, verbose)
-    sweep = sweep_runner.create(points, options, ways)
+    sweep = sweep_runner.create_sweep(points, options, ways)
     skipped = len(points) - len(sweep_runner.unfinished(sweep))
     if skipped:
         sweep_runner.say(f"skipping {skipped} of {len(points)}: an identical run has completed")
     return _run_sweep(sweep, options, ways, as_json)
 
 
-def with_over(overrides: Sequence[str], over: Sequence[str], resume: str | None, options: Options) -> list[str]:
+def with_search_space(overrides: Sequence[str], over: Sequence[str], resume: str | None, options: Options) -> list[str]:
     """Append the search space of `--over` to the overrides.
 
     Args:
@@ -73,10 +73,10 @@ def with_over(overrides: Sequence[str], over: Sequence[str], resume: str | None,
     """
     if over and resume is not None:
         raise UsageError("conflict", first="--resume", second="--over", reason="a search keeps its search space")
-    return [*overrides, sweeps.over(over, options.extra)] if over else list(overrides)
+    return [*overrides, sweeps.over_override(over, options.extra)] if over else list(overrides)
 
 
-def of_run(overrides: Sequence[str], selector: str, resume: str | None, options: Options) -> list[str]:
+def from_saved_run(overrides: Sequence[str], selector: str, resume: str | None, options: Options) -> list[str]:
     """Return the overrides of `--from RUN`: the path of the run's config.yaml, then the changes.
 
     Raises:
@@ -90,7 +90,7 @@ def of_run(overrides: Sequence[str], selector: str, resume: str | None, options:
     return [str((selectors.one(selector, options.out).path / "config.yaml").absolute()), *overrides]
 
 
-def expand(overrides: Sequence[str], options: Options, ways: Ways) -> list[compose.Point]:
+def expand(overrides: Sequence[str], options: Options, ways: LaunchOptions) -> list[compose.Point]:
     """Compose the points of a command line, including `--seeds` and `--zip`.
 
     Raises:
@@ -100,11 +100,11 @@ def expand(overrides: Sequence[str], options: Options, ways: Ways) -> list[compo
     if ways.seeds is not None:
         if any(override.lstrip("+").startswith("seed=") for override in overrides):
             raise UsageError("conflict", first="--seeds", second="seed=", reason="both choose the seeds")
-        overrides.append(sweeps.seeds(ways.seeds))
+        overrides.append(sweeps.seed_override(ways.seeds))
     return run_commands.points(overrides, options, ways.zips)
 
 
-def go_on_with(selector: str, display: Options, ways: Ways, as_json: bool) -> int:
+def resume_sweep(selector: str, display: Options, ways: LaunchOptions, as_json: bool) -> int:
     """Resume a sweep: run its missing, failed and stopped points, then print the table of all.
 
     Args:
@@ -118,8 +118,8 @@ def go_on_with(selector: str, display: Options, ways: Ways, as_json: bool) -> in
     """
     _check_progress(display)
     ways.check()
-    sweep = sweep_runner.find(selector, display.out)
-    options = replace(sweep_runner.take_up(sweep), show=display.show, quiet=display.quiet)
+    sweep = sweep_runner.find_sweep(selector, display.out)
+    options = replace(sweep_runner.reopen_sweep(sweep), show=display.show, quiet=display.quiet)
     jobs, launcher = sweep.info.get("jobs"), sweep.info.get("on")
     if not isinstance(jobs, int | None) or not isinstance(launcher, str | None):
         problem = "`jobs` must be an integer and `on` a string"
@@ -134,7 +134,7 @@ def _check_progress(options: Options) -> None:
         raise UsageError("unknown_name", kind="--progress mode", name=options.show, known=progress.MODES)
 
 
-def _check_single(ways: Ways) -> None:
+def _check_single(ways: LaunchOptions) -> None:
     """Refuse options of several runs together with `--resume`."""
     for option, value in {"--seeds": ways.seeds, "--zip": ways.zips, "--needed": ways.needed}.items():
         if value:
@@ -155,10 +155,10 @@ def _print_run(run: Run, as_json: bool, verbose: bool) -> int:
     return run.info["exit_code"]
 
 
-def _run_sweep(sweep: Sweep, options: Options, ways: Ways, as_json: bool) -> int:
+def _run_sweep(sweep: Sweep, options: Options, ways: LaunchOptions, as_json: bool) -> int:
     """Run the unfinished points of a sweep, print the table and the failures, and return the exit code."""
     try:
-        interrupted = sweep_runner.carry_out(sweep, options, ways)
+        interrupted = sweep_runner.execute_sweep(sweep, options, ways)
     finally:
         sweep.let_go()
     reports = sweep_runner.reports(sweep)
@@ -167,7 +167,7 @@ def _run_sweep(sweep: Sweep, options: Options, ways: Ways, as_json: bool) -> int
     elif interrupted is None:
         runs = [Run.open(Path(report.run)) for report in reports if report.run and report.exit_code == 0]
         if any(run.info["metrics"] for run in runs):
-            terminal_tables.print_groups(group(runs[::-1], None, "test")[0])
+            terminal_tables.print_groups(group_runs(runs[::-1], None, "test")[0])
     code = _report_failures(sweep, reports) if interrupted is None else interrupted
     completed = sum(report.exit_code == 0 for report in reports)
     if completed < len(reports):
@@ -176,9 +176,9 @@ def _run_sweep(sweep: Sweep, options: Options, ways: Ways, as_json: bool) -> int
     return code
 
 
-def _report_failures(sweep: Sweep, reports: Sequence[Report]) -> int:
+def _report_failures(sweep: Sweep, reports: Sequence[JobResult]) -> int:
     """Print the failed points of a sweep and return the exit code of the sweep."""
-    started = [(index, report) for index, report in enumerate(reports) if report != NOT_BEGUN]
+    started = [(index, report) for index, report in enumerate(reports) if report != NOT_STARTED]
     failed = [(index, report) for index, report in started if report.exit_code]
     if failed:
         sweep_progress.print_failures([(index, sweep_runner.title(sweep, index), report) for index, report in failed])
@@ -188,7 +188,7 @@ def _report_failures(sweep: Sweep, reports: Sequence[Report]) -> int:
     return 75 if codes == {75} else 5 if codes or len(started) < len(reports) else 0
 
 
-def dry_run(overrides: Sequence[str], options: Options, as_json: bool, ways: Ways = _DEFAULT_WAYS) -> int:
+def dry_run(overrides: Sequence[str], options: Options, as_json: bool, ways: LaunchOptions = _DEFAULT_WAYS) -> int:
     """Print sizes and estimated time of each point, from a probe of a few steps; write nothing."""
     ways.check()
     points = expand(overrides, options, ways)

@@ -9,7 +9,7 @@ from dlcli.report import output_file, terminal_tables
 from dlcli.report.charts import terminal
 from dlcli.report.comparison import history
 from dlcli.runs import selectors
-from dlcli.runs.record import present_name
+from dlcli.runs.record import current_name
 from dlcli.runs.run import Run
 
 
@@ -39,14 +39,14 @@ def main(
     curves = history.curves(run, None if as_json or metric is not None else names)
     if metric is not None:
         logged = {_metric(key) for key in curves}
-        metric = present_name(metric, logged)
+        metric = current_name(metric, logged)
         if metric not in logged:
             raise UsageError("unreported_metric", subject=f"run {run.id}", name=metric, known=logged)
         names = [metric]
     if page is not None:
         from dlcli.report.page import html
 
-        output_file.place(page, "--html")
+        output_file.resolve_path(page, "--html")
         html.write_run(page, run)
         print(f"written: {page}", file=sys.stderr)  # noqa: T201
     if as_json:

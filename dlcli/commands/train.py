@@ -16,7 +16,7 @@ __all__ = ["estimate", "points", "print_result", "resume", "start"]
 def points(overrides: Sequence[str], options: Options, zips: Sequence[str] = ()) -> list[compose.Point]:
     """Compose the training runs; with `from_search`, of the best configuration of a search."""
     if options.from_search is not None:
-        return search_points.of_result(options.from_search, overrides, options.out, options.extra)
+        return search_points.compose_result(options.from_search, overrides, options.out, options.extra)
     return compose.expand("train", overrides, extra=options.extra, smoke=options.smoke, zips=zips)
 
 

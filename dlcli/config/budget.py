@@ -6,14 +6,14 @@ from typing import Any
 
 import torch
 
-from dlcli.config.build import build_task, count
+from dlcli.config.build import build_task, count_parameters
 from dlcli.config.targets import factory, without_metadata
 from dlcli.core.errors import UsageError
 
 _TOLERANCE = 0.02  # of the budget
 
 
-def settle_budget(config: dict[str, Any]) -> dict[str, Any]:
+def solve_budget(config: dict[str, Any]) -> dict[str, Any]:
     """Replace the model's width so that the number of parameters is within 2 % of `budget`.
 
     The YAML of a model names its width keyword in `scales`. Of several keywords, the first determines the size, and
@@ -43,7 +43,7 @@ def settle_budget(config: dict[str, Any]) -> dict[str, Any]:
         key = json.dumps(widths, sort_keys=True)
         if key not in sizes:
             with torch.device("meta"):
-                sizes[key] = count(factory(_replaced(model, widths), config, "model")(task.spec))
+                sizes[key] = count_parameters(factory(_replaced(model, widths), config, "model")(task.spec))
         return sizes[key]
 
     widths = _nearest(size, {key: _value_at(model, key) for key in keys}, budget)

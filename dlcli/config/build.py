@@ -8,16 +8,16 @@ import torch
 from torch import nn
 
 from dlcli.config.targets import CONSTRUCTION_ERRORS, check_memory, class_of, factory, takes_keyword
-from dlcli.core.episode import Plays
+from dlcli.core.episode import PlayableTask
 from dlcli.core.errors import Mismatch, UsageError
-from dlcli.core.fitting import Fits
+from dlcli.core.fitting import Fittable
 from dlcli.core.learner import Learner
-from dlcli.core.needs import check_needs
-from dlcli.core.precision import model_in, task_in
+from dlcli.core.needs import check_requirements
+from dlcli.core.precision import model_to_precision, task_to_precision
 from dlcli.core.rng import seeded
 from dlcli.core.spec import Real
-from dlcli.core.task import Batch, Fitted, Supervised, Task, few, select_metrics
-from dlcli.core.trials import Trials
+from dlcli.core.task import Batch, Fitted, Supervised, Task, first_rows, select_metrics
+from dlcli.core.trials import TrialRunner
 
 _TEST_ROWS = 4  # rows of the batch that checks whether a model fits a task
 _TASK, _INITIAL, _TRIAL, _LEARNER, _STRATEGY = 0x7A5C, 0x1417, 0x7214, 0x1EA2, 0x57A7
@@ -35,13 +35,13 @@ class Built:
     @property
     def parameters(self) -> int:
         """Number of trainable and fitted parameters of the model."""
-        return count(self.model)
+        return count_parameters(self.model)
 
 
-def count(model: nn.Module) -> int:
+def count_parameters(model: nn.Module) -> int:
     """Count the trainable and fitted parameters of a model; shared parameters count once."""
     trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
-    fitted = [module for module in model.modules() if isinstance(module, Fits)]
+    fitted = [module for module in model.modules() if isinstance(module, Fittable)]
     return trained + sum(buffer.numel() for module in fitted for buffer in module.buffers())
 
 
@@ -68,7 +68,7 @@ def build_task(config: Mapping[str, Any], device: torch.device, fitted: Fitted |
     data_seed = node.get("data_seed")
     with seeded(device, data_seed if isinstance(data_seed, int) else 0, _TASK):
         task = _checked(factory(node, config, "task")(**arguments), Task, "task")
-    return task_in(select_metrics(task, names).to(device), config.get("precision", "float32"))
+    return task_to_precision(select_metrics(task, names).to(device), config.get("precision", "float32"))
 
 
 def _checked(value: Any, kind: Any, node_key: str) -> Any:
@@ -87,7 +87,7 @@ def build_model(config: Mapping[str, Any], task: Task, device: torch.device) -> 
     """Build the model of a resolved configuration; its initial weights are a function of the seed."""
     with seeded(device, config["seed"], _INITIAL):
         model = _checked(factory(config["model"], config, "model")(task.spec), nn.Module, "model").to(device)
-    return model_in(model, config.get("precision", "float32"))
+    return model_to_precision(model, config.get("precision", "float32"))
 
 
 def build(config: Mapping[str, Any], device: torch.device) -> Built:
@@ -125,7 +125,7 @@ def _check_precision(config: Mapping[str, Any]) -> None:
         raise UsageError("unsupported", subject=cls.__name__, feature=f"precision={precision}", hint=hint)
 
 
-def build_strategy(config: Mapping[str, Any], trials: Trials) -> Learner:
+def build_strategy(config: Mapping[str, Any], trials: TrialRunner) -> Learner:
     """Build the strategy of a search.
 
     Raises:
@@ -141,7 +141,7 @@ def _try(model: nn.Module, task: Task) -> None:
     Raises:
         Mismatch: the task cannot be trained or scored with the model.
     """
-    check_needs(task, model)
+    check_requirements(task, model)
     training = model.training
     try:
         with torch.no_grad():
@@ -165,9 +165,9 @@ def _model_mismatch(model: nn.Module, task: Task, hint: str) -> Mismatch:
 
 def _try_task(model: nn.Module, task: Task) -> None:
     """Check the loss, or the metrics of a task without a loss, on a few rows; a policy on one observation."""
-    if isinstance(task, Plays):
+    if isinstance(task, PlayableTask):
         return _try_policy(model, task)
-    batch = few(task.batch("valid", 0), _TEST_ROWS)
+    batch = first_rows(task.batch("valid", 0), _TEST_ROWS)
     if not isinstance(task, Supervised):
         task.metrics(model, batch)
         return None

@@ -32,13 +32,13 @@ def folders(extra: Sequence[Path] = ()) -> list[Path]:
         if not folder.is_dir():
             raise Missing("missing_file", path=folder, hint="--config-dir requires an existing folder")
     local = working_folder()
-    return [*(folder.resolve() for folder in extra), packaged(), *([local] if local else [])]
+    return [*(folder.resolve() for folder in extra), packaged_folder(), *([local] if local else [])]
 
 
 def working_folder() -> Path | None:
     """Return `./conf` if it exists and is not the packaged folder."""
     local = Path("conf").resolve()
-    return local if local.is_dir() and local != packaged() else None
+    return local if local.is_dir() and local != packaged_folder() else None
 
 
 def note_working_folder(command: str, recipe: str | None, choices: Mapping[str, str], extra: Sequence[Path]) -> None:
@@ -52,7 +52,7 @@ def note_working_folder(command: str, recipe: str | None, choices: Mapping[str, 
     for group, name in named.items():
         relative = f"{group.partition('@')[0].lstrip('/')}/{name}.yaml"
         if (local / relative).is_file():
-            (hidden if (packaged() / relative).is_file() else used).append(relative)
+            (hidden if (packaged_folder() / relative).is_file() else used).append(relative)
     for text in (
         f"note: taken from ./conf: {', '.join(used)}" if used else "",
         f"note: ./conf/{hidden[0]} is not used: dlcli has one of this name. Use --config-dir conf" if hidden else "",
@@ -62,7 +62,7 @@ def note_working_folder(command: str, recipe: str | None, choices: Mapping[str, 
             _LOG.warning(text)
 
 
-def packaged() -> Path:
+def packaged_folder() -> Path:
     """Return dlcli's `conf` folder: inside the package when installed, beside the package in a checkout."""
     inside = _PACKAGE / "conf"
     return inside if inside.is_dir() else inside.parent.parent / "conf"
@@ -79,7 +79,7 @@ def members(group: str, extra: Sequence[Path] = ()) -> dict[str, Path]:
 def registry(kind: str, extra: Sequence[Path] = ()) -> dict[str, Path]:
     """Return the claims ("claim") or data sets ("data") by name: packaged ones, and the user's below `--config-dir`."""
     own = _PACKAGE / _REGISTRIES[kind]
-    return _yaml_files([own if folder == packaged() else folder / kind for folder in folders(extra)], "*.yaml")
+    return _yaml_files([own if folder == packaged_folder() else folder / kind for folder in folders(extra)], "*.yaml")
 
 
 def _yaml_files(sources: Sequence[Path], pattern: str) -> dict[str, Path]:
@@ -97,7 +97,7 @@ def find(group: str, name: str, extra: Sequence[Path] = ()) -> Path | None:
     return next((path for path in paths if path.is_file()), None)
 
 
-def plain(group: str, name: str, extra: Sequence[Path], depth: int = 0) -> dict[str, Any]:
+def compose_plain(group: str, name: str, extra: Sequence[Path], depth: int = 0) -> dict[str, Any]:
     """Compose a member with the members of its defaults list, as Hydra does but without importing Hydra."""
     import yaml
 
@@ -113,11 +113,11 @@ def plain(group: str, name: str, extra: Sequence[Path], depth: int = 0) -> dict[
         if entry == "_self_":
             continue
         if isinstance(entry, str):
-            composed = _merged(composed, plain(group, entry, extra, depth + 1))
+            composed = _merged(composed, compose_plain(group, entry, extra, depth + 1))
             continue
         for key, member in entry.items():
             inner, _, package = key.removeprefix("override ").lstrip("/").partition("@")
-            part: Any = plain(inner, str(member), extra, depth + 1)
+            part: Any = compose_plain(inner, str(member), extra, depth + 1)
             for segment in reversed(package.split(".") if package else [inner]):
                 part = {segment: part}
             composed = _merged(composed, part)

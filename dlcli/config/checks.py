@@ -18,7 +18,7 @@ _FREE = ("retrain.until",)
 def takes_counters(key: str) -> bool:
     """Return True for a mapping of limits by counter, to which any counter may be added."""
     is_stage_limit = key.startswith("learner.") and key.endswith(".until")
-    return is_stage_limit or key in _FREE or key in schema.having("counters")
+    return is_stage_limit or key in _FREE or key in schema.with_flag("counters")
 
 
 def check_value(word: str, override: Override, base: DictConfig) -> None:

@@ -15,7 +15,7 @@ from dlcli.data.files import data_folder
 
 
 @dataclass(frozen=True)
-class File:
+class DataFile:
     """A file of a data set.
 
     Args:
@@ -42,7 +42,7 @@ class File:
         return "ok" if digest == self.sha256 else f"SHA-256 {digest[:12]}... instead of {self.sha256[:12]}..."
 
 
-def files_of(name: str) -> list[File]:
+def files_of(name: str) -> list[DataFile]:
     """Return the files of a data set.
 
     Raises:
@@ -54,13 +54,13 @@ def files_of(name: str) -> list[File]:
     folder = data_folder() / name
     try:
         entries: Any = OmegaConf.to_object(OmegaConf.load(known[name]).files)
-        return [File(folder / entry["path"], entry["url"], entry["sha256"], entry["bytes"]) for entry in entries]
+        return [DataFile(folder / entry["path"], entry["url"], entry["sha256"], entry["bytes"]) for entry in entries]
     except (OSError, YAMLError, OmegaConfBaseException, KeyError, TypeError, AttributeError, ValueError) as error:
         hint = "`files:` lists path, url, sha256 and bytes of each file"
         raise UsageError("invalid_data", path=known[name], problem=str(error), hint=hint) from None
 
 
-def complete(name: str) -> bool:
+def is_complete(name: str) -> bool:
     """Return True if all files of a data set exist and have the published sizes.
 
     Raises:

@@ -61,7 +61,7 @@ def signature(core: str, until: Mapping[str, int | float]) -> str:
 
 
 def _parts(config: Mapping[str, Any]) -> list[str]:
-    return [name for name in schema.having("signature") if name in config and name != "precision"]
+    return [name for name in schema.with_flag("signature") if name in config and name != "precision"]
 
 
 def targets(config: Mapping[str, Any]) -> dict[str, str]:

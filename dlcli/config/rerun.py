@@ -67,7 +67,7 @@ def _class_name(node: Any) -> str:
 def _members(group: str, node: Any, extra: Folders) -> Iterator[dict[str, Any]]:
     """Members of a group with the class of a saved node and, for learners, the same players."""
     for name in catalogue.members(group, extra) if isinstance(node, Mapping) else ():
-        member = catalogue.plain(group, name, extra)
+        member = catalogue.compose_plain(group, name, extra)
         is_same_class = member.get("_target_") == node.get("_target_")
         if is_same_class and {*(member.get("players") or {})} == {*(node.get("players") or {})}:
             yield member

@@ -262,7 +262,7 @@ def keys_of(command: str | None = None) -> dict[str, Key]:
 
 def groups(command: str | None = None) -> list[str]:
     """Return the keys that are configuration groups."""
-    return having("group", command)
+    return with_flag("group", command)
 
 
 def defaults(command: str) -> dict[str, Any]:
@@ -285,12 +285,12 @@ def resumable(*commands: str) -> list[str]:
     return [name for name, item in keys_of().items() if set(commands) & set(item.use.resumable)]
 
 
-def having(use: str, command: str | None = None) -> list[str]:
+def with_flag(use: str, command: str | None = None) -> list[str]:
     """Return the keys with a flag of `Use`: "signature", "retrain", "with_run", "inherited", "counters" ..."""
     return [name for name, item in keys_of(command).items() if getattr(item.use, use)]
 
 
-def trial_words() -> tuple[str, ...]:
+def trial_overrides() -> tuple[str, ...]:
     """Return the overrides of every trial of a search."""
     return tuple(f"{name}={item.use.trial}" for name, item in keys_of().items() if item.use.trial is not None)
 

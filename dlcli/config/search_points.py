@@ -16,7 +16,7 @@ from dlcli.runs import selectors
 
 
 @dataclass(frozen=True)
-class Base:
+class SearchBase:
     """The overrides that all trials of a search share.
 
     Args:
@@ -28,7 +28,7 @@ class Base:
     words: tuple[str, ...]
 
     @classmethod
-    def of(cls, info: Mapping[str, Any], recipe: str | None) -> "Base":
+    def of(cls, info: Mapping[str, Any], recipe: str | None) -> "SearchBase":
         """Read the base of a search from its run.json.
 
         Args:
@@ -39,12 +39,12 @@ class Base:
         if recipe is None:
             own = [info["recipe"]] if info["recipe"] else []
             return cls("search", (*own, *info["words"]))
-        allowed = {*schema.having("retrain"), "batch"}
+        allowed = {*schema.with_flag("retrain"), "batch"}
         overrides = [word for word in info["words"] if key_of(word).partition(".")[0] in allowed]
         return cls("train", (recipe, f"task={info['task']}", *overrides))
 
 
-def trials(verb: str, words: Sequence[str], label: str | None, extra: Sequence[Path] = ()) -> list[Point]:
+def compose_trials(verb: str, words: Sequence[str], label: str | None, extra: Sequence[Path] = ()) -> list[Point]:
     """Compose the training runs of a search: one run per trial.
 
     Args:
@@ -89,7 +89,7 @@ def _training_run(point: Point, label: str | None) -> Point:
     return Point("train", config, label, choices, point.words)
 
 
-def of_result(selector: str, overrides: Sequence[str], out: Path, extra: Sequence[Path]) -> list[Point]:
+def compose_result(selector: str, overrides: Sequence[str], out: Path, extra: Sequence[Path]) -> list[Point]:
     """Compose training runs of the best configuration of a search, changed by overrides.
 
     Args:
@@ -106,5 +106,5 @@ def of_result(selector: str, overrides: Sequence[str], out: Path, extra: Sequenc
         got = f"a run of dlcli {source.info['verb']} ({source.id})"
         raise UsageError("mismatch", subject="--from-search", requirement="a search", got=got)
     best = best_overrides(source.path / "artifacts" / "best.yaml")
-    base = Base.of(source.info, run_config.read(source.path / "config.yaml")["retrain"]["recipe"])
-    return trials(base.verb, [*base.words, *best, *overrides], None, extra)
+    base = SearchBase.of(source.info, run_config.read(source.path / "config.yaml")["retrain"]["recipe"])
+    return compose_trials(base.verb, [*base.words, *best, *overrides], None, extra)

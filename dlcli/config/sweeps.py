@@ -121,7 +121,7 @@ def paired(overrides: Sequence[str], extra: Folders) -> list[tuple[str, ...]]:
     return list(zip(*columns, strict=True))
 
 
-def over(texts: Sequence[str], extra: Folders = ()) -> str:
+def over_override(texts: Sequence[str], extra: Folders = ()) -> str:
     """Return the override `over=[...]` for the texts of `--over`.
 
     Texts are `lr=interval(1e-4,1e-2)`, `model.hidden=range(16,129,16)`, `optimizer=choice(adam,sgd)`,
@@ -167,7 +167,7 @@ def _in_quotes(value: str) -> str:
     return "'" + value.replace("'", "\\'") + "'"
 
 
-def seeds(text: str) -> str:
+def seed_override(text: str) -> str:
     """Return the override for the text of `--seeds`: `6` and `0:6` give `seed=0,1,2,3,4,5`, `3,5` gives `seed=3,5`.
 
     Raises:

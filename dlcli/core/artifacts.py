@@ -12,30 +12,30 @@ import torch
 from torch import Tensor
 
 from dlcli.core import svg_chart
-from dlcli.core.learner import Curves, File, Growing, Image, Leaf, Rows, Text
+from dlcli.core.learner import AppendTable, Artifact, Curves, FileArtifact, Image, TableArtifact, Text
 
 
-def encode(leaf: Leaf) -> tuple[str, bytes]:
+def encode(leaf: Artifact) -> tuple[str, bytes]:
     """Return file extension and content of an artifact.
 
     Tables are CSV (of a growing one the header only), images PNG, curves SVG, trees JSON.
     """
-    if isinstance(leaf, Rows):
+    if isinstance(leaf, TableArtifact):
         return ".csv", _csv((leaf.columns, *leaf.rows))
-    if isinstance(leaf, Growing):
+    if isinstance(leaf, AppendTable):
         return ".csv", _csv((leaf.columns,))
     if isinstance(leaf, Image):
         return ".png", _png(leaf.pixels)
     if isinstance(leaf, Curves):
-        return ".svg", svg_chart.svg(leaf.x, leaf.series, leaf.up, leaf.logarithmic).encode()
-    if isinstance(leaf, File):
+        return ".svg", svg_chart.line_chart(leaf.x, leaf.series, leaf.up, leaf.logarithmic).encode()
+    if isinstance(leaf, FileArtifact):
         return leaf.ending, leaf.text.encode()
     if isinstance(leaf, Text):
         return ".txt", leaf.text.encode()
     return ".json", json.dumps(leaf.tree, indent=1).encode()
 
 
-def more(leaf: Growing) -> str:
+def appended_rows(leaf: AppendTable) -> str:
     """Return the new rows of a growing table as CSV without header."""
     return _csv(leaf.rows).decode()
 

@@ -10,7 +10,7 @@ from dlcli.core.task import Task
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Transition:
     """Result of one step, one row per episode.
 
     Args:
@@ -25,7 +25,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class End:
+class EpisodeSummary:
     """Summary of finished episodes, one row per episode.
 
     Args:
@@ -38,20 +38,20 @@ class End:
 
 
 @runtime_checkable
-class Simulator(Protocol):
+class VectorEnvironment(Protocol):
     """Vectorized environment: each episode depends only on its seed and its actions, not on the other episodes."""
 
     def reset(self) -> Tensor:
         """Return the first observations [row, *shape]; called once."""
 
-    def step(self, output: Tensor) -> Outcome:
+    def step(self, output: Tensor) -> Transition:
         """Advance every episode by one step.
 
         Args:
             output: [row, unit], the raw output of the policy. Every episode has a finite length.
         """
 
-    def end(self, rows: Tensor) -> End:
+    def end(self, rows: Tensor) -> EpisodeSummary:
         """Return the summary of finished episodes.
 
         Args:
@@ -63,8 +63,8 @@ class Simulator(Protocol):
 
 
 @runtime_checkable
-class Plays(Task, Protocol):
+class PlayableTask(Task, Protocol):
     """Environment: a task whose batches are seeds of episodes that a policy can play."""
 
-    def simulate(self, seeds: Tensor) -> Simulator:
+    def simulate(self, seeds: Tensor) -> VectorEnvironment:
         """Return a vectorized environment with one episode per seed, int64 [row]."""

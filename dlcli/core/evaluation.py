@@ -9,15 +9,25 @@ import torch
 from torch import Tensor, nn
 
 from dlcli.core.errors import Mismatch
-from dlcli.core.evaluation_mode import evaluating
-from dlcli.core.metric import Derived, Metric, PerSplit, Whole
+from dlcli.core.evaluation_mode import evaluation_mode
+from dlcli.core.metric import Derived, Metric, PerModel, PerSplit
 from dlcli.core.rng import reseed
-from dlcli.core.task import Batch, Carry, HasBaseline, Metrics, Predicts, Reports, Task, declared, few
+from dlcli.core.task import (
+    Batch,
+    Carry,
+    HasBaseline,
+    Metrics,
+    Predicts,
+    ReportsMetrics,
+    Task,
+    declared_metrics,
+    first_rows,
+)
 
 _SCORING = 0x5C02E  # random stream of evaluation, independent of that of training
 
 
-See = Callable[[Batch, Metrics], None]
+BatchCallback = Callable[[Batch, Metrics], None]
 """Callback that receives every batch with its metrics."""
 
 
@@ -37,7 +47,7 @@ class Estimate:
     rows: int = 0
 
 
-def score(model: nn.Module, task: Task, split: str, see: See | None = None) -> dict[str, float]:
+def score(model: nn.Module, task: Task, split: str, see: BatchCallback | None = None) -> dict[str, float]:
     """Compute every metric of the task on a complete split, in evaluation mode; module modes are restored.
 
     Random draws of the model during evaluation are a function of the batch index.
@@ -55,7 +65,13 @@ def score(model: nn.Module, task: Task, split: str, see: See | None = None) -> d
 
 
 def estimates(
-    model: nn.Module, task: Task, split: str, see: See | None = None, *, rows: int | None = None, whole: bool = True
+    model: nn.Module,
+    task: Task,
+    split: str,
+    see: BatchCallback | None = None,
+    *,
+    rows: int | None = None,
+    whole: bool = True,
 ) -> dict[str, Estimate]:
     """Compute every metric as `score` does, with the standard deviation over rows.
 
@@ -67,10 +83,10 @@ def estimates(
         rows: number of rows to score, from the beginning of the split; None for all.
         whole: True to compute metrics of the model as a unit (`Whole`).
     """
-    reported = tuple(declared(task).values())
+    reported = tuple(declared_metrics(task).values())
     sums: dict[str, Tensor] = {}
     collected: list[tuple[Tensor, Tensor]] = []
-    with evaluating(model):
+    with evaluation_mode(model):
         carry: Carry = None
         for index, batch in enumerate(_batches(task, split, rows)):
             reseed(batch.target.device, _SCORING, index)
@@ -100,7 +116,7 @@ def _batches(task: Task, split: str, rows: int | None) -> Iterator[Batch]:
     for index in range(task.size(split)):
         batch = task.batch(split, index)
         if rows is not None and count + len(batch) >= rows:
-            yield few(batch, rows - count)
+            yield first_rows(batch, rows - count)
             return
         count += len(batch)
         yield batch
@@ -137,7 +153,7 @@ def _whole(reported: Iterable[Metric], model: nn.Module, task: Task, split: str)
     return {
         metric.name: float(metric.compute.compute(model, task, split))
         for metric in reported
-        if isinstance(metric.compute, Whole)
+        if isinstance(metric.compute, PerModel)
     }
 
 
@@ -166,12 +182,12 @@ def check_reported(task: Task, names: Iterable[str]) -> None:
             "unreported_metric", subject=subject, name=task.main.metric, known=names,
             hint=f"{task.main.metric} is the task's main metric; its evaluation reports: {', '.join(names) or 'none'}",
         )  # fmt: skip
-    known = declared(task)
+    known = declared_metrics(task)
     for name in known:
         if name not in names:
             hint = f"The task declares {name}, and its evaluations report: {', '.join(names)}"
             raise Mismatch("unreported_metric", subject=subject, name=name, hint=hint)
-    for name in names if isinstance(task, Reports) else ():
+    for name in names if isinstance(task, ReportsMetrics) else ():
         if name not in known:
             hint = f'Add Metric("{name}", "max") or Metric("{name}", "min") to the metrics that the task reports.'
             raise Mismatch("undeclared_metric", subject=subject, name=name, hint=hint)
@@ -189,7 +205,7 @@ def describe_metrics(task: Task, split: str) -> dict[str, Any]:
     measured: dict[str, Estimate] = {}
     if trivial is not None:
         measured = estimates(trivial.predictor, task, split, rows=trivial.rows, whole=False)
-    known = declared(task)
+    known = declared_metrics(task)
     info = {
         name: metric.info(measured[name].mean if metric.baseline is None and name in measured else None)
         for name, metric in known.items()
@@ -200,7 +216,7 @@ def describe_metrics(task: Task, split: str) -> dict[str, Any]:
 def predict(model: nn.Module, task: Predicts, batches: Iterable[Batch]) -> dict[str, list[Any]]:
     """Compute predictions: columns of equal length by name, one row per sample in the order of the batches."""
     columns: dict[str, list[Any]] = {}
-    with evaluating(model):
+    with evaluation_mode(model):
         carry: Carry = None
         for batch in batches:
             part, carry = task.predictions(model, batch, carry)

@@ -8,7 +8,7 @@ from torch import nn
 
 
 @contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
+def evaluation_mode(model: nn.Module) -> Iterator[None]:
     """Put the model into evaluation mode under `no_grad`; restore the mode of each module on exit.
 
     `inference_mode` is not used: a model that samples by its own gradient (an energy-based model) enables gradients in
@@ -19,7 +19,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def still(model: nn.Module) -> Iterator[None]:
+def input_gradients(model: nn.Module) -> Iterator[None]:
     """Put the model into evaluation mode with gradients of its inputs only; restore modes and parameters on exit."""
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
     try:

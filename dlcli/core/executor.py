@@ -23,7 +23,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class News:
+class ProgressEvent:
     """Progress of a running job.
 
     Args:
@@ -44,7 +44,7 @@ class News:
 
 
 @dataclass(frozen=True)
-class Report:
+class JobResult:
     """Result of a job.
 
     Args:
@@ -60,18 +60,18 @@ class Report:
     error: str = ""
 
 
-NOT_BEGUN = Report(130, error="not started")
+NOT_STARTED = JobResult(130, error="not started")
 """Result of a job that was waiting when the executor was stopped."""
 
-Tell = Callable[[News], None]
+ProgressCallback = Callable[[ProgressEvent], None]
 """Callback that receives the progress of a job."""
-Perform = Callable[[Job, Tell], Report]
+JobRunner = Callable[[Job, ProgressCallback], JobResult]
 """Runs a job and reports its progress."""
-Listener = Callable[[int, News | Report], None]
+EventCallback = Callable[[int, ProgressEvent | JobResult], None]
 """Callback that receives progress and results by job id as they occur, in any order."""
 
 
-def deaf(number: int, what: News | Report) -> None:
+def ignore_events(number: int, what: ProgressEvent | JobResult) -> None:
     """Ignore progress and results."""
 
 
@@ -82,7 +82,7 @@ class Executor(Protocol):
     def submit(self, job: Job) -> int:
         """Submit a job and return its id."""
 
-    def wait(self) -> tuple[int, Report]:
+    def wait(self) -> tuple[int, JobResult]:
         """Return id and result of the next job in the order of submission.
 
         Raises:

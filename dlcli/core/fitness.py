@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from dlcli.core.errors import Mismatch
-from dlcli.core.evaluation_mode import evaluating
-from dlcli.core.population import Rated, Rating, Stacked
+from dlcli.core.evaluation_mode import evaluation_mode
+from dlcli.core.population import FitnessTask, Rating, Stacked
 from dlcli.core.rng import normal_vector, reseed
 from dlcli.core.task import Batch, Supervised, Task
 
@@ -19,21 +19,21 @@ _SIGNS = 0x516  # seed of the random projection of longer behaviors
 _RATING = 0x4A7E  # random stream of fitness evaluation, independent of that of training
 
 
-def rated(task: Task) -> Rated:
+def as_fitness_task(task: Task) -> FitnessTask:
     """Return the task if it rates populations, or the adapter of a supervised task.
 
     Raises:
         Mismatch: the task neither rates populations nor has a loss.
     """
-    if isinstance(task, Rated):
+    if isinstance(task, FitnessTask):
         return task
     if isinstance(task, Supervised):
-        return Graded(task)
+        return NegativeLossFitness(task)
     requirement = "a task that rates populations or has a loss"
     raise Mismatch("mismatch", subject="evolution", requirement=requirement, got=type(task).__name__)
 
 
-class Graded:
+class NegativeLossFitness:
     """Fitness task of a supervised task: the negative loss on the batches, and the outputs on a probe as behavior.
 
     The probe is the largest number of first validation rows for which the behavior has at most 64 values;
@@ -53,7 +53,7 @@ class Graded:
         self._probe: tuple[Tensor, ...] | None = None
 
     def rate(self, model: nn.Module, parameters: Stacked, batches: Sequence[Batch]) -> Rating:
-        with evaluating(model):
+        with evaluation_mode(model):
             return self._rate(model, parameters, batches)
 
     def _rate(self, model: nn.Module, parameters: Stacked, batches: Sequence[Batch]) -> Rating:

@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 @runtime_checkable
-class Fits(Protocol):
+class Fittable(Protocol):
     """Model with a closed-form or third-party fit; its buffers hold the fitted tensors and count as parameters."""
 
     def fit(self, inputs: tuple[Tensor, ...], target: Tensor, seed: int) -> None:

@@ -96,7 +96,7 @@ class Schedule(Protocol):
 
 
 @dataclass(frozen=True)
-class Rows:
+class TableArtifact:
     """Table: column names and rows of plain values."""
 
     columns: Sequence[str]
@@ -104,7 +104,7 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class Growing:
+class AppendTable:
     """Rows that are appended to a table: those since the last call."""
 
     columns: Sequence[str]
@@ -143,7 +143,7 @@ class Text:
 
 
 @dataclass(frozen=True)
-class File:
+class FileArtifact:
     """Text file with its own extension.
 
     Args:
@@ -162,22 +162,22 @@ class Tree:
     tree: Mapping[str, Any] = field(default_factory=dict)
 
 
-Leaf = Rows | Growing | Image | Curves | Text | File | Tree
+Artifact = TableArtifact | AppendTable | Image | Curves | Text | FileArtifact | Tree
 
 
 @runtime_checkable
-class Leaves(Protocol):
+class HasArtifacts(Protocol):
     """Learner, task or model that saves artifacts after each evaluation and at the end of a run."""
 
-    def leave(self) -> Mapping[str, Leaf]:
+    def leave(self) -> Mapping[str, Artifact]:
         """Return artifacts by file name without extension."""
 
 
 @runtime_checkable
-class Depicts(Protocol):
+class Visualizes(Protocol):
     """Model with a visualization of its computation, saved once at the end of a run for the best weights."""
 
-    def depict(self, batch: Batch) -> Mapping[str, Leaf]:
+    def depict(self, batch: Batch) -> Mapping[str, Artifact]:
         """Return artifacts by file name without extension.
 
         Args:

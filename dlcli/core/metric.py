@@ -74,7 +74,7 @@ class PerSplit:
 
 
 @dataclass(frozen=True)
-class Whole:
+class PerModel:
     """Property of the model that is computed once per evaluation (log Z, number of modes).
 
     Args:
@@ -97,7 +97,7 @@ class Derived:
     needs: Sequence[str]
 
 
-Kind = PerSample | PerSplit | Whole | Derived
+Kind = PerSample | PerSplit | PerModel | Derived
 
 
 @dataclass(frozen=True)

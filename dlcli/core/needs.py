@@ -4,12 +4,12 @@ from inspect import get_annotations
 
 from torch import nn
 
-from dlcli.core.episode import Plays
+from dlcli.core.episode import PlayableTask
 from dlcli.core.errors import Mismatch
 from dlcli.core.task import Supervised, Task
 
 
-def check_needs(user: object, model: nn.Module) -> None:
+def check_requirements(user: object, model: nn.Module) -> None:
     """Check that the model has every member of the protocol `user.needs`; a user without `needs` accepts any model.
 
     Args:
@@ -50,7 +50,7 @@ def require_loss(task: Task, user: str) -> Supervised:
         return task
     hint = (
         f"{type(task).__name__} is an environment: use dlcli evolve, learner=dqn or learner=a2c."
-        if isinstance(task, Plays)
+        if isinstance(task, PlayableTask)
         else f"{type(task).__name__} leaves the loss to the objective: use objective=NAME."
     )
     raise Mismatch("mismatch", subject=user, requirement="a task with a loss", got=type(task).__name__, hint=hint)

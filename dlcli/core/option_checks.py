@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dlcli.core.errors import UsageError, nearest
 
 
-def at_least(least: int, **numbers: int) -> None:
+def check_at_least(least: int, **numbers: int) -> None:
     """Check task options, given by name, against a lower bound.
 
     Raises:
@@ -16,7 +16,7 @@ def at_least(least: int, **numbers: int) -> None:
             raise UsageError("invalid_value", key=f"task.{name}", must=f"at least {least}", got=number)
 
 
-def one_of(known: Sequence[str], **options: str) -> None:
+def check_choice(known: Sequence[str], **options: str) -> None:
     """Check task options, given by name, against the allowed values.
 
     Raises:
@@ -29,7 +29,7 @@ def one_of(known: Sequence[str], **options: str) -> None:
             raise UsageError("invalid_value", key=f"task.{name}", must=" or ".join(known), got=value, hint=hint)
 
 
-def column(key: str, name: str, columns: Sequence[str]) -> str:
+def check_column(key: str, name: str, columns: Sequence[str]) -> str:
     """Return the name if it is one of the columns of a file.
 
     Args:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from dlcli.core.learner import Image
-from dlcli.core.task import Batch, Carry, Recurrent, Task, over
+from dlcli.core.task import Batch, Carry, Recurrent, Task, map_carry
 
 Stacked = Mapping[str, Tensor]
 """Parameters by name, each [individual, *shape]."""
@@ -67,7 +67,7 @@ class Genome:
 
 
 @runtime_checkable
-class Rater(Protocol):
+class GenomeEvaluator(Protocol):
     """Evaluator of genomes, in this process or in workers; results do not depend on the processes or the chunks."""
 
     def rate(self, genomes: Sequence[Genome], centres: Mapping[int, Tensor], batches: Sequence[int]) -> Rating:
@@ -81,14 +81,14 @@ class Rater(Protocol):
 
 
 @runtime_checkable
-class Populous(Protocol):
+class PopulationBased(Protocol):
     """Learner that rates populations by a replaceable evaluator."""
 
-    rater: Rater
+    rater: GenomeEvaluator
 
 
 @runtime_checkable
-class Rated(Protocol):
+class FitnessTask(Protocol):
     """Fitness task: rates a population. `counter` is the unit of the cost: "env_steps", "samples"."""
 
     counter: str
@@ -106,7 +106,7 @@ class Rated(Protocol):
 
 
 @runtime_checkable
-class Pictures(Protocol):
+class PlotsBehavior(Protocol):
     """Task that plots the behavior of individuals."""
 
     def picture(self, behaviour: Tensor, generation: Tensor) -> Image:
@@ -114,7 +114,7 @@ class Pictures(Protocol):
 
 
 @runtime_checkable
-class Renders(Task, Protocol):
+class Renderable(Task, Protocol):
     """Task that renders an episode."""
 
     def frames(self, model: nn.Module, seed: int) -> tuple[Tensor, float]:
@@ -133,7 +133,7 @@ _MAX_COPIED = 1 << 24
 """Maximum number of parameters of all rows of a single policy that is evaluated as a population."""
 
 
-class Policies:
+class PolicyPopulation:
     """Population of policies with their recurrent states: one batched function of observations.
 
     A population of one is computed as two, because PyTorch's kernels for a batch of one differ in the last bits. A
@@ -158,7 +158,7 @@ class Policies:
         if not isinstance(self._model, Recurrent):
             return None
         count = len(next(iter(self._parameters.values()))) if self._parameters is not None else 1
-        return over(self._model.start(rows), lambda part: part.expand(count, *part.shape))
+        return map_carry(self._model.start(rows), lambda part: part.expand(count, *part.shape))
 
     def _individual(self, parameters: Stacked, x: Tensor, carry: Carry) -> Any:
         keywords = {} if carry is None else {"carry": carry}
@@ -186,8 +186,8 @@ class Policies:
             return self._forward(self._own, rows)[: x.shape[1]].transpose(0, 1)
         if self._carry is None:
             return self._model(x[0])[None]
-        output, carry = self._model(x[0], carry=over(self._carry, lambda part: part[0]))
-        self._carry = over(carry, lambda part: part[None])
+        output, carry = self._model(x[0], carry=map_carry(self._carry, lambda part: part[0]))
+        self._carry = map_carry(carry, lambda part: part[None])
         return output[None]
 
     def keep(self, individuals: Tensor) -> None:
@@ -195,7 +195,7 @@ class Policies:
         if self._parameters is not None:
             individuals = individuals.expand(2) if len(individuals) == 1 else individuals
             self._parameters = {name: value[individuals] for name, value in self._parameters.items()}
-        self._carry = over(self._carry, lambda part: part[individuals])
+        self._carry = map_carry(self._carry, lambda part: part[individuals])
 
 
 def _repeated(model: nn.Module, rows: int) -> Stacked | None:
@@ -211,7 +211,7 @@ def _at_least_two(parameters: Stacked) -> Stacked:
     return {name: part.expand(2, *part.shape[1:]) if len(part) == 1 else part for name, part in parameters.items()}
 
 
-class Layout:
+class ParameterLayout:
     """Flat parameter vector: positions of the trainable parameters of a model.
 
     Args:

@@ -6,14 +6,14 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from dlcli.core.episode import Plays
+from dlcli.core.episode import PlayableTask
 from dlcli.core.errors import Mismatch
 from dlcli.core.task import Batch, Task
 
 DOUBLE = "float64"
 
 
-def model_in(model: nn.Module, precision: str) -> nn.Module:
+def model_to_precision(model: nn.Module, precision: str) -> nn.Module:
     """Convert parameters and buffers of the model to float64 if the precision is "float64".
 
     The initial values are drawn in float32, so that runs of both precisions start from equal weights.
@@ -21,7 +21,7 @@ def model_in(model: nn.Module, precision: str) -> nn.Module:
     return model.double() if precision == DOUBLE else model
 
 
-def task_in(task: Task, precision: str) -> Task:
+def task_to_precision(task: Task, precision: str) -> Task:
     """Convert inputs and targets of the task to float64 if the precision is "float64", in place.
 
     Raises:
@@ -29,7 +29,7 @@ def task_in(task: Task, precision: str) -> Task:
     """
     if precision != DOUBLE:
         return task
-    if isinstance(task, Plays):
+    if isinstance(task, PlayableTask):
         raise Mismatch(
             "unsupported", subject=type(task).__name__, feature="precision=float64", hint="Use precision=float32."
         )

@@ -15,7 +15,7 @@ _STEP, _FIRST, _SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB13311
 _ROW = 0xD1B54A32D192ED03  # odd, so that different rows have different states
 
 
-def mix(*words: int) -> int:
+def hash_integers(*words: int) -> int:
     """Hash integers and their order to 64 bits (splitmix64; Steele, Lea & Flood 2014)."""
     state = 0
     for word in words:
@@ -28,7 +28,7 @@ def mix(*words: int) -> int:
 
 def generator(*words: int) -> torch.Generator:
     """Return a CPU generator seeded by the hash of the integers."""
-    return torch.Generator().manual_seed(mix(*words))
+    return torch.Generator().manual_seed(hash_integers(*words))
 
 
 def reseed(device: torch.device, *words: int) -> None:
@@ -38,7 +38,7 @@ def reseed(device: torch.device, *words: int) -> None:
         device: if it is a CUDA device, its generator is seeded as well.
         words: integers, see `mix`.
     """
-    seed = mix(*words)
+    seed = hash_integers(*words)
     torch.default_generator.manual_seed(seed)
     if device.type == "cuda":
         with torch.cuda.device(device):
@@ -56,8 +56,8 @@ def seeded(device: torch.device, *words: int) -> Iterator[None]:
     python_state, numpy_state = random.getstate(), np.random.get_state()
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         reseed(device, *words)
-        random.seed(mix(*words))
-        np.random.seed(mix(*words) & 0xFFFFFFFF)
+        random.seed(hash_integers(*words))
+        np.random.seed(hash_integers(*words) & 0xFFFFFFFF)
         try:
             yield
         finally:
@@ -104,7 +104,7 @@ def normal(index: Int[Tensor, " batch"], count: int, *words: int) -> Float[Tenso
 
 def _bits(index: Tensor, count: int, words: tuple[int, ...]) -> Tensor:
     """64 random bits per number, int64 [batch, count]."""
-    start = _hashed(index * _signed(_ROW) + _signed(mix(*words)))
+    start = _hashed(index * _signed(_ROW) + _signed(hash_integers(*words)))
     step = torch.arange(1, count + 1, device=index.device) * _signed(_STEP)
     return _hashed(start[:, None] + step)
 

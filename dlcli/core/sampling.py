@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from dlcli.core.errors import Mismatch, UsageError
-from dlcli.core.evaluation_mode import evaluating
-from dlcli.core.rng import mix, reseed
+from dlcli.core.evaluation_mode import evaluation_mode
+from dlcli.core.rng import hash_integers, reseed
 
 _DRAWING = 0xD8A3  # random stream of sampling, independent of those of training and evaluation
 
@@ -41,8 +41,8 @@ def draw(model: nn.Module, n: int, seed: int) -> Tensor:
         hint = "Generative models implement sample(n, rng)."
         raise Mismatch("mismatch", subject="--draw", requirement="a generative model", got=name, hint=hint)
     device = next((value.device for value in (*model.parameters(), *model.buffers())), torch.device("cpu"))
-    rng = torch.Generator(device).manual_seed(mix(seed, _DRAWING))
-    with torch.random.fork_rng([device] if device.type == "cuda" else []), evaluating(model):
+    rng = torch.Generator(device).manual_seed(hash_integers(seed, _DRAWING))
+    with torch.random.fork_rng([device] if device.type == "cuda" else []), evaluation_mode(model):
         reseed(device, seed, _DRAWING)  # for layers that do not use `rng`, such as dropout
         samples = model.sample(n, rng)
     if not isinstance(samples, Tensor) or samples.dim() == 0 or len(samples) != n:

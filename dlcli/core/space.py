@@ -85,7 +85,7 @@ def size(space: Space) -> int:
     return math.prod(len(decision.choices) for decision in space.decisions)
 
 
-def check(space: Space, architecture: Sequence[int]) -> Architecture:
+def check_architecture(space: Space, architecture: Sequence[int]) -> Architecture:
     """Return the architecture as a tuple if it is a member of the space.
 
     Raises:
@@ -102,13 +102,13 @@ def check(space: Space, architecture: Sequence[int]) -> Architecture:
     return tuple(architecture)
 
 
-def draw(space: Space, count: int, generator: Generator) -> list[Architecture]:
+def sample(space: Space, count: int, generator: Generator) -> list[Architecture]:
     """Sample architectures uniformly, with replacement."""
     columns = [torch.randint(len(decision.choices), (count,), generator=generator) for decision in space.decisions]
     return [tuple(row) for row in torch.stack(columns, 1).tolist()]
 
 
-def neighbour(space: Space, architecture: Architecture, generator: Generator) -> Architecture:
+def mutate(space: Space, architecture: Architecture, generator: Generator) -> Architecture:
     """Mutate one random decision that has at least two choices (Real et al. 2019, arXiv:1802.01548)."""
     free = [index for index, decision in enumerate(space.decisions) if len(decision.choices) > 1]
     index = free[int(torch.randint(len(free), (), generator=generator))]
@@ -117,12 +117,12 @@ def neighbour(space: Space, architecture: Architecture, generator: Generator) ->
     return (*architecture[:index], choice, *architecture[index + 1 :])
 
 
-def members(space: Space) -> Iterator[Architecture]:
+def all_architectures(space: Space) -> Iterator[Architecture]:
     """Iterate over all architectures, the last decision changing fastest."""
     return itertools.product(*(range(len(decision.choices)) for decision in space.decisions))
 
 
-def word(architecture: Sequence[int]) -> str:
+def architecture_override(architecture: Sequence[int]) -> str:
     """Return the override that selects an architecture of the model."""
     return f"model.architecture=[{','.join(map(str, architecture))}]"
 

@@ -17,7 +17,7 @@ _STYLE = (
 )
 
 
-def svg(x: str, series: Mapping[str, Points], up: str = "", logarithmic: str = "") -> str:
+def line_chart(x: str, series: Mapping[str, Points], up: str = "", logarithmic: str = "") -> str:
     """Draw one line per series over a common horizontal axis; values that are not finite are omitted.
 
     Args:

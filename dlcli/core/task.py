@@ -151,7 +151,7 @@ class Supervised(Task, Protocol):
 
 
 @runtime_checkable
-class Reports(Protocol):
+class ReportsMetrics(Protocol):
     """Task that declares its metrics; models of other tasks can be ranked by the main metric only."""
 
     reported: Sequence[Metric]
@@ -191,7 +191,7 @@ class PredictsNew(Protocol):
 
 
 @runtime_checkable
-class Sorts(Protocol):
+class HasClasses(Protocol):
     """Classification task with class names; its `metrics` return the logits as their output."""
 
     classes: Sequence[str]
@@ -199,7 +199,7 @@ class Sorts(Protocol):
 
 
 @runtime_checkable
-class Composed(Protocol):
+class CompositeImages(Protocol):
     """Task whose inputs are composed of single images."""
 
     def sources(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -219,10 +219,10 @@ class Recurrent(Protocol):
         """Return the initial carry of `batch` sequences."""
 
 
-def declared(task: Task) -> dict[str, Metric]:
+def declared_metrics(task: Task) -> dict[str, Metric]:
     """Return the metrics of a task by name, including its main metric."""
     main = task.main
-    reported = {metric.name: metric for metric in (task.reported if isinstance(task, Reports) else ())}
+    reported = {metric.name: metric for metric in (task.reported if isinstance(task, ReportsMetrics) else ())}
     if main.metric in reported:
         return reported
     return {main.metric: Metric(main.metric, main.direction, ties=main.ties), **reported}
@@ -241,12 +241,12 @@ def select_metrics(task: Task, names: Sequence[str] | None) -> Task:
     """
     if names is None:
         return task
-    if not isinstance(task, Reports):
+    if not isinstance(task, ReportsMetrics):
         hint = "Its class declares no metrics: add `reported`, a list of dlcli.core.metric.Metric."
         raise UsageError("unsupported", subject=type(task).__name__, feature="task.metrics", hint=hint)
-    known = declared(task)
+    known = declared_metrics(task)
     task.reported = choose(known.values(), [*known], task.main.metric, names)
-    task.omitted = known.keys() - declared(task).keys()  # type: ignore[attr-defined]
+    task.omitted = known.keys() - declared_metrics(task).keys()  # type: ignore[attr-defined]
     return task
 
 
@@ -261,38 +261,38 @@ def call(model: nn.Module, batch: Batch, carry: Carry = None) -> tuple[Tensor, C
     if not isinstance(model, Recurrent):
         return model(*batch.inputs), None
     initial = model.start(len(batch))
-    before = initial if carry is None else merge(batch.first, initial, carry)
+    before = initial if carry is None else merge_carry(batch.first, initial, carry)
     output, after = model(*batch.inputs, carry=before)
-    return output, detach(after)
+    return output, detach_carry(after)
 
 
-def few(batch: Batch, rows: int) -> Batch:
+def first_rows(batch: Batch, rows: int) -> Batch:
     """Return the first rows of a batch."""
     inputs = tuple(part[:rows] for part in batch.inputs)
     return replace(batch, inputs=inputs, target=batch.target[:rows], first=batch.first[:rows], index=batch.index[:rows])
 
 
-def merge(first: Tensor, fresh: Carry, carry: Carry) -> Carry:
+def merge_carry(first: Tensor, fresh: Carry, carry: Carry) -> Carry:
     """Select `fresh` for rows marked `first` (bool [batch]) and `carry` for the other rows."""
     if carry is None:
         return fresh
     if isinstance(carry, Tensor):
         return torch.where(first.view(-1, *[1] * (carry.dim() - 1)), fresh, carry)
-    return type(carry)(merge(first, new, old) for new, old in zip(fresh, carry, strict=True))
+    return type(carry)(merge_carry(first, new, old) for new, old in zip(fresh, carry, strict=True))
 
 
-def over(carry: Carry, change: Callable[[Tensor], Tensor]) -> Carry:
+def map_carry(carry: Carry, change: Callable[[Tensor], Tensor]) -> Carry:
     """Apply a function to every tensor of a carry."""
     if carry is None or isinstance(carry, Tensor):
         return carry if carry is None else change(carry)
-    return type(carry)(over(part, change) for part in carry)
+    return type(carry)(map_carry(part, change) for part in carry)
 
 
-def move(carry: Carry, device: torch.device) -> Carry:
+def move_carry(carry: Carry, device: torch.device) -> Carry:
     """Move a carry to a device."""
-    return over(carry, lambda part: part.to(device))
+    return map_carry(carry, lambda part: part.to(device))
 
 
-def detach(carry: Carry) -> Carry:
+def detach_carry(carry: Carry) -> Carry:
     """Detach a carry from the graph."""
-    return over(carry, Tensor.detach)
+    return map_carry(carry, Tensor.detach)

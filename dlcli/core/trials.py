@@ -26,7 +26,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrialResult:
     """Result of a trial.
 
     Args:
@@ -49,7 +49,7 @@ class Outcome:
     error: str = ""
 
 
-class Interrupted(KeyboardInterrupt):
+class TrialsInterrupted(KeyboardInterrupt):
     """Trials were stopped after saving checkpoints; running them again resumes them.
 
     Args:
@@ -62,7 +62,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 @runtime_checkable
-class Trials(Protocol):
+class TrialRunner(Protocol):
     """Runner of trials: results are a function of the trials, independent of the parallelism."""
 
     @property
@@ -73,7 +73,7 @@ class Trials(Protocol):
     def space(self) -> Space | None:
         """The search space of architectures; None if the search is not over architectures."""
 
-    def carry_out(self, asked: Sequence[Trial]) -> list[Outcome]:
+    def carry_out(self, asked: Sequence[Trial]) -> list[TrialResult]:
         """Run trials until their limits and return their results in the same order.
 
         Raises:

@@ -10,7 +10,7 @@ import pandas as pd
 from jaxtyping import Bool, Float, Int
 
 from dlcli.core.errors import UsageError
-from dlcli.core.option_checks import column
+from dlcli.core.option_checks import check_column
 from dlcli.core.task import Fitted
 from dlcli.data.table import is_numeric, numbers
 from dlcli.data.transforms import Scaling
@@ -185,7 +185,7 @@ def check_columns(frame: pd.DataFrame, fitted: Fitted, other: Sequence[str]) -> 
     """
     known = [*fitted["numeric"], *fitted["categories"]]
     for name in dict.fromkeys([*known, *other]):
-        column("the run was trained on other columns", name, list(frame.columns))
+        check_column("the run was trained on other columns", name, list(frame.columns))
     extra = [name for name in frame.columns if name not in {*known, *other}]
     if extra:
         _logger.info("columns that are not in the training data are ignored: %s", ", ".join(map(repr, extra)))

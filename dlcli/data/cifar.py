@@ -12,7 +12,7 @@ from jaxtyping import UInt8
 from dlcli.core.errors import Missing, UsageError
 from dlcli.data.archive import read_members
 from dlcli.data.files import data_folder
-from dlcli.data.labeled import Labelled, labelled, with_valid
+from dlcli.data.labeled import Labeled, labeled, with_valid
 from dlcli.data.plain_pickle import read_pickle
 
 _SHAPE = (3, 32, 32)  # red, green and blue planes, each in row-major order
@@ -43,7 +43,7 @@ class CifarFormat:
     label_bytes: int = 0
 
 
-def cifar_splits(dataset: str, forms: Sequence[CifarFormat], classes: int) -> tuple[dict[str, Labelled], list[str]]:
+def cifar_splits(dataset: str, forms: Sequence[CifarFormat], classes: int) -> tuple[dict[str, Labeled], list[str]]:
     """Read the splits train, valid and test, and the class names.
 
     The validation split is a stratified tenth of the official training images, the same for every seed.
@@ -81,10 +81,10 @@ def _locate(dataset: str, forms: Sequence[CifarFormat]) -> tuple[Path, CifarForm
     raise Missing("missing_file", path=folder / forms[0].paths[0], hint=hint)
 
 
-def _read_images(form: CifarFormat, content: bytes, classes: int, source: str) -> Labelled:
+def _read_images(form: CifarFormat, content: bytes, classes: int, source: str) -> Labeled:
     pixels, labels = (_pickled if form.names else _binary)(form, content, source)
     images = torch.from_numpy(pixels.reshape(-1, *_SHAPE).copy())
-    return labelled(images, torch.from_numpy(labels), classes, source)
+    return labeled(images, torch.from_numpy(labels), classes, source)
 
 
 def _pickled(form: CifarFormat, content: bytes, source: str) -> tuple[UInt8[np.ndarray, "sample pixel"], np.ndarray]:

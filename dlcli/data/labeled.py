@@ -14,7 +14,7 @@ _SPLIT_SEED = 20180303  # one split for everybody, whatever the run's seed
 
 
 @dataclass(frozen=True)
-class Labelled:
+class Labeled:
     """Images as bytes, and the class of each."""
 
     images: UInt8[Tensor, "sample channel height width"]
@@ -23,16 +23,16 @@ class Labelled:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def pick(self, rows: Tensor) -> "Labelled":
-        return Labelled(self.images[rows], self.labels[rows])
+    def pick(self, rows: Tensor) -> "Labeled":
+        return Labeled(self.images[rows], self.labels[rows])
 
-    def followed_by(self, other: "Labelled") -> "Labelled":
-        return Labelled(torch.cat((self.images, other.images)), torch.cat((self.labels, other.labels)))
+    def followed_by(self, other: "Labeled") -> "Labeled":
+        return Labeled(torch.cat((self.images, other.images)), torch.cat((self.labels, other.labels)))
 
 
-def labelled(
+def labeled(
     images: UInt8[Tensor, "sample channel height width"], labels: Integer[Tensor, " label"], classes: int, source: str
-) -> Labelled:
+) -> Labeled:
     """Images and labels that belong together.
 
     Args:
@@ -47,10 +47,10 @@ def labelled(
     low, high = int(labels.min()), int(labels.max())
     if low < 0 or high >= classes:
         raise UsageError(f"{source} has the label {high if high >= classes else low}; classes are 0 to {classes - 1}")
-    return Labelled(images, labels.long())
+    return Labeled(images, labels.long())
 
 
-def with_valid(full: Labelled, test: Labelled, one_in: int) -> dict[str, Labelled]:
+def with_valid(full: Labeled, test: Labeled, one_in: int) -> dict[str, Labeled]:
     """Train, valid and test of a data set that is published without valid.
 
     Args:

@@ -60,7 +60,9 @@ def _read(path: str, arrays: np.lib.npyio.NpzFile, name: str) -> np.ndarray:
         raise UsageError("damaged", path=path, problem=f"array {name} cannot be read ({error})") from None
 
 
-def pairs(arrays: Mapping[str, np.ndarray], blank: Callable[[int], np.ndarray] | None = None) -> dict[str, Pair]:
+def checked_pairs(
+    arrays: Mapping[str, np.ndarray], blank: Callable[[int], np.ndarray] | None = None
+) -> dict[str, Pair]:
     """Check inputs and targets, and return them by split; `x` and `y` without suffix are "train".
 
     Inputs are returned as integers (sample, time) or real values (sample, channel, ...); targets as integers (sample)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from dlcli.core.errors import UsageError
 from dlcli.core.metric import Derived, Metric
-from dlcli.core.option_checks import one_of
+from dlcli.core.option_checks import check_choice
 
 UNKNOWN = "<unk>"
 """The token that stands for all others."""
@@ -42,7 +42,7 @@ def unit_named(name: str) -> Unit:
     Raises:
         UsageError: there is none of this name.
     """
-    one_of(list(_UNITS), unit=name)
+    check_choice(list(_UNITS), unit=name)
     return _UNITS[name]
 
 

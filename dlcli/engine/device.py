@@ -26,7 +26,7 @@ def choose_device(name: str) -> torch.device:
 
 
 @contextmanager
-def computing(threads: int) -> Iterator[None]:
+def numeric_settings(threads: int) -> Iterator[None]:
     """Use `threads` CPU threads and flush denormal numbers to zero inside the block; restore both afterwards.
 
     Gradients that vanish over hundreds of steps become denormal, which the processor handles in microcode: an Elman

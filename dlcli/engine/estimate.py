@@ -4,23 +4,23 @@ from collections.abc import Mapping
 from typing import Any
 
 from dlcli.config import build, compose, identity
-from dlcli.config.budget import settle_budget
-from dlcli.engine.device import choose_device, computing
+from dlcli.config.budget import solve_budget
+from dlcli.engine.device import choose_device, numeric_settings
 from dlcli.engine.fit import limits
 from dlcli.engine.threads import estimate
-from dlcli.engine.train import choose_threads, plan, reach
+from dlcli.engine.train import choose_threads, plan, receptive_field
 
 
 def estimate_training(point: compose.Point) -> Mapping[str, Any]:
     """Estimate sizes and duration of a training run from a few steps: one row of `--dry-run`."""
-    config = settle_budget(point.resolved())
-    core = identity.core(settle_budget(point.resolved(seed=0)))
+    config = solve_budget(point.resolved())
+    core = identity.core(solve_budget(point.resolved(seed=0)))
     device = choose_device(config["device"])
     built = build.build(config, device)
     stops = limits(config["until"], built.learner, built.task)
     planned = plan(config)
     threads = choose_threads(config, core, device)
-    with computing(threads):
+    with numeric_settings(threads):
         expected = estimate(built.learner, built.task, stops, planned.eval_every)
     return {
         "what": point.label,
@@ -29,7 +29,7 @@ def estimate_training(point: compose.Point) -> Mapping[str, Any]:
         "model": point.choices["model"],
         "spec": built.task.spec.describe(),
         "parameters": built.parameters,
-        **reach(built.model, built.task),
+        **receptive_field(built.model, built.task),
         "until": config["until"],
         "threads": threads,
         "device": str(device),

@@ -13,8 +13,8 @@ from dlcli.core.evaluation import Estimate, estimates
 from dlcli.core.spec import mismatches
 from dlcli.core.task import Task
 from dlcli.engine.checkpoint import read_checkpoint
-from dlcli.engine.device import choose_device, computing
-from dlcli.engine.options import listening
+from dlcli.engine.device import choose_device, numeric_settings
+from dlcli.engine.options import captured_messages
 from dlcli.runs.run import Run
 
 
@@ -35,7 +35,7 @@ def evaluate_split(run: Run, split: str) -> dict[str, Estimate]:
     """Evaluate the best checkpoint of a run on a split of its data, on the run's device, without writing a run."""
     config = run_config.read(run.path / "config.yaml")
     device = choose_device(config["device"])
-    with computing(thread_count(config["threads"])), listening(quiet=True):
+    with numeric_settings(thread_count(config["threads"])), captured_messages(quiet=True):
         return estimates(*restored(run, config, device), split)
 
 

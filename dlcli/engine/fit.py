@@ -10,18 +10,18 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from dlcli.core.artifacts import encode, more
+from dlcli.core.artifacts import appended_rows, encode
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.evaluation import check_reported
 from dlcli.core.evaluation import score as evaluate
-from dlcli.core.learner import Growing, Learner, Leaves
+from dlcli.core.learner import AppendTable, HasArtifacts, Learner
 from dlcli.core.limits import finished, limits
 from dlcli.core.task import Task
 from dlcli.engine.checkpoint import best_step, read_last, to_bytes
 from dlcli.engine.signals import Signals
 from dlcli.runs.run import Run
 
-__all__ = ["Ending", "Plan", "Watcher", "evaluate", "fit", "limits"]
+__all__ = ["Plan", "ProgressObserver", "RunOutcome", "evaluate", "fit", "limits"]
 
 _TICK = 0.1  # seconds between two updates of the display
 
@@ -49,7 +49,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Ending:
+class RunOutcome:
     """Outcome of a run: status, exit code and reason."""
 
     status: str
@@ -58,7 +58,7 @@ class Ending:
 
 
 @runtime_checkable
-class Watcher(Protocol):
+class ProgressObserver(Protocol):
     """Observer of the training progress, such as a progress bar."""
 
     def tick(self, step: int, done: float, latest: Mapping[str, float]) -> None:
@@ -97,7 +97,7 @@ class _Diverged(Exception):
     """Raised if a loss or a parameter is not finite."""
 
 
-def fit(learner: Learner, task: Task, run: Run, plan: Plan, watcher: Watcher, signals: Signals) -> Ending:
+def fit(learner: Learner, task: Task, run: Run, plan: Plan, watcher: ProgressObserver, signals: Signals) -> RunOutcome:
     """Train until a limit is reached, with evaluation, logging and checkpoints; resumes from last.pt if it exists.
 
     Raises:
@@ -107,7 +107,9 @@ def fit(learner: Learner, task: Task, run: Run, plan: Plan, watcher: Watcher, si
 
 
 class _Fit:
-    def __init__(self, learner: Learner, task: Task, run: Run, plan: Plan, watcher: Watcher, signals: Signals) -> None:
+    def __init__(
+        self, learner: Learner, task: Task, run: Run, plan: Plan, watcher: ProgressObserver, signals: Signals
+    ) -> None:
         self.learner, self.task, self.run, self.plan = learner, task, run, plan
         self.watcher, self.signals = watcher, signals
         self.state = _State()
@@ -117,14 +119,14 @@ class _Fit:
         self.start = time.perf_counter()
         self.seconds_before = self.state.seconds
 
-    def run_to_end(self) -> Ending:
+    def run_to_end(self) -> RunOutcome:
         try:
             ending = self._loop()
             if ending.status == "completed":
                 self._complete()
         except _Diverged as error:
             self.run.flush()
-            return Ending("diverged", 3, f"{error} at step {self.state.step}")
+            return RunOutcome("diverged", 3, f"{error} at step {self.state.step}")
         finally:
             self._record_progress()
         return ending
@@ -135,7 +137,7 @@ class _Fit:
         self.run.info |= {"steps": state.step, "seconds": round(state.seconds, 3), "counters": state.counters}
         self.run.info["best"] = {"step": state.best_step, "value": state.best}
 
-    def _loop(self) -> Ending:
+    def _loop(self) -> RunOutcome:
         state, plan, next_tick = self.state, self.plan, 0.0
         while True:
             now = time.perf_counter()
@@ -163,25 +165,25 @@ class _Fit:
                 state.seconds = self.seconds_before + time.perf_counter() - self.start
                 self.watcher.tick(state.step, self._fraction(), state.latest)
 
-    def _ending(self, now: float) -> Ending | None:
+    def _ending(self, now: float) -> RunOutcome | None:
         """Return the outcome if the run stops at this step, else None."""
         state, plan = self.state, self.plan
         number = self.signals.received
         if number is not None:
             name = signal.Signals(number).name
             if number == signal.SIGUSR1:
-                return Ending("preempted", 75, f"{name}; checkpoint saved")
-            return Ending("stopped", 128 + number, f"{name}; checkpoint saved")
+                return RunOutcome("preempted", 75, f"{name}; checkpoint saved")
+            return RunOutcome("stopped", 128 + number, f"{name}; checkpoint saved")
         if finished(self.learner):
-            return Ending("completed", 0, f"{type(self.learner).__name__} finished")
+            return RunOutcome("completed", 0, f"{type(self.learner).__name__} finished")
         for name, limit in self.limits:
             if self._counter(name) >= limit:
-                return Ending("completed", 0, self._limit_text(name, limit))
+                return RunOutcome("completed", 0, self._limit_text(name, limit))
         if plan.patience is not None and state.stale >= plan.patience:
             reason = f"validation {self.task.main.metric} did not improve for {state.stale} evaluations"
-            return Ending("completed", 0, f"early stopping: {reason}")
+            return RunOutcome("completed", 0, f"early stopping: {reason}")
         if plan.wall_time_limit is not None and now - self.start >= plan.wall_time_limit:
-            return Ending("preempted", 75, f"wall_time_limit={plan.wall_time_limit:g} s reached")
+            return RunOutcome("preempted", 75, f"wall_time_limit={plan.wall_time_limit:g} s reached")
         return None
 
     def _limit_text(self, counter: str, limit: int | float) -> str:
@@ -249,11 +251,11 @@ class _Fit:
 
     def _save_artifacts(self, *sources: object) -> None:
         for source in sources:
-            if isinstance(source, Leaves):
+            if isinstance(source, HasArtifacts):
                 for name, artifact in source.leave().items():
                     suffix, content = encode(artifact)
-                    if isinstance(artifact, Growing):
-                        self.run.grow(name + suffix, content.decode(), more(artifact))
+                    if isinstance(artifact, AppendTable):
+                        self.run.grow(name + suffix, content.decode(), appended_rows(artifact))
                     else:
                         self.run.keep(name + suffix, content)
 

@@ -17,7 +17,7 @@ _MAX_NAMES = 4  # modules that a message names
 log = logging.getLogger(__name__)
 
 
-def inherit(model: nn.Module, source: Run) -> dict[str, Any]:
+def initialize_from(model: nn.Module, source: Run) -> dict[str, Any]:
     """Load the matching weights of a run's best checkpoint into a model.
 
     A module is loaded completely or not at all: if the classes differ, the backbone is loaded and the output layer

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dlcli.core.executor import Tell
+from dlcli.core.executor import ProgressCallback
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Options:
     smoke: bool = False
     threads: int | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
-    tell: Tell | None = None
+    tell: ProgressCallback | None = None
     verb: str = "train"
     jobs: int | None = None
     on: str = "local"
@@ -55,7 +55,7 @@ class Options:
 
 
 @contextmanager
-def listening(quiet: bool) -> Iterator[list[str]]:
+def captured_messages(quiet: bool) -> Iterator[list[str]]:
     """Collect the log messages of the block without duplicates; print them on standard error unless `quiet`."""
     handler = _MessageCollector(quiet)
     logger = logging.getLogger("dlcli")

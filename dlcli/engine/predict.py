@@ -9,11 +9,11 @@ from torch import nn
 
 from dlcli.config import run_config
 from dlcli.core.errors import UsageError
-from dlcli.core.evaluation_mode import evaluating
+from dlcli.core.evaluation_mode import evaluation_mode
 from dlcli.core.task import Carry, PredictsNew
-from dlcli.engine.device import choose_device, computing
+from dlcli.engine.device import choose_device, numeric_settings
 from dlcli.engine.evaluate import restored, thread_count
-from dlcli.engine.options import listening
+from dlcli.engine.options import captured_messages
 from dlcli.runs.run import Run
 
 Columns = dict[str, np.ndarray]
@@ -45,7 +45,7 @@ def predict_file(
         hint = f"Its own splits: dlcli eval {source.id} --predictions FILE.csv"
         raise UsageError("unsupported", subject=f"task={name}", feature="predictions for a file", hint=hint)
     config = {**config, "task": {**task_config, "path": str(path)}}
-    with computing(thread_count(config["threads"])), listening(quiet):
+    with numeric_settings(thread_count(config["threads"])), captured_messages(quiet):
         model, task = restored(source, config, choose_device(config["device"]))
         if not isinstance(task, PredictsNew):
             raise UsageError("unsupported", subject=type(task).__name__, feature="predictions for a file")
@@ -58,7 +58,7 @@ def predict_file(
 def predict_splits(model: nn.Module, task: Any, splits: Sequence[str]) -> Columns:
     """Collect the predictions of splits, in evaluation mode."""
     parts: list[Columns] = []
-    with evaluating(model):
+    with evaluation_mode(model):
         for split in splits:
             carry: Carry = None
             for index in range(task.size(split)):

@@ -13,11 +13,11 @@ from dlcli.engine.checkpoint import read_last
 from dlcli.engine.device import choose_device
 from dlcli.engine.fit import limits
 from dlcli.engine.lifecycle import execute_run
-from dlcli.engine.options import Options, listening
+from dlcli.engine.options import Options, captured_messages
 from dlcli.engine.train import plan
-from dlcli.launch.rollout import check_shared
+from dlcli.launch.rollout import check_distributed
 from dlcli.runs import selectors
-from dlcli.runs.run import Busy, Run
+from dlcli.runs.run import Run, RunLocked
 
 
 def resume(selector: str, words: Sequence[str], options: Options) -> Run:
@@ -31,24 +31,24 @@ def resume(selector: str, words: Sequence[str], options: Options) -> Run:
         UsageError: the run is running or complete, or an override changes the training.
         Unresumable: the learner does not save its complete state.
     """
-    with held(selectors.one(selector, options.out)) as run:
+    with locked(selectors.one(selector, options.out)) as run:
         if run.info["verb"] != options.verb:
             raise _other_command(run, options.verb)
         _check_words(words)
         old = run_config.read(run.path / "config.yaml")
-        config = extended(old, words)
+        config = with_overrides(old, words)
         saved = read_last(run)
         _check_longer(run, old, config, saved)
         planned = plan(config)
-        loggers.chosen(config)
+        loggers.tracker_names(config)
         device = choose_device(config["device"])
         identity.check_code(config, run.info.get("code"), run.path)
         identity.check_versions(config, run.info.get("code"), run.path)
-        with listening(options.quiet):
+        with captured_messages(options.quiet):
             built = build.build(config, device)
         _check_resumable(run, built.learner)
         _check_unfinished(run, built.learner, saved)
-        check_shared(built.learner, options)
+        check_distributed(built.learner, options)
         _check_ahead(limits(config["until"], built.learner, built.task), saved)
         if config != old:
             run.configure(run_config.dump(config), config)
@@ -59,7 +59,7 @@ def resume(selector: str, words: Sequence[str], options: Options) -> Run:
 
 
 @contextmanager
-def held(run: Run) -> Iterator[Run]:
+def locked(run: Run) -> Iterator[Run]:
     """Lock a run and read its current record; the lock is released if the block raises.
 
     Raises:
@@ -67,7 +67,7 @@ def held(run: Run) -> Iterator[Run]:
     """
     try:
         run.lock()
-    except Busy as error:
+    except RunLocked as error:
         raise UsageError("not_resumable", path=run.path, reason=str(error)) from None
     try:
         run.info = Run.open(run.path).info
@@ -140,7 +140,7 @@ def _check_ahead(stops: Sequence[tuple[str, int | float]], saved: Mapping[str, A
             raise UsageError("invalid_value", key=name, must=f"at least {done:,} (done already)", got=limit)
 
 
-def extended(old: Mapping[str, Any], words: Sequence[str]) -> dict[str, Any]:
+def with_overrides(old: Mapping[str, Any], words: Sequence[str]) -> dict[str, Any]:
     """Apply overrides to a configuration; a new `steps` or `epochs` replaces both limits."""
     config = run_config.change(old, words)
     short = {name: config[name] for name in ("steps", "epochs") if config[name] is not None}

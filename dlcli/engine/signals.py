@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from dlcli.core.trials import Interrupted
+from dlcli.core.trials import TrialsInterrupted
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
@@ -41,7 +41,7 @@ class Signals:
         self._interruptible = True
         try:
             if self.received is not None:
-                raise Interrupted(code(self.received))
+                raise TrialsInterrupted(signal_exit_code(self.received))
             yield
         finally:
             self._interruptible = False
@@ -50,7 +50,7 @@ class Signals:
         if self._interruptible:
             # Only once: recording the end of the run must not be interrupted.
             self._interruptible, self.received = False, number
-            raise Interrupted(code(number))
+            raise TrialsInterrupted(signal_exit_code(number))
         if number == signal.SIGINT and self.received == signal.SIGINT:
             raise KeyboardInterrupt
         if number == signal.SIGINT and os.isatty(2):
@@ -58,6 +58,6 @@ class Signals:
         self.received = number
 
 
-def code(number: int) -> int:
+def signal_exit_code(number: int) -> int:
     """Return the exit code of a process stopped by a signal: 75 (resumable) for SIGUSR1, else 128 + number."""
     return 75 if number == signal.SIGUSR1 else 128 + number

@@ -6,23 +6,23 @@ import os
 import torch
 
 from dlcli.core.errors import UsageError
-from dlcli.core.trials import Interrupted
-from dlcli.engine.fit import Ending
+from dlcli.core.trials import TrialsInterrupted
+from dlcli.engine.fit import RunOutcome
 
 
-def broken(error: BaseException) -> Ending:
+def status_from_exception(error: BaseException) -> RunOutcome:
     """Return the status, exit code and reason of a run that an exception ended."""
-    if isinstance(error, Interrupted):
+    if isinstance(error, TrialsInterrupted):
         status = "preempted" if error.exit_code == 75 else "stopped"
-        return Ending(status, error.exit_code, "interrupted; all running work is saved")
+        return RunOutcome(status, error.exit_code, "interrupted; all running work is saved")
     if isinstance(error, KeyboardInterrupt):
-        return Ending("stopped", 130, "interrupted twice")
+        return RunOutcome("stopped", 130, "interrupted twice")
     if is_out_of_memory(error):
-        return Ending("failed", 4, "out of memory")
+        return RunOutcome("failed", 4, "out of memory")
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return Ending("failed", 1, f"{os.strerror(error.errno)}; the last checkpoint is intact")
+        return RunOutcome("failed", 1, f"{os.strerror(error.errno)}; the last checkpoint is intact")
     message = (str(error).strip().splitlines() or [""])[0][:300]
-    return Ending("failed", 2 if isinstance(error, UsageError) else 1, f"{type(error).__name__}: {message}")
+    return RunOutcome("failed", 2 if isinstance(error, UsageError) else 1, f"{type(error).__name__}: {message}")
 
 
 def is_out_of_memory(error: BaseException) -> bool:

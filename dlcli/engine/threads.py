@@ -17,7 +17,7 @@ from dlcli.core.evaluation import score
 from dlcli.core.learner import Learner
 from dlcli.core.limits import finished
 from dlcli.core.task import Task
-from dlcli.engine.device import computing
+from dlcli.engine.device import numeric_settings
 from dlcli.runs.files import replace_file
 
 _log = logging.getLogger("dlcli")
@@ -27,7 +27,7 @@ _MAX_SECONDS = 4.0  # of a measurement
 _MIN_SPEEDUP = 0.9  # more threads must take less than this fraction of the time of one
 
 
-def seconds_a_step(learner: Learner, threads: Sequence[int]) -> dict[int, float]:
+def seconds_per_step(learner: Learner, threads: Sequence[int]) -> dict[int, float]:
     """Measure the median seconds per step for each number of threads, in interleaved rounds.
 
     The learner is trained by the measurement and must not be used afterwards.
@@ -41,7 +41,7 @@ def seconds_a_step(learner: Learner, threads: Sequence[int]) -> dict[int, float]
     steps = max(1, min(_STEPS, int(_MAX_SECONDS / (10 * first))))
     for _ in range(_ROUNDS):
         for number in threads:
-            with computing(number):
+            with numeric_settings(number):
                 times[number].append(_seconds(learner, steps))
         if time.perf_counter() - start > _MAX_SECONDS:
             break
@@ -83,7 +83,7 @@ def best_threads(signature: str, make: Callable[[], Learner]) -> int:
     cache = _read(path)
     if key not in cache:
         _log.info("threads=auto: measuring %s threads (cached)", " and ".join(map(str, candidates)))
-        seconds = seconds_a_step(make(), candidates)
+        seconds = seconds_per_step(make(), candidates)
         fastest = min(candidates, key=seconds.__getitem__)
         cache[key] = fastest if seconds[fastest] < _MIN_SPEEDUP * seconds[1] else 1
         _write(path, cache)
@@ -119,7 +119,7 @@ def estimate(
         "steps", "milliseconds_a_step" and "seconds"; None for a number that the limits do not determine.
     """
     counts = learner.step().counts
-    seconds = seconds_a_step(learner, [torch.get_num_threads()])[torch.get_num_threads()]
+    seconds = seconds_per_step(learner, [torch.get_num_threads()])[torch.get_num_threads()]
     start = time.perf_counter()
     if learner.model is not None:
         score(learner.model, task, "valid")

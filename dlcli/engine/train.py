@@ -9,18 +9,18 @@ from torch import nn
 
 from dlcli import loggers
 from dlcli.config import build, compose, identity, run_config, schema
-from dlcli.config.budget import settle_budget
+from dlcli.config.budget import solve_budget
 from dlcli.core.errors import UsageError
-from dlcli.core.population import Populous, Renders
-from dlcli.core.task import Task, declared
+from dlcli.core.population import PopulationBased, Renderable
+from dlcli.core.task import Task, declared_metrics
 from dlcli.engine import threads
 from dlcli.engine.device import choose_device
 from dlcli.engine.evaluate import thread_count
 from dlcli.engine.fit import Plan, limits
-from dlcli.engine.init_from import inherit
+from dlcli.engine.init_from import initialize_from
 from dlcli.engine.lifecycle import execute_run
-from dlcli.engine.options import Options, listening
-from dlcli.launch.rollout import check_shared
+from dlcli.engine.options import Options, captured_messages
+from dlcli.launch.rollout import check_distributed
 from dlcli.runs import environment, selectors
 from dlcli.runs.run import Run
 
@@ -31,23 +31,23 @@ def train(point: compose.Point, options: Options) -> Run:
     Raises:
         UsageError: the configuration or the data are invalid; no run directory is created.
     """
-    with listening(options.quiet) as messages:
+    with captured_messages(options.quiet) as messages:
         return _train(point, options, messages)
 
 
 def _train(point: compose.Point, options: Options, messages: Sequence[str]) -> Run:
-    config = settle_budget(point.resolved())
+    config = solve_budget(point.resolved())
     device = choose_device(config["device"])
     built = build.build(config, device)
     limits(config["until"], built.learner, built.task)
-    check_shared(built.learner, options)
+    check_distributed(built.learner, options)
     planned = plan(config)
     origin = _initialize(built, options)
-    run = create(point, options, config, built, messages, origin)
+    run = create_run(point, options, config, built, messages, origin)
     return execute_run(run, built, planned, options, config["threads"])
 
 
-def create(
+def create_run(
     point: compose.Point,
     options: Options,
     config: dict[str, Any],
@@ -65,8 +65,8 @@ def create(
     Raises:
         UsageError: a logger or the number of threads is invalid; no directory is created.
     """
-    loggers.chosen(config)
-    core = identity.core(settle_budget(point.resolved(seed=0)))
+    loggers.tracker_names(config)
+    core = identity.core(solve_budget(point.resolved(seed=0)))
     device = choose_device(config["device"])
     config["threads"] = choose_threads(config, core, device, options.threads)
     facts = {
@@ -86,18 +86,24 @@ def create(
         "parameters": built.parameters,
         "init_from": origin,
         "goal": {"metric": built.task.main.metric, "direction": built.task.main.direction},
-        "metric_info": {name: metric.info() for name, metric in declared(built.task).items()},
+        "metric_info": {name: metric.info() for name, metric in declared_metrics(built.task).items()},
         "spec": built.task.spec.fields(),
         "remark": config.get("remark"),
-        "renders": isinstance(built.task, Renders),
+        "renders": isinstance(built.task, Renderable),
         "steps": 0,
         "seconds": 0.0,
     }
     run = Run.create(
-        options.out, point.verb, point.label, run_config.dump(config), config, **facts, **reach(built.model, built.task)
+        options.out,
+        point.verb,
+        point.label,
+        run_config.dump(config),
+        config,
+        **facts,
+        **receptive_field(built.model, built.task),
     )
     try:
-        keep_environment(run, str(device), config["threads"], config)
+        save_environment(run, str(device), config["threads"], config)
         for message in messages:
             run.note(message)
         loggers.attach(run, config)
@@ -139,12 +145,12 @@ def _initialize(built: build.Built, options: Options) -> dict[str, Any] | None:
     """Load the weights of `--init-from` and return their origin, which the signature does not contain."""
     if not options.init_from:
         return None
-    if isinstance(built.learner, Populous):
+    if isinstance(built.learner, PopulationBased):
         raise UsageError("unsupported", subject=type(built.learner).__name__, feature="--init-from (it has no weights)")
-    return inherit(built.model, selectors.one(options.init_from, options.out))
+    return initialize_from(built.model, selectors.one(options.init_from, options.out))
 
 
-def reach(model: nn.Module, task: Task) -> dict[str, int]:
+def receptive_field(model: nn.Module, task: Task) -> dict[str, int]:
     """Return receptive field and sequence length in time steps; empty for models without a receptive field."""
     field = getattr(model, "receptive_field", None)
     if not isinstance(field, int):
@@ -152,7 +158,7 @@ def reach(model: nn.Module, task: Task) -> dict[str, int]:
     return {"receptive_field": field, "length": int(task.batch("valid", 0).inputs[0].shape[-1])}
 
 
-def keep_environment(run: Run, device: str, threads: int, config: Mapping[str, Any]) -> None:
+def save_environment(run: Run, device: str, threads: int, config: Mapping[str, Any]) -> None:
     """Save versions, commits, machine, uncommitted changes and plug-in sources of a run."""
     sources = identity.sources(config)
     folders = {target.partition(".")[0]: source.folder for target, source in sources.items()}

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dlcli.core.errors import Missing, UsageError
-from dlcli.core.executor import Executor, Listener, Perform
-from dlcli.launch.in_process import InProcess
-from dlcli.launch.local import Local
-from dlcli.launch.remote import Remote
+from dlcli.core.executor import EventCallback, Executor, JobRunner
+from dlcli.launch.in_process import InProcessExecutor
+from dlcli.launch.local import LocalExecutor
+from dlcli.launch.remote import ClusterExecutor
 
-ENGINES = ("local", "ray", "slurm")
+LAUNCHERS = ("local", "ray", "slurm")
 
 
 def check(name: str, jobs: int | None) -> None:
@@ -26,8 +26,8 @@ def check(name: str, jobs: int | None) -> None:
         UsageError: the launcher is unknown, or `jobs` is below 1.
         Missing: the launcher's package or Slurm's commands are not installed.
     """
-    if name not in ENGINES:
-        raise UsageError("unknown_name", kind="--launcher", name=name, known=ENGINES)
+    if name not in LAUNCHERS:
+        raise UsageError("unknown_name", kind="--launcher", name=name, known=LAUNCHERS)
     if jobs is not None and jobs < 1:
         raise UsageError("invalid_value", key="--jobs", must="at least 1", got=jobs)
     package = {"ray": "ray", "slurm": "submitit"}.get(name)
@@ -44,7 +44,9 @@ def check(name: str, jobs: int | None) -> None:
 
 
 @contextmanager
-def engine(name: str, perform: Perform, jobs: int | None, listen: Listener, folder: Path) -> Iterator[Executor]:
+def open_executor(
+    name: str, perform: JobRunner, jobs: int | None, listen: EventCallback, folder: Path
+) -> Iterator[Executor]:
     """Open the executor of a launcher and close it at the end of the block.
 
     Args:
@@ -58,24 +60,24 @@ def engine(name: str, perform: Perform, jobs: int | None, listen: Listener, fold
     try:
         yield executor
     finally:
-        if not isinstance(executor, InProcess):
+        if not isinstance(executor, InProcessExecutor):
             executor.close()
 
 
 def _create(
-    name: str, perform: Perform, jobs: int | None, listen: Listener, folder: Path
-) -> InProcess | Local | Remote:
+    name: str, perform: JobRunner, jobs: int | None, listen: EventCallback, folder: Path
+) -> InProcessExecutor | LocalExecutor | ClusterExecutor:
     if name == "ray":
-        from dlcli.launch.ray import OnRay
+        from dlcli.launch.ray import RayExecutor
 
-        return OnRay(perform, jobs, listen, folder)
+        return RayExecutor(perform, jobs, listen, folder)
     if name == "slurm":
-        from dlcli.launch.slurm import OnSlurm
+        from dlcli.launch.slurm import SlurmExecutor
 
-        return OnSlurm(perform, jobs, listen, folder)
+        return SlurmExecutor(perform, jobs, listen, folder)
     if (jobs or 1) == 1:
-        return InProcess(perform, listen)
-    return Local(perform, jobs or 1, listen, devices(), folder / "workers.txt")
+        return InProcessExecutor(perform, listen)
+    return LocalExecutor(perform, jobs or 1, listen, devices(), folder / "workers.txt")
 
 
 def devices() -> list[str]:

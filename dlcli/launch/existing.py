@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from dlcli.config import compose
-from dlcli.config.budget import settle_budget
+from dlcli.config.budget import solve_budget
 from dlcli.config.identity import core, signature
 from dlcli.core.errors import UsageError
 from dlcli.engine.options import Options
@@ -16,7 +16,7 @@ from dlcli.runs.run import Run
 _WEIGHTS = "--init-from"
 
 
-def covering(
+def completed_runs(
     points: Sequence[compose.Point], options: Options, among: Iterable[Run] | None = None
 ) -> dict[int, Run]:  # fmt: skip
     """Find the newest completed run with the same experiment and seed, by index of the configuration.
@@ -61,8 +61,8 @@ def _has_other_initial_weights(run: Run) -> bool:
 def _key(point: compose.Point) -> tuple[str, int] | None:
     """Experiment and seed; None if the configuration is invalid, which its run will report."""
     try:
-        config = settle_budget(point.resolved())
-        core_hash = core(settle_budget(point.resolved(seed=0)))
+        config = solve_budget(point.resolved())
+        core_hash = core(solve_budget(point.resolved(seed=0)))
     except UsageError:
         return None
     return identity(signature(core_hash, config["until"]), patience=config["patience"]), config["seed"]

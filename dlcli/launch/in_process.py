@@ -4,12 +4,12 @@ from collections import deque
 from collections.abc import Sequence
 from functools import partial
 
-from dlcli.core.executor import NOT_BEGUN, Job, Listener, News, Perform, Report, deaf
+from dlcli.core.executor import NOT_STARTED, EventCallback, Job, JobResult, JobRunner, ProgressEvent, ignore_events
 
 _SIGNAL_EXIT_CODES = (130, 143, 75)
 
 
-class InProcess:
+class InProcessExecutor:
     """Executor that runs jobs sequentially in this process, each when its report is requested.
 
     Args:
@@ -17,7 +17,7 @@ class InProcess:
         listen: called with (job number, event) for every event.
     """
 
-    def __init__(self, perform: Perform, listen: Listener = deaf) -> None:
+    def __init__(self, perform: JobRunner, listen: EventCallback = ignore_events) -> None:
         self._perform, self._listen = perform, listen
         self._waiting: deque[tuple[int, Job]] = deque()
         self._submitted = 0
@@ -28,19 +28,19 @@ class InProcess:
         self._waiting.append((self._submitted, job))
         return self._submitted
 
-    def wait(self) -> tuple[int, Report]:
+    def wait(self) -> tuple[int, JobResult]:
         number, job = self._waiting.popleft()
-        report = NOT_BEGUN if self._stopped else self._execute(number, job)
+        report = NOT_STARTED if self._stopped else self._execute(number, job)
         self._listen(number, report)
         return number, report
 
-    def _execute(self, number: int, job: Job) -> Report:
-        self._listen(number, News(job.run or ""))
+    def _execute(self, number: int, job: Job) -> JobResult:
+        self._listen(number, ProgressEvent(job.run or ""))
         self._busy = True
         try:
             report = self._perform(job, partial(self._listen, number))
         except KeyboardInterrupt:
-            report = Report(130, job.run, error="interrupted")
+            report = JobResult(130, job.run, error="interrupted")
         finally:
             self._busy = False
         if report.exit_code in _SIGNAL_EXIT_CODES:  # the signal stops this process and so all of its jobs

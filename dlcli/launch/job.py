@@ -8,39 +8,39 @@ from typing import Any
 import torch
 
 from dlcli.core.errors import UsageError
-from dlcli.core.executor import Job, Report, Tell
+from dlcli.core.executor import Job, JobResult, ProgressCallback
 from dlcli.engine.options import Options
-from dlcli.engine.status import broken
+from dlcli.engine.status import status_from_exception
 from dlcli.runs.run import Run
 
 
-def guarded(job: Job, tell: Tell, do: Callable[[Options], Run]) -> Report:
+def run_guarded(job: Job, tell: ProgressCallback, do: Callable[[Options], Run]) -> JobResult:
     """Execute a job with its options and return its report; exceptions become part of the report.
 
     Args:
         tell: receives the progress events.
         do: executes the run.
     """
-    options = replace(unpacked(job.options), tell=tell, quiet=True)
+    options = replace(options_from_dict(job.options), tell=tell, quiet=True)
     if options.threads:  # building uses the processors too; set only in worker processes
         torch.set_num_threads(options.threads)
     try:
         run = do(options)
     except (UsageError, OSError) as error:
-        return Report(2, job.run, error=str(error))
+        return JobResult(2, job.run, error=str(error))
     except Exception as error:  # noqa: BLE001 - other jobs continue
-        ending = broken(error)
-        return Report(ending.exit_code, job.run, error=ending.reason)
+        ending = status_from_exception(error)
+        return JobResult(ending.exit_code, job.run, error=ending.reason)
     return report(run)
 
 
-def report(run: Run) -> Report:
+def report(run: Run) -> JobResult:
     """Return the report of an ended run."""
     code = run.info["exit_code"]
-    return Report(code, str(run.path), run.info["metrics"], "" if code == 0 else run.info["reason"])
+    return JobResult(code, str(run.path), run.info["metrics"], "" if code == 0 else run.info["reason"])
 
 
-def packed(options: Options) -> dict[str, Any]:
+def options_to_dict(options: Options) -> dict[str, Any]:
     """Serialize options to plain values, for JSON and other processes."""
     plain = vars(options) | {
         "out": str(options.out.absolute()),
@@ -49,7 +49,7 @@ def packed(options: Options) -> dict[str, Any]:
     return plain | {"tags": list(options.tags), "argv": list(options.argv), "tell": None}
 
 
-def unpacked(plain: Mapping[str, Any]) -> Options:
+def options_from_dict(plain: Mapping[str, Any]) -> Options:
     """Restore options from plain values."""
     sequences = {name: tuple(plain.get(name, ())) for name in ("tags", "argv")}
     extra = tuple(Path(folder) for folder in plain.get("extra", ()))

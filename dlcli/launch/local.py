@@ -14,9 +14,9 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from dlcli.core.executor import Job, Listener, News, Perform, Report, deaf
-from dlcli.launch.local_worker import work
-from dlcli.launch.queue import Ledger
+from dlcli.core.executor import EventCallback, Job, JobResult, JobRunner, ProgressEvent, ignore_events
+from dlcli.launch.local_worker import run_worker
+from dlcli.launch.queue import JobQueue
 
 _POLL = 0.2  # seconds between checks of the stop flag
 
@@ -31,7 +31,7 @@ class _Worker:
     number: int | None = None
 
 
-class Local:
+class LocalExecutor:
     """Executor with up to `count` worker processes, forked from a preloaded server; a process that dies is replaced.
 
     Args:
@@ -44,20 +44,20 @@ class Local:
 
     def __init__(
         self,
-        perform: Perform,
+        perform: JobRunner,
         count: int,
-        listen: Listener = deaf,
+        listen: EventCallback = ignore_events,
         devices: Sequence[str] = (),
         output: Path | None = None,
     ) -> None:
         self._perform, self._devices, self._output = perform, devices, output
-        self._ledger = Ledger(listen)
+        self._ledger = JobQueue(listen)
         self._free = list(range(count))[::-1]
         self._count = count
         self._workers: list[_Worker] = []
         self._stopping = self._stop_sent = False
         atexit.register(self._close_pipes)  # before multiprocessing waits for its children
-        self._context = prepare(getattr(perform, "__module__", __name__))
+        self._context = start_process_server(getattr(perform, "__module__", __name__))
 
     def submit(self, job: Job) -> int:
         return self._ledger.add(job)
@@ -68,7 +68,7 @@ class Local:
     def stop(self) -> None:
         self._stopping = True
 
-    def wait(self) -> tuple[int, Report]:
+    def wait(self) -> tuple[int, JobResult]:
         while (result := self._ledger.next_report()) is None:
             self._send_stop() if self._stopping else self._assign()
             self._receive()
@@ -87,7 +87,7 @@ class Local:
         slot = self._free.pop()
         own_end, worker_end = self._context.Pipe()
         process: Any = self._context.Process(
-            target=work, args=(self._perform, worker_end, self._environment(slot), self._output), daemon=False
+            target=run_worker, args=(self._perform, worker_end, self._environment(slot), self._output), daemon=False
         )
         process.start()
         worker_end.close()
@@ -108,9 +108,9 @@ class Local:
             except (EOFError, OSError):
                 self._remove(worker)
 
-    def _record(self, worker: _Worker, event: News | Report) -> None:
+    def _record(self, worker: _Worker, event: ProgressEvent | JobResult) -> None:
         assert worker.number is not None
-        if isinstance(event, News):
+        if isinstance(event, ProgressEvent):
             self._ledger.heard(worker.number, event)
             return
         number, worker.number = worker.number, None
@@ -148,7 +148,7 @@ class Local:
             worker.pipe.close()
 
 
-def prepare(module: str) -> ForkServerContext:
+def start_process_server(module: str) -> ForkServerContext:
     """Start the server from which worker processes are forked, and let it import a module; started once."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([module, "torch._dynamo"])  # PyTorch's optimizers import it at their first step

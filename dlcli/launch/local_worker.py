@@ -12,13 +12,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from dlcli.core.executor import Job, Perform
+from dlcli.core.executor import Job, JobRunner
 
 _GRACE = 60.0
 """Seconds in which a job may save a checkpoint after its coordinator died."""
 
 
-def work(perform: Perform, pipe: Connection, environment: Mapping[str, str], output: Path | None) -> None:
+def run_worker(perform: JobRunner, pipe: Connection, environment: Mapping[str, str], output: Path | None) -> None:
     """Execute the jobs that arrive through the pipe until it closes, which also stops a running job.
 
     Args:

@@ -6,19 +6,19 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from dlcli.core.executor import Job, News, Perform, Report
+from dlcli.core.executor import Job, JobResult, JobRunner, ProgressEvent
 
 _INTERVAL = 1.0  # minimum seconds between two progress events of a job
 
 
-class Letters:
+class EventWriter:
     """Append the events of a job to its file: its run directory at once, its progress at most once per second."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.run, self.written = "", 0.0
 
-    def __call__(self, event: News) -> None:
+    def __call__(self, event: ProgressEvent) -> None:
         now = time.monotonic()
         if event.run == self.run and now - self.written < _INTERVAL:
             return
@@ -27,7 +27,7 @@ class Letters:
             file.write(json.dumps(asdict(event)) + "\n")
 
 
-class Mailbox:
+class EventReader:
     """Read new events from the files of a folder."""
 
     def __init__(self, folder: Path) -> None:
@@ -43,7 +43,7 @@ class Mailbox:
         self.path(number).unlink(missing_ok=True)
         self._offsets.pop(number, None)
 
-    def news(self, number: int) -> Iterator[News]:
+    def news(self, number: int) -> Iterator[ProgressEvent]:
         """Yield the events of complete lines that have not been read before."""
         try:
             with self.path(number).open("rb") as file:
@@ -54,9 +54,9 @@ class Mailbox:
         complete = content[: content.rfind(b"\n") + 1]
         self._offsets[number] = self._offsets.get(number, 0) + len(complete)
         for line in complete.splitlines():
-            yield News(**json.loads(line))
+            yield ProgressEvent(**json.loads(line))
 
 
-def perform_by_mail(perform: Perform, job: Job, box: str) -> Report:
+def perform_with_events(perform: JobRunner, job: Job, box: str) -> JobResult:
     """Execute a job and append its events to the file `box`."""
-    return perform(job, Letters(Path(box)))
+    return perform(job, EventWriter(Path(box)))

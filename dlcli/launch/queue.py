@@ -3,7 +3,7 @@
 from collections import deque
 from dataclasses import dataclass, replace
 
-from dlcli.core.executor import NOT_BEGUN, Job, Listener, News, Report
+from dlcli.core.executor import NOT_STARTED, EventCallback, Job, JobResult, ProgressEvent
 
 TRIES = 3
 """How often a job is retried after its worker died."""
@@ -19,18 +19,18 @@ class _Entry:
     preemptions: int = 0
 
 
-class Ledger:
+class JobQueue:
     """Queue of jobs with their states and reports, for an executor with several workers.
 
     Args:
         listen: called with (job number, event) for every event.
     """
 
-    def __init__(self, listen: Listener) -> None:
+    def __init__(self, listen: EventCallback) -> None:
         self._listen = listen
         self._entries: dict[int, _Entry] = {}
         self._waiting: deque[int] = deque()
-        self._reports: dict[int, Report] = {}
+        self._reports: dict[int, JobResult] = {}
         self._submitted = self._reported = 0
 
     def add(self, job: Job) -> int:
@@ -52,17 +52,17 @@ class Ledger:
         job, cause = entry.job, entry.cause
         entry.cause = ""
         consequence = "resumed from its last checkpoint" if job.run else "started again"
-        self._listen(number, News(job.run or "", note=f"{cause}; {consequence}" if cause else ""))
+        self._listen(number, ProgressEvent(job.run or "", note=f"{cause}; {consequence}" if cause else ""))
         return number, job
 
-    def heard(self, number: int, event: News) -> None:
+    def heard(self, number: int, event: ProgressEvent) -> None:
         """Record an event of a running job."""
         entry = self._entries[number]
         if event.run:
             entry.job = replace(entry.job, run=event.run)
         self._listen(number, event)
 
-    def ended(self, number: int, report: Report) -> None:
+    def ended(self, number: int, report: JobResult) -> None:
         """Record the report of a job."""
         self._reports[number] = report
         self._listen(number, report)
@@ -72,12 +72,12 @@ class Ledger:
         entry = self._entries[number]
         entry.deaths += 1
         if entry.deaths > TRIES:
-            self.ended(number, Report(1, entry.job.run, error=f"{cause}, {entry.deaths} times"))
+            self.ended(number, JobResult(1, entry.job.run, error=f"{cause}, {entry.deaths} times"))
         else:
             entry.cause = cause
             self._waiting.appendleft(number)
 
-    def preempted(self, number: int, report: Report) -> None:
+    def preempted(self, number: int, report: JobResult) -> None:
         """Queue a job that was preempted after saving a checkpoint at the back."""
         entry = self._entries[number]
         entry.preemptions += 1
@@ -89,9 +89,9 @@ class Ledger:
     def abandon(self) -> None:
         """Report all waiting jobs as not started."""
         while self._waiting:
-            self.ended(self._waiting.popleft(), NOT_BEGUN)
+            self.ended(self._waiting.popleft(), NOT_STARTED)
 
-    def next_report(self) -> tuple[int, Report] | None:
+    def next_report(self) -> tuple[int, JobResult] | None:
         """Return the next report in submission order; None if that job is still running.
 
         Raises:

@@ -9,14 +9,14 @@ from typing import Any
 import ray
 from ray.exceptions import RayError, TaskCancelledError
 
-from dlcli.core.executor import Job, Listener, Perform, Report, deaf
-from dlcli.launch.messages import perform_by_mail
-from dlcli.launch.remote import Lost, Remote
+from dlcli.core.executor import EventCallback, Job, JobResult, JobRunner, ignore_events
+from dlcli.launch.messages import perform_with_events
+from dlcli.launch.remote import ClusterExecutor, WorkerDied
 
 _POLL = 0.5  # seconds between two checks
 
 
-class OnRay(Remote):
+class RayExecutor(ClusterExecutor):
     """Executor with one Ray task per job, and one GPU per task if the cluster has GPUs.
 
     Ray retries nothing: the queue resumes interrupted jobs from their checkpoints.
@@ -28,14 +28,16 @@ class OnRay(Remote):
         folder: on a file system that all workers share.
     """
 
-    def __init__(self, perform: Perform, jobs: int | None, listen: Listener = deaf, folder: Path = Path()) -> None:
+    def __init__(
+        self, perform: JobRunner, jobs: int | None, listen: EventCallback = ignore_events, folder: Path = Path()
+    ) -> None:
         self._owns_ray = not ray.is_initialized()
         if self._owns_ray:
             _connect(jobs)
         resources = ray.cluster_resources()
         super().__init__(jobs or max(1, int(resources.get("CPU", 1))), listen, folder)
         options = {"num_cpus": 1, "num_gpus": 1 if resources.get("GPU") else 0, "max_retries": 0}
-        task: Any = ray.remote(perform_by_mail)
+        task: Any = ray.remote(perform_with_events)
         self._task = task.options(**options)
         self._perform = perform
 
@@ -45,15 +47,15 @@ class OnRay(Remote):
     def _pause(self, handles: Sequence[Any]) -> None:
         ray.wait(list(handles), timeout=_POLL)
 
-    def _result(self, handle: Any) -> Report | None:
+    def _result(self, handle: Any) -> JobResult | None:
         if not ray.wait([handle], timeout=0)[0]:
             return None
         try:
             return ray.get(handle)
         except TaskCancelledError:
-            return Report(130, error="cancelled")
+            return JobResult(130, error="cancelled")
         except RayError as error:
-            raise Lost(f"the worker died ({type(error).__name__})") from None
+            raise WorkerDied(f"the worker died ({type(error).__name__})") from None
 
     def _cancel(self, handle: Any) -> None:
         ray.cancel(handle, force=False)

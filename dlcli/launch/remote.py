@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from dlcli.core.executor import Job, Listener, Report
-from dlcli.launch.messages import Mailbox
-from dlcli.launch.queue import Ledger
+from dlcli.core.executor import EventCallback, Job, JobResult
+from dlcli.launch.messages import EventReader
+from dlcli.launch.queue import JobQueue
 
 _PREEMPTED = 75
 
 
-class Lost(Exception):
+class WorkerDied(Exception):
     """Raised if the worker of a job died without a report."""
 
 
-class Remote(ABC):
+class ClusterExecutor(ABC):
     """Executor that submits jobs to a cluster and polls them; events arrive through files.
 
     Args:
@@ -26,10 +26,10 @@ class Remote(ABC):
         folder: for the event files, on a file system that all workers share.
     """
 
-    def __init__(self, jobs: int, listen: Listener, folder: Path) -> None:
+    def __init__(self, jobs: int, listen: EventCallback, folder: Path) -> None:
         self._jobs = jobs
-        self._ledger = Ledger(listen)
-        self._events = Mailbox(folder.absolute() / "news")
+        self._ledger = JobQueue(listen)
+        self._events = EventReader(folder.absolute() / "news")
         self._running: dict[int, Any] = {}
         self._stopping = self._stop_sent = False
 
@@ -42,7 +42,7 @@ class Remote(ABC):
         """Wait briefly, or until one of the jobs has ended."""
 
     @abstractmethod
-    def _result(self, handle: Any) -> Report | None:
+    def _result(self, handle: Any) -> JobResult | None:
         """Return the report of a job; None while it is running.
 
         Raises:
@@ -66,7 +66,7 @@ class Remote(ABC):
     def stop(self) -> None:
         self._stopping = True
 
-    def wait(self) -> tuple[int, Report]:
+    def wait(self) -> tuple[int, JobResult]:
         while (result := self._ledger.next_report()) is None:
             self._send_stop() if self._stopping else self._assign()
             if self._running:
@@ -87,7 +87,7 @@ class Remote(ABC):
         try:
             report = self._result(handle)
             cause = ""
-        except Lost as error:
+        except WorkerDied as error:
             report, cause = None, str(error)
         for event in self._events.news(number):
             self._ledger.heard(number, event)

@@ -1,16 +1,16 @@
 """Execution of a job as a run, by every kind of worker."""
 
 from dlcli.core.errors import Unresumable
-from dlcli.core.executor import Job, Report, Tell
+from dlcli.core.executor import Job, JobResult, ProgressCallback
 from dlcli.engine import run_commands
 from dlcli.engine.options import Options
-from dlcli.launch.job import guarded
+from dlcli.launch.job import run_guarded
 from dlcli.runs.run import Run
 
 
-def perform(job: Job, tell: Tell) -> Report:
+def perform(job: Job, tell: ProgressCallback) -> JobResult:
     """Start or resume the run of a job and return its report."""
-    return guarded(job, tell, lambda options: _resume(job, options) if job.run else _start(job, options))
+    return run_guarded(job, tell, lambda options: _resume(job, options) if job.run else _start(job, options))
 
 
 def _resume(job: Job, options: Options) -> Run:

@@ -12,9 +12,9 @@ from submitit.core.job_environment import JobEnvironment
 from submitit.core.utils import FailedJobError, UncompletedJobError
 
 from dlcli.core.errors import UsageError
-from dlcli.core.executor import Job, Listener, Perform, Report, deaf
-from dlcli.launch.messages import perform_by_mail
-from dlcli.launch.remote import Lost, Remote
+from dlcli.core.executor import EventCallback, Job, JobResult, JobRunner, ignore_events
+from dlcli.launch.messages import perform_with_events
+from dlcli.launch.remote import ClusterExecutor, WorkerDied
 
 _POLL = 0.5  # seconds between two checks
 _WARNING = 120  # seconds between SIGUSR1 and the end of a job
@@ -22,7 +22,7 @@ _MAX_QUEUED = 1000  # jobs in the queue without --jobs
 _TIME_LIMIT = 24 * 60  # minutes
 
 
-class OnSlurm(Remote):
+class SlurmExecutor(ClusterExecutor):
     """Executor with one batch job per job. Before its time limit a job receives SIGUSR1, saves itself and is requeued.
 
     Site-specific settings are Slurm's environment variables, which override the script: SBATCH_PARTITION,
@@ -38,9 +38,9 @@ class OnSlurm(Remote):
 
     def __init__(
         self,
-        perform: Perform,
+        perform: JobRunner,
         jobs: int | None,
-        listen: Listener = deaf,
+        listen: EventCallback = ignore_events,
         folder: Path = Path(),
         cluster: str | None = "slurm",
     ) -> None:
@@ -54,22 +54,22 @@ class OnSlurm(Remote):
 
     def _submit(self, job: Job, box: Path) -> Any:
         try:
-            return self._executor.submit(perform_by_mail, self._perform, job, str(box))
+            return self._executor.submit(perform_with_events, self._perform, job, str(box))
         except (FailedJobError, CalledProcessError, OSError) as error:
             raise UsageError("rejected", subject="Slurm", feature="the job", reason=_line(error, -1)) from None
 
     def _pause(self, handles: Sequence[Any]) -> None:
         time.sleep(_POLL)
 
-    def _result(self, handle: Any) -> Report | None:
+    def _result(self, handle: Any) -> JobResult | None:
         if not handle.done():
             return None
         try:
             return handle.result()
         except UncompletedJobError as error:
-            raise Lost(f"Slurm job {handle.job_id} died ({_line(error, 0)})") from None
+            raise WorkerDied(f"Slurm job {handle.job_id} died ({_line(error, 0)})") from None
         except FailedJobError as error:
-            raise Lost(f"Slurm job {handle.job_id} failed ({_line(error, -1)})") from None
+            raise WorkerDied(f"Slurm job {handle.job_id} failed ({_line(error, -1)})") from None
 
     def _cancel(self, handle: Any) -> None:
         handle.cancel(check=False)

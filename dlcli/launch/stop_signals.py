@@ -9,7 +9,7 @@ from dlcli.core.executor import Executor
 
 
 @contextmanager
-def heeding(executor: Executor) -> Iterator[list[int]]:
+def stop_on_signals(executor: Executor) -> Iterator[list[int]]:
     """Stop the executor on SIGINT, SIGTERM and SIGUSR1; a second SIGINT interrupts at once.
 
     Yields:

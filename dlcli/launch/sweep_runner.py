@@ -11,24 +11,24 @@ from typing import Any
 from dlcli import launch
 from dlcli.config import compose
 from dlcli.core.errors import Missing, UsageError
-from dlcli.core.executor import NOT_BEGUN, Executor, Job, News, Report
+from dlcli.core.executor import NOT_STARTED, Executor, Job, JobResult, ProgressEvent
 from dlcli.engine.options import Options
 from dlcli.engine.threads import available_cores
-from dlcli.launch.existing import covering
-from dlcli.launch.job import packed, report, unpacked
+from dlcli.launch.existing import completed_runs
+from dlcli.launch.job import options_from_dict, options_to_dict, report
 from dlcli.launch.run_job import perform
-from dlcli.launch.stop_signals import heeding
+from dlcli.launch.stop_signals import stop_on_signals
 from dlcli.report.progress import sweep_progress
 from dlcli.runs import selectors
 from dlcli.runs.run import Run
-from dlcli.runs.sweep import Sweep, named, sweeps
+from dlcli.runs.sweep import Sweep, find_sweeps, list_sweeps
 
 _GRACE = 60.0
 """Seconds to wait for runs whose coordinator was killed: they are saving their checkpoints."""
 
 
 @dataclass(frozen=True)
-class Ways:
+class LaunchOptions:
     """Number of runs that a command starts, and how they are executed.
 
     Args:
@@ -59,33 +59,35 @@ class Ways:
         launch.check(self.engine, self.jobs)
 
 
-def create(points: Sequence[compose.Point], options: Options, ways: Ways, made: Sequence[Run] = ()) -> Sweep:
+def create_sweep(
+    points: Sequence[compose.Point], options: Options, ways: LaunchOptions, made: Sequence[Run] = ()
+) -> Sweep:
     """Create a sweep of configurations and mark those that have been completed.
 
     Args:
         made: completed runs to reuse; with `ways.needed` all runs below `options.out` are considered.
     """
     words = [((point.recipe,) if point.recipe else ()) + point.words for point in points]
-    covered = covering(points, options, None if ways.needed else made) if ways.needed or made else {}
-    plain = packed(replace(options, smoke=False))
+    covered = completed_runs(points, options, None if ways.needed else made) if ways.needed or made else {}
+    plain = options_to_dict(replace(options, smoke=False))
     sweep = Sweep.create(options.out, options.verb, words, options=plain, jobs=ways.jobs, on=ways.engine)
     for index, run in covered.items():
         sweep.note(index, run=run.path.absolute(), exit_code=0, covered=True)
     return sweep
 
 
-def find(selector: str, out: Path) -> Sweep:
+def find_sweep(selector: str, out: Path) -> Sweep:
     """Find the sweep of a selector.
 
     Raises:
         UsageError: no sweep or several match.
     """
-    matches = named(selector, out)
+    matches = find_sweeps(selector, out)
     if len(matches) > 1 and selector != "last":
         ids = ", ".join(path.name.rpartition("_")[2] for path in matches[:5])
         raise UsageError("ambiguous", name=selector, count=len(matches), kind="sweeps", matches=ids)
     if not matches:
-        known = [path.name.rpartition("_")[2] for path in sweeps(out)]
+        known = [path.name.rpartition("_")[2] for path in list_sweeps(out)]
         hint = "" if known else f"There are no sweeps in {out}."
         raise Missing("not_found", kind="sweep", name=selector, known=known, hint=hint)
     try:
@@ -96,7 +98,7 @@ def find(selector: str, out: Path) -> Sweep:
         raise UsageError("damaged", path=matches[0] / "sweep.json", problem=str(error)) from None
 
 
-def take_up(sweep: Sweep) -> Options:
+def reopen_sweep(sweep: Sweep) -> Options:
     """Lock a sweep, update the states of its runs, and return their options.
 
     Raises:
@@ -110,7 +112,7 @@ def take_up(sweep: Sweep) -> Options:
     _adopt(sweep, out)
     _update(sweep)
     try:
-        return replace(unpacked(sweep.info["options"]), out=out)
+        return replace(options_from_dict(sweep.info["options"]), out=out)
     except (LookupError, TypeError, ValueError) as error:
         sweep.let_go()
         raise UsageError("damaged", path=sweep.path / "sweep.json", problem=f"options: {error}") from None
@@ -153,27 +155,29 @@ def unfinished(sweep: Sweep) -> list[int]:
     ]  # fmt: skip
 
 
-def carry_out(sweep: Sweep, options: Options, ways: Ways) -> int | None:
+def execute_sweep(sweep: Sweep, options: Options, ways: LaunchOptions) -> int | None:
     """Execute the unfinished runs; return the exit code of the signal that stopped them, or None."""
     indices = unfinished(sweep)
     if not indices:
         return None
-    display = sweep_progress.choose(options.show, [title(sweep, index) for index in indices], quiet=options.quiet)
+    display = sweep_progress.create_sweep_display(
+        options.show, [title(sweep, index) for index in indices], quiet=options.quiet
+    )
     recorder = _Recorder(sweep, indices, display, ways.fail_fast)
-    with display, launch.engine(ways.engine, perform, ways.jobs, recorder, sweep.path) as executor:
+    with display, launch.open_executor(ways.engine, perform, ways.jobs, recorder, sweep.path) as executor:
         recorder.stop = executor.stop
-        with heeding(executor) as received:
+        with stop_on_signals(executor) as received:
             for job in _jobs(sweep, indices, options, ways):
                 executor.submit(job)
             reports = list(_reports(executor))
     if received:
         return 75 if received[0] == signal.SIGUSR1 else 128 + received[0]
     sequential = ways.engine == "local" and (ways.jobs or 1) == 1
-    codes = [report.exit_code for report in reports if report.exit_code in (130, 143, 75) and report != NOT_BEGUN]
+    codes = [report.exit_code for report in reports if report.exit_code in (130, 143, 75) and report != NOT_STARTED]
     return codes[0] if sequential and codes else None
 
 
-def _reports(executor: Executor) -> Iterator[Report]:
+def _reports(executor: Executor) -> Iterator[JobResult]:
     while True:
         try:
             yield executor.wait()[1]
@@ -181,32 +185,34 @@ def _reports(executor: Executor) -> Iterator[Report]:
             return
 
 
-def _jobs(sweep: Sweep, indices: Sequence[int], options: Options, ways: Ways) -> Iterator[Job]:
+def _jobs(sweep: Sweep, indices: Sequence[int], options: Options, ways: LaunchOptions) -> Iterator[Job]:
     """Create a job for each index, which resumes the run of the index if there is one."""
     share = max(1, available_cores() // ways.jobs) if ways.engine == "local" and (ways.jobs or 1) > 1 else None  # type: ignore[operator]
     for index in indices:
         path = sweep.run_of(index)
-        plain = packed(options) | {"threads": share, "facts": {"sweep": sweep.id, "point": index}}
+        plain = options_to_dict(options) | {"threads": share, "facts": {"sweep": sweep.id, "point": index}}
         yield Job(sweep.info["verb"], tuple(sweep.points[index]["words"]), plain, str(path) if path else None)
 
 
 class _Recorder:
     """Listener that records and displays events, and stops all runs at the first failure with `fail_fast`."""
 
-    def __init__(self, sweep: Sweep, indices: Sequence[int], display: sweep_progress.Board, fail_fast: bool) -> None:
+    def __init__(
+        self, sweep: Sweep, indices: Sequence[int], display: sweep_progress.SweepDisplay, fail_fast: bool
+    ) -> None:
         self.sweep, self.indices, self.display, self.fail_fast = sweep, indices, display, fail_fast
         self.stop: Callable[[], None] = lambda: None
 
-    def __call__(self, number: int, event: News | Report) -> None:
+    def __call__(self, number: int, event: ProgressEvent | JobResult) -> None:
         facts: dict[str, Any] = {"run": event.run} if event.run else {}
-        if isinstance(event, Report) and event != NOT_BEGUN:
+        if isinstance(event, JobResult) and event != NOT_STARTED:
             facts |= {"exit_code": event.exit_code, "error": event.error}
         try:
             self.sweep.note(self.indices[number - 1], **facts)
         except OSError as error:  # the run directories suffice to resume
             say(f"{self.sweep.path / 'sweep.json'}: {error.strerror}")
         self.display.hear(number - 1, event)
-        if self.fail_fast and sweep_progress.failed(event):
+        if self.fail_fast and sweep_progress.is_failure(event):
             self.stop()
 
 
@@ -217,21 +223,21 @@ def title(sweep: Sweep, index: int) -> str:
     return " ".join([override for override in overrides if override not in shared] or overrides) or sweep.info["verb"]
 
 
-def reports(sweep: Sweep) -> list[Report]:
+def reports(sweep: Sweep) -> list[JobResult]:
     """Return the reports of all runs, in order."""
     return [_report(sweep, index) for index in range(len(sweep.points))]
 
 
-def _report(sweep: Sweep, index: int) -> Report:
+def _report(sweep: Sweep, index: int) -> JobResult:
     point, path = sweep.points[index], sweep.run_of(index)
     if point["exit_code"] is None:
-        return NOT_BEGUN if path is None else replace(NOT_BEGUN, run=str(path), error="not finished")
+        return NOT_STARTED if path is None else replace(NOT_STARTED, run=str(path), error="not finished")
     if point["exit_code"] == 0 and path is not None:
         try:
             return report(Run.open(path))
         except ValueError as error:
-            return Report(1, error=str(error))
-    return Report(point["exit_code"], str(path) if path else None, error=point["error"])
+            return JobResult(1, error=str(error))
+    return JobResult(point["exit_code"], str(path) if path else None, error=point["error"])
 
 
 def say(text: str) -> None:

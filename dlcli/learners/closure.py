@@ -10,8 +10,8 @@ from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.learner import Objective, Row
 from dlcli.core.task import Task
 from dlcli.learners.gradient import data_parallel
-from dlcli.learners.gradient.player import Player, Seat
-from dlcli.learners.gradient.process_group import Alone, Team
+from dlcli.learners.gradient.player import Player, PlayerState
+from dlcli.learners.gradient.process_group import ProcessGroup, SingleProcess
 from dlcli.learners.gradient.schedule import Constant
 
 _PRECISIONS = ("float32", "float64", "bfloat16")
@@ -67,12 +67,12 @@ class Closure:
             accumulate=task.size("train"),
             clip=None,
         )
-        self._model, self._seat = model, Seat(player, model, task, seed=(seed,), precision=precision)
+        self._model, self._seat = model, PlayerState(player, model, task, seed=(seed,), precision=precision)
         data_parallel.check(devices, model, task, ["train"], self._seat.device)
         if devices > 1:
             data_parallel.check_memory(self._seat.objective)
         self.devices = devices
-        self._team: Team = Alone()
+        self._team: ProcessGroup = SingleProcess()
         if compile:
             model.compile()
 
@@ -80,7 +80,7 @@ class Closure:
     def model(self) -> nn.Module:
         return self._model
 
-    def join(self, team: Team) -> None:
+    def join(self, team: ProcessGroup) -> None:
         """Share the rows of each batch with other processes, from the leader's state."""
         team.prepare(self._model)
         team.lead("load", self.state_dict())

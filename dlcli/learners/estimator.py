@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from dlcli.core.errors import Mismatch, UsageError
-from dlcli.core.fitting import Fits
+from dlcli.core.fitting import Fittable
 from dlcli.core.learner import Row
 from dlcli.core.task import Task
 
@@ -31,7 +31,7 @@ class Estimator:
     counters = ("updates", "batches", "samples")
 
     def __init__(self, model: nn.Module, task: Task, *, seed: int) -> None:
-        if not isinstance(model, Fits):
+        if not isinstance(model, Fittable):
             raise Mismatch(
                 "mismatch",
                 subject="learner=estimator",

@@ -6,12 +6,12 @@ from typing import Any
 from torch import nn
 
 from dlcli.core.errors import Mismatch, UsageError
-from dlcli.core.learner import Leaf, Learner, Leaves, Row, Rows
+from dlcli.core.learner import Artifact, HasArtifacts, Learner, Row, TableArtifact
 from dlcli.core.limits import finished, limits
-from dlcli.core.population import Populous
+from dlcli.core.population import PopulationBased
 from dlcli.core.task import Task
-from dlcli.learners.gradient.data_parallel import Parallel
-from dlcli.learners.gradient.process_group import Alone, Led, Team
+from dlcli.learners.gradient.data_parallel import DataParallelLearner
+from dlcli.learners.gradient.process_group import NestedGroup, ProcessGroup, SingleProcess
 
 _COLUMNS = ("stage", "learner", "first_step", "last_step", "finished")
 
@@ -64,7 +64,7 @@ class Stages:
             dict.fromkeys(name for learner in self._learners.values() for name in learner.counters)
         )
         self.resumable = all(getattr(learner, "resumable", True) for learner in self._learners.values())
-        self._team: Team = Alone()
+        self._team: ProcessGroup = SingleProcess()
         self._stage, self._steps, self._ended = 0, 0, False
         self._counts: dict[str, int] = {}
         self._rows: list[list[Any]] = []
@@ -86,14 +86,14 @@ class Stages:
     def _learner(self) -> Learner:
         return self._learners[self._name]
 
-    def join(self, team: Team) -> None:
+    def join(self, team: ProcessGroup) -> None:
         """Share the work of all stages with other processes, from the leader's state."""
         team.prepare(self._model)
         team.lead("load", self.state_dict())
         self._team = team
         for learner in self._learners.values():
-            if isinstance(learner, Parallel):
-                learner.join(Led(team))
+            if isinstance(learner, DataParallelLearner):
+                learner.join(NestedGroup(team))
 
     def step(self) -> Row:
         self._team.lead("step")
@@ -128,12 +128,12 @@ class Stages:
         first = self._steps - self._counts.get("steps", 0) + 1
         return [self._name, type(self._learner).__name__, first, self._steps, finished]
 
-    def leave(self) -> Mapping[str, Leaf]:
+    def leave(self) -> Mapping[str, Artifact]:
         """The stages so far, the unfinished one included, and the artifacts of the current learner."""
         unfinished = [] if self._ended or not self._counts else [self._row(finished=False)]
         rows = [*self._rows, *unfinished]
-        own: dict[str, Leaf] = {"stages": Rows(_COLUMNS, rows)} if rows else {}
-        inner = self._learner.leave() if isinstance(self._learner, Leaves) else {}
+        own: dict[str, Artifact] = {"stages": TableArtifact(_COLUMNS, rows)} if rows else {}
+        inner = self._learner.leave() if isinstance(self._learner, HasArtifacts) else {}
         return own | {f"{self._name}_{name}": leaf for name, leaf in inner.items()}
 
     def state_dict(self) -> dict[str, Any]:
@@ -165,7 +165,7 @@ def _check(name: str, learner: Learner) -> None:
     Raises:
         UsageError: it cannot.
     """
-    if isinstance(learner, Populous):
+    if isinstance(learner, PopulationBased):
         raise UsageError(
             "unsupported",
             subject="learner=stages",

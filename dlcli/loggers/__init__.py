@@ -7,10 +7,10 @@ from importlib.util import find_spec
 from typing import Any
 
 from dlcli.core.errors import Missing, UsageError
-from dlcli.loggers.mirror import Facts, Mirror, Tracker
+from dlcli.loggers.mirror import RunDescription, Tracker, TrackerThread
 from dlcli.runs.run import Run
 
-__all__ = ["TRACKERS", "attach", "chosen"]
+__all__ = ["TRACKERS", "attach", "tracker_names"]
 
 TRACKERS = {
     "tensorboard": ("dlcli.loggers.tensorboard", "TensorBoard"),
@@ -19,7 +19,7 @@ TRACKERS = {
 }
 
 
-def chosen(config: Mapping[str, Any]) -> Sequence[str]:
+def tracker_names(config: Mapping[str, Any]) -> Sequence[str]:
     """Return the names of the configured trackers.
 
     Raises:
@@ -49,11 +49,11 @@ def _installed(name: str) -> bool:
 
 def attach(run: Run, config: Mapping[str, Any], since: int = 0) -> None:
     """Attach the configured trackers to a run; they receive the rows after step `since`."""
-    facts = Facts(run.path.resolve(), run.id, run.info.get("name") or run.info["label"], config, since)
-    for name in chosen(config):
-        run.observers.append(Mirror(name, partial(_open, name, facts), run.note))
+    facts = RunDescription(run.path.resolve(), run.id, run.info.get("name") or run.info["label"], config, since)
+    for name in tracker_names(config):
+        run.observers.append(TrackerThread(name, partial(_open, name, facts), run.note))
 
 
-def _open(name: str, facts: Facts) -> Tracker:
+def _open(name: str, facts: RunDescription) -> Tracker:
     module, cls = TRACKERS[name]
     return getattr(importlib.import_module(module), cls)(facts)

@@ -14,7 +14,7 @@ _TIMEOUT = 20.0  # seconds that a run waits for a tracker at the end
 
 
 @dataclass(frozen=True)
-class Facts:
+class RunDescription:
     """Description of a run for a tracker.
 
     Args:
@@ -43,7 +43,7 @@ class Tracker(Protocol):
         """Record the end of the run; `info` is the content of run.json."""
 
 
-class Mirror:
+class TrackerThread:
     """Observer that passes rows to a tracker by a queue and never raises; the tracker is detached at its first error.
 
     Args:

@@ -7,7 +7,7 @@ from typing import Any
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param
 
-from dlcli.loggers.mirror import Facts
+from dlcli.loggers.mirror import RunDescription
 
 _EXPERIMENT = "dlcli"
 _MAX_LENGTH = 500  # characters of a parameter that every store accepts
@@ -17,14 +17,14 @@ _BATCH = 100  # parameters per request
 class MLflow:
     """Configuration as parameters, metrics as `split/name`; a resumed run continues the same MLflow run."""
 
-    def __init__(self, facts: Facts) -> None:
+    def __init__(self, facts: RunDescription) -> None:
         self._client = MlflowClient()
         existing = self._client.get_experiment_by_name(_EXPERIMENT)
         experiment = existing.experiment_id if existing else self._client.create_experiment(_EXPERIMENT)
         runs = self._client.search_runs([experiment], f"tags.dlcli_run = '{facts.id}'", max_results=1)
         self._id = runs[0].info.run_id if runs else self._create_run(experiment, facts)
 
-    def _create_run(self, experiment: str, facts: Facts) -> str:
+    def _create_run(self, experiment: str, facts: RunDescription) -> str:
         tags = {"dlcli_run": facts.id, "dlcli_path": str(facts.path)}
         identity = self._client.create_run(experiment, tags=tags, run_name=facts.name).info.run_id
         params = [Param(name, str(value)[:_MAX_LENGTH]) for name, value in _flat(facts.config, "")]

@@ -5,13 +5,13 @@ from typing import Any
 
 from torch.utils.tensorboard import SummaryWriter
 
-from dlcli.loggers.mirror import Facts
+from dlcli.loggers.mirror import RunDescription
 
 
 class TensorBoard:
     """One scalar per metric and split; resuming a run purges the events after its checkpoint."""
 
-    def __init__(self, facts: Facts) -> None:
+    def __init__(self, facts: RunDescription) -> None:
         purge = facts.since + 1 if facts.since else None
         self._writer = SummaryWriter(str(facts.path / "artifacts" / "tensorboard"), purge_step=purge)
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import wandb
 
-from dlcli.loggers.mirror import Facts
+from dlcli.loggers.mirror import RunDescription
 
 
 class WandB:
     """Metrics as `split/name` over the column `step`; a resumed run continues the same W&B run."""
 
-    def __init__(self, facts: Facts) -> None:
+    def __init__(self, facts: RunDescription) -> None:
         self._run = wandb.init(
             project=os.environ.get("WANDB_PROJECT", "dlcli"), id=facts.id, name=facts.name, resume="allow",
             config=dict(facts.config), dir=str(facts.path / "artifacts"),

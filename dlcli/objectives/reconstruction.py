@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.spec import Real
-from dlcli.core.task import Batch, Carry, Composed, Loss, Task
+from dlcli.core.task import Batch, Carry, CompositeImages, Loss, Task
 from dlcli.objectives.margin import Margin, present
 
 
@@ -75,7 +75,7 @@ class Reconstruction:
         poses: Float[Tensor, "batch class dim"],
         present_classes: Float[Tensor, "batch class"],
     ) -> Float[Tensor, ""]:
-        if not isinstance(self.task, Composed):
+        if not isinstance(self.task, CompositeImages):
             return self._squared(model.reconstruct(poses, present_classes) - batch.inputs[0])
         images, classes = self.task.sources(batch)
         count = images.shape[1]

@@ -6,7 +6,7 @@ from dlcli.core.errors import Missing, UsageError
 from dlcli.runs.files import replace_file
 
 
-def place(path: Path, option: str) -> Path:
+def resolve_path(path: Path, option: str) -> Path:
     """Resolve the path of an output file, following links.
 
     Args:
@@ -45,6 +45,6 @@ def write(path: Path, content: bytes, option: str) -> None:
         UsageError: the file cannot be written.
     """
     try:
-        replace_file(place(path, option), content)
+        replace_file(resolve_path(path, option), content)
     except OSError as error:
         raise _unwritable(path, option, error) from None

@@ -131,10 +131,10 @@ def print_groups(groups: Sequence[Any], digits: int = 4) -> None:
     """
     from dlcli.report.comparison.columns import groups_table
 
-    print_written(groups_table(groups), digits)
+    print_formatted_table(groups_table(groups), digits)
 
 
-def print_written(table: Any, digits: int) -> None:
+def print_formatted_table(table: Any, digits: int) -> None:
     """Print a `table_formats.Table`. In a narrow terminal the least important columns are hidden.
 
     Args:
@@ -230,7 +230,7 @@ def print_summary(run: Run) -> None:
     counters = [f"{count:,} {name}" for name, count in info.get("counters", {}).items() if count and name in _COUNTERS]
     parts.append(", ".join([f"{info['steps']:,} steps", *counters]) + f" in {duration(info['seconds'])}")
     console.print("  ".join(parts))
-    if receptive_field := reach_words(info):
+    if receptive_field := receptive_field_text(info):
         console.print(receptive_field)
     if info["metrics"]:
         print_scores(info["metrics"], info=info)
@@ -251,7 +251,7 @@ def print_summary(run: Run) -> None:
 _COUNTERS = ("evaluations", "env_steps", "trials", "failed")
 
 
-def reach_words(info: Mapping[str, Any]) -> str:
+def receptive_field_text(info: Mapping[str, Any]) -> str:
     """Sentence on the receptive field and the input window; empty for a model without a receptive field."""
     field, length = info.get("receptive_field"), info.get("length")
     if field is None or length is None:
@@ -275,7 +275,7 @@ def print_run(run: Run) -> None:
         "command": "dlcli " + " ".join(info.get("argv", ())),
         "started": f"{moment(info['started'])} on {info['host']}, took {duration(info.get('seconds') or 0.0)}",
         "parameters": f"{info.get('parameters') or 0:,}",
-        "receptive field": reach_words(info),
+        "receptive field": receptive_field_text(info),
         "parent": info.get("parent") or "",
     }
     for name, value in facts.items():
@@ -308,7 +308,7 @@ def print_estimates(rows: Sequence[Mapping[str, Any]]) -> None:
 
 def _print_training(console: Console, row: Mapping[str, Any]) -> None:
     console.print(escape(f"  {row['model']} on {row['task']}: {row['spec']}, {row['parameters']:,} parameters"))
-    if receptive_field := reach_words(row):
+    if receptive_field := receptive_field_text(row):
         console.print(f"  {receptive_field}")
     steps = (
         f"{row['steps']:,} steps of {row['milliseconds_a_step']:.1f} ms" if row["steps"] else "unknown number of steps"
@@ -318,6 +318,6 @@ def _print_training(console: Console, row: Mapping[str, Any]) -> None:
     console.print(escape(f"  until {until}: {steps}, about {duration(seconds)} on {row['device']}"))
 
 
-def say(text: str) -> None:
+def print_line(text: str) -> None:
     """Print a line without markup and wrapping."""
     _console().print(text, markup=False, soft_wrap=True)

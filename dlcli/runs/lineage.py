@@ -9,7 +9,7 @@ from dlcli.runs import selectors
 from dlcli.runs.run import Run
 
 
-class Relations:
+class Lineage:
     """Relations between the runs and sweeps of a folder.
 
     Args:

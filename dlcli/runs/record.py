@@ -302,7 +302,7 @@ def newer_schema(path: Any, schema: int, supported: int) -> UsageError:
     return UsageError("invalid_data", path=path, problem=problem, schema=schema, hint="Update dlcli to read it.")
 
 
-def present_name(metric: str, known: Sequence[str] | set[str]) -> str:
+def current_name(metric: str, known: Sequence[str] | set[str]) -> str:
     """Current name of a metric: the name itself if it is known, else that of a metric of dlcli 0.1.0."""
     return metric if metric in known or ALIASES.get(metric) not in known else ALIASES[metric]
 

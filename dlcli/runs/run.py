@@ -25,7 +25,7 @@ _METRICS_HEADER = "step,split,metric,value\n"
 _TIMING_HEADER = "step,seconds,counter,value\n"
 
 
-class Busy(Exception):
+class RunLocked(Exception):
     """A run that another process is writing."""
 
 
@@ -86,7 +86,7 @@ class Run:
         """
         parent = out / verb / label
         parent.mkdir(parents=True, exist_ok=True)
-        path, identity = reserve(parent)
+        path, identity = create_unique_directory(parent)
         info = {
             "schema": SCHEMA, "id": identity, "verb": verb, "label": label, "status": "running",
             "exit_code": None, "started": _now(), "ended": None, "host": socket.gethostname(), "pid": os.getpid(),
@@ -159,7 +159,7 @@ class Run:
         """
         if not self._lock.take():
             info = Run.open(self.path).info
-            raise Busy(f"run {self.id} is being written by process {info['pid']} on {info['host']}")
+            raise RunLocked(f"run {self.id} is being written by process {info['pid']} on {info['host']}")
 
     def save(self) -> None:
         """Write run.json."""
@@ -361,7 +361,7 @@ def _finite(node: Any) -> Any:
     return str(node) if isinstance(node, float) and not math.isfinite(node) else node
 
 
-def reserve(parent: Path) -> tuple[Path, str]:
+def create_unique_directory(parent: Path) -> tuple[Path, str]:
     """Create a directory with a unique name: the time in readable form, and a random id.
 
     Returns:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dlcli.core.errors import Missing, UsageError
 from dlcli.runs.run import Run
-from dlcli.runs.sweep import Sweep, named
+from dlcli.runs.sweep import Sweep, find_sweeps
 
 Trouble = Callable[[Path, str], None]
 """Receives the path of a run directory that cannot be read, and the reason."""
@@ -105,7 +105,7 @@ def _matches(selector: str, listed: Sequence[Run], out: Path, trouble: Trouble) 
     by_name = [run for run in every_run if run.info.get("name") == selector]
     if by_name:
         return by_name
-    if sweep_paths := named(selector, out):
+    if sweep_paths := find_sweeps(selector, out):
         return [run for path in sweep_paths for run in _members(path, trouble)]
     if os.sep in selector:
         raise Missing("missing_file", path=selector)

@@ -11,7 +11,7 @@ from typing import Any
 from dlcli.core.errors import UsageError
 from dlcli.runs.files import Lock, replace_file
 from dlcli.runs.record import newer_schema
-from dlcli.runs.run import reserve as reserve
+from dlcli.runs.run import create_unique_directory as reserve
 
 SCHEMA = 1
 _FILE = "sweep.json"
@@ -148,16 +148,16 @@ def _is_valid_point(point: Mapping[str, Any]) -> bool:
     )
 
 
-def sweeps(out: Path) -> list[Path]:
+def list_sweeps(out: Path) -> list[Path]:
     """Sweep directories of a folder, newest first."""
     return sorted((path.parent for path in (out / "sweeps").glob(f"*/{_FILE}")), key=lambda path: path.name)[::-1]
 
 
-def named(selector: str, out: Path) -> list[Path]:
+def find_sweeps(selector: str, out: Path) -> list[Path]:
     """Sweep directories that match `last`, a path, or a prefix of an id, newest first."""
     if (Path(selector) / _FILE).is_file():
         return [Path(selector)]
-    paths = sweeps(out)
+    paths = list_sweeps(out)
     if selector == "last":
         return paths[:1]
     return [path for path in paths if selector and path.name.rpartition("_")[2].startswith(selector)]

@@ -1,4 +1,4 @@
 """Sketches of modular networks and of streams."""
 
-QUESTIONS = ("count", "mean", "attribute", "similar", "erase", "recover-network", "bench")
+QUERIES = ("count", "mean", "attribute", "similar", "erase", "recover-network", "bench")
 """Names of the queries that `dlcli sketch query` answers."""

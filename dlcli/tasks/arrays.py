@@ -15,8 +15,8 @@ from dlcli.core.rng import generator
 from dlcli.core.spec import Spec
 from dlcli.core.task import Baseline, Batch, Carry, Fitted, Loss, Metrics
 from dlcli.tasks.targets.adapter import OutputTargets
-from dlcli.tasks.targets.baselines import Constant
-from dlcli.tasks.targets.protocol import Collects, OutputRule, Targets, Trivial
+from dlcli.tasks.targets.baselines import ConstantOutput
+from dlcli.tasks.targets.protocol import HasConstantBaseline, HasSplitMetrics, OutputRule, Targets
 
 _EVAL_FACTOR = 4  # evaluation keeps no activations for a backward pass, so its batches can be larger
 _CHUNK = 512  # rows whose targets are generated at a time
@@ -36,7 +36,7 @@ class Samples(Protocol):
 
 
 @runtime_checkable
-class Varied(Samples, Protocol):
+class RandomizedSamples(Samples, Protocol):
     """Samples that differ between epochs."""
 
     def vary(self, rows: Tensor, *key: int) -> tuple[tuple[Tensor, ...], Tensor]:
@@ -44,7 +44,7 @@ class Varied(Samples, Protocol):
 
 
 @runtime_checkable
-class Stored(Protocol):
+class HasTargets(Protocol):
     """Samples whose targets are in memory."""
 
     @property
@@ -53,7 +53,7 @@ class Stored(Protocol):
 
 
 @dataclass(frozen=True)
-class Arrays:
+class TensorSamples:
     """Samples stored as tensors: inputs and target, sample axis first."""
 
     inputs: tuple[Tensor, ...]
@@ -65,11 +65,11 @@ class Arrays:
     def take(self, rows: Tensor | slice) -> tuple[tuple[Tensor, ...], Tensor]:
         return tuple(part[rows] for part in self.inputs), self.target[rows]
 
-    def to(self, device: torch.device) -> "Arrays":
-        return Arrays(tuple(part.to(device) for part in self.inputs), self.target.to(device))
+    def to(self, device: torch.device) -> "TensorSamples":
+        return TensorSamples(tuple(part.to(device) for part in self.inputs), self.target.to(device))
 
 
-class ArrayTask:
+class InMemoryTask:
     """Task on in-memory data: training batches are reshuffled in every epoch, other splits are read in order.
 
     Subclasses only load a data set and call `super().__init__`.
@@ -140,7 +140,9 @@ class ArrayTask:
         if split == "train":
             numbers = self._shuffled(epoch)[begin:end]
             key = (self._order, epoch)
-            inputs, target = samples.vary(numbers, *key) if isinstance(samples, Varied) else samples.take(numbers)
+            inputs, target = (
+                samples.vary(numbers, *key) if isinstance(samples, RandomizedSamples) else samples.take(numbers)
+            )
         else:
             numbers = torch.arange(begin, end, device=self._device)
             inputs, target = samples.take(slice(begin, end))
@@ -154,14 +156,14 @@ class ArrayTask:
         output = self.targets.output(model, batch)
         collected = None
         if self._collects:
-            assert isinstance(self.targets, Collects)
+            assert isinstance(self.targets, HasSplitMetrics)
             collected = self.targets.collected(output, batch)
         plain = output if isinstance(output, Tensor) else None
         return Metrics(per_sample(self.reported, model, batch, output), output=plain, collected=collected)
 
     def baseline(self) -> Baseline | None:
         """The constant prediction that fits the training targets; None without training data."""
-        if not isinstance(self.targets, Trivial):
+        if not isinstance(self.targets, HasConstantBaseline):
             return None
         constant = self.fitted.get("trivial")
         if constant is None:
@@ -169,7 +171,7 @@ class ArrayTask:
             if train is None or not len(train):
                 return None
             constant = self.targets.constant(_targets(train))
-        return Baseline(self.targets.baseline_name, Constant(constant, self.spec.target.positions))
+        return Baseline(self.targets.baseline_name, ConstantOutput(constant, self.spec.target.positions))
 
     def predictions(self, model: nn.Module, batch: Batch, carry: Carry = None) -> tuple[dict[str, list[Any]], Carry]:
         columns = {"sample": batch.index.tolist()}
@@ -189,7 +191,7 @@ class ArrayTask:
             raise Mismatch("unsupported", subject=type(self.targets).__name__, feature="predictions for new data")
         return {"row": batch.index.cpu().numpy()} | self.targets.predicted(model, batch), carry
 
-    def to(self, device: torch.device) -> "ArrayTask":
+    def to(self, device: torch.device) -> "InMemoryTask":
         self._splits = {name: samples.to(device) for name, samples in self._splits.items()}
         self._device = device
         self._shuffled.cache_clear()
@@ -198,7 +200,7 @@ class ArrayTask:
 
 def _targets(samples: Samples) -> Iterator[Tensor]:
     """Targets of a split; of a generated split, those of its first rows."""
-    if isinstance(samples, Stored):
+    if isinstance(samples, HasTargets):
         yield samples.target
         return
     end = min(len(samples), _BASELINE_ROWS)

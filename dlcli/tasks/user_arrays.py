@@ -10,20 +10,20 @@ from jaxtyping import Int, Shaped
 from torch import Tensor
 
 from dlcli.core.errors import UsageError
-from dlcli.core.option_checks import one_of
+from dlcli.core.option_checks import check_choice
 from dlcli.core.spec import IGNORED, Classes, Real, Spec
 from dlcli.core.task import Fitted
-from dlcli.data.npz import pairs, read_arrays
+from dlcli.data.npz import checked_pairs, read_arrays
 from dlcli.data.splits import split_rows
 from dlcli.data.transforms import Scaling
-from dlcli.tasks.arrays import Arrays, ArrayTask, Samples
+from dlcli.tasks.arrays import InMemoryTask, Samples, TensorSamples
 from dlcli.tasks.image.images import Images
 from dlcli.tasks.targets.classification import Classification
 from dlcli.tasks.targets.protocol import OutputRule
 from dlcli.tasks.targets.regression import Regression
 
 
-class Npz(ArrayTask):
+class Npz(InMemoryTask):
     """Classification or regression of the arrays x_train, y_train, and optionally x_valid, y_valid, x_test, y_test.
 
     The arrays may also be named x and y. x: floats (sample, time), (sample, channel, time) or (sample, channel, height,
@@ -60,9 +60,9 @@ class Npz(ArrayTask):
         fitted: Fitted | None,
         metrics: Sequence[str] | None = None,
     ) -> None:
-        one_of(("standard", "none"), scaling=scaling)
+        check_choice(("standard", "none"), scaling=scaling)
         arrays = read_arrays(path)
-        given_splits = pairs(arrays, None if fitted is None else partial(_blank_targets, fitted))
+        given_splits = checked_pairs(arrays, None if fitted is None else partial(_blank_targets, fitted))
         x, y = (np.concatenate(parts) for parts in zip(*given_splits.values(), strict=True))
         rows = split_rows(given_splits, data_seed, new=fitted is None)
         if fitted is None:
@@ -171,7 +171,7 @@ def _samples(
     """Function from rows to a split, and the input specification; uint8 images are stored as bytes."""
     if x.ndim != 4 or x.dtype != np.uint8:
         inputs, input_spec = _inputs(x, fitted)
-        return lambda rows: Arrays((inputs[rows],), target[rows]), input_spec
+        return lambda rows: TensorSamples((inputs[rows],), target[rows]), input_spec
     _check_channels(x, fitted)
     pixels = torch.from_numpy(x)
     mean, std = (torch.tensor(fitted[name]).view(-1, 1, 1) for name in ("mean", "std"))

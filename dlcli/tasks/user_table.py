@@ -9,14 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from dlcli.core.errors import UsageError
-from dlcli.core.option_checks import at_least, column, one_of
+from dlcli.core.option_checks import check_at_least, check_choice, check_column
 from dlcli.core.spec import IGNORED, Classes, Real, Spec
 from dlcli.core.task import Batch, Carry, Fitted
 from dlcli.data.channels import Channels, check_columns, codes_of, fill_missing, label_names, label_text
 from dlcli.data.splits import stratified
 from dlcli.data.table import is_numeric, log_unused, numbers, read_table
 from dlcli.data.transforms import Scaling
-from dlcli.tasks.arrays import Arrays, ArrayTask
+from dlcli.tasks.arrays import InMemoryTask, TensorSamples
 from dlcli.tasks.sequence.windows import check_fractions
 from dlcli.tasks.targets.classification import Classification
 from dlcli.tasks.targets.protocol import OutputRule
@@ -25,7 +25,7 @@ from dlcli.tasks.targets.regression import Regression
 _KINDS = ("auto", "value", "label")
 
 
-class UserTable(ArrayTask):
+class UserTable(InMemoryTask):
     """Rows of a table as independent samples.
 
     The inputs (feature,) are all other columns: numbers standardized, text columns one-hot. A numeric target is
@@ -73,9 +73,9 @@ class UserTable(ArrayTask):
         encoding: str | None = None,
         metrics: Sequence[str] | None = None,
     ) -> None:
-        at_least(1, max_categories=max_categories)
-        one_of(_KINDS, kind=kind)
-        one_of(("mean", "error"), missing=missing)
+        check_at_least(1, max_categories=max_categories)
+        check_choice(_KINDS, kind=kind)
+        check_choice(("mean", "error"), missing=missing)
         check_fractions(fractions)
         label = kind == "label" if fitted is None else fitted["kind"] == "label"
         text = [*([target] if label and target else []), *(fitted["categories"] if fitted else ())]
@@ -108,7 +108,7 @@ class UserTable(ArrayTask):
         if "train" in splits:
             fitted = {**fitted, "trivial": rule.constant([encoded[splits["train"]]])}
         self._target_name, self._row_numbers = name, {split: frame.index[rows] for split, rows in splits.items()}
-        arrays = {split: Arrays((inputs[rows],), encoded[rows]) for split, rows in splits.items()}
+        arrays = {split: TensorSamples((inputs[rows],), encoded[rows]) for split, rows in splits.items()}
         spec = Spec((Real((inputs.shape[1],)),), part)
         super().__init__(arrays, spec, rule, batch=batch, order=order, fitted=fitted, metrics=metrics)
 
@@ -144,8 +144,8 @@ def _checked_target(frame: pd.DataFrame, target: str | None, fitted: Fitted | No
         check_columns(frame, fitted, [target])
         return target
     for name in exclude:
-        column("task.exclude", name, list(frame.columns))
-    return column("task.target", target, list(frame.columns))
+        check_column("task.exclude", name, list(frame.columns))
+    return check_column("task.target", target, list(frame.columns))
 
 
 def _filled(frame: pd.DataFrame, rule: str) -> pd.DataFrame:

@@ -6,7 +6,7 @@ import pytest
 from chromium import browser, missing, requested
 from made_runs import make_groups, make_run
 
-from dlcli.report.comparison.comparison import Question, compare
+from dlcli.report.comparison.comparison import ComparisonOptions, compare
 from dlcli.report.page import html
 from dlcli.runs import selectors
 
@@ -27,8 +27,8 @@ def path(tmp_path_factory):
         make_run(out, "gru", seed, 0.5 + seed / 10, info={"name": EVIL, "argv": [EVIL]}, keys={"model.words": EVIL})
     make_groups(out, {"lstm": [3e-4, 2e-2, 0.5]}, task="adding", metric="mse")
     make_run(out, "gru", 7, keys={"model.words": EVIL}, info=BROKEN)
-    asked = Question()
-    html.write(out / "page.html", compare(selectors.scan(out), asked), asked, f"dlcli compare runs {EVIL}")
+    asked = ComparisonOptions()
+    html.write_comparison(out / "page.html", compare(selectors.scan(out), asked), asked, f"dlcli compare runs {EVIL}")
     return out / "page.html"
 
 
@@ -284,8 +284,8 @@ def test_the_page_of_one_run_and_of_one_without_anything(driver, tmp_path):
 def test_words_are_axes_evenly_spaced(driver, tmp_path):
     for act, hidden, value in (("relu", 8, 0.9), ("tanh", 16, 0.8), (None, 16, 0.7), ("relu", 32, 0.6)):
         make_groups(tmp_path, {"tcn": [value, value + 0.01]}, keys={"model.act": act, "model.hidden": hidden})
-    asked = Question()
-    html.write(tmp_path / "page.html", compare(selectors.scan(tmp_path), asked), asked, "words")
+    asked = ComparisonOptions()
+    html.write_comparison(tmp_path / "page.html", compare(selectors.scan(tmp_path), asked), asked, "words")
     driver.get((tmp_path / "page.html").as_uri())
     settle(driver)
     axis = [node for node in all_of(driver, "#parallel text.halo") if node.text in ("null", "relu", "tanh")]
@@ -299,8 +299,8 @@ def test_words_are_axes_evenly_spaced(driver, tmp_path):
 @pytest.mark.parametrize(("count", "bands"), [(6, 6), (7, 0)])
 def test_many_groups_have_no_bands(driver, tmp_path, count, bands):
     make_groups(tmp_path, {f"m{number}": [0.1 * number, 0.1 * number + 0.05] for number in range(count)})
-    asked = Question()
-    html.write(tmp_path / "page.html", compare(selectors.scan(tmp_path), asked), asked, "bands")
+    asked = ComparisonOptions()
+    html.write_comparison(tmp_path / "page.html", compare(selectors.scan(tmp_path), asked), asked, "bands")
     driver.get((tmp_path / "page.html").as_uri())
     settle(driver)
     assert len(all_of(driver, "path.mean")) == count

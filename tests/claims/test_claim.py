@@ -12,7 +12,7 @@ from dlcli.claims import systems
 from dlcli.config import catalogue
 from dlcli.core.errors import UsageError
 
-OURS = sorted((catalogue.packaged().parent / "dlcli/claims/catalogue").glob("*.yaml"))
+OURS = sorted((catalogue.packaged_folder().parent / "dlcli/claims/catalogue").glob("*.yaml"))
 
 
 @pytest.mark.parametrize("path", OURS, ids=lambda path: path.stem)
@@ -26,7 +26,7 @@ def test_ours_speak_of_recipes_files_and_data_that_exist(path):
     )
     assert set(claim.needs) <= set(catalogue.registry("data"))
     assert claim.members
-    assert set(claim.members) <= set(systems.systems(catalogue.packaged()))
+    assert set(claim.members) <= set(systems.systems(catalogue.packaged_folder()))
     assert claim.seeds >= 5
     assert claim.minutes <= {"minutes": 5, "hour": 120, "gpu": math.inf}[claim.tier]
 
@@ -95,14 +95,14 @@ def test_one_that_is_wrong_does_not_hide_the_others(tmp_path):
     (tmp_path / "claim").mkdir()
     (tmp_path / "claim" / "empty.yaml").write_text("")
     (tmp_path / "claim" / "mine.yaml").write_text(yaml.safe_dump(PLAIN))
-    found, wrong = stating.readable((tmp_path,))
+    found, wrong = stating.load_valid_claims((tmp_path,))
     assert {one.name for one in found} == {"mine"} | {path.stem for path in OURS}
     assert [message.startswith("claim empty ") for message in wrong] == [True]
 
 
 def test_an_unknown_claim_gets_the_nearest_name():
     with pytest.raises(UsageError) as error:
-        stating.find("tcn_jsbb")
+        stating.load_claim("tcn_jsbb")
     assert (error.value.code, error.value.fields["name"]) == ("unknown_name", "tcn_jsbb")
     assert "tcn_jsb" in error.value.fields["known"]
 

@@ -9,11 +9,11 @@ from stated import stated
 
 from dlcli.claims import claim as stating
 from dlcli.claims import pages, results
-from dlcli.claims.verdict_record import judged
+from dlcli.claims.verdict_record import judge_claim
 from dlcli.config import catalogue
 from dlcli.report.formatting import number
 
-ROOT = catalogue.packaged().parent
+ROOT = catalogue.packaged_folder().parent
 NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?(?:e[-+]?\d+)?")
 COMMIT = re.compile(r"(?:commit|and|judged at) [0-9a-f]{10}\b")
 GIVEN = {"95"}  # of the page's own words
@@ -25,7 +25,7 @@ def made_up(root, values):
     (root / "docs").mkdir(exist_ok=True)
     (root / "dlcli" / "claims" / "catalogue" / "made_up.yaml").write_text(yaml.safe_dump(stated(), sort_keys=False))
     claim = stating.read(root / "dlcli" / "claims" / "catalogue" / "made_up.yaml")
-    found = judged(claim, values, [*next(iter(values.values()))])
+    found = judge_claim(claim, values, [*next(iter(values.values()))])
     machine = {"processor": "a processor", "cores": 2, "torch": "2.13"}
     told = {"seconds": 77.0, "commit": "0123456789abcdef", "dirty": False, "machine": machine}
     results.write(root / "docs" / "claims", found | told | {"finished": "2026-11-21T10:00:00+00:00"})
@@ -47,7 +47,7 @@ def held(root):
     for path in (root / "dlcli" / "claims" / "catalogue").glob("*.yaml"):
         claim = stating.read(path)
         words += [path.stem, path.read_text(), f"{claim.minutes:g}", *(one.text for one in claim.relations)]
-        if result := results.last(claim, [root / "docs" / "claims"]):
+        if result := results.latest_result(claim, [root / "docs" / "claims"]):
             words += [*leaves(result), number(100 * result["level"]), pages.duration(result["seconds"])]
     return {one for text in words for one in NUMBER.findall(text)}
 
@@ -103,9 +103,9 @@ def test_another_result_is_another_page(tmp_path):
 def test_a_verdict_of_another_definition_is_none(tmp_path):
     claim = made_up(tmp_path, values())
     place = tmp_path / "docs" / "claims"
-    assert results.last(claim, [place])["verdict"] == "holds"
+    assert results.latest_result(claim, [place])["verdict"] == "holds"
     changed = stating.parse("made_up", stated(relations=[{"better": "a", "than": "b", "by": 2.0}]))
-    assert results.last(changed, [place]) is None
+    assert results.latest_result(changed, [place]) is None
     assert pages.verdict(changed, None) == "not run yet"
 
 
@@ -126,10 +126,10 @@ def test_the_last_of_several_results_counts_if_it_is_over_enough_seeds(tmp_path)
     newer = old | {"verdict": "undecided", "finished": "2026-11-21T09:59:59-01:00"}
     places = [tmp_path / "docs" / "claims", tmp_path / "new", tmp_path / "nowhere"]
     results.write(tmp_path / "new", newer)
-    assert results.last(claim, places)["verdict"] == "undecided"
+    assert results.latest_result(claim, places)["verdict"] == "undecided"
     results.write(tmp_path / "new", newer | {"seeds": [0]})
-    assert results.last(claim, places)["verdict"] == "holds"
-    assert results.last(claim, places[1:])["verdict"] == "undecided"
+    assert results.latest_result(claim, places)["verdict"] == "holds"
+    assert results.latest_result(claim, places[1:])["verdict"] == "undecided"
 
 
 @pytest.mark.parametrize("odd", [{"verdict": "17"}, {"verdict": 17}, {"finished": "now"}, {"seeds": 5}, {"values": []}])

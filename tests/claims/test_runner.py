@@ -9,7 +9,9 @@ from dlcli.claims import claim as stating
 from dlcli.engine import run_commands
 from dlcli.engine.options import Options
 
-TRAINED = [name for name in stating.shelf() if {arm.verb for arm in stating.find(name).arms.values()} == {"train"}]
+TRAINED = [
+    name for name in stating.claim_paths() if {arm.verb for arm in stating.load_claim(name).arms.values()} == {"train"}
+]
 NUMBER = re.compile(r"\d*\.\d+|\d+")
 
 
@@ -27,7 +29,7 @@ def work(arm):
 
 @pytest.mark.parametrize("name", TRAINED)
 def test_arms_are_trained_alike_but_for_what_the_claim_says(name):
-    claim = stating.find(name)
+    claim = stating.load_claim(name)
     arms = [work(arm) for arm in claim.arms.values()]
     said = {float(one) for one in NUMBER.findall(claim.scaled)}
     for key in ("optimizer", "batch", "until"):
@@ -38,7 +40,7 @@ def test_arms_are_trained_alike_but_for_what_the_claim_says(name):
 
 
 def test_what_is_not_said_is_noticed():
-    claim = stating.find("tcn_adding")
+    claim = stating.load_claim("tcn_adding")
     rates = {work(arm)["rate"] for arm in claim.arms.values()}
     assert len(rates) == 3
     assert not rates & {float(one) for one in NUMBER.findall(claim.scaled.partition("Adam")[0])}

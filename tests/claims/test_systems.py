@@ -7,7 +7,7 @@ from dlcli.claims.claim_fields import load
 from dlcli.config import catalogue
 from dlcli.sketching.streams.kinds import KINDS
 
-CONF = catalogue.packaged()
+CONF = catalogue.packaged_folder()
 ALL = systems.systems(CONF)
 PAGE = pages.pages(CONF.parent)["systems.md"]
 

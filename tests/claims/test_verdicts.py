@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from stated import claim
 
-from dlcli.claims.verdict_record import judged
+from dlcli.claims.verdict_record import judge_claim
 from dlcli.claims.verdicts import judge, level_of, overall
 
 SEEDS = range(5)
@@ -128,6 +128,6 @@ def test_all_relations_must_hold():
 def test_an_order_fails_with_its_first_wrong_pair():
     made = claim({"order": ["a", "b", "c"]})
     values = {("a", "nll"): LOW, ("b", "nll"): HIGH, ("c", "nll"): {seed: 0.5 + 0.01 * seed for seed in SEEDS}}
-    found = judged(made, values, list(SEEDS))
+    found = judge_claim(made, values, list(SEEDS))
     assert found["verdict"] == "does not hold"
     assert [one["verdict"] for one in found["relations"][0]["comparisons"]] == ["holds", "does not hold"]

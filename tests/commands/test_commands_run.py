@@ -14,11 +14,11 @@ from typer.testing import CliRunner
 from dlcli.cli.app import app
 from dlcli.commands import run
 from dlcli.core.errors import UsageError
-from dlcli.core.executor import Report
+from dlcli.core.executor import JobResult
 from dlcli.engine.options import Options
 from dlcli.launch import sweep_runner
 from dlcli.runs.run import Run
-from dlcli.runs.sweep import Sweep, sweeps
+from dlcli.runs.sweep import Sweep, list_sweeps
 
 SMALL = ("threads=1", "model.channels=[4,4]", "steps=3")
 
@@ -79,7 +79,7 @@ def test_sweep_fail_fast_does_not_count_unstarted_points(tmp_path):
 def test_sweep_interrupt_starts_no_further_points(tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr(
-        sweep_runner, "perform", lambda job, tell: asked.append(job) or Report(130, error="interrupted")
+        sweep_runner, "perform", lambda job, tell: asked.append(job) or JobResult(130, error="interrupted")
     )
     result = dlcli("train", *SMALL, "seed=0,1,2", "--out", tmp_path)
     assert result.exit_code == 130
@@ -114,12 +114,12 @@ def rows(out, *selectors):
 
 
 def points(out):
-    return Sweep.open(sweeps(out)[0]).points
+    return Sweep.open(list_sweeps(out)[0]).points
 
 
 def rows_of_metrics(out):
     """metrics.csv of every point, in order."""
-    return [(path / "metrics.csv").read_bytes() for path in Sweep.open(sweeps(out)[0]).members()]
+    return [(path / "metrics.csv").read_bytes() for path in Sweep.open(list_sweeps(out)[0]).members()]
 
 
 @pytest.mark.parametrize(
@@ -142,14 +142,14 @@ def test_expand_composes_seeds_choices_and_zips(ways, words):
     seeds = ways.pop(ways.index("--seeds") + 1) if "--seeds" in ways else None
     zips = [ways[place + 1] for place, word in enumerate(ways) if word == "--zip"]
     plain = [word for word in ways if not word.startswith("--") and word not in zips]
-    found = run.expand(plain, Options(), sweep_runner.Ways(seeds=seeds, zips=tuple(zips)))
+    found = run.expand(plain, Options(), sweep_runner.LaunchOptions(seeds=seeds, zips=tuple(zips)))
     assert [" ".join(point.words) for point in found] == words
 
 
 def test_expand_accepts_glob_patterns():
-    found = run.expand(["model=glob(mut*)"], Options(), sweep_runner.Ways())
+    found = run.expand(["model=glob(mut*)"], Options(), sweep_runner.LaunchOptions())
     assert [point.label for point in found] == ["mut1", "mut2", "mut3"]
-    found = run.expand(["model=glob(mut*, exclude=mut2)", "task=adding"], Options(), sweep_runner.Ways())
+    found = run.expand(["model=glob(mut*, exclude=mut2)", "task=adding"], Options(), sweep_runner.LaunchOptions())
     assert [point.choices["model"] for point in found] == ["mut1", "mut3"]
 
 
@@ -210,7 +210,7 @@ def test_sweep_divides_threads_among_jobs(tmp_path, monkeypatch):
     monkeypatch.setattr(sweep_runner.launch, "engine", lambda *_: pytest.fail("not wanted"))
     made = Sweep.create(tmp_path, "train", [["tcn"], ["gru"]])
     for jobs in (None, 1, 3, 16):
-        (job, _) = sweep_runner._jobs(made, [0, 1], Options(tmp_path), sweep_runner.Ways(jobs=jobs))
+        (job, _) = sweep_runner._jobs(made, [0, 1], Options(tmp_path), sweep_runner.LaunchOptions(jobs=jobs))
         given.append(job.options["threads"])
     assert given == [None, None, 2, 1]
 
@@ -247,8 +247,8 @@ def test_sweep_resume_runs_only_missing_and_failed_points(tmp_path, monkeypatch)
     def fails_once(job, tell):
         asked.append(job)
         if len(asked) == 2:
-            return Report(1, error="the disk is full")
-        return Report(130) if len(asked) == 3 else perform(job, tell)
+            return JobResult(1, error="the disk is full")
+        return JobResult(130) if len(asked) == 3 else perform(job, tell)
 
     monkeypatch.setattr(sweep_runner, "perform", fails_once)
     assert dlcli("train", *SMALL, "--seeds", "4", "--out", tmp_path).exit_code == 130
@@ -263,11 +263,13 @@ def test_sweep_resume_runs_only_missing_and_failed_points(tmp_path, monkeypatch)
 
 def test_sweep_resume_keeps_name_and_tags(tmp_path, monkeypatch):
     given = ("train", *SMALL, "--seeds", "2", "--name", "mine", "--tag", "night", "--out", tmp_path)
-    monkeypatch.setattr(sweep_runner, "perform", lambda job, tell: Report(130))
+    monkeypatch.setattr(sweep_runner, "perform", lambda job, tell: JobResult(130))
     assert dlcli(*given).exit_code == 130
     monkeypatch.undo()
-    assert dlcli("sweep", "resume", sweeps(tmp_path)[0].name.rpartition("_")[2][:4], "--out", tmp_path).exit_code == 0
-    for path in Sweep.open(sweeps(tmp_path)[0]).members():
+    assert (
+        dlcli("sweep", "resume", list_sweeps(tmp_path)[0].name.rpartition("_")[2][:4], "--out", tmp_path).exit_code == 0
+    )
+    for path in Sweep.open(list_sweeps(tmp_path)[0]).members():
         assert (Run.open(path).info["name"], Run.open(path).info["tags"]) == ("mine", ["night"])
 
 
@@ -280,7 +282,7 @@ def test_sweep_resume_rejects_a_running_sweep(tmp_path):
 
 def test_sweep_resume_adopts_unrecorded_runs(tmp_path):
     assert dlcli("train", *SMALL, "--seeds", "2", "--out", tmp_path).exit_code == 0
-    made = Sweep.open(sweeps(tmp_path)[0])
+    made = Sweep.open(list_sweeps(tmp_path)[0])
     before = made.members()
     for point in made.points:
         point.update(run=None, exit_code=None)
@@ -292,7 +294,7 @@ def test_sweep_resume_adopts_unrecorded_runs(tmp_path):
 
 def test_sweep_resume_repeats_deleted_runs(tmp_path):
     assert dlcli("train", *SMALL, "--seeds", "2", "--out", tmp_path).exit_code == 0
-    Run.open(Sweep.open(sweeps(tmp_path)[0]).members()[0]).discard()
+    Run.open(Sweep.open(list_sweeps(tmp_path)[0]).members()[0]).discard()
     assert dlcli("sweep", "resume", "last", "--out", tmp_path).exit_code == 0
     assert len(list(tmp_path.rglob("run.json"))) == 2
 
@@ -303,9 +305,9 @@ def test_needed_skips_points_with_identical_completed_runs(tmp_path):
     result = dlcli("train", *SMALL, "--seeds", "3", "--needed", "--out", tmp_path)
     assert result.exit_code == 0, result.stderr
     assert "skipping 1 of 3" in result.stderr
-    assert Sweep.open(sweeps(tmp_path)[0]).members()[1] == covering
+    assert Sweep.open(list_sweeps(tmp_path)[0]).members()[1] == covering
     assert len(list(tmp_path.rglob("run.json"))) == 3
-    (row,) = rows(tmp_path, sweeps(tmp_path)[0])
+    (row,) = rows(tmp_path, list_sweeps(tmp_path)[0])
     assert row["values"].keys() == {0, 1, 2}
 
 

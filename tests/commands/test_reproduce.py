@@ -9,12 +9,12 @@ from stated import stated
 
 from dlcli.claims import claim as stating
 from dlcli.claims import results
-from dlcli.claims.runner import Done, check_data
-from dlcli.claims.verdict_record import judged
+from dlcli.claims.runner import ClaimOutcome, check_data
+from dlcli.claims.verdict_record import judge_claim
 from dlcli.commands import reproduce as verb
 from dlcli.core.errors import Missing, UsageError
 from dlcli.engine.options import Options
-from dlcli.launch.sweep_runner import Ways
+from dlcli.launch.sweep_runner import LaunchOptions
 from dlcli.runs.run import Run
 
 ARMS = {
@@ -39,7 +39,7 @@ def given(tmp_path, monkeypatch):
     def run(relations=HOLDS, seeds=None, name="tiny", as_json=True, needed=False, after=(), argv=(), **changes):
         state(name, relations, **changes)
         options = Options(Path("outputs"), show="none", quiet=True, extra=(tmp_path / "mine",), argv=argv)
-        return verb.main(verb.Chosen((*after, name)), options, Ways(seeds, needed=needed), as_json)
+        return verb.main(verb.ClaimSelection((*after, name)), options, LaunchOptions(seeds, needed=needed), as_json)
 
     run.state = state
     return run
@@ -99,13 +99,15 @@ def test_reproduce_rejects_unavailable_claims(given, tmp_path, capsys):
     with pytest.raises(UsageError) as error:
         given(waiting="the moon")
     assert (error.value.code, error.value.fields["requirement"]) == ("unavailable_claim", "the moon")
-    assert "tiny" not in [one.name for one in verb.select(verb.Chosen((), True, "minutes"), (tmp_path / "mine",))]
+    assert "tiny" not in [
+        one.name for one in verb.select(verb.ClaimSelection((), True, "minutes"), (tmp_path / "mine",))
+    ]
     assert "skipped: tiny requires the moon" in capsys.readouterr().err
 
 
 def test_reproduce_all_skips_claims_without_data(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("DLCLI_DATA", str(tmp_path / "nothing"))
-    kept = {one.name for one in verb.select(verb.Chosen((), True), ())}
+    kept = {one.name for one in verb.select(verb.ClaimSelection((), True), ())}
     messages = capsys.readouterr().err.splitlines()
     assert "capsules_pairs" in kept
     for name, data in (("tcn_jsb", "poly-music"), ("tcn_sequential_mnist", "mnist")):
@@ -114,7 +116,7 @@ def test_reproduce_all_skips_claims_without_data(tmp_path, monkeypatch, capsys):
 
 
 def test_reproduce_all_reports_an_empty_tier(capsys):
-    assert verb.select(verb.Chosen((), True, "gpu"), ()) == []
+    assert verb.select(verb.ClaimSelection((), True, "gpu"), ()) == []
     assert capsys.readouterr().err == "no claims to run in tier gpu\n"
 
 
@@ -150,7 +152,7 @@ def broken(*_):
 
 
 def test_reproduce_prints_the_resume_command(given, capsys, monkeypatch):
-    monkeypatch.setattr(verb, "reproduce", lambda *_: Done(None, 130, sweep="abc"))
+    monkeypatch.setattr(verb, "reproduce", lambda *_: ClaimOutcome(None, 130, sweep="abc"))
     typed = ("reproduce", "tiny", "--config-dir", "my conf", "--anew", "--seeds", "6")
     assert given(argv=typed) == 130
     again = "dlcli sweep resume abc && dlcli reproduce tiny --config-dir 'my conf' --seeds 6 --needed"
@@ -173,7 +175,7 @@ def test_reproduce_commits_only_the_claims_own_seeds(tmp_path, monkeypatch, seed
     path.write_text(yaml.safe_dump(stated()))
     monkeypatch.setattr(results, "repository", lambda: tmp_path)
     claim = stating.read(path)
-    found = judged(claim, {("a", "nll"): dict.fromkeys(seeds, 0.0)}, seeds) | {"seconds": 1.0, "machine": {}}
+    found = judge_claim(claim, {("a", "nll"): dict.fromkeys(seeds, 0.0)}, seeds) | {"seconds": 1.0, "machine": {}}
     written = verb._write(claim, found | {"finished": "2026-11-21T10:00:00+00:00"}, Options(tmp_path / "mine"))
     assert written == tmp_path / folder / "tiny.json"
 
@@ -181,9 +183,9 @@ def test_reproduce_commits_only_the_claims_own_seeds(tmp_path, monkeypatch, seed
 @pytest.mark.parametrize(
     ("chosen", "fragment"),
     [
-        (verb.Chosen(("tcn_jsbb",)), 'did you mean "tcn_jsb"'),
-        (verb.Chosen((), True, "minute"), 'did you mean "minutes"'),
-        (verb.Chosen(("tcn_jsb",), True), "--all and names"),
+        (verb.ClaimSelection(("tcn_jsbb",)), 'did you mean "tcn_jsb"'),
+        (verb.ClaimSelection((), True, "minute"), 'did you mean "minutes"'),
+        (verb.ClaimSelection(("tcn_jsb",), True), "--all and names"),
     ],
 )
 def test_select_rejects_invalid_choices(chosen, fragment):
@@ -193,5 +195,5 @@ def test_select_rejects_invalid_choices(chosen, fragment):
 
 def test_document_requires_a_checkout(given):
     with pytest.raises(UsageError) as error:
-        verb.document()
+        verb.write_pages()
     assert (error.value.code, error.value.fields["key"]) == ("requires", "--docs")

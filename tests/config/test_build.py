@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from dlcli.config import build, compose, identity
-from dlcli.config.budget import settle_budget
+from dlcli.config.budget import solve_budget
 from dlcli.core.errors import Mismatch, Missing, UsageError
 from dlcli.engine.device import choose_device
 
@@ -17,12 +17,12 @@ CPU = torch.device("cpu")
 
 def config(*overrides):
     (point,) = compose.expand("train", ["tcn", "model.channels=[4,4]", *overrides])
-    return settle_budget(point.resolved())
+    return solve_budget(point.resolved())
 
 
 def signature(*overrides):
     (point,) = compose.expand("train", ["tcn", "model.channels=[4,4]", *overrides])
-    plain = settle_budget(point.resolved(seed=0))
+    plain = solve_budget(point.resolved(seed=0))
     return identity.signature(identity.core(plain), plain["until"])
 
 
@@ -65,20 +65,20 @@ def test_budget_has_the_core_of_the_solved_width():
 def test_budget_of_model_without_scales_raises_usage_error():
     without_scales = config() | {"budget": 9000}
     with pytest.raises(UsageError) as error:
-        settle_budget(without_scales)
+        solve_budget(without_scales)
     assert (error.value.code, error.value.fields["feature"]) == ("unsupported", "budget")
 
 
 def test_budget_out_of_reach_raises_usage_error():
     (point,) = compose.expand("train", ["tcn", "budget=3"])
     with pytest.raises(UsageError) as error:
-        settle_budget(point.resolved())
+        solve_budget(point.resolved())
     assert (error.value.code, error.value.fields["key"], error.value.fields["got"]) == ("invalid_value", "budget", 3)
 
 
 def test_budget_keeps_empty_list_of_widths():
     (point,) = compose.expand("train", ["capsnet_small", "budget=50000"])
-    model = settle_budget(point.resolved())["model"]
+    model = solve_budget(point.resolved())["model"]
     assert model["decoder"] == []
     assert abs(build.build(point.resolved() | {"model": model, "budget": None}, CPU).parameters - 50_000) <= 1_000
 
@@ -86,7 +86,7 @@ def test_budget_keeps_empty_list_of_widths():
 @pytest.mark.parametrize("target", [20_000, 70_000, 500_000])
 def test_budget_keeps_proportions_of_widths(target):
     (point,) = compose.expand("train", ["tcn", "model.channels=[10,20,20,40]", f"budget={target}"])
-    channels = settle_budget(point.resolved())["model"]["channels"]
+    channels = solve_budget(point.resolved())["model"]["channels"]
     assert len(channels) == 4
     assert channels[3] >= channels[2] >= channels[0]
     assert channels[3] / channels[0] == pytest.approx(4, rel=0.35)
@@ -112,7 +112,7 @@ def test_count_counts_shared_parameters_once():
     model = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
     model[1].weight = model[0].weight
     model[1].bias.requires_grad_(False)
-    assert build.count(model) == 9 + 3
+    assert build.count_parameters(model) == 9 + 3
 
 
 @pytest.mark.parametrize("name", ["tpu", "cuda:99", "", "meta:x"])
@@ -196,7 +196,7 @@ def test_build_requires_target_of_model(node):
 def test_build_rejects_noncausal_model_of_causal_task(tmp_path, model):
     (tmp_path / "own.txt").write_text("so many words, and none of them twice over; " * 40)
     overrides = ["task=text", f"task.path={tmp_path / 'own.txt'}", "task.length=16", "task.context=0", f"model={model}"]
-    config = settle_budget(compose.expand("train", [*overrides, "model.hidden=4"])[0].resolved())
+    config = solve_budget(compose.expand("train", [*overrides, "model.hidden=4"])[0].resolved())
     with pytest.raises(Mismatch) as error:
         build.build(config, CPU)
     assert error.value.fields["requirement"] == "a causal model"
@@ -206,4 +206,4 @@ def test_build_rejects_noncausal_model_of_causal_task(tmp_path, model):
 def test_build_accepts_causal_model_of_causal_task(tmp_path, model):
     (tmp_path / "own.txt").write_text("so many words, and none of them twice over; " * 40)
     overrides = ["task=text", f"task.path={tmp_path / 'own.txt'}", "task.length=16", "task.context=0", f"model={model}"]
-    build.build(settle_budget(compose.expand("train", overrides)[0].resolved()), CPU)
+    build.build(solve_budget(compose.expand("train", overrides)[0].resolved()), CPU)

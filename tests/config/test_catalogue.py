@@ -29,15 +29,15 @@ def mine(tmp_path, monkeypatch):
 def test_members_of_local_conf_add_names_only(mine):
     members = catalogue.members("model")
     assert members["mine"] == mine / "model/mine.yaml"
-    assert members["tcn"].is_relative_to(catalogue.packaged())
-    assert members["gru"].is_relative_to(catalogue.packaged())
+    assert members["tcn"].is_relative_to(catalogue.packaged_folder())
+    assert members["gru"].is_relative_to(catalogue.packaged_folder())
     assert list(members) == sorted(members)
 
 
 def test_config_dir_precedes_local_conf(mine, tmp_path):
     (tmp_path / "named/model").mkdir(parents=True)
     (tmp_path / "named/model/tcn.yaml").write_text("# Another\n")
-    assert catalogue.folders([tmp_path / "named"]) == [tmp_path / "named", catalogue.packaged(), mine]
+    assert catalogue.folders([tmp_path / "named"]) == [tmp_path / "named", catalogue.packaged_folder(), mine]
     assert catalogue.members("model", [tmp_path / "named"])["tcn"].is_relative_to(tmp_path / "named")
 
 

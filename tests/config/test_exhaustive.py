@@ -7,7 +7,7 @@ from statistics import fmean
 
 import pytest
 
-from dlcli.core.space import members
+from dlcli.core.space import all_architectures
 from dlcli.nn.supernet.macro_space import MacroSpace
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,7 +25,7 @@ def split_half(monkeypatch):
 
 def test_exhaustive_results_have_three_seeds_per_member():
     runs = sorted((row["architecture"], row["seed"]) for row in ROWS)
-    names = ("-".join(map(str, member)) for member in members(MacroSpace(2)))
+    names = ("-".join(map(str, member)) for member in all_architectures(MacroSpace(2)))
     assert runs == sorted((name, seed) for name in names for seed in "012")
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from dlcli.config import build
-from dlcli.config.budget import settle_budget
+from dlcli.config.budget import solve_budget
 from dlcli.config.compose import expand
 from dlcli.core.errors import UsageError
 
@@ -16,7 +16,7 @@ SMALL = ("learner.population=8", "learner.chunk=8")
 
 def built(command, *overrides):
     (point,) = expand(command, overrides)
-    return build.build(settle_budget(point.resolved()), CPU)
+    return build.build(solve_budget(point.resolved()), CPU)
 
 
 @pytest.mark.parametrize(

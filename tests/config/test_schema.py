@@ -35,8 +35,8 @@ def test_new_key_is_composed_checked_listed_completed_and_documented(extra_key):
     assert resolved("evolve", "ga")[extra_key] == 4
     assert extra_key in schema.resumable("train")
     assert extra_key not in schema.resumable("search")
-    assert f"{extra_key}=null" in schema.trial_words()
-    assert extra_key in schema.having("retrain")
+    assert f"{extra_key}=null" in schema.trial_overrides()
+    assert extra_key in schema.with_flag("retrain")
     assert f"`{extra_key}`" in schema.reference()
     ctx = SimpleNamespace(params={"overrides": []}, info_name="train")
     assert completion.words(ctx, "patience_f") == [f"{extra_key}="]

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from dlcli.core.artifacts import encode
-from dlcli.core.learner import Image, Rows, Text, Tree
+from dlcli.core.learner import Image, TableArtifact, Text, Tree
 
 
 def chunks(content):
@@ -38,7 +38,7 @@ def pixels(content):
 
 
 def test_encode_table_as_csv_with_quoted_commas():
-    ending, content = encode(Rows(("name", "value"), [("a, b", 0.1), ('"', None)]))
+    ending, content = encode(TableArtifact(("name", "value"), [("a, b", 0.1), ('"', None)]))
     assert ending == ".csv"
     assert list(csv.reader(io.StringIO(content.decode()))) == [["name", "value"], ["a, b", "0.1"], ['"', ""]]
 

@@ -8,9 +8,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from dlcli.core.errors import Mismatch
-from dlcli.core.fitness import Graded, rated
+from dlcli.core.fitness import NegativeLossFitness, as_fitness_task
 from dlcli.core.metric import Goal
-from dlcli.core.population import Layout, Rated
+from dlcli.core.population import FitnessTask, ParameterLayout
 from dlcli.core.rng import normal_vector
 from dlcli.core.spec import Real, Spec
 from dlcli.core.task import Batch, Loss, Metrics
@@ -68,7 +68,7 @@ class Drops(nn.Module):
 
 
 def population(model, count=5):
-    layout = Layout(model)
+    layout = ParameterLayout(model)
     vectors = torch.stack([normal_vector(seed, layout.size) for seed in range(count)])
     return layout, vectors
 
@@ -87,7 +87,7 @@ def test_fitness_is_the_negative_weighted_mean_loss(make):
     task, model = Sums(), make()
     layout, vectors = population(model)
     batches = [task.batch("train", index) for index in (0, 2)]
-    rating = rated(task).rate(model.train(), layout.stack(vectors), batches)
+    rating = as_fitness_task(task).rate(model.train(), layout.stack(vectors), batches)
     assert model.training
     assert all(module.training for module in model.modules())
     assert rating.cost.tolist() == [6] * 5
@@ -97,7 +97,7 @@ def test_fitness_is_the_negative_weighted_mean_loss(make):
 
 
 def test_rate_evaluates_models_without_vmap_support_one_by_one_and_logs_once(caplog):
-    model, task = Remembers(), rated(Sums())
+    model, task = Remembers(), as_fitness_task(Sums())
     layout, vectors = population(model)
     with caplog.at_level(logging.INFO, logger="dlcli"):
         for _ in range(2):
@@ -109,7 +109,7 @@ def test_rate_evaluates_models_without_vmap_support_one_by_one_and_logs_once(cap
 def test_behavior_is_the_output_on_the_first_validation_rows():
     model, task = Drops(), Sums()
     layout, vectors = population(model)
-    rating = rated(task).rate(model, layout.stack(vectors), [task.batch("train", 0)])
+    rating = as_fitness_task(task).rate(model, layout.stack(vectors), [task.batch("train", 0)])
     layout.load(model.eval(), vectors[3])
     with torch.no_grad():
         expected = model(task.batch("valid", 0).inputs[0][:64])[:, 0]
@@ -124,7 +124,7 @@ def test_behavior_of_wide_outputs_is_a_distance_preserving_projection():
     torch.manual_seed(0)
     model = Drops(3000)
     layout, vectors = population(model)
-    rating = rated(Any()).rate(model, layout.stack(vectors), [Sums().batch("train", 0)])
+    rating = as_fitness_task(Any()).rate(model, layout.stack(vectors), [Sums().batch("train", 0)])
     assert rating.behaviour.shape == (5, 64)
     outputs = []
     for vector in vectors:
@@ -139,15 +139,15 @@ def test_fitness_of_nan_loss_is_nan():
     model, task = Drops(), Sums()
     layout, vectors = population(model)
     vectors[1] = torch.nan
-    fitness = rated(task).rate(model, layout.stack(vectors), [task.batch("train", 0)]).fitness
+    fitness = as_fitness_task(task).rate(model, layout.stack(vectors), [task.batch("train", 0)]).fitness
     assert fitness.isnan().tolist() == [False, True, False, False, False]
 
 
 def test_rated_returns_fitness_task_and_rejects_tasks_without_loss():
-    assert isinstance(Graded(Sums()), Rated)
-    assert rated(Sums()).counter == "samples"
+    assert isinstance(NegativeLossFitness(Sums()), FitnessTask)
+    assert as_fitness_task(Sums()).counter == "samples"
     with pytest.raises(Mismatch) as error:
-        rated(Nothing())
+        as_fitness_task(Nothing())
     assert error.value.fields["requirement"] == "a task that rates populations or has a loss"
 
 

@@ -10,9 +10,9 @@ from torch import nn
 
 from dlcli.core.errors import UsageError
 from dlcli.core.evaluation import describe_metrics, score
-from dlcli.core.metric import Derived, Goal, Metric, PerSplit, Whole, choose
+from dlcli.core.metric import Derived, Goal, Metric, PerModel, PerSplit, choose
 from dlcli.core.spec import Real, Spec
-from dlcli.core.task import Baseline, Batch, Metrics, Score, declared, select_metrics
+from dlcli.core.task import Baseline, Batch, Metrics, Score, declared_metrics, select_metrics
 
 SIZES = (3, 5, 1, 4)
 MSE, MAE = Metric("mse", "min"), Metric("mae", "min")
@@ -73,7 +73,7 @@ def test_declared_metrics_of_task_without_declaration_are_its_main_metric():
         main, spec, fitted = Goal("loss", "min"), Named.spec, Named.fitted
         size, batch, metrics, to = Named.size, Named.batch, Named.metrics, Named.to
 
-    assert declared(Plain()) == {"loss": Metric("loss", "min")}
+    assert declared_metrics(Plain()) == {"loss": Metric("loss", "min")}
 
 
 def test_baseline_that_is_not_finite_is_null():
@@ -109,7 +109,7 @@ def test_whole_metric_is_computed_once_and_may_enable_gradients():
             return torch.autograd.grad((x * x).sum(), x)[0].item()
 
     class Generative(Named):
-        reported = (*Named.reported, Metric("log_z", "max", "nats", Whole(energy)))
+        reported = (*Named.reported, Metric("log_z", "max", "nats", PerModel(energy)))
 
     assert score(nn.Identity(), Generative(), "valid")["log_z"] == 2.0
     assert calls == [("valid", False)]

@@ -6,7 +6,7 @@ import pytest
 from torch import nn
 
 from dlcli.core.errors import Mismatch
-from dlcli.core.needs import check_needs, require_loss
+from dlcli.core.needs import check_requirements, require_loss
 from dlcli.tasks.control.maze.maze import HardMaze
 
 
@@ -29,15 +29,15 @@ class Fits(nn.Module):
 
 
 def test_check_needs_accepts_attributes_methods_and_sub_modules():
-    check_needs(User(), Fits())
-    check_needs(object(), nn.Linear(1, 1))
+    check_requirements(User(), Fits())
+    check_requirements(object(), nn.Linear(1, 1))
 
 
 def test_check_needs_names_missing_members():
     model = nn.Linear(1, 1)
     model.critic = nn.Linear(1, 1)
     with pytest.raises(Mismatch) as error:
-        check_needs(User(), model)
+        check_requirements(User(), model)
     assert error.value.code == "mismatch"
     assert error.value.fields == {
         "subject": "User", "requirement": "a model with critic, pairs", "got": "Linear", "hint": "Linear lacks pairs.",

@@ -2,23 +2,27 @@
 
 import torch
 
-from dlcli.core.rng import generator, mix, reseed
+from dlcli.core.rng import generator, hash_integers, reseed
 
 
 def test_mix_matches_published_splitmix64():
     # Vigna's splitmix64.c, seeded with 0: the first output.
-    assert mix(0) == 0xE220A8397B1DCDAF
-    assert mix() == 0
+    assert hash_integers(0) == 0xE220A8397B1DCDAF
+    assert hash_integers() == 0
 
 
 def test_mix_depends_on_every_integer_and_their_order():
     keys = [(0,), (0, 0), (1, 0), (0, 1), (1,), (-1,), (0, 0, 0), (1 << 63,)]
-    assert len({mix(*some) for some in keys}) == len(keys)
-    assert mix(3, -7, 11) == mix(3, -7, 11)
+    assert len({hash_integers(*some) for some in keys}) == len(keys)
+    assert hash_integers(3, -7, 11) == hash_integers(3, -7, 11)
 
 
 def test_mix_of_neighboring_integers_differs_in_half_of_the_bits():
-    flips = [bin(mix(seed, step) ^ mix(seed, step + 1)).count("1") for seed in range(20) for step in range(50)]
+    flips = [
+        bin(hash_integers(seed, step) ^ hash_integers(seed, step + 1)).count("1")
+        for seed in range(20)
+        for step in range(50)
+    ]
     assert 31 < sum(flips) / len(flips) < 33
 
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from dlcli.core.metric import Goal
-from dlcli.core.task import Batch, call, detach, merge, move
+from dlcli.core.task import Batch, call, detach_carry, merge_carry, move_carry
 
 NAN = float("nan")
 
@@ -55,7 +55,7 @@ def test_merge_keeps_nested_tuples_and_lists():
     first = torch.tensor([True, False])
     fresh = (torch.zeros(2, 3), [torch.zeros(2), None])
     old = (torch.ones(2, 3), [torch.ones(2), None])
-    merged = merge(first, fresh, old)
+    merged = merge_carry(first, fresh, old)
     assert isinstance(merged, tuple)
     assert isinstance(merged[1], list)
     assert merged[0].tolist() == [[0, 0, 0], [1, 1, 1]]
@@ -65,11 +65,11 @@ def test_merge_keeps_nested_tuples_and_lists():
 
 def test_detach_and_move_keep_the_structure():
     carry = [torch.ones(2, requires_grad=True) * 2, (None, torch.zeros(1))]
-    cut = detach(carry)
+    cut = detach_carry(carry)
     assert not cut[0].requires_grad
-    moved = move(cut, torch.device("meta"))
+    moved = move_carry(cut, torch.device("meta"))
     assert (moved[0].device.type, moved[1][0], moved[1][1].device.type) == ("meta", None, "meta")
-    assert detach(None) is None
+    assert detach_carry(None) is None
 
 
 @pytest.mark.parametrize(

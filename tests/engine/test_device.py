@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from dlcli.core.errors import UsageError
-from dlcli.engine.device import choose_device, computing
+from dlcli.engine.device import choose_device, numeric_settings
 
 
 def _denormal():
@@ -13,14 +13,14 @@ def _denormal():
 
 def test_computing_flushes_denormals_inside_the_block_only():
     assert _denormal() != 0.0
-    with computing(1):
+    with numeric_settings(1):
         assert _denormal() == 0.0
     assert _denormal() != 0.0
 
 
 def test_computing_restores_the_number_of_threads():
     before = torch.get_num_threads()
-    with computing(2):
+    with numeric_settings(2):
         assert torch.get_num_threads() == 2
     assert torch.get_num_threads() == before
 

@@ -14,7 +14,7 @@ from torch import nn
 
 from dlcli.core.errors import Mismatch, Missing, UsageError
 from dlcli.core.evaluation import score
-from dlcli.core.learner import Row, Rows, Text
+from dlcli.core.learner import Row, TableArtifact, Text
 from dlcli.core.metric import Metric, PerSplit
 from dlcli.core.task import Loss
 from dlcli.engine.checkpoint import read_checkpoint
@@ -210,7 +210,7 @@ def test_artifacts_are_saved_after_each_evaluation(tmp_path):
 
         def leave(self):
             self.times += 1
-            return {"weights": Rows(("times",), [(self.times,)]), "deep/words": Text("said")}
+            return {"weights": TableArtifact(("times",), [(self.times,)]), "deep/words": Text("said")}
 
     model, task = Leaving(), adding()
     run, _, _ = go(tmp_path, task=task, learner=gradient(task, model=model), until={"steps": 9}, eval_every=4)

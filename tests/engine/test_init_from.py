@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from dlcli.cli.app import app
 from dlcli.core.errors import Mismatch
-from dlcli.engine.init_from import inherit
+from dlcli.engine.init_from import initialize_from
 from dlcli.runs.run import Run
 
 SMALL = ("model=macro_cnn", "model.channels=4", "model.layers=2", "model.architecture=[0,0,1]", "steps=2", "threads=1")
@@ -103,7 +103,7 @@ def test_inherit_loads_modules_completely_or_not_at_all(tmp_path):
     network = nn.Sequential(nn.Linear(20, 20), nn.Linear(20, 3, bias=False), nn.Linear(3, 3))
     network[1] = nn.Linear(5, 3)  # its bias alone would fit
     before = network[1].bias.clone()
-    origin = inherit(network, saved(tmp_path, source))
+    origin = initialize_from(network, saved(tmp_path, source))
     assert torch.equal(network[0].weight, source[0].weight)
     assert torch.equal(network[1].bias, before)
     assert origin["anew"] == ["1", "2"]
@@ -111,9 +111,9 @@ def test_inherit_loads_modules_completely_or_not_at_all(tmp_path):
 
 def test_inherit_requires_half_of_the_values(tmp_path):
     run = saved(tmp_path, nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 5)))
-    inherit(nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4)), run)  # 20 of 40
+    initialize_from(nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4)), run)  # 20 of 40
     with pytest.raises(Mismatch) as error:
-        inherit(nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 1)), run)
+        initialize_from(nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 1)), run)
     assert error.value.code == "mismatch"
     assert "20 of 45" in error.value.fields["got"]
 
@@ -121,6 +121,6 @@ def test_inherit_requires_half_of_the_values(tmp_path):
 def test_inherit_logs_unused_modules(tmp_path, caplog):
     run = saved(tmp_path, nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 5)))
     with caplog.at_level("INFO", "dlcli"):
-        assert inherit(nn.Sequential(nn.Linear(4, 4)), run)["anew"] == []
+        assert initialize_from(nn.Sequential(nn.Linear(4, 4)), run)["anew"] == []
     assert run.id in caplog.text
     assert "unused modules: 1" in caplog.text

@@ -7,13 +7,13 @@ import subprocess
 import pytest
 import torch
 
-from dlcli.core.executor import Executor, Job, Report
+from dlcli.core.executor import Executor, Job, JobResult
 from dlcli.core.learner import Row
 from dlcli.core.metric import Goal
 from dlcli.core.spec import Real, Spec
 from dlcli.core.task import Batch, Metrics, Score
 from dlcli.engine import threads
-from dlcli.launch import InProcess
+from dlcli.launch import InProcessExecutor
 from dlcli.runs import environment
 
 
@@ -110,7 +110,7 @@ def test_best_threads_of_one_core_is_not_measured(clock, monkeypatch):
 
 def test_slow_steps_are_measured_once_per_number_of_threads(clock):
     learner = Timed(clock, {1: 10.0, 2: 10.0})
-    threads.seconds_a_step(learner, [1, 2])
+    threads.seconds_per_step(learner, [1, 2])
     assert learner.steps == 1 + 2
 
 
@@ -174,14 +174,14 @@ def test_in_process_executor_keeps_the_order_of_submission():
 
     def perform(job, tell):
         done.append(job.overrides)
-        return Report(0, run=job.overrides[0])
+        return JobResult(0, run=job.overrides[0])
 
-    executor = InProcess(perform)
+    executor = InProcessExecutor(perform)
     assert isinstance(executor, Executor)
     numbers = [executor.submit(Job("train", (name,))) for name in "cab"]
     assert done == []
     assert [executor.wait() for _ in range(3)] == [
-        (n, Report(0, run=name)) for n, name in zip(numbers, "cab", strict=True)
+        (n, JobResult(0, run=name)) for n, name in zip(numbers, "cab", strict=True)
     ]
     assert done == [("c",), ("a",), ("b",)]
     with pytest.raises(IndexError):

@@ -8,7 +8,7 @@ from dlcli.core.errors import Unresumable
 from dlcli.core.executor import Job
 from dlcli.engine.options import Options
 from dlcli.engine.resume import resume
-from dlcli.launch.job import packed
+from dlcli.launch.job import options_to_dict
 from dlcli.launch.run_job import perform
 from dlcli.learners.gradient.gradient import Gradient
 
@@ -19,7 +19,7 @@ OVERRIDES = (
 
 
 def job(options, run=None):
-    return Job("train", OVERRIDES, packed(options), run)
+    return Job("train", OVERRIDES, options_to_dict(options), run)
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ def test_recipes_use_every_population_learner():
 
 def target(learner):
     """The class path of a learner; of a YAML without one, that of the first in its defaults."""
-    node = read_yaml(catalogue.packaged() / "learner" / f"{learner}.yaml")
+    node = read_yaml(catalogue.packaged_folder() / "learner" / f"{learner}.yaml")
     return node["_target_"] if "_target_" in node else target(node["defaults"][0])
 
 

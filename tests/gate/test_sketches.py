@@ -9,8 +9,8 @@ from helpers.recipes import CPU, RECIPES, expand
 from dlcli.commands.sketch import sketch
 from dlcli.commands.sketch.writer import KINDS
 from dlcli.config import catalogue
-from dlcli.core.evaluation_mode import evaluating
-from dlcli.sketching.networks.modular_network import Decodes, Modular
+from dlcli.core.evaluation_mode import evaluation_mode
+from dlcli.sketching.networks.modular_network import AttributeDecoder, ModularNetwork
 from dlcli.sketching.recursive.object_graph import OUTPUT
 
 READING = [recipe for recipe in RECIPES if recipe.command == "sketch" and recipe.name != "bench"]
@@ -26,16 +26,16 @@ def read(request):
     """The configuration of a recipe, its untrained network, the first scenes and the objects in them."""
     config = composed(request.param)
     sketch.check(config)
-    built, network, window = sketch.tried(config, CPU, None)
+    built, network, window = sketch.build_network(config, CPU, None)
     batch = window.batch(config["split"], 0)
-    with evaluating(built.model):
+    with evaluation_mode(built.model):
         return config, network, batch, network.objects(batch.inputs[0])
 
 
 def test_objects_have_unit_attributes_and_shared_weights(read):
     _, network, batch, seen = read
     structure, attributes = seen.objects.structure, seen.objects.attributes
-    assert isinstance(network, Modular)
+    assert isinstance(network, ModularNetwork)
     assert structure.scenes == len(batch) == len(seen.output) == len(seen.total)
     assert attributes.shape == (len(structure.module), network.width)
     assert (attributes >= 0).all()
@@ -60,7 +60,7 @@ def test_sketch_of_a_scene_is_independent_of_its_batch(read):
 
 def test_decoder_outputs_images_with_the_channels_of_the_scenes(read):
     _, network, batch, seen = read
-    if not isinstance(network, Decodes):
+    if not isinstance(network, AttributeDecoder):
         pytest.skip("the network cannot decode attributes to images")
     names = [network.modules[k] for k in seen.objects.structure.module.unique().tolist()]
     images = [network.decode(name, seen.objects.attributes[:1]) for name in names]

@@ -8,7 +8,7 @@ from hydra.utils import get_class
 from omegaconf import OmegaConf
 
 from dlcli.config import build, catalogue, compose
-from dlcli.config.budget import settle_budget
+from dlcli.config.budget import solve_budget
 from dlcli.config.schema import METADATA
 
 BY_POSITION = {"spec", "task", "model", "scenes", "trials", "space", "height", "width"}
@@ -20,7 +20,7 @@ NEAR = 0.02
 
 def _yamls():
     """Every YAML of a group that names a class of dlcli, as (group, name)."""
-    for folder in sorted(path for path in catalogue.packaged().iterdir() if path.is_dir()):
+    for folder in sorted(path for path in catalogue.packaged_folder().iterdir() if path.is_dir()):
         for path in sorted(folder.glob("[!_]*.yaml")):
             if str(read_yaml(path).get("_target_", "")).startswith("dlcli."):
                 yield folder.name, path.stem
@@ -80,6 +80,6 @@ def test_budget_is_met_to_two_percent_by(model):
     task = build_task(config)
     with cached_tasks():
         for budget in BUDGETS:
-            settled = settle_budget({**config, "budget": budget})
-            assert abs(build.count(build.build_model(settled, task, CPU)) - budget) <= NEAR * budget
+            settled = solve_budget({**config, "budget": budget})
+            assert abs(build.count_parameters(build.build_model(settled, task, CPU)) - budget) <= NEAR * budget
             assert "scales" not in settled["model"]

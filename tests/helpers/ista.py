@@ -5,11 +5,11 @@ from torch import nn
 
 from dlcli.core.rng import generator
 from dlcli.core.spec import Real, Spec
-from dlcli.tasks.arrays import Arrays, ArrayTask
+from dlcli.tasks.arrays import InMemoryTask, TensorSamples
 from dlcli.tasks.targets.regression import Regression
 
 
-class SparseCodes(ArrayTask):
+class SparseCodes(InMemoryTask):
     """Recover sparse codes x from y = D x; `spec.given` has the dictionary D [observation, code].
 
     Args:
@@ -25,7 +25,7 @@ class SparseCodes(ArrayTask):
         for number, (name, count) in enumerate({"train": train, "valid": valid, "test": test}.items()):
             rng = generator(2, number)
             codes = torch.randn(count, 20, generator=rng) * (torch.rand(count, 20, generator=rng) < 0.1)
-            splits[name] = Arrays((codes @ dictionary.T,), codes)
+            splits[name] = TensorSamples((codes @ dictionary.T,), codes)
         spec = Spec((Real((10,)),), Real((20,)), {"dictionary": dictionary})
         super().__init__(splits, spec, Regression(), batch=batch, order=order)
 

@@ -102,7 +102,7 @@ def expand(recipe: Recipe, overrides: Iterable[str] = (), *, smoke: bool = True)
 def smoke_config(recipe: Recipe) -> dict[str, Any]:
     """The resolved smoke configuration of a recipe with its budget settled."""
     with cached_tasks():
-        return budget.settle_budget(expand(recipe).resolved())
+        return budget.solve_budget(expand(recipe).resolved())
 
 
 def build_recipe(recipe: Recipe, seed: int = 0) -> build.Built:
@@ -118,7 +118,7 @@ def build_recipe(recipe: Recipe, seed: int = 0) -> build.Built:
 
 def _reseeded(recipe: Recipe, seed: int) -> dict[str, Any]:
     with cached_tasks():
-        return budget.settle_budget(expand(recipe).resolved(seed))
+        return budget.solve_budget(expand(recipe).resolved(seed))
 
 
 _BUILD_TASK = build.build_task

@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from dlcli.core.errors import Missing, UsageError
-from dlcli.core.executor import NOT_BEGUN, Executor, Job, News, Report
-from dlcli.launch import InProcess, Local, check, executors
-from dlcli.launch.messages import Letters, Mailbox
+from dlcli.core.executor import NOT_STARTED, Executor, Job, JobResult, ProgressEvent
+from dlcli.launch import InProcessExecutor, LocalExecutor, check, executors
+from dlcli.launch.messages import EventReader, EventWriter
 from dlcli.launch.queue import TRIES
 
 
@@ -23,7 +23,7 @@ def toy(job, tell):
     what, name = job.overrides
     mark = Path(job.options["folder"]) / name
     received = _receive_sigterm() if what == "wait" else []
-    tell(News(run=str(mark)))
+    tell(ProgressEvent(run=str(mark)))
     with mark.open("a") as file:
         file.write(f"{os.getpid()} {os.environ.get('CUDA_VISIBLE_DEVICES')} {job.run}\n")
     if what == "die" or (what == "die once" and job.run is None):
@@ -32,7 +32,7 @@ def toy(job, tell):
         time.sleep(0.4)
     if what == "wait":
         return _wait_for_signal(received, str(mark))
-    return Report(0, str(mark), {"test": {"pid": float(os.getpid())}})
+    return JobResult(0, str(mark), {"test": {"pid": float(os.getpid())}})
 
 
 def _receive_sigterm():
@@ -46,7 +46,7 @@ def _wait_for_signal(received, run):
     for _ in range(3000):
         if received:
             Path(run).with_suffix(".saved").write_text("saved")
-            return Report(128 + received[0], run, error="stopped")
+            return JobResult(128 + received[0], run, error="stopped")
         time.sleep(0.01)
     raise AssertionError("no signal for 30 s")
 
@@ -61,7 +61,7 @@ def local():
     made = []
 
     def make(*arguments, **more):
-        made.append(Local(toy, *arguments, **more))
+        made.append(LocalExecutor(toy, *arguments, **more))
         return made[-1]
 
     yield make
@@ -97,9 +97,12 @@ def test_local_reports_keep_the_order_of_submission(job, local, tmp_path):
     reports = [executor.wait() for _ in range(3)]
     assert [number for number, _ in reports] == [1, 2, 3]
     assert [Path(report.run).name for _, report in reports] == ["a", "b", "c"]
-    ended = [number for number, what in heard if isinstance(what, Report)]
+    ended = [number for number, what in heard if isinstance(what, JobResult)]
     assert ended.index(1) > ended.index(2)
-    assert [what.run for number, what in heard if number == 1 and isinstance(what, News)] == ["", str(tmp_path / "a")]
+    assert [what.run for number, what in heard if number == 1 and isinstance(what, ProgressEvent)] == [
+        "",
+        str(tmp_path / "a"),
+    ]
     with pytest.raises(IndexError):
         executor.wait()
 
@@ -143,7 +146,7 @@ def test_local_resumes_the_job_of_a_killed_process(job, local, tmp_path):
     (first, _, fresh), (second, _, resumed) = marks(tmp_path / "a")
     assert first != second
     assert (fresh, resumed) == ("None", str(tmp_path / "a"))
-    notes = [event.note for event in events if isinstance(event, News) and event.note]
+    notes = [event.note for event in events if isinstance(event, ProgressEvent) and event.note]
     assert len(notes) == 1
     assert "SIGKILL" in notes[0]
     assert "resumed" in notes[0]
@@ -162,11 +165,11 @@ def test_local_gives_up_after_repeated_deaths(job, local, tmp_path):
 
 
 def test_stop_saves_running_jobs_and_starts_no_more(job, local, tmp_path):
-    executor = local(1, lambda number, what: isinstance(what, News) and what.run and executor.stop())
+    executor = local(1, lambda number, what: isinstance(what, ProgressEvent) and what.run and executor.stop())
     executor.submit(job("wait", "a"))
     executor.submit(job("quick", "b"))
     assert executor.wait()[1].exit_code == 143
-    assert executor.wait()[1] == NOT_BEGUN
+    assert executor.wait()[1] == NOT_STARTED
     assert (tmp_path / "a.saved").exists()
     assert not (tmp_path / "b").exists()
 
@@ -180,7 +183,7 @@ def test_close_ends_the_processes(job, local, tmp_path):
 
 
 def test_output_of_workers_goes_to_a_file(tmp_path):
-    executor = Local(printing, 1, output=tmp_path / "output.txt")
+    executor = LocalExecutor(printing, 1, output=tmp_path / "output.txt")
     executor.submit(Job("train", ()))
     assert executor.wait()[1].exit_code == 0
     executor.close()
@@ -189,7 +192,7 @@ def test_output_of_workers_goes_to_a_file(tmp_path):
 
 def printing(job, tell):
     os.write(2, b"a warning\n")
-    return Report(0)
+    return JobResult(0)
 
 
 COORDINATOR = """
@@ -222,37 +225,37 @@ def test_workers_save_and_end_when_their_coordinator_is_killed(end, tmp_path):
 
 
 def test_in_process_stop_starts_no_more_jobs():
-    executor = InProcess(lambda job, tell: Report(0))
+    executor = InProcessExecutor(lambda job, tell: JobResult(0))
     executor.submit(Job("train", ()))
     executor.stop()
-    assert executor.wait()[1] == NOT_BEGUN
+    assert executor.wait()[1] == NOT_STARTED
 
 
 def test_in_process_signal_stops_all_jobs():
-    executor = InProcess(lambda job, tell: Report(143))
+    executor = InProcessExecutor(lambda job, tell: JobResult(143))
     for _ in range(2):
         executor.submit(Job("train", ()))
-    assert [executor.wait()[1] for _ in range(2)] == [Report(143), NOT_BEGUN]
+    assert [executor.wait()[1] for _ in range(2)] == [JobResult(143), NOT_STARTED]
 
 
 def test_in_process_interrupt_before_the_run_is_reported():
-    executor = InProcess(lambda job, tell: executor.stop())
+    executor = InProcessExecutor(lambda job, tell: executor.stop())
     executor.submit(Job("train", ()))
     assert executor.wait()[1].exit_code == 130
 
 
 def test_events_are_read_once_and_complete(tmp_path):
-    box, letters = Mailbox(tmp_path / "news"), Letters(tmp_path / "news" / "1.jsonl")
+    box, letters = EventReader(tmp_path / "news"), EventWriter(tmp_path / "news" / "1.jsonl")
     assert list(box.news(1)) == []
-    letters(News(run="a"))
-    letters(News(run="a", step=1))  # too soon after the other
+    letters(ProgressEvent(run="a"))
+    letters(ProgressEvent(run="a", step=1))  # too soon after the other
     assert [news.run for news in box.news(1)] == ["a"]
     with box.path(1).open("a") as file:
         file.write('{"run": "b", "st')
     assert list(box.news(1)) == []
     with box.path(1).open("a") as file:
         file.write('ep": 3}\n')
-    assert list(box.news(1)) == [News("b", 3)]
+    assert list(box.news(1)) == [ProgressEvent("b", 3)]
     box.empty(1)
     assert list(box.news(1)) == []
 
@@ -294,11 +297,11 @@ def test_check_rejects_slurm_without_its_commands(monkeypatch):
 def slurm(tmp_path, monkeypatch):
     """Factory of Slurm executors whose jobs can import this file."""
     pytest.importorskip("submitit", reason="submitit is not installed: pip install 'dlcli[slurm]'")
-    from dlcli.launch.slurm import OnSlurm
+    from dlcli.launch.slurm import SlurmExecutor
 
     here = [str(Path(__file__).parent), str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(here))
-    return lambda jobs=None, **more: OnSlurm(toy, jobs, folder=tmp_path / "sweep", **more)
+    return lambda jobs=None, **more: SlurmExecutor(toy, jobs, folder=tmp_path / "sweep", **more)
 
 
 @pytest.mark.slow
@@ -310,7 +313,7 @@ def test_slurm_resumes_the_job_of_a_killed_worker(slurm, job, tmp_path):
     executor.submit(job("die once", "b"))
     assert [executor.wait()[1].exit_code for _ in range(2)] == [0, 0]
     assert [run for _, _, run in marks(tmp_path / "b")] == ["None", str(tmp_path / "b")]
-    assert (1, News(run=str(tmp_path / "a"))) in heard
+    assert (1, ProgressEvent(run=str(tmp_path / "a"))) in heard
 
 
 SBATCH = """\
@@ -347,12 +350,12 @@ def test_slurm_batch_script_requests_signal_and_resources(slurm, job, tmp_path, 
 
 def test_slurm_requeues_a_preempted_job(slurm, job, tmp_path):
     executor = slurm(1, cluster="local")
-    answers = iter([Report(75, "run"), Report(0, "run")])
+    answers = iter([JobResult(75, "run"), JobResult(0, "run")])
     submitted = []
-    executor._submit = lambda job, box: submitted.append(job) or Letters(box)(News("run"))
+    executor._submit = lambda job, box: submitted.append(job) or EventWriter(box)(ProgressEvent("run"))
     executor._result = lambda handle: next(answers)
     executor.submit(job("quick", "a"))
-    assert executor.wait()[1] == Report(0, "run")
+    assert executor.wait()[1] == JobResult(0, "run")
     assert [job.run for job in submitted] == [None, "run"]
 
 

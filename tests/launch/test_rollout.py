@@ -11,9 +11,9 @@ import torch
 from dlcli import launch
 from dlcli.config import build, compose
 from dlcli.core.errors import UsageError
-from dlcli.core.executor import deaf
+from dlcli.core.executor import ignore_events
 from dlcli.core.population import Genome
-from dlcli.launch.rollout import Shared, _rating, rate
+from dlcli.launch.rollout import DistributedRater, _rating, rate
 
 WORDS = ["novelty", "learner.population=24", "learner.parents=4", "learner.candidates=3", "threads=1"]
 
@@ -46,9 +46,9 @@ def same(one, other):
 
 
 def shared(config, engine, jobs, folder, during=lambda executor: None):
-    with launch.engine(engine, rate, jobs, deaf, folder) as executor:
+    with launch.open_executor(engine, rate, jobs, ignore_events, folder) as executor:
         learner = build.build(config, torch.device("cpu")).learner
-        learner.rater = Shared(executor, config)
+        learner.rater = DistributedRater(executor, config)
         during(executor)
         return generations(learner)
 
@@ -113,18 +113,18 @@ def test_jobs_contain_genomes_instead_of_parameters(config):
 
     genomes = [Genome((number, number + 1, number + 2), (0.1, 0.1)) for number in range(10)]
     with pytest.raises(IndexError):
-        Shared(Recorder(), config).rate(genomes, {}, [0])
+        DistributedRater(Recorder(), config).rate(genomes, {}, [0])
     assert sum(sent) < 1500
 
 
 def test_errors_of_workers_are_raised():
-    from dlcli.core.executor import Report
+    from dlcli.core.executor import JobResult
 
     with pytest.raises(UsageError) as error:
-        _rating(Report(2, error="no such data"))
+        _rating(JobResult(2, error="no such data"))
     assert error.value.code == "worker_failed"
     assert error.value.fields["text"] == "no such data"
     with pytest.raises(MemoryError):
-        _rating(Report(4, error="out of memory"))
+        _rating(JobResult(4, error="out of memory"))
     with pytest.raises(RuntimeError, match="boom"):
-        _rating(Report(1, error="boom"))
+        _rating(JobResult(1, error="boom"))

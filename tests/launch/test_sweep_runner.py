@@ -8,7 +8,7 @@ import pytest
 from dlcli.core.errors import Missing, UsageError
 from dlcli.runs import selectors
 from dlcli.runs.run import Run
-from dlcli.runs.sweep import Sweep, named, sweeps
+from dlcli.runs.sweep import Sweep, find_sweeps, list_sweeps
 
 FACTS = {"name": None, "tags": [], "parent": None, "seed": 0}
 
@@ -46,7 +46,7 @@ def test_sweep_members_follow_a_moved_folder(sweep, tmp_path):
     sweep.note(0, run=finished(tmp_path).path)
     moved = tmp_path.with_name(tmp_path.name + "_moved")
     shutil.move(tmp_path, moved)
-    (found,) = Sweep.open(sweeps(moved)[0]).members()
+    (found,) = Sweep.open(list_sweeps(moved)[0]).members()
     assert found.is_relative_to(moved)
 
 
@@ -65,12 +65,12 @@ def test_sweep_lock_is_exclusive(sweep):
 
 def test_sweep_selectors_are_last_id_prefix_and_path(sweep, tmp_path):
     other = Sweep.create(tmp_path, "train", [["gru"]])
-    assert set(named("last", tmp_path)) <= {sweep.path, other.path}
-    assert named(sweep.id, tmp_path) == [sweep.path]
-    assert named(sweep.id[:5], tmp_path) == [sweep.path]
-    assert named(str(other.path), tmp_path) == [other.path]
-    assert named("", tmp_path) == named("nothing", tmp_path) == []
-    assert named("last", tmp_path / "elsewhere") == []
+    assert set(find_sweeps("last", tmp_path)) <= {sweep.path, other.path}
+    assert find_sweeps(sweep.id, tmp_path) == [sweep.path]
+    assert find_sweeps(sweep.id[:5], tmp_path) == [sweep.path]
+    assert find_sweeps(str(other.path), tmp_path) == [other.path]
+    assert find_sweeps("", tmp_path) == find_sweeps("nothing", tmp_path) == []
+    assert find_sweeps("last", tmp_path / "elsewhere") == []
 
 
 @pytest.mark.parametrize(

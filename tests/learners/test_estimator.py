@@ -12,7 +12,7 @@ from dlcli.core.spec import Classes, Real, Spec
 from dlcli.learners.estimator import Estimator
 from dlcli.learners.frozen import Frozen
 from dlcli.models.estimator.scikit import ScikitEstimator
-from dlcli.tasks.arrays import Arrays, ArrayTask
+from dlcli.tasks.arrays import InMemoryTask, TensorSamples
 from dlcli.tasks.targets.classification import Classification
 from dlcli.tasks.targets.regression import Regression
 
@@ -25,8 +25,8 @@ def arrays(classes):
     flat = x.flatten(1)
     if classes:
         scores = flat @ torch.randn(WIDTH, classes, generator=rng) + 0.5 * torch.randn(ROWS, classes, generator=rng)
-        return Arrays((x,), scores.argmax(1))
-    return Arrays((x,), (flat[:, :1] * flat[:, 1:2]).sin() + 0.1 * torch.randn(ROWS, 1, generator=rng))
+        return TensorSamples((x,), scores.argmax(1))
+    return TensorSamples((x,), (flat[:, :1] * flat[:, 1:2]).sin() + 0.1 * torch.randn(ROWS, 1, generator=rng))
 
 
 def task_of(classes, splits=None):
@@ -34,7 +34,7 @@ def task_of(classes, splits=None):
     targets = Classification([str(number) for number in range(classes)]) if classes else Regression()
     data = arrays(classes)
     splits = splits or {"train": data, "valid": data, "test": data}
-    return ArrayTask(splits, Spec((Real((2, WIDTH // 2)),), target), targets, batch=32, order=0)
+    return InMemoryTask(splits, Spec((Real((2, WIDTH // 2)),), target), targets, batch=32, order=0)
 
 
 def fitted(estimator, task, seed=0):
@@ -136,9 +136,9 @@ def test_checkpoint_is_tensors_and_restores_the_predictions(name, classes):
 def test_fitted_tensors_count_as_parameters():
     task = task_of(3)
     model = ScikitEstimator(task.spec, estimator=linear_model.LogisticRegression())
-    assert build.count(torch.nn.Linear(2, 3)) == 9
+    assert build.count_parameters(torch.nn.Linear(2, 3)) == 9
     Estimator(model, task, seed=0).step()
-    assert build.count(model) == 3 * WIDTH + 3 + 3  # coefficients, intercepts, class numbers
+    assert build.count_parameters(model) == 3 * WIDTH + 3 + 3  # coefficients, intercepts, class numbers
 
 
 def test_seed_determines_the_forest():
@@ -152,8 +152,8 @@ def test_samples_without_target_are_left_out():
     data = arrays(3)
     target = data.target.clone()
     target[::2] = -100
-    part = Arrays(data.inputs, target)
-    half = Arrays((data.inputs[0][1::2],), data.target[1::2])
+    part = TensorSamples(data.inputs, target)
+    half = TensorSamples((data.inputs[0][1::2],), data.target[1::2])
     one = fitted(linear_model.LogisticRegression(), task_of(3, {"train": part, "valid": data}))
     other = fitted(linear_model.LogisticRegression(), task_of(3, {"train": half, "valid": data}))
     assert torch.allclose(one(data.inputs[0]), other(data.inputs[0]), atol=1e-3)
@@ -162,7 +162,7 @@ def test_samples_without_target_are_left_out():
 def test_classes_without_training_samples_get_the_smallest_probability():
     data = arrays(3)
     kept = data.target != 1
-    few = Arrays((data.inputs[0][kept],), data.target[kept])
+    few = TensorSamples((data.inputs[0][kept],), data.target[kept])
     model = fitted(linear_model.LogisticRegression(), task_of(3, {"train": few, "valid": data}))
     output = model(data.inputs[0])
     assert output.isfinite().all()
@@ -209,7 +209,7 @@ def test_estimator_refuses_a_rule_that_differs_from_the_library():
 
 def test_data_that_the_library_refuses_are_an_error():
     one = arrays(3)
-    same = Arrays(one.inputs, torch.zeros_like(one.target))
+    same = TensorSamples(one.inputs, torch.zeros_like(one.target))
     with pytest.raises(UsageError) as error:
         fitted(linear_model.LogisticRegression(), task_of(3, {"train": same, "valid": one}))
     assert error.value.code == "invalid_data"

@@ -2,7 +2,7 @@
 
 import torch
 
-from dlcli.core.episode import End, Outcome
+from dlcli.core.episode import EpisodeSummary, Transition
 from dlcli.core.metric import Goal, Metric
 from dlcli.core.spec import Classes, Real, Spec
 from dlcli.tasks.control.environment import Environment
@@ -37,10 +37,10 @@ class Signs:
         self.clock += 1
         # Lengths differ from episode to episode.
         over = self.clock >= self.length + self.seeds % 3
-        return Outcome(self._look(), reward, over)
+        return Transition(self._look(), reward, over)
 
     def end(self, rows):
-        return End(self.hits[rows, None].float(), {"hits": self.hits[rows] / self.clock[rows]})
+        return EpisodeSummary(self.hits[rows, None].float(), {"hits": self.hits[rows] / self.clock[rows]})
 
     def keep(self, rows):
         self.seeds, self.clock, self.hits = self.seeds[rows], self.clock[rows], self.hits[rows]

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from dlcli.core.metric import Goal
 from dlcli.core.space import Decision, Graph, Node
-from dlcli.core.trials import Outcome
+from dlcli.core.trials import TrialResult
 
 
 class ToySpace:
@@ -44,8 +44,8 @@ class Made:
         value = self.value(trial)
         steps = int(trial.until.get("steps", 100))
         if isinstance(value, str):
-            return Outcome(trial, float("nan"), value, steps)
-        return Outcome(trial, float(value), "completed", steps)
+            return TrialResult(trial, float("nan"), value, steps)
+        return TrialResult(trial, float(value), "completed", steps)
 
     @property
     def numbers(self):

@@ -106,7 +106,7 @@ def test_broken_tracker_does_not_change_the_run(tmp_path, tracked, plain, where)
 @pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), MemoryError(), ValueError("a\nb")])
 def test_error_of_a_tracker_is_reported_once(where, error, capsys):
     notes = []
-    broken = mirror.Mirror("x", lambda: Broken(where, error), notes.append)
+    broken = mirror.TrackerThread("x", lambda: Broken(where, error), notes.append)
     for step in range(5):
         broken.row(step, "train", {"loss": 1.0})
     broken.end({})
@@ -129,7 +129,7 @@ def test_slow_tracker_is_detached(monkeypatch, capsys):
     monkeypatch.setattr(mirror, "_MAX_QUEUED", 3)
     monkeypatch.setattr(mirror, "_TIMEOUT", 0.05)
     forever, notes = threading.Event(), []
-    slow = mirror.Mirror("slow", forever.wait, notes.append)
+    slow = mirror.TrackerThread("slow", forever.wait, notes.append)
     for step in range(20):
         slow.row(step, "train", {"loss": 1.0})
     slow.end({})
@@ -167,9 +167,14 @@ def test_missing_package_is_reported_before_the_run(tmp_path, monkeypatch, name)
 
 
 def test_chosen_removes_duplicates():
-    assert loggers.chosen({}) == loggers.chosen({"logger": None}) == loggers.chosen({"logger": []}) == []
+    assert (
+        loggers.tracker_names({})
+        == loggers.tracker_names({"logger": None})
+        == loggers.tracker_names({"logger": []})
+        == []
+    )
     with pytest.raises(UsageError):
-        loggers.chosen({"logger": True})
+        loggers.tracker_names({"logger": True})
 
 
 def test_logger_does_not_change_the_signature(tmp_path, tracked, plain):
@@ -242,7 +247,7 @@ def test_loggers_import_without_trackers(tmp_path, monkeypatch):
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
     notes = []
-    lonely = mirror.Mirror("x", Recorder, notes.append)
+    lonely = mirror.TrackerThread("x", Recorder, notes.append)
     lonely.row(1, "train", {})
     lonely.end({})
     assert len(notes) == 1

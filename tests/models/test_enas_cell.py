@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from dlcli.core.errors import Mismatch, UsageError
-from dlcli.core.space import SharesWeights, members, size
+from dlcli.core.space import SharesWeights, all_architectures, size
 from dlcli.core.spec import Classes, Real, Spec
 from dlcli.core.task import Batch, Recurrent, call
 from dlcli.models.searched.enas_cell import EnasCell
@@ -57,7 +57,7 @@ def series(time=9):
 def test_cell_space_size(nodes, count):
     assert size(CellSpace(nodes)) == count
     if count < 100:
-        assert len(set(members(CellSpace(nodes)))) == count
+        assert len(set(all_architectures(CellSpace(nodes)))) == count
 
 
 def test_cell_space_decision_order():

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from dlcli.core.errors import Mismatch, UsageError
-from dlcli.core.space import members, size
+from dlcli.core.space import all_architectures, size
 from dlcli.core.spec import Classes, Real, Spec
 from dlcli.models.searched.macro_cnn import MacroCNN
 from dlcli.models.searched.shared_macro import SharedMacro
@@ -53,7 +53,7 @@ def test_macro_space_size(layers, count):
     space = MacroSpace(layers)
     assert size(space) == count == 6**layers * 2 ** (layers * (layers - 1) // 2)
     if layers < 3:
-        assert len(set(members(space))) == count
+        assert len(set(all_architectures(space))) == count
 
 
 def test_macro_space_plan():

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from dlcli.core.errors import Mismatch, UsageError
-from dlcli.core.space import draw, size
+from dlcli.core.space import sample, size
 from dlcli.core.spec import Classes, Real, Spec
 from dlcli.models.searched.micro_cnn import MicroCNN
 from dlcli.models.searched.shared_micro import SharedMicro
@@ -16,7 +16,7 @@ from dlcli.nn.supernet.micro_space import MicroSpace
 DIGITS = Spec((Real((1, 8, 8)),), Classes(10))
 SIZES = {"nodes": 2, "cells": 2, "channels": 4, "reductions": 1, "dropout": 0.0}
 BY_HAND = (0, 0, 1, 4, 2, 2, 1, 1, 0, 3, 0, 4, 0, 1, 0, 2)
-EXAMPLES = [BY_HAND, *draw(MicroSpace(2), 5, torch.Generator().manual_seed(5))]
+EXAMPLES = [BY_HAND, *sample(MicroSpace(2), 5, torch.Generator().manual_seed(5))]
 IMAGES = torch.rand(6, 1, 8, 8, generator=torch.Generator().manual_seed(1))
 
 

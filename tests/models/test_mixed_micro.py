@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from dlcli.core.space import check
+from dlcli.core.space import check_architecture
 from dlcli.core.spec import Classes, Real, Spec
 from dlcli.models.searched.mixed_micro import MixedMicro
 
@@ -26,7 +26,7 @@ def test_mixed_micro_best_selects_two_strongest_states():
         normal[2, 0], normal[3, 4], normal[4, 2] = 3.0, 1.0, 2.0  # node 2: input 1, input 2, node 1
     best = model.best()
     assert best[:8] == (0, 3, 1, 1, 0, 0, 2, 2)
-    assert check(model.space, best) == best
+    assert check_architecture(model.space, best) == best
 
 
 def test_mixed_micro_strength_is_softmax_not_logit():

@@ -5,7 +5,7 @@ import torch
 from torch.func import functional_call, vmap
 
 from dlcli.core.errors import Mismatch, UsageError
-from dlcli.core.population import BatchedForward, Layout
+from dlcli.core.population import BatchedForward, ParameterLayout
 from dlcli.core.spec import Classes, Real, Spec
 from dlcli.models.policy.mlp import MLP
 
@@ -16,7 +16,7 @@ def make(shape=(4,), units=2, hidden=(16,), activation="tanh"):
 
 
 def population(model, count):
-    layout = Layout(model)
+    layout = ParameterLayout(model)
     return layout.stack(torch.randn(count, layout.size, generator=torch.Generator().manual_seed(1)))
 
 
@@ -34,7 +34,7 @@ def test_mlp_relu_and_no_hidden_layer():
 
 
 def test_mlp_parameter_count():
-    assert Layout(make()).size == 5 * 16 + 17 * 2
+    assert ParameterLayout(make()).size == 5 * 16 + 17 * 2
 
 
 def test_mlp_flattens_images():

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch.func import functional_call
 
 from dlcli.core.errors import Mismatch, UsageError
-from dlcli.core.population import Layout, Policies
+from dlcli.core.population import ParameterLayout, PolicyPopulation
 from dlcli.core.spec import Classes, Real, Spec
 from dlcli.models.policy.dqn import DQN
 from dlcli.models.policy.large_model import LargeModel
@@ -23,7 +23,7 @@ def make(cls, spec=SCREENS, channels=(32, 64, 64), hidden=512):
 def test_nature_cnn_sizes_match_papers(cls, features, parameters):
     model = make(cls)
     assert model.hidden.in_features == features
-    assert Layout(model).size == parameters
+    assert ParameterLayout(model).size == parameters
     assert model(torch.rand(2, 4, 84, 84)).shape == (2, 18)
 
 
@@ -56,14 +56,14 @@ def test_nature_cnn_accepts_other_image_sizes(cls):
 @pytest.mark.parametrize("rows", [1, 3])
 def test_nature_cnn_output_is_independent_of_population(cls, rows):
     model = make(cls)
-    layout = Layout(model)
+    layout = ParameterLayout(model)
     parameters = layout.stack(torch.randn(5, layout.size, generator=torch.Generator().manual_seed(1)) * 0.02)
     x = torch.rand(5, rows, 4, 84, 84)
     with torch.inference_mode():
-        together = Policies(model, parameters, rows)(x)
+        together = PolicyPopulation(model, parameters, rows)(x)
         for chosen in ([0], [3], [1, 4], [4, 2, 0]):
             some = {name: value[chosen] for name, value in parameters.items()}
-            assert torch.equal(Policies(model, some, rows)(x[chosen]), together[chosen])
+            assert torch.equal(PolicyPopulation(model, some, rows)(x[chosen]), together[chosen])
         one = functional_call(model, {name: value[2] for name, value in parameters.items()}, (x[2],))
         torch.testing.assert_close(together[2], one)
 

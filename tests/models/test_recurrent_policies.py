@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from dlcli.core.errors import Mismatch, UsageError
-from dlcli.core.population import Layout, Policies
+from dlcli.core.population import ParameterLayout, PolicyPopulation
 from dlcli.core.spec import Classes, Real, Spec
 from dlcli.core.task import Recurrent
 from dlcli.models.policy.elman_policy import ElmanPolicy
@@ -59,19 +59,19 @@ def test_recurrent_policy_without_carry_starts_from_zeros(cls, kind, gates):
 @pytest.mark.parametrize(("cls", "kind", "gates"), KINDS)
 def test_recurrent_policy_parameter_count(cls, kind, gates):
     once_more = 7 if cls is GRUPolicy else 0
-    assert Layout(make(cls)).size == gates * 7 * (6 + 7 + 1) + once_more + 8 * 5
+    assert ParameterLayout(make(cls)).size == gates * 7 * (6 + 7 + 1) + once_more + 8 * 5
 
 
 @pytest.mark.parametrize(("cls", "kind", "gates"), KINDS)
 def test_recurrent_policy_population_has_separate_carries(cls, kind, gates):
     model = make(cls).float()
-    layout = Layout(model)
+    layout = ParameterLayout(model)
     vectors, xs = torch.randn(5, layout.size) * 0.5, torch.randn(4, 5, 3, 2, 3)
-    together = Policies(model, layout.stack(vectors), 3)
+    together = PolicyPopulation(model, layout.stack(vectors), 3)
     outputs = [together(x) for x in xs]
     for place in range(5):
         layout.load(model, vectors[place])
-        alone = Policies(model, None, 3)
+        alone = PolicyPopulation(model, None, 3)
         for x, output in zip(xs, outputs, strict=True):
             torch.testing.assert_close(alone(x[place : place + 1])[0], output[place], rtol=1e-5, atol=1e-5)
 
@@ -80,12 +80,12 @@ def test_recurrent_policy_population_has_separate_carries(cls, kind, gates):
 @pytest.mark.parametrize("rows", [1, 3, 4])
 def test_recurrent_policy_output_is_independent_of_population(cls, kind, gates, rows):
     model = make(cls).float()
-    layout = Layout(model)
+    layout = ParameterLayout(model)
     parameters, xs = layout.stack(torch.randn(66, layout.size)), torch.randn(4, 66, rows, 2, 3)
-    together = Policies(model, parameters, rows)
+    together = PolicyPopulation(model, parameters, rows)
     outputs = [together(x) for x in xs]
     for chosen in ([0], [17], [65, 2], list(range(1, 66))):
-        some = Policies(model, {name: value[chosen] for name, value in parameters.items()}, rows)
+        some = PolicyPopulation(model, {name: value[chosen] for name, value in parameters.items()}, rows)
         for x, output in zip(xs, outputs, strict=True):
             assert torch.equal(some(x[chosen]), output[chosen])
 
@@ -93,9 +93,9 @@ def test_recurrent_policy_output_is_independent_of_population(cls, kind, gates, 
 @pytest.mark.parametrize(("cls", "kind", "gates"), KINDS)
 def test_recurrent_policy_remaining_individuals_keep_carry(cls, kind, gates):
     model = make(cls).float()
-    layout = Layout(model)
+    layout = ParameterLayout(model)
     parameters, xs = layout.stack(torch.randn(6, layout.size)), torch.randn(3, 6, 1, 2, 3)
-    whole, some = Policies(model, parameters, 1), Policies(model, parameters, 1)
+    whole, some = PolicyPopulation(model, parameters, 1), PolicyPopulation(model, parameters, 1)
     whole(xs[0]), some(xs[0])
     stay = torch.tensor([1, 4])
     some.keep(stay)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from dlcli.config import build, compose
-from dlcli.config.budget import settle_budget
+from dlcli.config.budget import solve_budget
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.spec import Classes, Labels, Real, Spec
 from dlcli.core.task import Batch
@@ -132,7 +132,7 @@ BODIES = [
 
 def composed(*words):
     (point,) = compose.expand("train", ["spatial_transformer", "threads=1", *words])
-    return settle_budget(point.resolved())
+    return solve_budget(point.resolved())
 
 
 @pytest.mark.parametrize(("body", "warp"), BODIES)

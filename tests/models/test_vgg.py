@@ -10,7 +10,7 @@ from dlcli.core.spec import Classes, Real, Spec
 from dlcli.models.image.vgg import VGG
 from dlcli.nn.initializers import DefaultInitializer, GaussianInitializer, HeInitializer
 from dlcli.nn.stochastic.dropout import ElementDropout
-from dlcli.tasks.image.embedded_digits import splits
+from dlcli.tasks.image.embedded_digits import digit_splits
 
 IMAGENET = Spec((Real((3, 224, 224)),), Classes(1000))
 DIGITS = Spec((Real((1, 8, 8)),), Classes(10))
@@ -140,7 +140,8 @@ def accuracy(norm, initial, epochs=6):
     """Of depth 16 at an eighth of the width, on digits enlarged to 32x32."""
     torch.manual_seed(0)
     data = {
-        name: (F.interpolate(part.inputs[0], scale_factor=4.0), part.target) for name, part in splits(1, 8, 8).items()
+        name: (F.interpolate(part.inputs[0], scale_factor=4.0), part.target)
+        for name, part in digit_splits(1, 8, 8).items()
     }
     network = vgg(Spec((Real((1, 32, 32)),), Classes(10)), "D", norm, initial=initial, pools=5, width=8, dense=[64, 64])
     optimizer = torch.optim.Adam(network.parameters(), 1e-3)

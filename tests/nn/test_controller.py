@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from dlcli.core.errors import UsageError
-from dlcli.core.space import Decision, Graph, as_tensor, members
+from dlcli.core.space import Decision, Graph, all_architectures, as_tensor
 from dlcli.nn.supernet.controller import Controller, UniformController, max_probability
 from dlcli.nn.supernet.logit_adjustments import ChoiceBonus, DistancePenalty, SkipSparsity, Temperature
 
@@ -46,7 +46,7 @@ def probability(made, place, choice):
 
 def test_controller_probabilities_sum_to_one():
     made = controller(initial=1.0)
-    said = made(as_tensor(list(members(Toy()))))
+    said = made(as_tensor(list(all_architectures(Toy()))))
     assert said.log_prob.exp().sum().item() == pytest.approx(1, abs=1e-5)
     weight = said.log_prob.exp()
     torch.testing.assert_close((weight * said.entropy).sum(), -(weight * said.log_prob).sum())
@@ -54,7 +54,7 @@ def test_controller_probabilities_sum_to_one():
 
 def test_controller_samples_match_probabilities():
     made = controller(initial=1.0)
-    everything = list(members(Toy()))
+    everything = list(all_architectures(Toy()))
     wanted = made(as_tensor(everything)).log_prob.exp()
     drawn = made.sample(20_000).tuples()
     found = torch.tensor([drawn.count(one) for one in everything]) / len(drawn)
@@ -74,7 +74,7 @@ def test_controller_sample_matches_forward_and_is_reproducible():
 
 def test_controller_best_is_greedy():
     made = controller(initial=2.0)
-    everything = list(members(Toy()))
+    everything = list(all_architectures(Toy()))
     weight = dict(zip(everything, made(as_tensor(everything)).log_prob.exp().tolist(), strict=True))
     best = made.best()
     for place, decision in enumerate(Toy.decisions):

@@ -7,8 +7,8 @@ from torch import nn
 
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.spec import Classes, Labels, Real, Spec
-from dlcli.core.task import Batch, Composed
-from dlcli.learners.gradient.player import Player, Seat
+from dlcli.core.task import Batch, CompositeImages
+from dlcli.learners.gradient.player import Player, PlayerState
 from dlcli.learners.gradient.schedule import Constant
 from dlcli.objectives.margin import Margin
 from dlcli.objectives.reconstruction import Reconstruction
@@ -139,7 +139,7 @@ class Overlaid(Toy):
 
 
 def test_digits_that_overlap_are_decoded_one_by_one_and_what_is_missing_costs_nothing():
-    assert isinstance(Overlaid(LABELS), Composed)
+    assert isinstance(Overlaid(LABELS), CompositeImages)
     seen = batch(torch.tensor([[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]))
     loss = reconstruction(Overlaid(LABELS))(Poses(POSES * 2), seen)
     first = 0.4**2 + (0.3**2 + 0.6**2)
@@ -159,9 +159,9 @@ def test_a_model_without_capsules_is_refused_by_what_it_lacks():
         clip=None,
     )
     with pytest.raises(Mismatch) as error:
-        Seat(player, Answers(P), task(), seed=(0,), precision="float32")
+        PlayerState(player, Answers(P), task(), seed=(0,), precision="float32")
     assert error.value.fields["requirement"] == "a model with capsules, reconstruct"
-    Seat(player, Poses(POSES), task(), seed=(0,), precision="float32")
+    PlayerState(player, Poses(POSES), task(), seed=(0,), precision="float32")
 
 
 @pytest.mark.parametrize(

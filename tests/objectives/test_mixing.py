@@ -19,7 +19,7 @@ from dlcli.objectives.label_smoothing import LabelSmoothing
 from dlcli.objectives.mixup import Mixup
 from dlcli.objectives.sample_pairing import SamplePairing
 from dlcli.objectives.supervised import Supervised
-from dlcli.tasks.arrays import Arrays, ArrayTask
+from dlcli.tasks.arrays import InMemoryTask, TensorSamples
 from dlcli.tasks.targets.classification import Classification
 from dlcli.tasks.targets.regression import Regression
 
@@ -28,8 +28,8 @@ IMAGE = Real((1, 2, 2))
 
 def task(target, targets, part, inputs=(IMAGE,), rows=None):
     rows = torch.rand(len(target), 1, 2, 2, generator=torch.Generator().manual_seed(0)) if rows is None else rows
-    arrays = Arrays((rows,), target)
-    return ArrayTask({"train": arrays, "valid": arrays}, Spec(inputs, part), targets, batch=4, order=0)
+    arrays = TensorSamples((rows,), target)
+    return InMemoryTask({"train": arrays, "valid": arrays}, Spec(inputs, part), targets, batch=4, order=0)
 
 
 def classes(rows=6):
@@ -40,12 +40,12 @@ def values(rows=6):
     return task(torch.randn(rows, 3, generator=torch.Generator().manual_seed(1)), Regression(), Real((3,)))
 
 
-class Steps(ArrayTask):
+class Steps(InMemoryTask):
     """A class at every of four steps, some of which do not count."""
 
     def __init__(self):
         target = torch.tensor([[0, 1, 2, 0], [1, 1, IGNORED, IGNORED], [2, 0, 1, IGNORED], [0, 0, 2, 1]])
-        arrays = Arrays((torch.rand(4, 2, 4, generator=torch.Generator().manual_seed(2)),), target)
+        arrays = TensorSamples((torch.rand(4, 2, 4, generator=torch.Generator().manual_seed(2)),), target)
         spec = Spec((Real((2, 4)),), Classes(3, (4,)))
         super().__init__({"train": arrays, "valid": arrays}, spec, Classification("abc"), batch=4, order=0)
 

@@ -2,7 +2,7 @@
 
 from made_runs import make_groups, make_run
 
-from dlcli.report.comparison.comparison import Question, compare
+from dlcli.report.comparison.comparison import ComparisonOptions, compare
 from dlcli.report.page import html, payload
 from dlcli.runs import selectors
 from dlcli.runs.run import Run
@@ -18,7 +18,7 @@ def put(path, **files):
 
 
 def classes(out):
-    return payload.build(compare(selectors.scan(out), Question()), "title", "command", None)["classes"]
+    return payload.build(compare(selectors.scan(out), ComparisonOptions()), "title", "command", None)["classes"]
 
 
 def test_page_shows_the_first_run_of_each_group(tmp_path):

@@ -10,7 +10,7 @@ from dlcli.cli.app import app
 from dlcli.core.errors import UsageError
 from dlcli.report.comparison import history
 from dlcli.report.comparison.columns import csv_table, groups_table
-from dlcli.report.comparison.comparison import Question, compare
+from dlcli.report.comparison.comparison import ComparisonOptions, compare
 from dlcli.report.page import payload
 from dlcli.runs import selectors
 from dlcli.runs.run import Run
@@ -20,7 +20,7 @@ CASES = pytest.mark.parametrize(("metric", "direction"), METRICS)
 
 
 def asked(out, **question):
-    return compare(selectors.scan(out), Question(**question))
+    return compare(selectors.scan(out), ComparisonOptions(**question))
 
 
 def better_and_worse(out, metric, direction, **more):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_runs import make_groups, make_run
 
-from dlcli.report.comparison.comparison import Question, compare
+from dlcli.report.comparison.comparison import ComparisonOptions, compare
 from dlcli.report.page import html, thin
 from dlcli.runs import selectors
 
@@ -18,9 +18,9 @@ EVIL = "</script><script>alert(1)</script><!-- {{data}} \u2028 & \" ' \\"
 
 
 def page(out, **question):
-    asked = Question(**question)
+    asked = ComparisonOptions(**question)
     path = out / "page.html"
-    html.write(path, compare(selectors.scan(out), asked), asked, "dlcli compare runs")
+    html.write_comparison(path, compare(selectors.scan(out), asked), asked, "dlcli compare runs")
     return path.read_text()
 
 
@@ -32,7 +32,7 @@ def test_the_page_holds_the_comparison(tmp_path):
     make_groups(tmp_path, {"tcn": [0.9, 0.92], "gru": [0.8, 0.7]}, keys={"model.hidden": 3, "model.bias": True})
     make_run(tmp_path, "lstm", info={"status": "failed", "reason": "no disk"}, keys={"model.hidden": 4})
     found = data(page(tmp_path))
-    asked = Question()
+    asked = ComparisonOptions()
     answer = compare(selectors.scan(tmp_path), asked).plain()
     assert [(row["name"], row["mean"], row["low"]) for row in found["groups"]] == [
         (row["name"], row["mean"], row["low"]) for row in answer["groups"]

@@ -11,7 +11,7 @@ from made_runs import make_groups, make_run
 
 from dlcli.core.errors import UsageError
 from dlcli.report.comparison import columns
-from dlcli.report.comparison.comparison import Question, compare
+from dlcli.report.comparison.comparison import ComparisonOptions, compare
 from dlcli.report.sanitize import one_line
 from dlcli.report.table_formats import (
     Column,
@@ -83,7 +83,7 @@ def test_figures_have_as_many_digits_as_asked_for(value, digits, text):
 
 
 def answer(out, **question):
-    return compare(selectors.scan(out), Question(**question))
+    return compare(selectors.scan(out), ComparisonOptions(**question))
 
 
 def test_all_forms_have_the_same_numbers(tmp_path):
@@ -125,9 +125,9 @@ def test_every_column_sorts_and_empty_values_come_last(tmp_path):
     groups = answer(tmp_path).groups
     wanted = {"name": "abcd", "-name": "dcba", "mean": "bacd", "-mean": "cabd", "low": "cbad", "-low": "bcad"}
     for sort, order in wanted.items():
-        assert "".join(row.name for row in columns.ordered(groups, sort)) == order
+        assert "".join(row.name for row in columns.sort_groups(groups, sort)) == order
     with pytest.raises(UsageError) as error:
-        columns.ordered(groups, "maen")
+        columns.sort_groups(groups, "maen")
     assert (error.value.code, error.value.fields["name"]) == ("unknown_name", "maen")
     assert "mean" in error.value.fields["known"]
 
@@ -135,7 +135,7 @@ def test_every_column_sorts_and_empty_values_come_last(tmp_path):
 def test_a_limit_says_what_it_leaves_out_and_changes_no_p(tmp_path):
     make_groups(tmp_path, {"a": [0.9, 0.8], "b": [0.5, 0.6], "c": [0.1, 0.3]})
     whole = answer(tmp_path)
-    short = columns.limited(whole, None, 2)
+    short = columns.limit_groups(whole, None, 2)
     assert [row.name for row in short.groups] == ["a", "b"]
     assert [pair for _, pair in short.pairs] == [pair for _, pair in whole.pairs][:1]
     assert short.notes == ["--limit 2: 1 more group"]

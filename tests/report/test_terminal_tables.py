@@ -61,8 +61,8 @@ def test_splits_are_rows_and_metrics_columns(capsys):
     ],
 )
 def test_the_receptive_field_is_held_against_the_length(info, wanted):
-    assert wanted in terminal_tables.reach_words(info)
-    assert bool(terminal_tables.reach_words(info)) == bool(wanted)
+    assert wanted in terminal_tables.receptive_field_text(info)
+    assert bool(terminal_tables.receptive_field_text(info)) == bool(wanted)
 
 
 def test_a_curve_goes_where_its_values_go():

@@ -11,8 +11,8 @@ from dlcli.runs.record import (
     MetricInfo,
     Record,
     check,
+    current_name,
     frozen_direction,
-    present_name,
 )  # fmt: skip
 
 INFO = {
@@ -116,6 +116,6 @@ def test_check_accepts_both_schemas_and_rejects_newer_and_damaged(tmp_path):
 
 
 def test_present_name_prefers_the_name_as_given():
-    assert present_name("tau", {"tau", "kendall_tau"}) == "tau"
-    assert present_name("tau", {"kendall_tau"}) == "kendall_tau"
-    assert present_name("tau", {"accuracy"}) == "tau"
+    assert current_name("tau", {"tau", "kendall_tau"}) == "tau"
+    assert current_name("tau", {"kendall_tau"}) == "kendall_tau"
+    assert current_name("tau", {"accuracy"}) == "tau"

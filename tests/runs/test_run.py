@@ -16,7 +16,7 @@ import pytest
 from dlcli.core.errors import UsageError
 from dlcli.runs import run as module
 from dlcli.runs.record import SCHEMA
-from dlcli.runs.run import Busy, Run, replace_file
+from dlcli.runs.run import Run, RunLocked, replace_file
 
 FORK = multiprocessing.get_context("fork")
 
@@ -140,7 +140,7 @@ def test_a_living_run_cannot_be_taken_and_says_who_has_it(tmp_path):
         found = Run.open(run.path)
         assert found.status == "running"
         with pytest.raises(
-            Busy, match=f"run {run.id} is being written by process {child.pid} on {socket.gethostname()}"
+            RunLocked, match=f"run {run.id} is being written by process {child.pid} on {socket.gethostname()}"
         ):
             Run(run.path, run.info).resume()
         assert Run.open(run.path).info["pid"] == child.pid

@@ -7,7 +7,7 @@ from torch import nn
 
 from dlcli.core.evaluation import predict, score
 from dlcli.core.spec import Real, Spec
-from dlcli.tasks.arrays import Arrays, ArrayTask
+from dlcli.tasks.arrays import InMemoryTask, TensorSamples
 from dlcli.tasks.targets.regression import Regression
 
 SAMPLES = 23
@@ -15,12 +15,12 @@ SAMPLES = 23
 
 def numbered(count, offset=0.0):
     x = torch.arange(count, dtype=torch.float32)[:, None, None] + offset
-    return Arrays((x,), x[:, :, 0].square())
+    return TensorSamples((x,), x[:, :, 0].square())
 
 
 def task(batch=4, order=0, train=SAMPLES):
     splits = {"train": numbered(train), "valid": numbered(SAMPLES, 0.5), "test": numbered(0)}
-    return ArrayTask(splits, Spec((Real((1, 1)),), Real((1,))), Regression(), batch=batch, order=order)
+    return InMemoryTask(splits, Spec((Real((1, 1)),), Real((1,))), Regression(), batch=batch, order=order)
 
 
 class Identity(nn.Module):
@@ -88,7 +88,7 @@ def test_a_split_may_make_its_rows_when_they_are_asked_for():
         def to(self, device):
             return self
 
-    lazy = ArrayTask({"train": Squares()}, task().spec, Regression(), batch=4, order=0)
+    lazy = InMemoryTask({"train": Squares()}, task().spec, Regression(), batch=4, order=0)
     assert torch.equal(lazy.batch("train", 3).inputs[0], task().batch("train", 3).inputs[0])
 
 

@@ -12,9 +12,9 @@ from gymnasium import spaces  # noqa: E402
 from helpers.errors import usage_error  # noqa: E402
 
 from dlcli.core.errors import Missing  # noqa: E402
-from dlcli.core.population import Policies, Rated, Renders  # noqa: E402
+from dlcli.core.population import FitnessTask, PolicyPopulation, Renderable  # noqa: E402
 from dlcli.core.spec import Classes, Real  # noqa: E402
-from dlcli.tasks.control.episode_loop import play  # noqa: E402
+from dlcli.tasks.control.episode_loop import play_episodes  # noqa: E402
 from dlcli.tasks.control.gymnasium.environments import Gymnasium  # noqa: E402
 from dlcli.tasks.control.gymnasium.rows import SequentialRows  # noqa: E402
 from dlcli.tasks.control.gymnasium.spaces import action_decoder, observation_encoder  # noqa: E402
@@ -115,8 +115,8 @@ def test_cartpole_is_played_vectorised_and_moody_one_by_one():
     seeds = torch.arange(2)
     assert isinstance(task("CartPole-v1").simulate(seeds), VectorizedRows)
     assert isinstance(task("Moody-v0").simulate(seeds), SequentialRows)
-    assert isinstance(task("CartPole-v1"), Rated)
-    assert isinstance(task("CartPole-v1"), Renders)
+    assert isinstance(task("CartPole-v1"), FitnessTask)
+    assert isinstance(task("CartPole-v1"), Renderable)
 
 
 @pytest.mark.parametrize("options", [{}, {"max_episode_steps": 60}, {"sutton_barto_reward": True}], ids=str)
@@ -132,7 +132,7 @@ def test_both_simulators_play_the_same_episodes_to_the_bit(options):
         if not kind:
             simulator = SequentialRows(cartpole._pool, cartpole._encode, cartpole._decode, seeds.repeat(30))
         with torch.inference_mode():
-            results.append(play(simulator, Policies(Linear(4, 2), weights, 3), 30, 3))
+            results.append(play_episodes(simulator, PolicyPopulation(Linear(4, 2), weights, 3), 30, 3))
     fast, slow = results
     assert int(slow.steps.max()) >= 60
     assert torch.equal(fast.steps, slow.steps)

@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from dlcli.core.episode import End, Outcome
+from dlcli.core.episode import EpisodeSummary, Transition
 from dlcli.core.metric import Goal
-from dlcli.core.population import Layout
+from dlcli.core.population import ParameterLayout
 from dlcli.core.spec import Real, Spec
 from dlcli.models.policy.mlp import MLP
 from dlcli.tasks.control.environment import Environment
@@ -22,7 +22,7 @@ SIZES = {"episodes": 1, "valid_episodes": 1, "test_episodes": 20}
 def test_a_maze_is_scored_as_it_was_rated_however_many_are_side_by_side(lanes):
     task = HardMaze(**SIZES, lanes=lanes)
     model = MLP(task.spec, hidden=[16], activation="tanh")
-    layout = Layout(model)
+    layout = ParameterLayout(model)
     vectors = torch.randn(12, layout.size, generator=torch.Generator().manual_seed(3)) * 0.35
     fitness = task.rate(model, layout.stack(vectors), [task.batch("train", 0)]).fitness.tolist()
     for vector, rated in zip(vectors, fitness, strict=True):
@@ -42,10 +42,10 @@ class Endless:
         return torch.zeros(self.rows, 1)
 
     def step(self, output):
-        return Outcome(torch.zeros(len(output), 1), output[:, 0].double(), torch.ones(len(output), dtype=torch.bool))
+        return Transition(torch.zeros(len(output), 1), output[:, 0].double(), torch.ones(len(output), dtype=torch.bool))
 
     def end(self, rows):
-        return End(torch.zeros(len(rows), 1), {})
+        return EpisodeSummary(torch.zeros(len(rows), 1), {})
 
     def keep(self, rows):
         self.rows = len(rows)
@@ -62,7 +62,7 @@ class Bandit(Environment):
 def test_a_return_that_is_not_finite_failed(value):
     task = Bandit(Spec((Real((1,)),), Real((1,))), Goal("return", "max"), **SIZES, lanes=4)
     model = MLP(task.spec, hidden=[2], activation="tanh")
-    layout = Layout(model)
+    layout = ParameterLayout(model)
     vectors = torch.zeros(3, layout.size)
     (*_, output_bias) = layout.shapes
     layout.stack(vectors)[output_bias][1] = value

@@ -12,13 +12,13 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from dlcli.config import build, compose
-from dlcli.config.budget import settle_budget
+from dlcli.config.budget import solve_budget
 from dlcli.core.errors import UsageError
 from dlcli.core.needs import require_loss
 from dlcli.core.task import Task
 from dlcli.engine.device import choose_device
-from dlcli.engine.options import listening
-from dlcli.engine.threads import seconds_a_step
+from dlcli.engine.options import captured_messages
+from dlcli.engine.threads import seconds_per_step
 from dlcli.report import terminal_tables
 from dlcli.report.table_formats import Column, Table, to_csv
 
@@ -58,7 +58,7 @@ def main(overrides: Sequence[str], extra: Sequence[Path], smoke: bool, as_json: 
     elif as_csv:
         sys.stdout.write(to_csv(table))
     else:
-        terminal_tables.print_written(table, 3)
+        terminal_tables.print_formatted_table(table, 3)
     return 0
 
 
@@ -68,21 +68,21 @@ def measure(point: compose.Point) -> dict[str, Any]:
     own = [override for override in point.words if override.partition("=")[0] not in shared]
     name = {"what": " ".join([point.choices["model"], *own]), "task": point.choices["task"]}
     try:
-        with listening(quiet=True):
+        with captured_messages(quiet=True):
             return name | _costs(point)
     except UsageError as error:
         return name | {"error": str(error).splitlines()[0]}
 
 
 def _costs(point: compose.Point) -> dict[str, Any]:
-    config = settle_budget(point.resolved())
+    config = solve_budget(point.resolved())
     device = choose_device(config["device"])
     threads = _threads(config)
     built = build.build(config, device)
     return {
         "parameters": built.parameters,
         "multiply_adds": multiply_adds(built.model, built.task),
-        "milliseconds": 1000 * seconds_a_step(built.learner, [threads])[threads],
+        "milliseconds": 1000 * seconds_per_step(built.learner, [threads])[threads],
         "batch": len(built.task.batch("train", 0)),
         "threads": threads,
         "device": str(device),

@@ -4,13 +4,13 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from dlcli.commands.compare.selection import Choice, chosen
+from dlcli.commands.compare.selection import RunSelection, select_runs
 from dlcli.core.errors import UsageError
 from dlcli.report import output_file
 from dlcli.report.charts import panels
 from dlcli.report.comparison import columns
-from dlcli.report.comparison.comparison import Comparison, Question, compare
-from dlcli.report.comparison.output import FORMS
+from dlcli.report.comparison.comparison import Comparison, ComparisonOptions, compare
+from dlcli.report.comparison.output import FORMATS
 from dlcli.report.sanitize import one_line
 from dlcli.report.statistics.intervals import Kind
 from dlcli.runs.record import Direction
@@ -21,7 +21,7 @@ _MOST_REASONS = 6  # excluded runs that are printed with their reasons
 
 
 @dataclass(frozen=True)
-class Output:
+class ComparisonOutput:
     """Output of a comparison.
 
     Args:
@@ -41,7 +41,7 @@ class Output:
     html: Path | None = None
 
 
-def form_of(flags: dict[str, bool]) -> str:
+def output_format(flags: dict[str, bool]) -> str:
     """Return the output format that is selected by flags; a table by default.
 
     Args:
@@ -57,7 +57,7 @@ def form_of(flags: dict[str, bool]) -> str:
     return forms[0] if forms else "table"
 
 
-def main(choice: Choice, query: Question, output: Output) -> int:
+def main(choice: RunSelection, query: ComparisonOptions, output: ComparisonOutput) -> int:
     """Print the groups and pairs of a comparison, and write its plot and page.
 
     Args:
@@ -71,15 +71,17 @@ def main(choice: Choice, query: Question, output: Output) -> int:
     _check(output)
     if output.plot is not None:
         panels.check(output.plot)
-    selected, damaged = chosen(choice)
-    comparison = columns.limited(compare(selected, query, damaged), output.sort, output.limit)
+    selected, damaged = select_runs(choice)
+    comparison = columns.limit_groups(compare(selected, query, damaged), output.sort, output.limit)
     if output.plot is not None:
         panels.write(output.plot, comparison, query)
     if output.html is not None:
         from dlcli.report.page import html
 
-        html.write(output.html, comparison, query, f"dlcli compare runs {' '.join(choice.selectors)}".strip())
-    FORMS[output.form](comparison, output.precision)
+        html.write_comparison(
+            output.html, comparison, query, f"dlcli compare runs {' '.join(choice.selectors)}".strip()
+        )
+    FORMATS[output.form](comparison, output.precision)
     _report(comparison, output)
     return 0
 
@@ -92,7 +94,7 @@ def question(
     kind: str,
     x: str | None,
     direction: str | None = None,
-) -> Question:
+) -> ComparisonOptions:
     """Check the options of a comparison.
 
     Args:
@@ -111,22 +113,22 @@ def question(
         raise UsageError("invalid_value", key="--direction", must="max or min", got=direction)
     if kind not in INTERVALS:
         raise UsageError("unknown_name", kind="--interval", name=kind, known=INTERVALS)
-    return Question(
+    return ComparisonOptions(
         metric, split, baseline, all_pairs, INTERVALS[kind], x, DIRECTIONS[direction] if direction else None
     )
 
 
-def _check(output: Output) -> None:
+def _check(output: ComparisonOutput) -> None:
     if not 1 <= output.precision <= 17:
         raise UsageError("invalid_value", key="--precision", must="from 1 to 17 digits", got=output.precision)
     if output.limit is not None and output.limit < 1:
         raise UsageError("invalid_value", key="--limit", must="at least 1", got=output.limit)
     for option, path in (("--plot", output.plot), ("--html", output.html)):
         if path is not None:
-            output_file.place(path, option)
+            output_file.resolve_path(path, option)
 
 
-def _report(comparison: Comparison, output: Output) -> None:
+def _report(comparison: Comparison, output: ComparisonOutput) -> None:
     """Print notes, excluded runs and written files on standard error."""
     for note in comparison.notes:
         _say(note)

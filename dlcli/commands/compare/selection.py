@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dlcli.core.errors import Missing
-from dlcli.report.comparison.excluded import Left
+from dlcli.report.comparison.excluded import ExcludedRun
 from dlcli.report.comparison.filter import parse
-from dlcli.report.comparison.run_table import having
+from dlcli.report.comparison.run_table import filter_runs
 from dlcli.runs import selectors
 from dlcli.runs.run import Run
 
 
 @dataclass(frozen=True)
-class Choice:
+class RunSelection:
     """Selectors and filters of a comparison.
 
     Args:
@@ -31,7 +31,7 @@ class Choice:
     status: str | None = None
 
 
-def chosen(choice: Choice) -> tuple[list[Run], list[Left]]:
+def select_runs(choice: RunSelection) -> tuple[list[Run], list[ExcludedRun]]:
     """Return the selected runs, newest first, and the directories that cannot be read.
 
     Raises:
@@ -39,10 +39,10 @@ def chosen(choice: Choice) -> tuple[list[Run], list[Left]]:
         Missing: no run is selected.
     """
     conditions = [parse(text) for text in choice.where]
-    damaged: dict[Path, Left] = {}
+    damaged: dict[Path, ExcludedRun] = {}
 
     def report_damaged(path: Path, reason: str) -> None:
-        damaged.setdefault(path.resolve(), Left.damaged(path, reason))
+        damaged.setdefault(path.resolve(), ExcludedRun.damaged(path, reason))
 
     runs = selectors.select(choice.selectors, choice.out, report_damaged)
     if not runs and not damaged:
@@ -56,7 +56,7 @@ def chosen(choice: Choice) -> tuple[list[Run], list[Left]]:
     if choice.status is not None:
         runs = selectors.of_status(runs, choice.status)
     for condition in conditions:
-        runs = having(runs, condition)
+        runs = filter_runs(runs, condition)
     if not runs:
         raise Missing("no_matching_runs", count=count)
     return runs, list(damaged.values())

@@ -25,7 +25,7 @@ _INK = (31, 119, 180)
 
 
 @dataclass(frozen=True)
-class Drawing:
+class SampleRequest:
     """A request for samples.
 
     Args:
@@ -48,7 +48,7 @@ class Drawing:
             raise UsageError("invalid_value", key="--draw", must="at least 1", got=self.n)
         if self.path.suffix.lower() not in _ENDINGS:
             raise UsageError("invalid_value", key="--to", must=f"a {' or '.join(_ENDINGS)} file", got=self.path.name)
-        output_file.place(self.path, "--to")
+        output_file.resolve_path(self.path, "--to")
 
     def write(self, model: nn.Module, seed: int) -> None:
         """Draw the samples and write the file.

@@ -11,17 +11,17 @@ from typing import Any
 from scipy.special import stdtrit
 from torch import nn
 
-from dlcli.commands.eval.draw import Drawing
+from dlcli.commands.eval.draw import SampleRequest
 from dlcli.commands.eval.render import check_render, render_episode
 from dlcli.config import run_config
-from dlcli.core.confusion import Confusion
+from dlcli.core.confusion import ConfusionMatrix
 from dlcli.core.errors import UsageError
 from dlcli.core.evaluation import Estimate, describe_metrics, estimates, predict
 from dlcli.core.task import Predicts, Task
-from dlcli.engine.device import choose_device, computing
+from dlcli.engine.device import choose_device, numeric_settings
 from dlcli.engine.evaluate import restored, thread_count
-from dlcli.engine.lifecycle import keep
-from dlcli.engine.options import Options, listening
+from dlcli.engine.lifecycle import save_artifacts
+from dlcli.engine.options import Options, captured_messages
 from dlcli.report import output_file, terminal_tables
 from dlcli.runs import selectors
 from dlcli.runs.run import Run
@@ -30,7 +30,7 @@ _MUTABLE_KEYS = ("task", "device", "threads", "batch")
 """Configuration keys that an evaluation may override: the data, and where the evaluation runs."""
 
 
-def score(
+def evaluate_run(
     selector: str,
     overrides: Sequence[str],
     options: Options,
@@ -38,7 +38,7 @@ def score(
     split: str | None,
     predictions: Path | None,
     render: Path | None = None,
-    drawing: Drawing | None = None,
+    drawing: SampleRequest | None = None,
 ) -> Run:
     """Score the best checkpoint of a run on a split.
 
@@ -62,9 +62,9 @@ def score(
     """
     source = selectors.one(selector, options.out)
     if predictions is not None:
-        output_file.place(predictions, "--predictions")
+        output_file.resolve_path(predictions, "--predictions")
     if render is not None:
-        output_file.place(render, "--render")
+        output_file.resolve_path(render, "--render")
         check_render(render)
     if drawing is not None:
         drawing.check()
@@ -72,10 +72,10 @@ def score(
     device = choose_device(config["device"])
     scored = drawing is None or split is not None or predictions is not None
     split = split or ("all" if any(override.startswith("task.path=") for override in overrides) else "test")
-    with computing(thread_count(config["threads"])):
-        with listening(options.quiet):
+    with numeric_settings(thread_count(config["threads"])):
+        with captured_messages(options.quiet):
             model, task = restored(source, config, device)
-        table = Confusion.of(task) if scored else None
+        table = ConfusionMatrix.of(task) if scored else None
         scores = estimates(model, task, split, table.see if table else None) if scored else {}
         descriptions = describe_metrics(task, split) if scored else {}
         if predictions is not None:
@@ -93,7 +93,7 @@ def score(
     if scored:
         run.log(source.info.get("best", {}).get("step", 0), split, metrics)
     if table is not None:
-        keep(run, table.tables())
+        save_artifacts(run, table.tables())
     facts: dict[str, Any] = {"intervals": {split: _intervals(scores)}, "training_maximum": _training_maximum(source)}
     facts["distinct"] = getattr(task, "distinct", None)
     facts["drawn"] = None if drawing is None else drawing.facts(config["seed"])
@@ -169,10 +169,12 @@ def main(
     predictions: Path | None,
     as_json: bool,
     render: Path | None = None,
-    drawing: Drawing | None = None,
+    drawing: SampleRequest | None = None,
 ) -> int:
     """Score a run, print the scores and the files written, and return the exit code; arguments as of `score`."""
-    run = score(selector, overrides, options, split=split, predictions=predictions, render=render, drawing=drawing)
+    run = evaluate_run(
+        selector, overrides, options, split=split, predictions=predictions, render=render, drawing=drawing
+    )
     if as_json:
         print(json.dumps({"path": str(run.path), **run.info}, indent=1))  # noqa: T201
         return 0

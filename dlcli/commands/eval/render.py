@@ -6,7 +6,7 @@ from pathlib import Path
 from torch import nn
 
 from dlcli.core.errors import Missing, UsageError
-from dlcli.core.population import Renders
+from dlcli.core.population import Renderable
 from dlcli.core.task import Task
 from dlcli.report import output_file
 
@@ -39,11 +39,11 @@ def render_episode(path: Path, model: nn.Module, task: Task) -> None:
     """
     from imageio import v3
 
-    if not isinstance(task, Renders):
+    if not isinstance(task, Renderable):
         hint = "--render requires an environment, such as task=maze or task=gymnasium."
         raise UsageError("unsupported", subject=type(task).__name__, feature="--render", hint=hint)
     pixels, fps = task.frames(model, int(task.batch("test", 0).index[0]))
-    path = output_file.place(path, "--render")
+    path = output_file.resolve_path(path, "--render")
     temporary = path.with_name(f".{path.stem}.tmp{path.suffix}")
     try:
         if path.suffix.lower() == ".gif":

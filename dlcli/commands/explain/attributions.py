@@ -12,10 +12,10 @@ from dlcli.attribution.integrated import complete_attribution
 from dlcli.attribution.randomization import rank_correlation
 from dlcli.commands.explain.samples import Samples
 from dlcli.core.artifacts import encode
-from dlcli.core.confusion import Confusion
+from dlcli.core.confusion import ConfusionMatrix
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.report.figures import attribution_sheets, confusion_matrix, input_maps
-from dlcli.report.figures.sheet import has_letters, png
+from dlcli.report.figures.sheet import can_draw_text, png
 
 _SHARE = 0.01  # of the score difference, largest completeness error of integrated gradients
 _STEPS = 1024  # most interpolation steps of integrated gradients
@@ -33,12 +33,12 @@ def gradients(samples: Samples) -> Explanation:
         "saliency.png": samples.sheet(
             "Saliency",
             "bright: largest gradient of the predicted class score; each map is scaled by its maximum",
-            input_maps.heat(saliency_map),
+            input_maps.heat_maps(saliency_map),
         ),
         "integrated_gradients.png": samples.sheet(
             "Integrated gradients",
             f"red: for the predicted class, blue: against; {attribution.steps} steps from zeros, error {share:.2%}",
-            input_maps.signed(attribution.values.sum(1)),
+            input_maps.signed_maps(attribution.values.sum(1)),
         ),
     }
     rows = [
@@ -79,7 +79,7 @@ def _grad_cam_sheet(samples: Samples, name: str, value: Tensor, gradient: Tensor
     heat = upsample(grad_cam(value, gradient), tuple(samples.x.shape[2:]))
     positions = list(value.shape[2:])
     note = f"bright: evidence for the predicted class at {name}, {' x '.join(map(str, positions))} positions"
-    file = samples.sheet("Grad-CAM", note, input_maps.overlaid(heat, samples.x))
+    file = samples.sheet("Grad-CAM", note, input_maps.overlay_maps(heat, samples.x))
     return {"grad_cam.png": file}, {"grad_cam": {"layer": name, "places": positions}}
 
 
@@ -94,17 +94,19 @@ def first_filters(samples: Samples) -> Explanation:
     return {}, {"filters": None}
 
 
-def confusions(name: str, table: Confusion | None) -> Explanation:
+def confusions(name: str, table: ConfusionMatrix | None) -> Explanation:
     """Draw and write the confusion matrix of the test split; `confused` is None without a table."""
     if table is None:
         return {}, {"confused": None}
     files = {"confusion.csv": encode(table.rows())[1]}
-    if has_letters() and len(table.names) <= confusion_matrix.MOST:
-        files["confusion.png"] = png(confusion_matrix.matrix(f"Test rows: {name}", table.names, table.counts))
+    if can_draw_text() and len(table.names) <= confusion_matrix.MAX_CLASSES:
+        files["confusion.png"] = png(
+            confusion_matrix.draw_confusion_matrix(f"Test rows: {name}", table.names, table.counts)
+        )
     return files, {"confused": _most_confused(table)}
 
 
-def _most_confused(table: Confusion) -> list[dict[str, Any]]:
+def _most_confused(table: ConfusionMatrix) -> list[dict[str, Any]]:
     """The three most frequent pairs of true and wrongly predicted class."""
     wrong = table.counts.clone()
     wrong.fill_diagonal_(0)

@@ -14,14 +14,14 @@ from dlcli.commands.explain import attributions
 from dlcli.commands.explain.samples import check, select_samples
 from dlcli.config import build, run_config
 from dlcli.core.artifacts import encode
-from dlcli.core.confusion import Confusion
+from dlcli.core.confusion import ConfusionMatrix
 from dlcli.core.errors import UsageError
 from dlcli.core.evaluation import score
 from dlcli.core.learner import Tree
 from dlcli.core.task import Batch, Metrics, Task
-from dlcli.engine.device import computing
+from dlcli.engine.device import numeric_settings
 from dlcli.engine.evaluate import restored, thread_count
-from dlcli.report.figures.sheet import has_letters
+from dlcli.report.figures.sheet import can_draw_text
 from dlcli.runs import selectors
 from dlcli.runs.files import replace_folder
 from dlcli.runs.run import Run
@@ -30,7 +30,7 @@ _MOST_SAMPLES = 100  # on a sheet
 
 
 @dataclass(frozen=True)
-class Wish:
+class ExplainOptions:
     """Options of `--explain`.
 
     Args:
@@ -44,7 +44,7 @@ class Wish:
     randomised: bool
 
 
-def explain(selector: str, out: Path, wish: Wish) -> tuple[Path, dict[str, Any]]:
+def explain(selector: str, out: Path, wish: ExplainOptions) -> tuple[Path, dict[str, Any]]:
     """Write images and explain.json to RUN/artifacts/explain/, replacing earlier ones.
 
     Args:
@@ -63,7 +63,7 @@ def explain(selector: str, out: Path, wish: Wish) -> tuple[Path, dict[str, Any]]
         raise UsageError("invalid_value", key="--samples", must=f"from 1 to {_MOST_SAMPLES}", got=wish.samples)
     run = selectors.one(selector, out)
     config = run_config.read(run.path / "config.yaml")
-    with computing(thread_count(config["threads"])):
+    with numeric_settings(thread_count(config["threads"])):
         model, task = restored(run, config, torch.device("cpu"))
         check(task)
         files, facts = _explain(run, config, model, task, wish)
@@ -72,10 +72,12 @@ def explain(selector: str, out: Path, wish: Wish) -> tuple[Path, dict[str, Any]]
     return folder, facts
 
 
-def _explain(run: Run, config: Mapping[str, Any], model: nn.Module, task: Task, wish: Wish) -> attributions.Explanation:
+def _explain(
+    run: Run, config: Mapping[str, Any], model: nn.Module, task: Task, wish: ExplainOptions
+) -> attributions.Explanation:
     name = f"{run.info['name'] or run.info['label']} ({run.id})"
     lengths: list[int] = []
-    table = Confusion.of(task)
+    table = ConfusionMatrix.of(task)
 
     def see(batch: Batch, metrics: Metrics) -> None:
         lengths.append(len(batch))
@@ -100,7 +102,7 @@ def _explain(run: Run, config: Mapping[str, Any], model: nn.Module, task: Task, 
     return files, facts
 
 
-def main(selector: str, out: Path, wish: Wish, as_json: bool) -> int:
+def main(selector: str, out: Path, wish: ExplainOptions, as_json: bool) -> int:
     """Explain a run, print a summary and the files written, and return the exit code."""
     folder, facts = explain(selector, out, wish)
     if as_json:
@@ -108,7 +110,7 @@ def main(selector: str, out: Path, wish: Wish, as_json: bool) -> int:
         return 0
     for line in _summary(facts):
         print(line)  # noqa: T201
-    if not has_letters():
+    if not can_draw_text():
         print("images have no labels and confusion.png is missing: pip install 'dlcli[plot]'", file=sys.stderr)  # noqa: T201
     for path in sorted(folder.iterdir()):
         print(path)  # noqa: T201

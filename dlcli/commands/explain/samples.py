@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dlcli.core.episode import Plays
+from dlcli.core.episode import PlayableTask
 from dlcli.core.errors import Mismatch
 from dlcli.core.spec import Classes, Labels, Real
-from dlcli.core.task import Sorts, Task
+from dlcli.core.task import HasClasses, Task
 from dlcli.report.figures import attribution_sheets, input_maps
 from dlcli.report.figures.attribution_sheets import Caption
 from dlcli.report.figures.sheet import png
@@ -39,7 +39,9 @@ class Samples:
         """Encode a PNG of the samples beside their maps."""
         captions = [_caption(facts) for facts in self.facts]
         return png(
-            attribution_sheets.beside(f"{title}: {self.name}", note, captions, input_maps.pictures(self.x), maps)
+            attribution_sheets.side_by_side(
+                f"{title}: {self.name}", note, captions, input_maps.input_images(self.x), maps
+            )
         )
 
 
@@ -53,8 +55,8 @@ def check(task: Task) -> None:
     (first, *more) = spec.inputs
     drawable = not more and isinstance(first, Real) and len(first.shape) in (2, 3, 4)
     classifies = isinstance(spec.target, Classes | Labels) and not spec.target.positions
-    if not (drawable and classifies) or isinstance(task, Plays):
-        kind = "an environment, " if isinstance(task, Plays) else ""
+    if not (drawable and classifies) or isinstance(task, PlayableTask):
+        kind = "an environment, " if isinstance(task, PlayableTask) else ""
         raise Mismatch(
             "mismatch",
             subject="--explain",
@@ -80,7 +82,7 @@ def select_samples(name: str, model: nn.Module, task: Task, lengths: Sequence[in
     with torch.no_grad():
         logits = model.eval()(x.clone())
     probabilities = logits.sigmoid() if isinstance(task.spec.target, Labels) else logits.softmax(1)
-    names = task.classes if isinstance(task, Sorts) else list(map(str, range(task.spec.target.width)))
+    names = task.classes if isinstance(task, HasClasses) else list(map(str, range(task.spec.target.width)))
     facts = []
     for index, row in enumerate(rows):
         true = _true_classes(target[index], names)

@@ -62,7 +62,7 @@ def export(selector: str, out: Path, form: str, output: Path | None) -> tuple[Pa
     file_format = FORMATS[form]()
     run = selectors.one(selector, out)
     path = output or Path(f"{run.id}{file_format.ending}")
-    output_file.place(path, "--output")
+    output_file.resolve_path(path, "--output")
     config = run_config.read(run.path / "config.yaml")
     model = restore(run)
     fitted = read_checkpoint(run.checkpoint_path("best"))["fitted"]

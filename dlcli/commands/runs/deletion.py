@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass
 from dlcli.core.errors import UsageError
 from dlcli.report import terminal_tables
 from dlcli.report.formatting import size as format_size
-from dlcli.runs.run import Busy
+from dlcli.runs.run import RunLocked
 
 
 @dataclass(frozen=True)
-class Consent:
+class Confirmation:
     """How deletions are confirmed.
 
     Args:
@@ -50,7 +50,7 @@ class Deletion:
     remove: Callable[[], None]
 
 
-def delete(deletions: Sequence[Deletion], consent: Consent) -> int:
+def delete(deletions: Sequence[Deletion], consent: Confirmation) -> int:
     """List what will be deleted, ask for confirmation, delete, and report failures.
 
     Returns:
@@ -83,7 +83,7 @@ def delete(deletions: Sequence[Deletion], consent: Consent) -> int:
     return 1 if failed else 0
 
 
-def _confirm(summary: str, consent: Consent) -> bool:
+def _confirm(summary: str, consent: Confirmation) -> bool:
     if consent.yes:
         return True
     if not sys.stdin.isatty():
@@ -99,7 +99,7 @@ def _delete_all(deletions: Sequence[Deletion]) -> dict[str, str]:
     for deletion in deletions:
         try:
             deletion.remove()
-        except (Busy, OSError) as error:
+        except (RunLocked, OSError) as error:
             failed[deletion.item.path] = str(error)
             say(f"cannot delete {deletion.item.path}: {error}")
     return failed

@@ -5,19 +5,19 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from dlcli.commands.runs.deletion import Consent, Deletion, Item, delete, say
+from dlcli.commands.runs.deletion import Confirmation, Deletion, Item, delete, say
 from dlcli.core.errors import UsageError
 from dlcli.runs.files import REMOVED, Lock, remove_folder, size_of
-from dlcli.runs.lineage import Relations
-from dlcli.runs.run import Busy, Run
+from dlcli.runs.lineage import Lineage
+from dlcli.runs.run import Run, RunLocked
 from dlcli.runs.selectors import moment, of_status, scan, select
 
-__all__ = ["Consent", "prune", "rm"]
+__all__ = ["Confirmation", "prune", "rm"]
 
 _PRUNED = "failed,diverged,lost"  # statuses that prune deletes by default
 
 
-def rm(selectors: Sequence[str], out: Path, consent: Consent) -> int:
+def rm(selectors: Sequence[str], out: Path, consent: Confirmation) -> int:
     """Delete the selected runs, or none if one of them is running.
 
     Args:
@@ -32,7 +32,7 @@ def rm(selectors: Sequence[str], out: Path, consent: Consent) -> int:
         hint = "Name the runs to delete: ids, 1:3, @tag or a folder; see dlcli list runs."
         raise UsageError("required", key="RUN", hint=hint)
     selected = {run.path.resolve(): run for selector in selectors for run in _select(selector, out)}
-    relations = Relations(out)
+    relations = Lineage(out)
     for run in selected.values():
         running = relations.alive(run)
         if running is not None:
@@ -42,7 +42,12 @@ def rm(selectors: Sequence[str], out: Path, consent: Consent) -> int:
 
 
 def prune(
-    selectors: Sequence[str], out: Path, status: str | None, older_than: str | None, checkpoints: bool, consent: Consent
+    selectors: Sequence[str],
+    out: Path,
+    status: str | None,
+    older_than: str | None,
+    checkpoints: bool,
+    consent: Confirmation,
 ) -> int:
     """Delete failed, diverged and lost runs, or the checkpoints from which completed runs could be resumed.
 
@@ -68,7 +73,7 @@ def prune(
     if checkpoints:
         completed = [run for run in candidates if run.status == "completed" and _ended(run) <= limit]
         return delete([stale for stale in map(_checkpoint_deletion, completed) if stale.item.size], consent)
-    relations = Relations(out)
+    relations = Lineage(out)
     ended = {
         run.path.resolve(): run
         for run in of_status(candidates, status or _PRUNED)
@@ -122,14 +127,14 @@ def _outermost(runs: dict[Path, Run]) -> list[Run]:
     return [run for path, run in runs.items() if not any(parent in runs for parent in path.parents)]
 
 
-def _run_deletion(run: Run, relations: Relations) -> Deletion:
+def _run_deletion(run: Run, relations: Lineage) -> Deletion:
     path = run.path.resolve()
     item = Item(run.id, run.info["label"], run.status, size_of(path), str(run.path), relations.of(run))
 
     def remove() -> None:
         with _unchanged(run):
             if relations.kin_alive(run) is not None:
-                raise Busy("a child or parent run has been started")
+                raise RunLocked("a child or parent run has been started")
             remove_folder(path)
 
     return Deletion(item, remove)
@@ -145,7 +150,7 @@ def _unchanged(run: Run) -> Iterator[None]:
     run.lock()
     try:
         if Run.open(run.path).info != run.info:
-            raise Busy(f"run {run.id} has changed in the meantime")
+            raise RunLocked(f"run {run.id} has changed in the meantime")
         yield
     finally:
         run.close()

@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from dlcli.core.errors import UsageError
-from dlcli.runs.run import Busy, Run
+from dlcli.runs.run import Run, RunLocked
 from dlcli.runs.selectors import select
 
 
@@ -73,7 +73,7 @@ def _locked(run: Run) -> Iterator[Run]:
     """
     try:
         run.lock()
-    except Busy as error:
+    except RunLocked as error:
         raise UsageError("locked_run", id=run.id, hint=str(error)) from None
     try:
         run.info = Run.open(run.path).info

@@ -10,13 +10,13 @@ from dlcli.commands.search.result import Candidate, CompletedSearch, Cost, mean_
 from dlcli.commands.search.trials import TrialRuns
 from dlcli.config import run_config
 from dlcli.core.artifacts import encode
-from dlcli.core.learner import Rows
+from dlcli.core.learner import TableArtifact
 from dlcli.core.metric import Metric
-from dlcli.core.trials import Outcome, Trial
+from dlcli.core.trials import Trial, TrialResult
 from dlcli.learners.strategies.random_trials import Random
 from dlcli.report import terminal_tables
 from dlcli.report.charts.architecture import svg
-from dlcli.report.comparison.comparison import Question, compare
+from dlcli.report.comparison.comparison import ComparisonOptions, compare
 from dlcli.report.comparison.output import print_table
 from dlcli.report.formatting import duration, number
 from dlcli.runs.run import Run
@@ -59,7 +59,7 @@ class SearchReport:
         candidates = self._search.candidates()
         if not candidates:
             raise RuntimeError("every candidate failed: see artifacts/architectures.csv")
-        self._scratch: dict[int, list[Outcome]] = {}
+        self._scratch: dict[int, list[TrialResult]] = {}
         best = self._select(candidates, say)
         cost = self._cost()
         record: dict[str, Any] = {"value": best.value, "shared": self._search.shares and not self._scratch}
@@ -69,7 +69,7 @@ class SearchReport:
         arms = {"found": best.words}
         suffix = " with shared weights" if record["shared"] else ""
         say(f"best: validation {self._trials.goal.metric} {number(best.value)}{suffix}: {' '.join(best.words)}")
-        random_outcomes: list[Outcome] = []
+        random_outcomes: list[TrialResult] = []
         if not self._search.is_random and self._options["random"] != 0:
             random_outcomes = self._random_search(best, cost, say)
             random_best = self._best_outcome(random_outcomes)
@@ -152,7 +152,7 @@ class SearchReport:
         limits = ", ".join(f"{name}: {limit}" for name, limit in self._options["until"].items())
         return (f"until={{{limits}}}",) if limits else ()
 
-    def _random_search(self, best: Candidate, cost: Cost, say: Say) -> list[Outcome]:
+    def _random_search(self, best: Candidate, cost: Cost, say: Say) -> list[TrialResult]:
         """Random search with the cost of this search."""
         runs = self._trials.with_arm("beside")
         stops = runs.stops(Trial(0, best.words, until=self._search.until))
@@ -166,13 +166,13 @@ class SearchReport:
             (run.trial.number, " ".join(run.trial.words), run.value, run.status, run.steps, run.seconds, run.run)
             for run in outcomes
         ]
-        self._run.keep("beside.csv", encode(Rows(_RANDOM_COLUMNS, rows))[1])
+        self._run.keep("beside.csv", encode(TableArtifact(_RANDOM_COLUMNS, rows))[1])
         return [
             replace(outcome, trial=replace(outcome.trial, architecture=trial.architecture))
             for outcome, trial in zip(outcomes, sampled, strict=True)
         ]
 
-    def _best_outcome(self, outcomes: Sequence[Outcome]) -> Outcome | None:
+    def _best_outcome(self, outcomes: Sequence[TrialResult]) -> TrialResult | None:
         best = None
         for outcome in outcomes:
             if self._trials.goal.better(outcome.value, best.value if best else None):
@@ -201,7 +201,7 @@ class SearchReport:
         return runs, same
 
     def _rank_correlation(
-        self, candidates: Sequence[Candidate], random_outcomes: Sequence[Outcome], say: Say
+        self, candidates: Sequence[Candidate], random_outcomes: Sequence[TrialResult], say: Say
     ) -> dict[str, Any]:
         """Kendall's tau between scores with shared weights and from scratch, over all networks with both scores."""
         from scipy.stats import kendalltau
@@ -224,7 +224,7 @@ def _identifier(arm: str) -> str:
     return arm.replace("-", "_")
 
 
-def _total_cost(outcomes: Sequence[Outcome]) -> Cost:
+def _total_cost(outcomes: Sequence[TrialResult]) -> Cost:
     steps = sum(outcome.steps for outcome in outcomes)
     return Cost(len(outcomes), steps, sum((outcome.seconds for outcome in outcomes), 0.0))
 
@@ -250,13 +250,13 @@ def print_result(run: Run) -> None:
     columns = ("search", f"validation {record['metric']}", "evaluated", "candidates", "steps", "time")
     terminal_tables.print_table(columns, rows, numeric=(columns[1], *columns[3:]))
     if (agreement := record.get("agreement")) and agreement["tau"] is not None:
-        terminal_tables.say(
+        terminal_tables.print_line(
             f"Kendall's tau of scores with shared weights and from scratch: {number(agreement['tau'])} "
             f"(n = {agreement['candidates']} networks)"
         )
     for arm, other in record.get("same", {}).items():
-        terminal_tables.say(f"{arm} is identical to {other}")
+        terminal_tables.print_line(f"{arm} is identical to {other}")
     paths = [run.path / path for arm_paths in record.get("arms", {}).values() for path in arm_paths]
     if trained := [Run.open(path) for path in paths if (path / "run.json").is_file()]:
-        print_table(compare(trained, Question()), 4)
-    terminal_tables.say(f"next: dlcli train --from-search {run.path}")
+        print_table(compare(trained, ComparisonOptions()), 4)
+    terminal_tables.print_line(f"next: dlcli train --from-search {run.path}")

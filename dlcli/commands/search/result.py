@@ -8,10 +8,10 @@ from typing import Any, Protocol, runtime_checkable
 from dlcli.config.build import Built
 from dlcli.core.artifacts import encode
 from dlcli.core.evaluation import score
-from dlcli.core.learner import Rows
+from dlcli.core.learner import TableArtifact
 from dlcli.core.metric import Goal
-from dlcli.core.space import Architecture, OneShotModel, SharesWeights, word
-from dlcli.core.trials import Outcome, Trial
+from dlcli.core.space import Architecture, OneShotModel, SharesWeights, architecture_override
+from dlcli.core.trials import Trial, TrialResult
 from dlcli.learners.gradient import derive
 from dlcli.learners.strategies.random_trials import Random
 from dlcli.learners.strategies.strategy import Strategy
@@ -58,7 +58,7 @@ class CompletedSearch(Protocol):
     def hand_made(self) -> tuple[str, ...]:
         """Return the overrides of the hand-designed network."""
 
-    def write_scores(self, alone: Mapping[int, Sequence[Outcome]]) -> None:
+    def write_scores(self, alone: Mapping[int, Sequence[TrialResult]]) -> None:
         """Write the scores of the candidates, and of those trained from scratch, by index of the candidate."""
 
     def shared(self, architecture: Architecture) -> float | None:
@@ -101,12 +101,12 @@ class TrialSearch:
         return Cost(len(outcomes), sum(outcome.steps for outcome in outcomes), seconds)
 
     def words(self, trial: Trial) -> tuple[str, ...]:
-        return (*trial.words, *([] if trial.architecture is None else [word(trial.architecture)]))
+        return (*trial.words, *([] if trial.architecture is None else [architecture_override(trial.architecture)]))
 
     def hand_made(self) -> tuple[str, ...]:
         return ()
 
-    def write_scores(self, alone: Mapping[int, Sequence[Outcome]]) -> None:
+    def write_scores(self, alone: Mapping[int, Sequence[TrialResult]]) -> None:
         """Write nothing: every score already belongs to a network trained from scratch."""
 
     def shared(self, architecture: Architecture) -> float | None:
@@ -145,7 +145,9 @@ class OneShotSearch:
         """Architectures sampled from the controller, with scores; without controller the derived architecture."""
         model, task = self._built.model, self._built.task
         if isinstance(model, SharesWeights):
-            return derive.candidates(model, task, self._goal, self._config["candidates"], self._config["seed"])
+            return derive.derive_architectures(
+                model, task, self._goal, self._config["candidates"], self._config["seed"]
+            )
         assert isinstance(model, Derivable)
         return [(tuple(model.best()), score(model, task, "valid")[self._goal.metric])]
 
@@ -154,10 +156,10 @@ class OneShotSearch:
             return None
         return score(self._built.model.child(architecture), self._built.task, "valid")[self._goal.metric]
 
-    def write_scores(self, alone: Mapping[int, Sequence[Outcome]]) -> None:
+    def write_scores(self, alone: Mapping[int, Sequence[TrialResult]]) -> None:
         columns = ("candidate", "architecture", "shared", "alone", "trainings", "steps", "seconds", "status")
         rows = [(index, *_row(*scored, alone.get(index, ()))) for index, scored in enumerate(self._scored)]
-        ending, content = encode(Rows(columns, rows))
+        ending, content = encode(TableArtifact(columns, rows))
         self._run.keep(f"architectures{ending}", content)
 
     def cost(self) -> Cost:
@@ -177,7 +179,7 @@ class OneShotSearch:
         return tuple(self._model.standalone_overrides(architecture))
 
 
-def _row(architecture: Architecture, value: float, alone: Sequence[Outcome]) -> tuple[Any, ...]:
+def _row(architecture: Architecture, value: float, alone: Sequence[TrialResult]) -> tuple[Any, ...]:
     """Row of architectures.csv without the index."""
     failed = [outcome.status for outcome in alone if outcome.status != "completed"]
     status = failed[0] if failed else "completed" if value == value else "not a number"
@@ -186,6 +188,6 @@ def _row(architecture: Architecture, value: float, alone: Sequence[Outcome]) -> 
     return " ".join(map(str, architecture)), value, mean_value(alone), len(alone), steps, seconds, status
 
 
-def mean_value(alone: Sequence[Outcome]) -> float | str:
+def mean_value(alone: Sequence[TrialResult]) -> float | str:
     """Return the mean score of the trainings; empty without any."""
     return fmean(outcome.value for outcome in alone) if alone else ""

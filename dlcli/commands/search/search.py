@@ -9,21 +9,21 @@ from dlcli.commands.search.report import SearchReport
 from dlcli.commands.search.result import OneShotSearch, TrialSearch
 from dlcli.commands.search.trials import TrialRuns, UnstartedTrials, run_trial
 from dlcli.config import build, compose, identity, run_config, schema, search_points
-from dlcli.config.budget import settle_budget
-from dlcli.config.search_points import Base
+from dlcli.config.budget import solve_budget
+from dlcli.config.search_points import SearchBase
 from dlcli.core.errors import UsageError
-from dlcli.core.executor import deaf
+from dlcli.core.executor import ignore_events
 from dlcli.core.metric import Goal
 from dlcli.core.space import OneShotModel, Searchable
-from dlcli.core.task import declared
+from dlcli.core.task import declared_metrics
 from dlcli.engine.checkpoint import read_last
 from dlcli.engine.device import choose_device
 from dlcli.engine.estimate import estimate_training
 from dlcli.engine.fit import Plan, limits
 from dlcli.engine.lifecycle import execute_run
-from dlcli.engine.options import Options, listening
-from dlcli.engine.resume import extended, held
-from dlcli.engine.train import create, plan
+from dlcli.engine.options import Options, captured_messages
+from dlcli.engine.resume import locked, with_overrides
+from dlcli.engine.train import create_run, plan
 from dlcli.learners.strategies.distributions import distributions
 from dlcli.learners.strategies.strategy import Strategy
 from dlcli.runs import selectors
@@ -36,13 +36,13 @@ def start(point: compose.Point, options: Options) -> Run:
     Raises:
         UsageError: the configuration or the data are invalid; no run directory is created.
     """
-    with listening(options.quiet) as messages:
-        config = settle_budget(point.resolved())
+    with captured_messages(options.quiet) as messages:
+        config = solve_budget(point.resolved())
         built = build.build(config, choose_device(config["device"]))
         _check(config, built)
         if not isinstance(built.model, OneShotModel):
             _check_search_space(point, config, options)
-        run = create(point, options, config, built, messages)
+        run = create_run(point, options, config, built, messages)
     return _run_search(run, built, config, options)
 
 
@@ -52,16 +52,16 @@ def resume(selector: str, overrides: Sequence[str], options: Options) -> Run:
     Raises:
         UsageError: the search is running or complete, or the overrides change the search space.
     """
-    with held(selectors.one(selector, options.out)) as run:
+    with locked(selectors.one(selector, options.out)) as run:
         if run.info["verb"] != "search":
             hint = f"dlcli {run.info['verb']} --resume {run.id}"
             reason = f"it is a run of dlcli {run.info['verb']}"
             raise UsageError("not_resumable", path=f"run {run.id}", reason=f"{reason}, not of search", hint=hint)
         old = run_config.read(run.path / "config.yaml")
-        config = extended(old, overrides)
+        config = with_overrides(old, overrides)
         identity.check_code(old, run.info.get("code"), run.path)
         identity.check_versions(old, run.info.get("code"), run.path)
-        with listening(options.quiet):
+        with captured_messages(options.quiet):
             built = build.build(old, choose_device(config["device"]))
         _check_resume_overrides(overrides, built)
         _check_longer(run, old, config)
@@ -153,7 +153,7 @@ def _check_search_space(point: compose.Point, config: Mapping[str, Any], options
     recipe = [point.recipe] if point.recipe else []
     for distribution in over:
         for override in distribution.samples:
-            search_points.trials("search", [*recipe, *point.words, override], None, options.extra)
+            search_points.compose_trials("search", [*recipe, *point.words, override], None, options.extra)
 
 
 def goal(config: Mapping[str, Any], built: build.Built) -> Goal:
@@ -165,7 +165,7 @@ def goal(config: Mapping[str, Any], built: build.Built) -> Goal:
     metric, main = config["metric"], built.task.main
     if metric is None or metric == main.metric:
         return main
-    known = declared(built.task)
+    known = declared_metrics(built.task)
     if metric not in known:
         hint = "Give one of the metrics that task.metrics selects."
         subject = type(built.task).__name__
@@ -186,8 +186,8 @@ def _plan(config: Mapping[str, Any]) -> Plan:
 
 def _run_search(run: Run, built: build.Built, config: Mapping[str, Any], options: Options) -> Run:
     single = replace(options, jobs=None, on="local")  # the trials, not the search, run in parallel
-    with launch.engine(options.on, run_trial, options.jobs, deaf, run.path) as executor:
-        base = Base.of(run.info, config["retrain"]["recipe"])
+    with launch.open_executor(options.on, run_trial, options.jobs, ignore_events, run.path) as executor:
+        base = SearchBase.of(run.info, config["retrain"]["recipe"])
         trials = TrialRuns(executor, run, base, options, goal(config, built), space_of(built))
         if isinstance(built.model, OneShotModel):
             report = SearchReport(run, trials, config, OneShotSearch(run, config, built, trials.goal))

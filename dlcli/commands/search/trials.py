@@ -10,19 +10,19 @@ from typing import Any
 import torch
 
 from dlcli.config import build, identity, run_config, schema, search_points
-from dlcli.config.budget import settle_budget
-from dlcli.config.search_points import Base
+from dlcli.config.budget import solve_budget
+from dlcli.config.search_points import SearchBase
 from dlcli.core.errors import Unresumable
-from dlcli.core.executor import Executor, Job, Report, Tell
+from dlcli.core.executor import Executor, Job, JobResult, ProgressCallback
 from dlcli.core.metric import Goal
-from dlcli.core.space import Space, word
-from dlcli.core.trials import Interrupted, Outcome, Trial
+from dlcli.core.space import Space, architecture_override
+from dlcli.core.trials import Trial, TrialResult, TrialsInterrupted
 from dlcli.engine.fit import limits
 from dlcli.engine.options import Options
 from dlcli.engine.resume import resume
 from dlcli.engine.train import train
-from dlcli.launch.job import guarded, packed
-from dlcli.launch.stop_signals import heeding
+from dlcli.launch.job import options_to_dict, run_guarded
+from dlcli.launch.stop_signals import stop_on_signals
 from dlcli.runs import selectors
 from dlcli.runs.run import Run
 
@@ -39,7 +39,7 @@ class UnstartedTrials:
     goal: Goal
     space: Space | None
 
-    def carry_out(self, trials: Sequence[Trial]) -> list[Outcome]:
+    def carry_out(self, trials: Sequence[Trial]) -> list[TrialResult]:
         """Raise an error: there is no executor."""
         raise RuntimeError("trials of a strategy that is only checked cannot be executed")
 
@@ -63,7 +63,7 @@ class TrialRuns:
 
     executor: Executor
     search: Run
-    base: Base
+    base: SearchBase
     options: Options
     goal: Goal
     space: Space | None
@@ -84,10 +84,10 @@ class TrialRuns:
         return identity.core(self._config(trial))
 
     def _config(self, trial: Trial) -> dict[str, Any]:
-        (point,) = search_points.trials(self.base.verb, self._words(trial), self.arm, self.options.extra)
-        return settle_budget(point.resolved(seed=0))
+        (point,) = search_points.compose_trials(self.base.verb, self._words(trial), self.arm, self.options.extra)
+        return solve_budget(point.resolved(seed=0))
 
-    def carry_out(self, trials: Sequence[Trial]) -> list[Outcome]:
+    def carry_out(self, trials: Sequence[Trial]) -> list[TrialResult]:
         """Run the trials that have not completed; return the outcomes of all, in order.
 
         Raises:
@@ -120,37 +120,37 @@ class TrialRuns:
             self.search.path / "runs", quiet=True, extra=self.options.extra, parent=self.search.id,
             threads=self.options.threads, facts=facts,
         )  # fmt: skip
-        return Job(self.base.verb, self._words(trial), packed(options), str(run.path) if run else None)
+        return Job(self.base.verb, self._words(trial), options_to_dict(options), str(run.path) if run else None)
 
     def _words(self, trial: Trial) -> tuple[str, ...]:
-        return (*self.base.words, *schema.trial_words(), *_overrides(trial), *_until(trial))
+        return (*self.base.words, *schema.trial_overrides(), *_overrides(trial), *_until(trial))
 
-    def _reports(self, count: int) -> list[Report]:
+    def _reports(self, count: int) -> list[JobResult]:
         """Wait for the reports of the submitted jobs.
 
         Raises:
             Interrupted: the jobs were stopped.
         """
-        with heeding(self.executor) as received:
+        with stop_on_signals(self.executor) as received:
             reports = [self.executor.wait()[1] for _ in range(count)]
         codes = [report.exit_code for report in reports if report.exit_code in _STOPS]
         if received or codes:
-            raise Interrupted(75 if 75 in codes else 128 + received[0] if received else codes[0])
+            raise TrialsInterrupted(75 if 75 in codes else 128 + received[0] if received else codes[0])
         return reports
 
-    def _outcome(self, trial: Trial, report: Report) -> Outcome:
+    def _outcome(self, trial: Trial, report: JobResult) -> TrialResult:
         if report.run is not None and Path(report.run, "run.json").is_file():
             return replace(self._read(trial, Run.open(Path(report.run))), error=report.error)
-        return Outcome(trial, float("nan"), _STATUS.get(report.exit_code, "failed"), error=report.error)
+        return TrialResult(trial, float("nan"), _STATUS.get(report.exit_code, "failed"), error=report.error)
 
-    def _read(self, trial: Trial, run: Run | None) -> Outcome:
+    def _read(self, trial: Trial, run: Run | None) -> TrialResult:
         """Outcome of a trial from the run.json of its run."""
         assert run is not None
         info = run.info
         scores: dict[str, Any] = info["metrics"].get("valid") or {}
         code = info.get("exit_code")
         value = scores.get(self.goal.metric) if code == 0 else None
-        return Outcome(
+        return TrialResult(
             trial,
             float("nan") if value is None else float(value),
             _STATUS.get(code, "failed") if isinstance(code, int) else "failed",
@@ -163,7 +163,7 @@ class TrialRuns:
 
 def _overrides(trial: Trial) -> tuple[str, ...]:
     """Overrides of a trial without its stopping rule."""
-    return (*trial.words, *([] if trial.architecture is None else [word(trial.architecture)]))
+    return (*trial.words, *([] if trial.architecture is None else [architecture_override(trial.architecture)]))
 
 
 def _until(trial: Trial) -> tuple[str, ...]:
@@ -189,14 +189,14 @@ def _is_finished(run: Run | None, trial: Trial) -> bool:
     return all(until.get(name, 0) >= limit for name, limit in trial.until.items())
 
 
-def run_trial(job: Job, tell: Tell) -> Report:
+def run_trial(job: Job, tell: ProgressCallback) -> JobResult:
     """Start or resume the run of a trial in a worker.
 
     Args:
         job: overrides and options of the trial; `job.run` is the run to resume.
         tell: receives progress messages.
     """
-    return guarded(job, tell, lambda options: _resume(job, options) if job.run else _start(job, options))
+    return run_guarded(job, tell, lambda options: _resume(job, options) if job.run else _start(job, options))
 
 
 def _resume(job: Job, options: Options) -> Run:
@@ -209,5 +209,5 @@ def _resume(job: Job, options: Options) -> Run:
 
 
 def _start(job: Job, options: Options) -> Run:
-    (point,) = search_points.trials(job.verb, job.overrides, str(options.facts["arm"]), options.extra)
+    (point,) = search_points.compose_trials(job.verb, job.overrides, str(options.facts["arm"]), options.extra)
     return train(point, options)

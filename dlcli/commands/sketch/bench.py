@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from dlcli.config import compose, identity, run_config
-from dlcli.config.budget import settle_budget
+from dlcli.config.budget import solve_budget
 from dlcli.core.errors import UsageError
-from dlcli.core.learner import Curves, Leaf, Rows
+from dlcli.core.learner import Artifact, Curves, TableArtifact
 from dlcli.core.metric import Direction, Metric
 from dlcli.engine.evaluate import thread_count
-from dlcli.engine.fit import Ending
-from dlcli.engine.lifecycle import keep, lifecycle
+from dlcli.engine.fit import RunOutcome
+from dlcli.engine.lifecycle import lifecycle, save_artifacts
 from dlcli.engine.options import Options
-from dlcli.engine.train import keep_environment
+from dlcli.engine.train import save_environment
 from dlcli.report import terminal_tables
 from dlcli.report.formatting import number
 from dlcli.runs.run import Run
@@ -36,7 +36,7 @@ def run(point: compose.Point, config: Mapping[str, Any], options: Options) -> Ru
         UsageError: a configuration value is invalid; no run directory is created.
     """
     trees = trees_of(config)
-    core = identity.core(settle_budget(point.resolved(seed=0)))
+    core = identity.core(solve_budget(point.resolved(seed=0)))
     run = Run.create(
         options.out, point.verb, point.label, run_config.dump(config), config,
         **options.facts, name=options.name, tags=list(options.tags), parent=options.parent, argv=list(options.argv),
@@ -47,7 +47,7 @@ def run(point: compose.Point, config: Mapping[str, Any], options: Options) -> Ru
     )  # fmt: skip
     start, threads = time.monotonic(), thread_count(config["threads"])
     with lifecycle(run, "slope_identity", options) as active:
-        keep_environment(run, "cpu", threads, config)
+        save_environment(run, "cpu", threads, config)
         with active.foreground(threads), active.signals.at_once():
             rows = list(measure(trees, lambda done: active.display.tick(round(100 * done), done, {})))
         run.info["slopes"] = slopes(rows)
@@ -57,8 +57,8 @@ def run(point: compose.Point, config: Mapping[str, Any], options: Options) -> Ru
         run.info["metric_info"] = {name: Metric(name, to).info() for name, to in directions.items()}
         run.info["seconds"], run.info["steps"] = round(time.monotonic() - start, 3), len(rows)
         run.log(len(rows), "test", run.info["metrics"]["test"])
-        keep(run, artifacts(rows))
-        active.ending = Ending("completed", 0, f"{len(rows):,} measurements")
+        save_artifacts(run, artifacts(rows))
+        active.ending = RunOutcome("completed", 0, f"{len(rows):,} measurements")
     return run
 
 
@@ -103,14 +103,14 @@ def means(rows: Sequence[Measurement]) -> dict[tuple[str, str, int, float, int],
     return {key: sum(errors) / len(errors) for key, errors in groups.items()}
 
 
-def artifacts(rows: Sequence[Measurement]) -> dict[str, Leaf]:
+def artifacts(rows: Sequence[Measurement]) -> dict[str, Artifact]:
     """The table of measurements, and error curves over the dimension and over the kept fraction."""
     errors = means(rows)
     largest = max(key[2] for key in errors)
     over_size = _curves(errors, lambda key: key[3] == 1, lambda key: float(key[2]))
     over_keep = _curves(errors, lambda key: key[2] == largest, lambda key: key[3])
     return {
-        "bench": Rows(_COLUMNS, [list(asdict(row).values()) for row in rows]),
+        "bench": TableArtifact(_COLUMNS, [list(asdict(row).values()) for row in rows]),
         **{f"bench_{scale}": Curves("dimension", own, _ERROR, "xy") for scale, own in over_size.items()},
         **{f"bench_erased_{scale}": Curves("kept fraction", own, _ERROR, "xy") for scale, own in over_keep.items()},
     }

@@ -35,7 +35,7 @@ def of_run(point: Point, source: Mapping[str, Any], config: Mapping[str, Any], p
     Raises:
         UsageError: an override changes the training run.
     """
-    allowed = {*schema.having("with_run", "sketch"), "batch"}
+    allowed = {*schema.with_flag("with_run", "sketch"), "batch"}
     for word in point.words:
         if not _heads(word) & allowed:
             hint = "from= uses a trained network; only settings of the sketch can be changed"
@@ -53,7 +53,7 @@ def of_run(point: Point, source: Mapping[str, Any], config: Mapping[str, Any], p
 def settled(point: Point, before: Mapping[str, Any]) -> Point:
     """The point with the settings of the sketches that it extends, except for its own overrides."""
     changed, overridden = point.config.copy(), {head for word in point.words for head in _heads(word)}
-    for name in schema.having("inherited"):
+    for name in schema.with_flag("inherited"):
         if name not in overridden:
             changed[name] = before[name]
     return Point(point.verb, changed, point.recipe, point.choices, point.words)

@@ -9,9 +9,9 @@ from typing import Any
 from dlcli.commands.sketch import append, bench, configuration, sketch
 from dlcli.commands.sketch.writer import KINDS, SceneRange
 from dlcli.config import compose
-from dlcli.config.budget import settle_budget
-from dlcli.core.evaluation_mode import evaluating
-from dlcli.engine.device import choose_device, computing
+from dlcli.config.budget import solve_budget
+from dlcli.core.evaluation_mode import evaluation_mode
+from dlcli.engine.device import choose_device, numeric_settings
 from dlcli.engine.estimate import estimate_training
 from dlcli.engine.evaluate import thread_count
 from dlcli.engine.options import Options
@@ -25,7 +25,7 @@ def estimate(point: compose.Point, options: Options) -> Mapping[str, Any]:
     Raises:
         UsageError: the configuration is invalid.
     """
-    config = settle_budget(point.resolved())
+    config = solve_budget(point.resolved())
     sketch.check(config)
     if config["bench"] is not None:
         return _of_bench(point, config)
@@ -42,11 +42,13 @@ def _of_scenes(config: dict[str, Any], options: Options) -> tuple[int, float]:
     """Number of scenes and milliseconds per scene, measured on the second of two equal batches."""
     device = choose_device(config["device"])
     matrices, base = sketch.matrices_of(config, device), append.base_of(config, options)
-    built, network, scenes = sketch.tried(config, device, Run.open(Path(config["from"])) if config["from"] else None)
+    built, network, scenes = sketch.build_network(
+        config, device, Run.open(Path(config["from"])) if config["from"] else None
+    )
     if base is not None:
         base.check(sketch.about(config, matrices, built.model, network), scenes)
     x = scenes.to(device).batch(config["split"], 0).inputs[0]
-    with computing(thread_count(config["threads"])), evaluating(built.model):
+    with numeric_settings(thread_count(config["threads"])), evaluation_mode(built.model):
         for _ in range(2):  # the first batch includes the generation of the matrices
             start = time.perf_counter()
             KINDS[config["kind"]](network.objects(x).objects, matrices, config["scale"])
@@ -65,7 +67,7 @@ def _of_bench(point: compose.Point, config: Mapping[str, Any]) -> Mapping[str, A
     """Estimate from the time of one seed at the smallest dimension, extrapolated linearly."""
     trees = bench.trees_of(config)
     least = min(trees.dimensions)
-    with computing(thread_count(config["threads"])):
+    with numeric_settings(thread_count(config["threads"])):
         start = time.perf_counter()
         for _ in measure(replace(trees, dimensions=[least], seeds=1, exact=min(trees.exact, least)), lambda done: None):
             pass

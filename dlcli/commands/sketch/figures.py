@@ -7,7 +7,7 @@ from torch import Tensor
 
 from dlcli.core.learner import Image
 from dlcli.nn.image_grid import make_grid
-from dlcli.sketching.networks.modular_network import Decodes, ObjectLocator
+from dlcli.sketching.networks.modular_network import AttributeDecoder, ObjectLocator
 from dlcli.sketching.recursive.object_graph import Structure
 
 ROWS = "pixels, attributes of the network (decoded), attributes recovered from the sketch (decoded)"
@@ -51,7 +51,7 @@ def _column(
     network: object, images: Tensor, structure: Structure, index: int, attributes: tuple[Tensor, ...]
 ) -> Tensor | None:
     """Pixels of an object, if the network can locate them, above images of its attributes."""
-    if not isinstance(network, Decodes):
+    if not isinstance(network, AttributeDecoder):
         return None
     name = structure.modules[int(structure.module[index])]
     with torch.no_grad():

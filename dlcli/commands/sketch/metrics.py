@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from dlcli.commands.sketch.figures import recovered
-from dlcli.core.learner import Leaf
+from dlcli.core.learner import Artifact
 from dlcli.core.metric import Goal, Metric
-from dlcli.sketching.networks.modular_network import Modular
+from dlcli.sketching.networks.modular_network import ModularNetwork
 from dlcli.sketching.recursive import flat
 from dlcli.sketching.recursive.benchmark import DECODERS
 from dlcli.sketching.recursive.counts import Counter, sum_sketches
@@ -39,8 +39,8 @@ DECODED_SCENES = 32
 
 
 def fidelity(
-    store: Store, first: Objects, images: Tensor, network: Modular
-) -> tuple[dict[str, float], Mapping[str, Leaf]]:
+    store: Store, first: Objects, images: Tensor, network: ModularNetwork
+) -> tuple[dict[str, float], Mapping[str, Artifact]]:
     """Fidelity metrics, and an image grid of recovered objects.
 
     Args:

@@ -13,22 +13,22 @@ from dlcli.commands.sketch.metrics import GOAL, fidelity, fidelity_info
 from dlcli.commands.sketch.store import data_of, network_of, open_store, scenes_of, write_store
 from dlcli.commands.sketch.writer import KINDS, RecordingModel, SceneRange, SketchWriter
 from dlcli.config import build, catalogue, compose, run_config
-from dlcli.config.budget import settle_budget
+from dlcli.config.budget import solve_budget
 from dlcli.core.errors import Unresumable, UsageError
 from dlcli.core.evaluation import score
-from dlcli.core.evaluation_mode import evaluating
-from dlcli.core.task import declared
-from dlcli.core.trials import Interrupted
+from dlcli.core.evaluation_mode import evaluation_mode
+from dlcli.core.task import declared_metrics
+from dlcli.core.trials import TrialsInterrupted
 from dlcli.engine.device import choose_device
 from dlcli.engine.evaluate import restored, thread_count
-from dlcli.engine.fit import Ending
-from dlcli.engine.lifecycle import keep, lifecycle
-from dlcli.engine.options import Options, listening
-from dlcli.engine.train import create, train
+from dlcli.engine.fit import RunOutcome
+from dlcli.engine.lifecycle import lifecycle, save_artifacts
+from dlcli.engine.options import Options, captured_messages
+from dlcli.engine.train import create_run, train
 from dlcli.report.progress import progress
 from dlcli.runs import selectors
 from dlcli.runs.run import Run
-from dlcli.sketching.networks.modular_network import Modular
+from dlcli.sketching.networks.modular_network import ModularNetwork
 from dlcli.sketching.recursive.matrices import Matrices
 from dlcli.sketching.recursive.store import fingerprint, merge
 
@@ -106,18 +106,18 @@ def start(point: compose.Point, options: Options) -> Run:
     Raises:
         UsageError: the configuration or the data are invalid; no run directory is created.
     """
-    config = settle_budget(point.resolved())
+    config = solve_budget(point.resolved())
     check(config)
     if config["bench"] is not None:
         return bench.run(point, config, options)
-    with listening(options.quiet) as heard:
+    with captured_messages(options.quiet) as heard:
         device = choose_device(config["device"])
         setup = _Setup(config, device, matrices_of(config, device), append.base_of(config, options))
         source = Run.open(Path(config["from"])) if config["from"] else None
-        built, network, scenes = tried(config, device, source)
+        built, network, scenes = build_network(config, device, source)
         if setup.base is not None:
             setup.base.check(about(config, setup.matrices, built.model, network), scenes)
-        run = create(point, options, config, built, heard)
+        run = create_run(point, options, config, built, heard)
     return _execute(run, setup, source, point, options)
 
 
@@ -138,7 +138,9 @@ def matrices_of(config: Mapping[str, Any], device: torch.device) -> Matrices:
     return Matrices(config["matrix"], config["dimension"], config["sketch_seed"], **more, device=device)
 
 
-def tried(config: dict[str, Any], device: torch.device, source: Run | None) -> tuple[build.Built, Modular, SceneRange]:
+def build_network(
+    config: dict[str, Any], device: torch.device, source: Run | None
+) -> tuple[build.Built, ModularNetwork, SceneRange]:
     """Build the network, trained or not, and evaluate it on one scene, so that errors precede the run directory.
 
     Raises:
@@ -154,7 +156,7 @@ def tried(config: dict[str, Any], device: torch.device, source: Run | None) -> t
         must = f"at least {network.width}, the width of the attributes"
         raise UsageError("invalid_value", key="dimension", must=must, got=config["dimension"])
     scene_range = SceneRange(scenes, config["split"], config["skip"], config["most"])
-    with evaluating(built.model):
+    with evaluation_mode(built.model):
         network.objects(scene_range.to(device).batch(config["split"], 0).inputs[0][:1])
     return built, network, scene_range
 
@@ -170,7 +172,7 @@ def _execute(run: Run, setup: _Setup, source: Run | None, point: compose.Point, 
         with active.foreground(thread_count(setup.config["threads"])), active.signals.at_once():
             _sketch_scenes(run, setup, source, active.display)
         run.info["seconds"] = round(time.monotonic() - start, 3)
-        active.ending = Ending("completed", 0, _summary(run.info["sketch"]))
+        active.ending = RunOutcome("completed", 0, _summary(run.info["sketch"]))
     return run
 
 
@@ -179,20 +181,20 @@ def _summary(facts: Mapping[str, Any]) -> str:
     return f"{facts['scenes']:,} scenes sketched, {cost} (attributes: {facts['bytes_of_attributes_per_scene']:,.0f})"
 
 
-def _train(run: Run, point: compose.Point, options: Options, display: progress.Shown) -> Run:
+def _train(run: Run, point: compose.Point, options: Options, display: progress.ProgressDisplay) -> Run:
     """Train the network in a child run."""
     display.say("no from=RUN: training the network first, in a child run")
     own = replace(options, out=run.path / "runs", name=None, tags=(), parent=run.id, verb="train", tell=None)
     trained = train(configuration.training(point), replace(own, quiet=options.quiet or options.tell is not None))
     if trained.info["exit_code"]:
         if trained.info["status"] in ("stopped", "preempted"):
-            raise Interrupted(trained.info["exit_code"])
+            raise TrialsInterrupted(trained.info["exit_code"])
         raise RuntimeError(f"training of the network: {trained.info['status']}: {trained.info['reason']}")
     display.say(f"trained: {trained.path}")
     return trained
 
 
-def _sketch_scenes(run: Run, setup: _Setup, source: Run, display: progress.Shown) -> None:
+def _sketch_scenes(run: Run, setup: _Setup, source: Run, display: progress.ProgressDisplay) -> None:
     """Score the scenes, sketch them, and save the store, metrics and artifacts."""
     config, device = setup.config, setup.device
     model, task = restored(source, run_config.read(source.path / "config.yaml"), device)
@@ -226,12 +228,14 @@ def _sketch_scenes(run: Run, setup: _Setup, source: Run, display: progress.Shown
     assert writer.images is not None
     values, artifacts = fidelity(new, writer.first, writer.images, network)
     run.info["metrics"] = {config["split"]: {**values, **{f"network_{name}": value for name, value in metrics.items()}}}
-    run.info["metric_info"] = fidelity_info(run.info["metrics"][config["split"]], declared(task))
+    run.info["metric_info"] = fidelity_info(run.info["metrics"][config["split"]], declared_metrics(task))
     run.log(len(store), config["split"], run.info["metrics"][config["split"]])
-    keep(run, artifacts)
+    save_artifacts(run, artifacts)
 
 
-def about(config: Mapping[str, Any], matrices: Matrices, model: torch.nn.Module, network: Modular) -> dict[str, Any]:
+def about(
+    config: Mapping[str, Any], matrices: Matrices, model: torch.nn.Module, network: ModularNetwork
+) -> dict[str, Any]:
     """Facts of a store: two stores are compatible if these agree, except for the data."""
     return {
         "matrices": matrices.about(), "kind": config["kind"], "scale": config["scale"],

@@ -12,13 +12,13 @@ from torch import Tensor, nn
 from dlcli.config import build, run_config
 from dlcli.config.targets import factory
 from dlcli.core.errors import Mismatch, Missing, UsageError
-from dlcli.core.learner import Leaf
+from dlcli.core.learner import Artifact
 from dlcli.core.task import Task
 from dlcli.engine.evaluate import restored
 from dlcli.runs import selectors
 from dlcli.runs.files import replace_file
 from dlcli.runs.run import Run
-from dlcli.sketching.networks.modular_network import Modular, SceneObjects
+from dlcli.sketching.networks.modular_network import ModularNetwork, SceneObjects
 from dlcli.sketching.recursive.queries import erase
 from dlcli.sketching.recursive.store import Store, data_key, decode, fingerprint
 
@@ -26,7 +26,7 @@ _FILE = "store.npz"
 
 
 @dataclass(frozen=True)
-class Answer:
+class QueryResult:
     """Result of a query.
 
     Args:
@@ -62,7 +62,7 @@ class SketchRun:
         matches = [child for child in children if child.id == path.name[-6:]]
         return str(matches[0].path) if matches and not path.is_dir() else str(path)
 
-    def network(self) -> tuple[Modular, Task]:
+    def network(self) -> tuple[ModularNetwork, Task]:
         """The network that was sketched, and its scenes.
 
         Raises:
@@ -73,7 +73,7 @@ class SketchRun:
             self._cache["network"] = self._restore()
         return self._cache["network"]
 
-    def _restore(self) -> tuple[Modular, Task]:
+    def _restore(self) -> tuple[ModularNetwork, Task]:
         config, cpu = run_config.read(self.run.path / "config.yaml"), torch.device("cpu")
         try:
             source = Run.open(Path(self.source))
@@ -127,7 +127,7 @@ class SketchRun:
             return self
         return replace(self, store=replace(self.store, sketches=erase(self.store.sketches, keep)))
 
-    def keep(self, artifacts: Mapping[str, Leaf]) -> list[Path]:
+    def keep(self, artifacts: Mapping[str, Artifact]) -> list[Path]:
         """Save artifacts in the run's artifacts/; returns their paths."""
         from dlcli.core.artifacts import encode
 
@@ -157,14 +157,14 @@ def scenes_of(config: Mapping[str, Any], own: Task, device: torch.device) -> Tas
     return build.build_task({**config, "task": config["scenes"]}, device, own.fitted)
 
 
-def network_of(config: Mapping[str, Any], model: nn.Module, scenes: Task) -> Modular:
+def network_of(config: Mapping[str, Any], model: nn.Module, scenes: Task) -> ModularNetwork:
     """The model as a network of modules.
 
     Raises:
         UsageError: the configured class does not implement `Modular`.
     """
     network = factory(config["network"], config, "network")(model.eval(), scenes)
-    if not isinstance(network, Modular):
+    if not isinstance(network, ModularNetwork):
         must = "a class with modules, width and objects(x)"
         raise UsageError("invalid_value", key="network._target_", must=must, got=type(network).__name__)
     return network

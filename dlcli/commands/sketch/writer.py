@@ -9,8 +9,8 @@ from jaxtyping import Int
 from torch import Tensor, nn
 
 from dlcli.core.errors import UsageError
-from dlcli.core.task import Batch, Carry, Metrics, Task, declared
-from dlcli.sketching.networks.modular_network import GroundTruth, Modular, SceneObjects
+from dlcli.core.task import Batch, Carry, Metrics, Task, declared_metrics
+from dlcli.sketching.networks.modular_network import GroundTruth, ModularNetwork, SceneObjects
 from dlcli.sketching.recursive import flat, sketch
 from dlcli.sketching.recursive.matrices import Matrices
 from dlcli.sketching.recursive.object_graph import Objects, Structure
@@ -25,7 +25,7 @@ KINDS = {"recursive": sketch.sketch, "flat": flat.sketch}
 class RecordingModel(nn.Module):
     """A modular network as a model: it returns the output for the task's metrics and records the objects."""
 
-    def __init__(self, network: Modular) -> None:
+    def __init__(self, network: ModularNetwork) -> None:
         super().__init__()
         self.network = network
         self.seen: SceneObjects | None = None
@@ -52,7 +52,7 @@ class SceneRange:
 
     def __init__(self, task: Task, split: str, skip: int, most: int | None) -> None:
         self._task, self.spec, self.main, self.fitted = task, task.spec, task.main, task.fitted
-        self.reported = tuple(declared(task).values())
+        self.reported = tuple(declared_metrics(task).values())
         if skip < 0:
             raise UsageError("invalid_value", key="skip", must="at least 0", got=skip)
         if most is not None and most < 1:

@@ -9,21 +9,21 @@ from typing import Any, Literal
 
 from dlcli.commands.streams.reader import Source, is_saved, pieces
 from dlcli.core.errors import Mismatch, Missing, UsageError
-from dlcli.engine.device import computing
+from dlcli.engine.device import numeric_settings
 from dlcli.report.progress import progress
-from dlcli.report.terminal_tables import print_table, say
+from dlcli.report.terminal_tables import print_line, print_table
 from dlcli.runs.files import replace_file
 from dlcli.sketching.streams import kinds
 from dlcli.sketching.streams.exact import Exact
 from dlcli.sketching.streams.saved import decode, encode
-from dlcli.sketching.streams.sketch import Asked, Estimate, Sketch
+from dlcli.sketching.streams.sketch import Estimate, ItemQuery, Sketch
 
 _DEFAULT = "hll,frequent"
 _NAME = 60  # characters of an item in the table
 
 
 @dataclass(frozen=True)
-class Wish:
+class StreamRequest:
     """Options of `dlcli sketch stream`.
 
     Args:
@@ -47,11 +47,11 @@ class Wish:
     subtract: Path | None = None
     save: Path | None = None
     exact: bool = False
-    asked: Asked = field(default_factory=Asked)
+    asked: ItemQuery = field(default_factory=ItemQuery)
     show: str = "auto"
 
 
-def main(source: Source | None, wish: Wish, as_json: bool) -> int:
+def main(source: Source | None, wish: StreamRequest, as_json: bool) -> int:
     """Sketch a stream and print estimates with guarantees; return the exit code."""
     if wish.save is not None and (wish.save.suffix != ".npz" or not wish.save.absolute().parent.is_dir()):
         must = "a file NAME.npz in an existing folder"
@@ -66,11 +66,11 @@ def main(source: Source | None, wish: Wish, as_json: bool) -> int:
         return 0
     _print(sketches, rows, exact is not None)
     if wish.save is not None:
-        say(f"saved: {wish.save}")
+        print_line(f"saved: {wish.save}")
     return 0
 
 
-def sketch(source: Source | None, wish: Wish) -> tuple[list[Sketch], Exact | None]:
+def sketch(source: Source | None, wish: StreamRequest) -> tuple[list[Sketch], Exact | None]:
     """Sketch a stream, merge and subtract saved sketches, and compute exact values if requested.
 
     Raises:
@@ -93,7 +93,7 @@ def sketch(source: Source | None, wish: Wish) -> tuple[list[Sketch], Exact | Non
     return sketches, exact
 
 
-def _initial(source: Source | None, wish: Wish) -> tuple[list[Sketch], Source | None]:
+def _initial(source: Source | None, wish: StreamRequest) -> tuple[list[Sketch], Source | None]:
     """Saved sketches to continue from, and the stream to read."""
     load = wish.load
     if source is not None and is_saved(source.path):
@@ -112,7 +112,7 @@ def _read_saved(path: Path) -> list[Sketch]:
     return decode(path.read_bytes(), str(path))
 
 
-def _select(saved: list[Sketch], wish: Wish) -> list[Sketch]:
+def _select(saved: list[Sketch], wish: StreamRequest) -> list[Sketch]:
     """The saved sketches of the requested kinds."""
     if wish.sizes:
         reason = "the sizes of saved sketches are fixed"
@@ -140,7 +140,7 @@ def _parse_kinds(text: str) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _create(wish: Wish) -> list[Sketch]:
+def _create(wish: StreamRequest) -> list[Sketch]:
     names = _parse_kinds(wish.kinds or _DEFAULT)
     known = {key for name in names for key in kinds.SIZES[kinds.KINDS[name]]}
     sizes = {}
@@ -155,7 +155,7 @@ def _create(wish: Wish) -> list[Sketch]:
 
 
 def _read(source: Source, sketches: Sequence[Sketch], exact: Exact | None, show: str) -> None:
-    with computing(1), progress.choose(show, source.name, "", lambda text: None) as shown:
+    with numeric_settings(1), progress.create_display(show, source.name, "", lambda text: None) as shown:
         items = 0
         for chunk, done in pieces(source):
             for each in sketches:
@@ -179,10 +179,10 @@ def _combine(sketches: Sequence[Sketch], path: Path, operation: Literal["merge",
             raise Mismatch(error.code, **{**error.fields, "subject": f"--{operation} {path}: {each.kind}"}) from error
 
 
-def _rows(each: Sketch, asked: Asked, exact: Exact | None) -> list[dict[str, Any]]:
+def _rows(each: Sketch, asked: ItemQuery, exact: Exact | None) -> list[dict[str, Any]]:
     """Rows of one sketch. Sketches that store no item names report the truly most frequent items, if known."""
     if not asked.items and exact is not None and each.kind in ("countmin", "countsketch"):
-        asked = Asked(exact.top(asked.top), asked.top)
+        asked = ItemQuery(exact.top(asked.top), asked.top)
     return [_row(each, estimate, exact) for estimate in each.estimates(asked)]
 
 
@@ -206,7 +206,9 @@ def _print(sketches: Sequence[Sketch], rows: Sequence[dict[str, Any]], exact: bo
     print_table(columns, cells, numeric=("estimate", "exact"), whole=("sketch", "estimate", "exact", "within"))
     for each in sketches:
         about = ", ".join(f"{name} {value:,}" for name, value in each.settings.items())
-        say(f"{each.kind}: {abs(each.items):,} {each.values or 'items'}{' (net)' if each.items < 0 else ''}; {about}")
+        print_line(
+            f"{each.kind}: {abs(each.items):,} {each.values or 'items'}{' (net)' if each.items < 0 else ''}; {about}"
+        )
         if each.kind in ("countmin", "countsketch") and not any(row["kind"] == each.kind for row in rows):
             print(f"{each.kind} stores no item names: --item X reports the count of X", file=sys.stderr)  # noqa: T201
 

@@ -18,7 +18,7 @@ import torch.distributed as dist
 from dlcli.config import build, run_config
 from dlcli.core.errors import UsageError
 from dlcli.core.learner import Learner
-from dlcli.engine.device import choose_device, computing
+from dlcli.engine.device import choose_device, numeric_settings
 from dlcli.learners.gradient import data_parallel
 from dlcli.runs.run import Run
 
@@ -29,9 +29,9 @@ _RUNS_OF_TORCHRUN: list[int] = []
 
 
 @contextmanager
-def together(learner: Learner, run: Run) -> Iterator[None]:
+def process_group(learner: Learner, run: Run) -> Iterator[None]:
     """Run the block as rank 0 of `learner.devices` processes, which torchrun may have started."""
-    if not isinstance(learner, data_parallel.Parallel) or learner.devices == 1:
+    if not isinstance(learner, data_parallel.DataParallelLearner) or learner.devices == 1:
         yield
         return
     _check_torchrun()
@@ -41,7 +41,7 @@ def together(learner: Learner, run: Run) -> Iterator[None]:
         try:
             _wait(processes, Path(folder))
             _connect(0, learner.devices, Path(folder))
-            group = data_parallel.Ranks(0, learner.devices, _device(config, 0))
+            group = data_parallel.DistributedGroup(0, learner.devices, _device(config, 0))
             group.lead("config", config)
             learner.join(group)
             yield
@@ -138,15 +138,15 @@ def _connect(rank: int, size: int, folder: Path) -> None:
         dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=_TIMEOUT)
 
 
-def follow(rank: int, size: int, folder: Path) -> None:
+def run_rank(rank: int, size: int, folder: Path) -> None:
     """Execute the steps of a rank above 0 until the run ends."""
     _connect(rank, size, folder)
-    group = data_parallel.Ranks(rank, size, torch.device("cpu"))
+    group = data_parallel.DistributedGroup(rank, size, torch.device("cpu"))
     _, text = group.hear()
     config = run_config.load(text)
     group.device = _device(text, rank)
-    with computing(int(config["threads"])):
+    with numeric_settings(int(config["threads"])):
         learner = build.build(config, group.device).learner
-        assert isinstance(learner, data_parallel.Parallel)
+        assert isinstance(learner, data_parallel.DataParallelLearner)
         learner.join(group)
-        data_parallel.follow(learner, group)
+        data_parallel.run_worker(learner, group)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 
-def wanted() -> bool:
+def is_torchrun_worker() -> bool:
     """Return True if torchrun started this process with a rank above 0."""
     return int(os.environ.get("RANK", 0)) > 0
 
@@ -16,9 +16,9 @@ def wanted() -> bool:
 def under_torchrun() -> NoReturn:
     """Execute the steps of a rank that torchrun started, then exit."""
     _ignore_signals()
-    from dlcli.launch.distributed.launcher import follow
+    from dlcli.launch.distributed.launcher import run_rank
 
-    follow(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), Path())
+    run_rank(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), Path())
     _end()
 
 
@@ -32,10 +32,10 @@ def main(rank: int, size: int, folder: Path) -> NoReturn:
     """
     _ignore_signals()
     threading.Thread(target=_exit_with_rank_0, daemon=True).start()
-    from dlcli.launch.distributed.launcher import follow
+    from dlcli.launch.distributed.launcher import run_rank
 
     (folder / f"{rank}.here").touch()
-    follow(rank, size, folder)
+    run_rank(rank, size, folder)
     _end()
 
 

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from dlcli.core.errors import Missing, UsageError
 from dlcli.core.population import Genome, Rating
-from dlcli.core.rng import mix
+from dlcli.core.rng import hash_integers
 from dlcli.core.task import Task
-from dlcli.learners.evolution.evolution import Evolution, Generation, above_zero
+from dlcli.learners.evolution.evolution import Evolution, Generation, check_positive
 
 _MAX_PARAMETERS = 2000
 _LIBRARY = 0xC3A5
@@ -59,7 +59,7 @@ class CMA(Evolution):
             elite_batches=elite_batches,
             output_std=output_std,
         )
-        above_zero(sigma=sigma)
+        check_positive(sigma=sigma)
         if population < 4:
             raise UsageError("invalid_value", key="learner.population", must="at least 4 for CMA-ES", got=population)
         if not 2 <= self.size <= _MAX_PARAMETERS:
@@ -81,7 +81,7 @@ class CMA(Evolution):
         except ImportError:
             hint = "Install it: pip install 'dlcli[evolve]'"
             raise Missing("missing_package", feature="learner=cma", package="cma", hint=hint) from None
-        draws = np.random.RandomState(mix(self.seed, _LIBRARY) % 2**32)
+        draws = np.random.RandomState(hash_integers(self.seed, _LIBRARY) % 2**32)
         options = {"popsize": self.population, "randn": draws.randn, "seed": math.nan, "verbose": -9}
         return cma.CMAEvolutionStrategy(self.start().double().numpy(), self._sigma, options)
 

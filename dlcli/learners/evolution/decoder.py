@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from dlcli.core.population import Genome, Layout
+from dlcli.core.population import Genome, ParameterLayout
 from dlcli.core.rng import normal_vector
 
 _BYTES = 1 << 30
@@ -28,7 +28,7 @@ class Decoder:
         room: cache size in bytes; at least two vectors are cached.
     """
 
-    def __init__(self, layout: Layout, base: Tensor, scale: Tensor, room: int = _BYTES) -> None:
+    def __init__(self, layout: ParameterLayout, base: Tensor, scale: Tensor, room: int = _BYTES) -> None:
         self.size = layout.size
         self._base, self._scale = base, scale
         self._capacity = max(2, room // (4 * max(1, self.size)))
@@ -99,7 +99,7 @@ def _without_last(genome: Genome) -> Genome:
     return Genome(genome.seeds[:-1], genome.sigmas[:-1], genome.centre, genome.scale)
 
 
-def initial(model: nn.Module, layout: Layout, output_std: float) -> tuple[Tensor, Tensor]:
+def initial(model: nn.Module, layout: ParameterLayout, output_std: float) -> tuple[Tensor, Tensor]:
     """Means and standard deviations of the initial parameters, each float32 [size].
 
     Weights have deviation 1 / sqrt(fan-in), those of the last layer `output_std` times that; biases are zero; other

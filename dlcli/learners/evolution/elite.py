@@ -31,7 +31,7 @@ class Elite:
         return {} if self.centre is None else {_ELITE_CENTRE: self.centre}
 
 
-class Election:
+class EliteSelection:
     """Re-evaluate the best individuals of a generation and the previous elite on the same further batches.
 
     Paper: Such et al. 2017, arXiv:1712.06567, algorithm 1. Differs: the previous elite is an additional candidate
@@ -96,10 +96,14 @@ class Election:
     def state_dict(self) -> dict[str, Any]:
         if self.elite is None:
             return {}
-        return {"genome": plain(self.elite.genome), "fitness": self.elite.fitness, "centre": self.elite.centre}
+        return {
+            "genome": genome_to_plain(self.elite.genome),
+            "fitness": self.elite.fitness,
+            "centre": self.elite.centre,
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self.elite = Elite(genome(state["genome"]), state["fitness"], state["centre"]) if state else None
+        self.elite = Elite(genome_from_plain(state["genome"]), state["fitness"], state["centre"]) if state else None
 
 
 def _as_elite(genome: Genome, fitness: float, centres: Mapping[int, Tensor]) -> Elite:
@@ -120,11 +124,11 @@ def _scaled(genome: Genome, centres: Mapping[int, Tensor]) -> Tensor:
     return vector
 
 
-def plain(genome: Genome) -> list[Any]:
+def genome_to_plain(genome: Genome) -> list[Any]:
     """Convert a genome to lists and numbers."""
     return [list(genome.seeds), list(genome.sigmas), genome.centre]
 
 
-def genome(state: Sequence[Any]) -> Genome:
+def genome_from_plain(state: Sequence[Any]) -> Genome:
     """Inverse of `plain`."""
     return Genome(tuple(state[0]), tuple(state[1]), state[2])

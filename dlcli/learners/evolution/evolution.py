@@ -9,15 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from dlcli.core.errors import Mismatch, UsageError
-from dlcli.core.fitness import rated
-from dlcli.core.learner import Leaf, Row
-from dlcli.core.population import Genome, Layout, Rater, Rating
-from dlcli.core.rng import mix
+from dlcli.core.fitness import as_fitness_task
+from dlcli.core.learner import Artifact, Row
+from dlcli.core.population import Genome, GenomeEvaluator, ParameterLayout, Rating
+from dlcli.core.rng import hash_integers
 from dlcli.core.task import Task
 from dlcli.learners.evolution.decoder import Decoder, initial
-from dlcli.learners.evolution.elite import Election, Elite
-from dlcli.learners.evolution.local_evaluator import Here
-from dlcli.learners.evolution.population_log import Chronicle
+from dlcli.learners.evolution.elite import Elite, EliteSelection
+from dlcli.learners.evolution.local_evaluator import LocalEvaluator
+from dlcli.learners.evolution.population_log import PopulationLog
 
 _INITIAL = 0x1E0
 
@@ -75,17 +75,17 @@ class Evolution(ABC):
         if population < 1 or chunk < 1:
             name, number = ("population", population) if population < 1 else ("chunk", chunk)
             raise UsageError("invalid_value", key=f"learner.{name}", must="at least 1", got=number)
-        self.counters = ("evaluations", rated(task).counter, "failed")
+        self.counters = ("evaluations", as_fitness_task(task).counter, "failed")
         self.population, self.seed, self.generation = population, seed, 0
-        self._layout = Layout(model)
+        self._layout = ParameterLayout(model)
         if not self._layout.size:
             requirement = "a model with trainable parameters"
             raise Mismatch("mismatch", subject="evolution", requirement=requirement, got=type(model).__name__)
         self._decoder = Decoder(self._layout, *initial(model, self._layout, output_std))
-        self.rater: Rater = Here(model, task, self._decoder, self._layout, chunk)
+        self.rater: GenomeEvaluator = LocalEvaluator(model, task, self._decoder, self._layout, chunk)
         self._model = model
-        self._election = Election(candidates, elite_batches)
-        self._chronicle = Chronicle(task)
+        self._election = EliteSelection(candidates, elite_batches)
+        self._chronicle = PopulationLog(task)
         self._cost = [0, 0]
 
     @abstractmethod
@@ -125,11 +125,11 @@ class Evolution(ABC):
 
     def draw(self, *key: int) -> int:
         """Random number below 2**64 for this generation and key."""
-        return mix(self.seed, self.generation, *key)
+        return hash_integers(self.seed, self.generation, *key)
 
     def start(self, number: int = 0) -> Tensor:
         """Initial parameters, float32 [size]."""
-        return self._decoder.decode(Genome((mix(self.seed, _INITIAL, number),), ()), {})
+        return self._decoder.decode(Genome((hash_integers(self.seed, _INITIAL, number),), ()), {})
 
     @final
     def step(self) -> Row:
@@ -166,7 +166,7 @@ class Evolution(ABC):
             self._layout.load(self._model, self._decoder.decode(self.elite.genome, self.elite.centres))
 
     @final
-    def leave(self) -> Mapping[str, Leaf]:
+    def leave(self) -> Mapping[str, Artifact]:
         return self._chronicle.leave()
 
     def _sizes(self) -> dict[str, int]:
@@ -203,7 +203,7 @@ def _max(fitness: Tensor) -> Tensor:
     return fitness.max() if len(fitness) else torch.tensor(torch.nan, dtype=torch.float64)
 
 
-def above_zero(**numbers: int | float) -> None:
+def check_positive(**numbers: int | float) -> None:
     """Check that options of the learner are above 0.
 
     Raises:

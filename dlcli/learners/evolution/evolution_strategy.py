@@ -10,7 +10,7 @@ from dlcli.core.errors import UsageError
 from dlcli.core.population import Genome, Rating
 from dlcli.core.rng import normal_vector
 from dlcli.core.task import Task
-from dlcli.learners.evolution.evolution import Evolution, Generation, above_zero
+from dlcli.learners.evolution.evolution import Evolution, Generation, check_positive
 from dlcli.learners.evolution.selection import Score
 
 _PAIR, _CHOICE, _ARCHIVE = 0x9A14, 0xC401, 0xA4C1
@@ -69,7 +69,7 @@ class EvolutionStrategy(Evolution):
         if population % 2:
             must = "even (noise comes in mirrored pairs)"
             raise UsageError("invalid_value", key="learner.population", must=must, got=population)
-        above_zero(sigma=sigma, meta_population=meta_population)
+        check_positive(sigma=sigma, meta_population=meta_population)
         self._sigma, self._score = sigma, score
         self._centres = [nn.Parameter(self.start(number)) for number in range(meta_population)]
         self._optimizers = [optimizer([centre]) for centre in self._centres]

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from dlcli.core.errors import UsageError
 from dlcli.core.population import Genome, Rating
 from dlcli.core.task import Task
-from dlcli.learners.evolution.elite import genome, plain
-from dlcli.learners.evolution.evolution import Evolution, Generation, above_zero
+from dlcli.learners.evolution.elite import genome_from_plain, genome_to_plain
+from dlcli.learners.evolution.evolution import Evolution, Generation, check_positive
 from dlcli.learners.evolution.selection import Score
 
 _FRESH, _PARENT, _MUTATION, _ARCHIVE = 0xF4E5, 0x9A4E, 0x3074, 0xA4C1
@@ -62,7 +62,7 @@ class Genetic(Evolution):
         if not 1 <= parents < population:
             must = f"at least 1 and below learner.population ({population})"
             raise UsageError("invalid_value", key="learner.parents", must=must, got=parents)
-        above_zero(sigma=sigma)
+        check_positive(sigma=sigma)
         self._parent_count, self._sigma, self._score = parents, sigma, score
         self._parents: list[Genome] = []
         self._numbers: list[int] = []
@@ -97,14 +97,14 @@ class Genetic(Evolution):
 
     def memory(self) -> dict[str, Any]:
         return {
-            "parents": [plain(parent) for parent in self._parents],
+            "parents": [genome_to_plain(parent) for parent in self._parents],
             "numbers": self._numbers,
             "elite_number": self._elite_number,
             "score": self._score.state_dict(),
         }
 
     def recall(self, memory: Mapping[str, Any]) -> None:
-        self._parents = [genome(parent) for parent in memory["parents"]]
+        self._parents = [genome_from_plain(parent) for parent in memory["parents"]]
         self._numbers, self._elite_number = list(memory["numbers"]), memory["elite_number"]
         self._score.load_state_dict(memory["score"])
 

@@ -5,15 +5,15 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from dlcli.core.fitness import rated
-from dlcli.core.population import Genome, Layout, Rating
+from dlcli.core.fitness import as_fitness_task
+from dlcli.core.population import Genome, ParameterLayout, Rating
 from dlcli.core.task import Batch, Task
 from dlcli.learners.evolution.decoder import Decoder
 
 _BYTES = 1 << 30
 
 
-class Here:
+class LocalEvaluator:
     """Decode genomes in chunks and evaluate each chunk in one batched call; the results do not depend on its size.
 
     Args:
@@ -27,8 +27,8 @@ class Here:
         Mismatch: the task has neither a fitness nor a loss.
     """
 
-    def __init__(self, model: nn.Module, task: Task, decoder: Decoder, layout: Layout, chunk: int) -> None:
-        self._model, self._task, self._rated = model, task, rated(task)
+    def __init__(self, model: nn.Module, task: Task, decoder: Decoder, layout: ParameterLayout, chunk: int) -> None:
+        self._model, self._task, self._rated = model, task, as_fitness_task(task)
         self._decoder, self._layout = decoder, layout
         self._chunk = min(chunk, max(2, _BYTES // (4 * layout.size)))
         self._device = next(iter(model.parameters())).device

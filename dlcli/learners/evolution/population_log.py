@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dlcli.core.learner import Curves, Growing, Leaf, Tree
-from dlcli.core.population import Genome, Pictures, Rating
+from dlcli.core.learner import AppendTable, Artifact, Curves, Tree
+from dlcli.core.population import Genome, PlotsBehavior, Rating
 
 _COLUMNS = 8  # maximum elements of a behavior characterization in the table
 _POINTS = 20_000  # maximum points in the image
@@ -16,7 +16,7 @@ _FITNESS = ("fitness_max", "fitness_mean", "fitness_best")
 _MAX_MUTATIONS = 2  # longer genomes are abbreviated
 
 
-class Chronicle:
+class PopulationLog:
     """Record generations until they are written.
 
     Args:
@@ -24,7 +24,7 @@ class Chronicle:
     """
 
     def __init__(self, task: object) -> None:
-        self._pictures = task if isinstance(task, Pictures) else None
+        self._pictures = task if isinstance(task, PlotsBehavior) else None
         self._rows: list[list[Any]] = []
         self._width = 0
         self._stride = 1
@@ -37,7 +37,7 @@ class Chronicle:
         self._evaluations += evaluations
         self._course.append([float(self._evaluations), *(float(values.get(name, math.nan)) for name in _FITNESS)])
 
-    def _summary(self) -> dict[str, Leaf]:
+    def _summary(self) -> dict[str, Artifact]:
         """Fitness curves and the maximum fitness of all individuals."""
         curves = {name: [(row[0], row[column]) for row in self._course] for column, name in enumerate(_FITNESS, 1)}
         finite = [value for _, value in curves["fitness_max"] if math.isfinite(value)]
@@ -49,7 +49,7 @@ class Chronicle:
         self._width = min(_COLUMNS, rating.behaviour.shape[1])
         fitness, behaviour = rating.fitness.tolist(), rating.behaviour[:, : self._width].double().tolist()
         for number, (genome, parent) in enumerate(zip(genomes, parents, strict=True)):
-            row = [generation, number, written(genome), "" if parent is None else parent, fitness[number]]
+            row = [generation, number, genome_text(genome), "" if parent is None else parent, fitness[number]]
             self._rows.append(row + [float(f"{value:.7g}") for value in behaviour[number]])
         if self._pictures is not None:
             self._add_positions(generation, rating)
@@ -64,12 +64,12 @@ class Chronicle:
             self._stride *= 2
             self._behaviour, self._generation = self._behaviour[::2], self._generation[::2]
 
-    def leave(self) -> dict[str, Leaf]:
+    def leave(self) -> dict[str, Artifact]:
         """The rows since the last call, and the image of all generations."""
-        left: dict[str, Leaf] = {}
+        left: dict[str, Artifact] = {}
         if self._rows:
             columns = ["generation", "individual", "genome", "parent", "fitness"]
-            left["population"] = Growing(columns + [f"b{n}" for n in range(self._width)], self._rows)
+            left["population"] = AppendTable(columns + [f"b{n}" for n in range(self._width)], self._rows)
             self._rows = []
         if self._pictures is not None and len(self._behaviour):
             left["final_positions"] = self._pictures.picture(self._behaviour, self._generation)
@@ -92,7 +92,7 @@ class Chronicle:
         self._evaluations = int(self._course[-1][0]) if self._course else 0
 
 
-def written(genome: Genome) -> str:
+def genome_text(genome: Genome) -> str:
     """Text of a genome: `s1+0.1*s2`, with a center `c0-0.1*s1`, abbreviated to its last mutation `[9]+0.1*s9`."""
     mutations = genome.seeds[len(genome.seeds) - len(genome.sigmas) :]
     last = [f"{sigma:+g}*s{seed}" for seed, sigma in zip(mutations, genome.sigmas, strict=True)]

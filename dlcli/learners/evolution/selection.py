@@ -41,7 +41,7 @@ class Reward:
     by_reward = True
 
     def rank(self, rating: Rating) -> tuple[Tensor, dict[str, Tensor]]:
-        return centred_ranks(rating.fitness), {}
+        return centered_ranks(rating.fitness), {}
 
     def novelty(self, behaviour: Tensor) -> Tensor:
         return torch.zeros(len(behaviour), dtype=torch.float64)
@@ -91,7 +91,7 @@ class Novelty:
         novelty = torch.full_like(rating.fitness, torch.nan)
         novelty[fit] = self._generation_novelty(rating.behaviour[fit])
         size = 0 if self._archive is None else len(self._archive)
-        return centred_ranks(novelty), {"novelty_mean": novelty.nanmean(), "archive": torch.tensor(float(size))}
+        return centered_ranks(novelty), {"novelty_mean": novelty.nanmean(), "archive": torch.tensor(float(size))}
 
     def _generation_novelty(self, behaviour: Tensor) -> Tensor:
         """Novelty relative to the archive and, if configured, to the generation."""
@@ -138,10 +138,10 @@ class Blend:
 
     def rank(self, rating: Rating) -> tuple[Tensor, dict[str, Tensor]]:
         ranks, values = self._novelty.rank(rating)
-        return self._weight * ranks + (1 - self._weight) * centred_ranks(rating.fitness), values
+        return self._weight * ranks + (1 - self._weight) * centered_ranks(rating.fitness), values
 
 
-def centred_ranks(values: Tensor) -> Tensor:
+def centered_ranks(values: Tensor) -> Tensor:
     """Ranks scaled to [-0.5, 0.5], float64 [n]; ties share their mean rank, NaN stays NaN.
 
     Paper: Salimans et al. 2017, arXiv:1703.03864, section 2 (fitness shaping). Differs: ties share their rank.

@@ -11,7 +11,7 @@ from dlcli.core.errors import UsageError
 from dlcli.core.population import Genome, Rating
 from dlcli.core.rng import normal_vector
 from dlcli.core.task import Task
-from dlcli.learners.evolution.evolution import Evolution, Generation, above_zero
+from dlcli.learners.evolution.evolution import Evolution, Generation, check_positive
 
 _NOISE = 0x54E5
 _MIN_POPULATION = 4
@@ -56,7 +56,7 @@ class SNES(Evolution):
             elite_batches=elite_batches,
             output_std=output_std,
         )
-        above_zero(sigma=sigma, learning_rate=learning_rate)
+        check_positive(sigma=sigma, learning_rate=learning_rate)
         if population < _MIN_POPULATION:
             must = f"at least {_MIN_POPULATION} for SNES"
             raise UsageError("invalid_value", key="learner.population", must=must, got=population)

@@ -16,20 +16,20 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from dlcli.core.errors import Mismatch, UsageError
-from dlcli.core.task import Batch, Carry, Task, move
-from dlcli.learners.gradient.process_group import Sums, Team
+from dlcli.core.task import Batch, Carry, Task, move_carry
+from dlcli.learners.gradient.process_group import ProcessGroup, Sums
 
 _COMMANDS = ("step", "state", "load", "config", "end")
 _CPU = torch.device("cpu")
 
 
 @runtime_checkable
-class Parallel(Protocol):
+class DataParallelLearner(Protocol):
     """A learner that supports data-parallel training."""
 
     devices: int
 
-    def join(self, team: Team) -> None:
+    def join(self, team: ProcessGroup) -> None:
         """Share the work with other processes from now on."""
 
 
@@ -78,7 +78,7 @@ def check_memory(objective: object) -> None:
         raise Mismatch("unsupported", subject="data-parallel training", feature=feature, hint="learner.devices=1")
 
 
-class Ranks:
+class DistributedGroup:
     """This process in the initialized process group.
 
     Args:
@@ -158,8 +158,8 @@ class Ranks:
 
     def join(self, carry: Carry) -> Carry:
         parts: list[Any] = [None] * self.size
-        dist.all_gather_object(parts, move(carry, _CPU))
-        return move(_joined([part for part in parts if part is not None]), self.device)
+        dist.all_gather_object(parts, move_carry(carry, _CPU))
+        return move_carry(_joined([part for part in parts if part is not None]), self.device)
 
     def part(self, carry: Carry) -> Carry:
         if carry is None or isinstance(carry, Tensor):
@@ -181,7 +181,7 @@ def _to_bytes(value: Any) -> bytes:
     return buffer.getvalue()
 
 
-def follow(learner: Any, team: Ranks) -> None:
+def run_worker(learner: Any, team: DistributedGroup) -> None:
     """Execute the commands of the leader until the command "end"."""
     while True:
         command, argument = team.hear()

@@ -14,7 +14,9 @@ from dlcli.core.task import Task
 _DERIVING = 0xDE41  # random stream
 
 
-def candidates(model: SharesWeights, task: Task, goal: Goal, count: int, seed: int) -> list[tuple[Architecture, float]]:
+def derive_architectures(
+    model: SharesWeights, task: Task, goal: Goal, count: int, seed: int
+) -> list[tuple[Architecture, float]]:
     """Distinct architectures sampled from the controller, with the validation score of the shared weights.
 
     Sorted from best to worst; ties in the order of sampling, NaN last.

@@ -11,8 +11,8 @@ from dlcli.core.task import Task
 from dlcli.learners.closure import check_no_closure
 from dlcli.learners.gradient import data_parallel
 from dlcli.learners.gradient.average import Average
-from dlcli.learners.gradient.player import Player, Seat
-from dlcli.learners.gradient.process_group import Alone, Team
+from dlcli.learners.gradient.player import Player, PlayerState
+from dlcli.learners.gradient.process_group import ProcessGroup, SingleProcess
 
 
 class Gradient:
@@ -51,7 +51,7 @@ class Gradient:
             raise UsageError("invalid_value", key="learner.players", must="at least one player", got={})
         self._model = model
         self._seats = {
-            name: Seat(player, model, task, seed=(seed, number), precision=precision)
+            name: PlayerState(player, model, task, seed=(seed, number), precision=precision)
             for number, (name, player) in enumerate(players.items())
         }
         for seat in self._seats.values():
@@ -64,7 +64,7 @@ class Gradient:
         trains = any(player.split == "train" for player in players.values())
         self.counters = ("updates", "batches", "samples") if trains else ("updates", "samples")
         self._average = None if average is None else Average(model, average)
-        self._team: Team = Alone()
+        self._team: ProcessGroup = SingleProcess()
         self._prefix = {name: f"{name}_" if len(players) > 1 else "" for name in players}
         if compile:
             model.compile()
@@ -73,7 +73,7 @@ class Gradient:
     def model(self) -> nn.Module:
         return self._model if self._average is None else self._average.model
 
-    def join(self, team: Team) -> None:
+    def join(self, team: ProcessGroup) -> None:
         """Share the work with other processes from now on, starting from the state of the leader."""
         team.prepare(self._model)
         team.lead("load", self.state_dict())

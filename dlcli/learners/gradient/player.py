@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.evaluation import score
 from dlcli.core.learner import Objective, Paced, Schedule
-from dlcli.core.needs import check_needs
+from dlcli.core.needs import check_requirements
 from dlcli.core.precision import DOUBLE
 from dlcli.core.rng import reseed
-from dlcli.core.task import Loss, Task, move
-from dlcli.learners.gradient.process_group import Alone, Sums, Team
-from dlcli.learners.gradient.schedule import Watching
+from dlcli.core.task import Loss, Task, move_carry
+from dlcli.learners.gradient.process_group import ProcessGroup, SingleProcess, Sums
+from dlcli.learners.gradient.schedule import ScoreDependent
 
 _DTYPES = {"float32": None, "float64": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
 """Data types of autocast by precision; None computes in the data type of the parameters."""
@@ -59,7 +59,7 @@ class Player:
         self.repeats, self.accumulate, self.clip = repeats, accumulate, clip
 
 
-class Seat:
+class PlayerState:
     """State of a player: parameters, objective, optimizer, carried state and counters.
 
     Args:
@@ -79,7 +79,7 @@ class Seat:
         self.device = self.parameters[0].device
         self.exact = torch.float64 if precision == DOUBLE else torch.float32  # type of sums of losses and weights
         self.objective = player.objective(task)
-        check_needs(self.objective, model)
+        check_requirements(self.objective, model)
         if isinstance(self.objective, nn.Module):
             self.objective.to(self.device)
         self.optimizer = player.optimizer(self.parameters)
@@ -91,7 +91,7 @@ class Seat:
         self.updates = 0
         self.batches = 0
         self.carry: Any = None
-        self.team: Team = Alone()
+        self.team: ProcessGroup = SingleProcess()
         self._terms: tuple[str, ...] = ()
         self._turn = 0
         self._pace = self.objective.pace if isinstance(self.objective, Paced) else None
@@ -185,7 +185,7 @@ class Seat:
 
     def _set_rate(self) -> dict[str, Tensor]:
         schedule = self.player.schedule
-        if isinstance(schedule, Watching):
+        if isinstance(schedule, ScoreDependent):
             schedule.watch(self.updates, self._main_metric)
         factor = schedule.factor(self.updates)
         if factor != self.factor:
@@ -207,7 +207,7 @@ class Seat:
             "updates": self.updates,
             "batches": self.batches,
         }
-        if isinstance(self.player.schedule, Watching):
+        if isinstance(self.player.schedule, ScoreDependent):
             state["schedule"] = self.player.schedule.state_dict()
         if isinstance(self.objective, nn.Module):
             state["objective"] = self.objective.state_dict()
@@ -217,9 +217,9 @@ class Seat:
         self.optimizer.load_state_dict(state["optimizer"])
         self.factor = math.nan  # the loaded groups have the learning rate of their last update
         self.scaler.load_state_dict(state["scaler"])
-        self.carry = self.team.part(move(state["carry"], self.device))
+        self.carry = self.team.part(move_carry(state["carry"], self.device))
         self.updates, self.batches = state["updates"], state["batches"]
-        if isinstance(self.player.schedule, Watching):
+        if isinstance(self.player.schedule, ScoreDependent):
             self.player.schedule.load_state_dict(state["schedule"])
         if isinstance(self.objective, nn.Module):
             self.objective.load_state_dict(state["objective"])

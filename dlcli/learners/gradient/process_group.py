@@ -29,7 +29,7 @@ class Sums:
 
 
 @runtime_checkable
-class Team(Protocol):
+class ProcessGroup(Protocol):
     """Processes that train one model; rank 0 is the leader, whose commands the others execute."""
 
     size: int
@@ -57,14 +57,14 @@ class Team(Protocol):
         """The rows of a carried state for this process."""
 
 
-class Led:
+class NestedGroup:
     """Process group inside another learner, which sends the commands: `lead` and `prepare` have no effect.
 
     Args:
         team: the processes.
     """
 
-    def __init__(self, team: Team) -> None:
+    def __init__(self, team: ProcessGroup) -> None:
         self._team, self.size, self.words = team, team.size, team.words
 
     def prepare(self, model: nn.Module) -> None:
@@ -89,7 +89,7 @@ class Led:
         return self._team.part(carry)
 
 
-class Alone:
+class SingleProcess:
     """Single process."""
 
     size = 1

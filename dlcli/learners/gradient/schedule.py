@@ -8,7 +8,7 @@ from dlcli.core.errors import UsageError
 
 
 @runtime_checkable
-class Watching(Protocol):
+class ScoreDependent(Protocol):
     """A schedule with state that depends on the validation score."""
 
     def watch(self, update: int, score: Callable[[], float]) -> None:

@@ -9,7 +9,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.logger import Logger
 from torch import nn
 
-from dlcli.core.episode import Plays
+from dlcli.core.episode import PlayableTask
 from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.learner import Row
 from dlcli.core.spec import Real
@@ -111,13 +111,13 @@ class Agent:
         self._number, agent.num_timesteps, agent._n_updates = state["number"], state["env_steps"], state["updates"]
 
 
-def episodic_task(model: nn.Module, task: Task, learner: str) -> tuple[Plays, tuple[int, ...]]:
+def episodic_task(model: nn.Module, task: Task, learner: str) -> tuple[PlayableTask, tuple[int, ...]]:
     """The task as an episodic task, and the shape of its observations.
 
     Raises:
         Mismatch: the task has no episodes, its input is not one Real part of a fixed shape, or the model is recurrent.
     """
-    if not isinstance(task, Plays):
+    if not isinstance(task, PlayableTask):
         hint = "use task=gymnasium, task=atari or task=hard_maze"
         raise Mismatch(
             "mismatch", subject=learner, requirement="a task with episodes", got=type(task).__name__, hint=hint

@@ -7,7 +7,7 @@ import torch
 from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvIndices, VecEnvStepReturn
 from torch import Tensor
 
-from dlcli.core.episode import Plays, Simulator
+from dlcli.core.episode import PlayableTask, VectorEnvironment
 from dlcli.learners.rl.action_space import ActionSpace, unbounded
 from dlcli.learners.rl.episode_stream import MeanAccumulator, SeedStream
 
@@ -29,7 +29,7 @@ class EpisodeVecEnv(VecEnv):
     """
 
     def __init__(
-        self, task: Plays, shape: tuple[int, ...], count: int, action_space: ActionSpace, scale: float
+        self, task: PlayableTask, shape: tuple[int, ...], count: int, action_space: ActionSpace, scale: float
     ) -> None:
         super().__init__(count, unbounded(shape), action_space.space)
         self._task, self._actions, self._scale = task, action_space, scale
@@ -109,7 +109,7 @@ class EpisodeVecEnv(VecEnv):
 class _EpisodeGroup:
     """Episodes that started together, and the lane of each row of their simulator."""
 
-    def __init__(self, simulator: Simulator, lane: Tensor) -> None:
+    def __init__(self, simulator: VectorEnvironment, lane: Tensor) -> None:
         self._simulator, self.lane, self.play = simulator, lane, simulator.step
 
     def leave(self, over: Tensor, failed: Tensor, means: MeanAccumulator) -> None:

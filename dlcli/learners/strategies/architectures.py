@@ -2,10 +2,10 @@
 
 from dlcli.core.errors import Mismatch
 from dlcli.core.space import Space
-from dlcli.core.trials import Trials
+from dlcli.core.trials import TrialRunner
 
 
-def space_of(trials: Trials, strategy: str) -> Space:
+def require_space(trials: TrialRunner, strategy: str) -> Space:
     """The architecture space of the trials.
 
     Raises:

@@ -15,7 +15,7 @@ _DIGITS = 6  # significant digits, so that overrides stay readable
 
 
 @dataclass(frozen=True)
-class Numbers:
+class NumericRange:
     """Uniform distribution of numbers from `low` to `high`, both included.
 
     Args:
@@ -74,7 +74,7 @@ class Choices:
         return tuple(self.word(value) for value in self.choices)
 
 
-Distribution = Numbers | Choices
+Distribution = NumericRange | Choices
 
 
 def distributions(over: Sequence[Mapping[str, Any]]) -> list[Distribution]:
@@ -95,7 +95,7 @@ def _distribution(entry: Mapping[str, Any]) -> Distribution:
             numbers: dict[str, Any] = {
                 name: float(fields[name]) if name in _FLOATS else fields[name] for name in fields
             }
-            distribution = Numbers(**numbers)
+            distribution = NumericRange(**numbers)
     except (KeyError, TypeError, ValueError):
         raise UsageError("invalid_value", key="over", must="{key, low, high} or {key, choices}", got=fields) from None
     key = f"over {distribution.key}"

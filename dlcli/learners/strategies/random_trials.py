@@ -5,8 +5,8 @@ from typing import Any
 
 from dlcli.core.errors import Mismatch
 from dlcli.core.rng import generator
-from dlcli.core.space import draw
-from dlcli.core.trials import Trial, Trials
+from dlcli.core.space import sample
+from dlcli.core.trials import Trial, TrialRunner
 from dlcli.learners.strategies.distributions import distributions
 from dlcli.learners.strategies.strategy import Strategy
 
@@ -27,7 +27,7 @@ class Random(Strategy):
     """
 
     def __init__(
-        self, trials: Trials, *, candidates: int, batch: int, seed: int, over: Sequence[Mapping[str, Any]]
+        self, trials: TrialRunner, *, candidates: int, batch: int, seed: int, over: Sequence[Mapping[str, Any]]
     ) -> None:
         super().__init__(trials, candidates=candidates, batch=batch, seed=seed)
         self._over = distributions(over)
@@ -42,4 +42,4 @@ class Random(Strategy):
         source = generator(self.seed, _DRAW, number)
         overrides = tuple(distribution.draw(source) for distribution in self._over)
         space = self.trials.space
-        return Trial(number, overrides, None if space is None else draw(space, 1, source)[0])
+        return Trial(number, overrides, None if space is None else sample(space, 1, source)[0])

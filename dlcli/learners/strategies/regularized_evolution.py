@@ -4,10 +4,10 @@ import torch
 
 from dlcli.core.errors import UsageError
 from dlcli.core.rng import generator
-from dlcli.core.space import draw, neighbour
-from dlcli.core.trials import Trial, Trials
-from dlcli.learners.strategies.architectures import space_of
-from dlcli.learners.strategies.strategy import Strategy, at_least_one
+from dlcli.core.space import mutate, sample
+from dlcli.core.trials import Trial, TrialRunner
+from dlcli.learners.strategies.architectures import require_space
+from dlcli.learners.strategies.strategy import Strategy, check_at_least_one
 
 _DRAW = 0x4E0A
 
@@ -30,13 +30,15 @@ class RegularisedEvolution(Strategy):
         Mismatch: the model has no architecture space.
     """
 
-    def __init__(self, trials: Trials, *, candidates: int, batch: int, seed: int, population: int, sample: int) -> None:
+    def __init__(
+        self, trials: TrialRunner, *, candidates: int, batch: int, seed: int, population: int, sample: int
+    ) -> None:
         super().__init__(trials, candidates=candidates, batch=batch, seed=seed)
-        at_least_one(population=population, sample=sample)
+        check_at_least_one(population=population, sample=sample)
         if sample > population:
             must = f"at most strategy.population ({population})"
             raise UsageError("invalid_value", key="strategy.sample", must=must, got=sample)
-        self._space = space_of(trials, "evolution")
+        self._space = require_space(trials, "evolution")
         self._population, self._sample = population, sample
 
     def ask(self) -> list[Trial]:
@@ -46,8 +48,8 @@ class RegularisedEvolution(Strategy):
         source = generator(self.seed, _DRAW, number)
         population = self.history[-self._population :]
         if number < self._population or not population:
-            return Trial(number, architecture=draw(self._space, 1, source)[0])
+            return Trial(number, architecture=sample(self._space, 1, source)[0])
         indices = torch.randint(len(population), (self._sample,), generator=source).tolist()
         parent = self.ranked([population[index] for index in indices])[0].trial.architecture
         assert parent is not None
-        return Trial(number, architecture=neighbour(self._space, parent, source))
+        return Trial(number, architecture=mutate(self._space, parent, source))

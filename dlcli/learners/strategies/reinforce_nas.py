@@ -6,10 +6,10 @@ from typing import Any
 import torch
 
 from dlcli.core.errors import UsageError
-from dlcli.core.rng import mix
+from dlcli.core.rng import hash_integers
 from dlcli.core.space import as_tensor
-from dlcli.core.trials import Outcome, Trial, Trials
-from dlcli.learners.strategies.architectures import space_of
+from dlcli.core.trials import Trial, TrialResult, TrialRunner
+from dlcli.learners.strategies.architectures import require_space
 from dlcli.learners.strategies.strategy import Strategy
 
 _INITIAL, _SAMPLE = 0x2A5C, 0x5A3B
@@ -37,7 +37,7 @@ class ReinforceNAS(Strategy):
 
     def __init__(
         self,
-        trials: Trials,
+        trials: TrialRunner,
         *,
         candidates: int,
         batch: int,
@@ -51,20 +51,20 @@ class ReinforceNAS(Strategy):
         if not 0 <= decay < 1:
             raise UsageError("invalid_value", key="strategy.decay", must="in [0, 1)", got=decay)
         self._make, self._lr, self._decay, self._entropy = controller, lr, decay, entropy
-        self._space = space_of(trials, "reinforce_nas")
+        self._space = require_space(trials, "reinforce_nas")
         self._reset()
 
     def ask(self) -> list[Trial]:
         self._catch_up()
         with torch.random.fork_rng(devices=[]), torch.no_grad():
-            torch.manual_seed(mix(self.seed, _SAMPLE, self._learned))
+            torch.manual_seed(hash_integers(self.seed, _SAMPLE, self._learned))
             samples = self._controller.sample(len(self.fresh)).tuples()
         return [Trial(number, architecture=sample) for number, sample in zip(self.fresh, samples, strict=True)]
 
     def _reset(self) -> None:
         """Initialize the controller."""
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(mix(self.seed, _INITIAL))
+            torch.manual_seed(hash_integers(self.seed, _INITIAL))
             self._controller: Any = self._make(self._space)
         self._adam = torch.optim.Adam(self._controller.parameters(), lr=self._lr)
         self._learned, self._baseline = 0, torch.nan
@@ -76,7 +76,7 @@ class ReinforceNAS(Strategy):
         while self._learned < len(self.history):
             self._learn(self.history[self._learned : self._learned + self.batch])
 
-    def _learn(self, outcomes: list[Outcome]) -> None:
+    def _learn(self, outcomes: list[TrialResult]) -> None:
         rewards = torch.tensor([self._reward(outcome) for outcome in outcomes], dtype=torch.float32)
         mean = float(rewards.mean())
         old = mean if self._baseline != self._baseline else self._baseline
@@ -89,7 +89,7 @@ class ReinforceNAS(Strategy):
         self._adam.step()
         self._learned += len(outcomes)
 
-    def _reward(self, outcome: Outcome) -> float:
+    def _reward(self, outcome: TrialResult) -> float:
         sign = 1.0 if self.trials.goal.direction == "max" else -1.0
         if outcome.value == outcome.value:  # not NaN
             return sign * outcome.value

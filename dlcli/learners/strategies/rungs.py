@@ -8,7 +8,7 @@ from dlcli.core.errors import UsageError
 Limits = Mapping[str, int | float]
 
 
-def stops(until: Limits, count: int, reduction: int) -> list[dict[str, int | float]]:
+def rung_limits(until: Limits, count: int, reduction: int) -> list[dict[str, int | float]]:
     """`count` limits, each `reduction` times the previous one; the last one is `until`.
 
     Raises:

@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from dlcli.core.errors import Mismatch, UsageError
-from dlcli.core.learner import Growing, Leaf, Row
+from dlcli.core.learner import AppendTable, Artifact, Row
 from dlcli.core.space import Space, size
-from dlcli.core.trials import Outcome, Trial, Trials
+from dlcli.core.trials import Trial, TrialResult, TrialRunner
 
 _COLUMNS = ("trial", "architecture", "words", "value", "status", "steps", "seconds", "run", "error")
 
@@ -34,14 +34,14 @@ class Strategy(ABC):
 
     counters = ("trials", "trial_steps")
 
-    def __init__(self, trials: Trials, *, candidates: int, batch: int, seed: int) -> None:
-        at_least_one(batch=batch)
+    def __init__(self, trials: TrialRunner, *, candidates: int, batch: int, seed: int) -> None:
+        check_at_least_one(batch=batch)
         if candidates < 1:
             raise UsageError("invalid_value", key="candidates", must="at least 1", got=candidates)
         if trials.space is not None and size(trials.space) < 2:
             raise UsageError("invalid_value", key="architecture space", must="at least two members", got=1)
         self.trials, self.candidates, self.batch, self.seed = trials, candidates, batch, seed
-        self.history: list[Outcome] = []
+        self.history: list[TrialResult] = []
         self._written = 0
 
     @abstractmethod
@@ -59,7 +59,7 @@ class Strategy(ABC):
 
     @final
     @property
-    def best(self) -> Outcome | None:
+    def best(self) -> TrialResult | None:
         """The best outcome so far."""
         best = None
         for outcome in self.history:
@@ -76,12 +76,12 @@ class Strategy(ABC):
 
     @final
     @property
-    def latest(self) -> dict[int, Outcome]:
+    def latest(self) -> dict[int, TrialResult]:
         """Outcome of each trial at its latest limit, by number."""
         return {outcome.trial.number: outcome for outcome in self.history}
 
     @final
-    def ranked(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    def ranked(self, outcomes: Sequence[TrialResult]) -> list[TrialResult]:
         """Sort from best to worst; ties keep their order, failures are last."""
         return sorted(outcomes, key=lambda outcome: self.trials.goal.rank(outcome.value))
 
@@ -99,23 +99,23 @@ class Strategy(ABC):
         counts = {"trials": finished, "trial_steps": spent}
         return Row(self._values(outcomes), counts, optimized=())  # NaN: no trial of the round has a value
 
-    def _values(self, outcomes: Sequence[Outcome]) -> dict[str, torch.Tensor]:
+    def _values(self, outcomes: Sequence[TrialResult]) -> dict[str, torch.Tensor]:
         values = torch.tensor([outcome.value for outcome in outcomes], dtype=torch.float64)
         best = torch.tensor(self.best.value if self.best else torch.nan, dtype=torch.float64)
         return {"best": best, "mean": values.nanmean(), "failed": values.isnan().sum().double()}
 
     @final
-    def leave(self) -> Mapping[str, Leaf]:
+    def leave(self) -> Mapping[str, Artifact]:
         """Rows of architectures.csv: one per trial and limit."""
         rows = [_row(outcome) for outcome in self.history[self._written :]]
         self._written = len(self.history)
-        return {"architectures": Growing(_COLUMNS, rows)} if rows else {}
+        return {"architectures": AppendTable(_COLUMNS, rows)} if rows else {}
 
     @final
     def state_dict(self) -> dict[str, Any]:
         return {
             "kind": type(self).__name__,
-            "space": described(self.trials.space),
+            "space": plain_space(self.trials.space),
             "history": [_plain(outcome) for outcome in self.history],
             "left": self._written,
         }
@@ -125,7 +125,7 @@ class Strategy(ABC):
         kind = type(self).__name__
         if state["kind"] != kind:
             raise Mismatch("mismatch", subject="the checkpoint", requirement=f"strategy {state['kind']}", got=kind)
-        if state["space"] != described(self.trials.space):
+        if state["space"] != plain_space(self.trials.space):
             hint = "start a new search"
             requirement = "the architecture space of its search"
             raise Mismatch("mismatch", subject="the checkpoint", requirement=requirement, got="another one", hint=hint)
@@ -133,12 +133,12 @@ class Strategy(ABC):
         self._written = state["left"]
 
 
-def described(space: Space | None) -> list[list[str]]:
+def plain_space(space: Space | None) -> list[list[str]]:
     """A space as plain values: the name of each decision, followed by its choices."""
     return [] if space is None else [[decision.name, *decision.choices] for decision in space.decisions]
 
 
-def at_least_one(**numbers: int) -> None:
+def check_at_least_one(**numbers: int) -> None:
     """Check that options of the strategy are at least 1.
 
     Raises:
@@ -149,7 +149,7 @@ def at_least_one(**numbers: int) -> None:
             raise UsageError("invalid_value", key=f"strategy.{name}", must="at least 1", got=number)
 
 
-def _row(outcome: Outcome) -> list[Any]:
+def _row(outcome: TrialResult) -> list[Any]:
     trial = outcome.trial
     architecture = "" if trial.architecture is None else " ".join(map(str, trial.architecture))
     return [
@@ -158,7 +158,7 @@ def _row(outcome: Outcome) -> list[Any]:
     ]  # fmt: skip
 
 
-def _plain(outcome: Outcome) -> dict[str, Any]:
+def _plain(outcome: TrialResult) -> dict[str, Any]:
     plain = asdict(outcome)
     trial = plain["trial"]
     trial["words"] = list(trial["words"])
@@ -166,8 +166,8 @@ def _plain(outcome: Outcome) -> dict[str, Any]:
     return plain
 
 
-def _outcome(plain: Mapping[str, Any]) -> Outcome:
+def _outcome(plain: Mapping[str, Any]) -> TrialResult:
     trial = dict(plain["trial"])
     trial["words"] = tuple(trial["words"])
     trial["architecture"] = None if trial["architecture"] is None else tuple(trial["architecture"])
-    return Outcome(**{**plain, "trial": Trial(**trial)})
+    return TrialResult(**{**plain, "trial": Trial(**trial)})

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dlcli.core.trials import Outcome, Trial, Trials
+from dlcli.core.trials import Trial, TrialResult, TrialRunner
 from dlcli.learners.strategies.random_trials import Random
-from dlcli.learners.strategies.rungs import stops
-from dlcli.learners.strategies.strategy import Strategy, at_least_one
+from dlcli.learners.strategies.rungs import rung_limits
+from dlcli.learners.strategies.strategy import Strategy, check_at_least_one
 
 
 class SuccessiveHalving(Strategy):
@@ -31,7 +31,7 @@ class SuccessiveHalving(Strategy):
 
     def __init__(
         self,
-        trials: Trials,
+        trials: TrialRunner,
         *,
         candidates: int,
         batch: int,
@@ -42,9 +42,9 @@ class SuccessiveHalving(Strategy):
         until: Mapping[str, int | float],
     ) -> None:
         super().__init__(trials, candidates=candidates, batch=batch, seed=seed)
-        at_least_one(rungs=rungs, reduction=reduction - 1)
+        check_at_least_one(rungs=rungs, reduction=reduction - 1)
         self._first = Random(trials, candidates=candidates, batch=batch, seed=seed, over=over)
-        self._stops = stops(until, rungs, reduction)
+        self._stops = rung_limits(until, rungs, reduction)
         self._reduction = reduction
 
     def ask(self) -> list[Trial]:
@@ -70,7 +70,7 @@ class SuccessiveHalving(Strategy):
         first = self._first.trial(number)
         return Trial(number, first.words, first.architecture, stop)
 
-    def _outcomes(self, rung: int) -> list[Outcome]:
+    def _outcomes(self, rung: int) -> list[TrialResult]:
         return [outcome for outcome in self.history if outcome.trial.until == self._stops[rung]]
 
     def _members(self, rung: int) -> list[int]:

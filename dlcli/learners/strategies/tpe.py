@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dlcli.core.errors import Mismatch, Missing, UsageError
-from dlcli.core.rng import mix
-from dlcli.core.trials import Outcome, Trial, Trials
+from dlcli.core.rng import hash_integers
+from dlcli.core.trials import Trial, TrialResult, TrialRunner
 from dlcli.learners.strategies.distributions import Choices, Distribution, distributions
-from dlcli.learners.strategies.rungs import stops
-from dlcli.learners.strategies.strategy import Strategy, at_least_one
+from dlcli.learners.strategies.rungs import rung_limits
+from dlcli.learners.strategies.strategy import Strategy, check_at_least_one
 
 _DRAW = 0x79E
 _STATES = 2**31
@@ -42,7 +42,7 @@ class TPE(Strategy):
 
     def __init__(
         self,
-        trials: Trials,
+        trials: TrialRunner,
         *,
         candidates: int,
         batch: int,
@@ -55,7 +55,7 @@ class TPE(Strategy):
         until: Mapping[str, int | float],
     ) -> None:
         super().__init__(trials, candidates=candidates, batch=batch, seed=seed)
-        at_least_one(startup=startup, stages=stages, reduction=reduction - 1)
+        check_at_least_one(startup=startup, stages=stages, reduction=reduction - 1)
         self._optuna = _import()
         self._over = distributions(over)
         if not over and trials.space is None:
@@ -69,7 +69,7 @@ class TPE(Strategy):
         if len(set(keys)) < len(keys):
             raise UsageError("invalid_value", key="--over", must="given once per key", got=", ".join(keys))
         self._startup, self._multivariate = startup, multivariate
-        self._stops: list[dict[str, int | float]] = stops(until, stages, reduction)[:-1]
+        self._stops: list[dict[str, int | float]] = rung_limits(until, stages, reduction)[:-1]
         self._stops.append({} if stages == 1 else dict(until))
 
     def ask(self) -> list[Trial]:
@@ -81,7 +81,7 @@ class TPE(Strategy):
     def unfinished(self) -> int:
         return len(self._unfinished())
 
-    def _unfinished(self) -> list[Outcome]:
+    def _unfinished(self) -> list[TrialResult]:
         """Trials before their last limit that are not pruned."""
         latest = {outcome.trial.number: index for index, outcome in enumerate(self.history)}
         running = [index for index in latest.values() if self.history[index].trial.until != self._stops[-1]]
@@ -100,12 +100,12 @@ class TPE(Strategy):
         median = statistics.median(values)
         return outcome.value >= median if self.trials.goal.direction == "max" else outcome.value <= median
 
-    def _continued(self, outcome: Outcome) -> Trial:
+    def _continued(self, outcome: TrialResult) -> Trial:
         trial, level = outcome.trial, self._stops.index(dict(outcome.trial.until))
         return Trial(trial.number, trial.words, trial.architecture, self._stops[level + 1])
 
     def _draw(self, number: int, running: Sequence[Trial]) -> Trial:
-        study = self._study(mix(self.seed, _DRAW, number) % _STATES)
+        study = self._study(hash_integers(self.seed, _DRAW, number) % _STATES)
         for trial in running:
             self._tell(study, trial, None)
         values = study.ask(fixed_distributions=self._distributions()).params
@@ -126,7 +126,7 @@ class TPE(Strategy):
             self._tell(study, outcome.trial, outcome)
         return study
 
-    def _tell(self, study: Any, trial: Trial, outcome: Outcome | None) -> None:
+    def _tell(self, study: Any, trial: Trial, outcome: TrialResult | None) -> None:
         states = self._optuna.trial.TrialState
         succeeded = outcome is not None and math.isfinite(outcome.value)
         state = states.COMPLETE if succeeded else states.RUNNING if outcome is None else states.FAIL

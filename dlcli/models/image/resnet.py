@@ -6,7 +6,7 @@ from functools import partial
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from dlcli.core.learner import Leaf
+from dlcli.core.learner import Artifact
 from dlcli.core.spec import Spec
 from dlcli.core.task import Batch
 from dlcli.nn.attention.attention_map import attention_map
@@ -81,6 +81,6 @@ class ResNet(nn.Module):
     def forward(self, x: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch unit"]:
         return self.answer(self.trunk(x))
 
-    def depict(self, batch: Batch) -> Mapping[str, Leaf]:
+    def depict(self, batch: Batch) -> Mapping[str, Artifact]:
         """Attention map of the last non-local block for the brightest position of each image."""
         return attention_map(self.trunk, batch.inputs[0])

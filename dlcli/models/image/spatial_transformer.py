@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from dlcli.core.errors import UsageError
-from dlcli.core.learner import Image, Leaf
+from dlcli.core.learner import Artifact, Image
 from dlcli.core.spec import Real, Spec
 from dlcli.core.task import Batch
 from dlcli.nn.checks import at_least
@@ -69,7 +69,7 @@ class SpatialTransformer(nn.Module):
     def forward(self, x: Float[Tensor, "batch channel rows columns"]) -> Float[Tensor, "batch unit"]:
         return self.body(sample_bilinear(x, self.sampling_grid(x)))
 
-    def depict(self, batch: Batch) -> Mapping[str, Leaf]:
+    def depict(self, batch: Batch) -> Mapping[str, Artifact]:
         """`warps`: images with the outline of the sampling grid, beside the warped images.
 
         The orange edge of the outline becomes the top edge.

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from dlcli.core.errors import UsageError
-from dlcli.core.learner import Leaf
+from dlcli.core.learner import Artifact
 from dlcli.core.spec import Spec
 from dlcli.core.task import Batch
 from dlcli.nn.attention.attention_map import attention_map
@@ -99,6 +99,6 @@ class VideoResNet(nn.Module):
     def forward(self, x: Float[Tensor, "batch channel time height width"]) -> Float[Tensor, "batch unit"]:
         return self.answer(self.trunk(x)[:, :, self.read])
 
-    def depict(self, batch: Batch) -> Mapping[str, Leaf]:
+    def depict(self, batch: Batch) -> Mapping[str, Artifact]:
         """Attention map of the last non-local block, in every frame, for the brightest position of the last frame."""
         return attention_map(self.trunk, batch.inputs[0])

@@ -6,7 +6,7 @@ from typing import Any
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
-from dlcli.core.space import check
+from dlcli.core.space import check_architecture
 from dlcli.core.spec import Spec
 from dlcli.nn.supernet.cell_network import CellNetwork
 from dlcli.nn.supernet.cell_space import CellSpace
@@ -49,7 +49,7 @@ class EnasCell(nn.Module):
     ) -> None:
         super().__init__()
         self.space = CellSpace(len(architecture) // 2 + 1)
-        self.architecture = check(self.space, architecture)
+        self.architecture = check_architecture(self.space, architecture)
         self.network = CellNetwork(
             spec,
             model_name="EnasCell",

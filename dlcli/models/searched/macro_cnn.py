@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from dlcli.core.space import check
+from dlcli.core.space import check_architecture
 from dlcli.core.spec import Spec
 from dlcli.nn.conv.blocks import running_batch_norm
 from dlcli.nn.supernet.macro_network import MacroModules, MacroNetwork
@@ -53,5 +53,5 @@ class MacroCNN(MacroNetwork):
             norm=running_batch_norm,
             model_name="MacroCNN",
         )
-        super().__init__(space, check(space, architecture), parts, reductions=reductions)
+        super().__init__(space, check_architecture(space, architecture), parts, reductions=reductions)
         self.space = space

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from dlcli.core.space import check
+from dlcli.core.space import check_architecture
 from dlcli.core.spec import Spec
 from dlcli.nn.conv.blocks import running_batch_norm
 from dlcli.nn.supernet.cell_stack import CellStack
@@ -48,5 +48,5 @@ class MicroCNN(MicroNetwork):
         space = MicroSpace(nodes)
         chain = CellStack(cells=cells, channels=channels, stem=stem, reductions=reductions)
         parts = MicroModules(spec, chain, dropout=dropout, norm=running_batch_norm, model_name="MicroCNN")
-        super().__init__(space, check(space, architecture), parts, chain=chain)
+        super().__init__(space, check_architecture(space, architecture), parts, chain=chain)
         self.space = space

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from dlcli.core.space import Architecture, check, word
+from dlcli.core.space import Architecture, architecture_override, check_architecture
 from dlcli.core.spec import Spec
 from dlcli.nn.conv.blocks import non_affine_batch_norm
 from dlcli.nn.supernet.cell_stack import STEM_MULTIPLIER, CellStack
@@ -74,7 +74,7 @@ class MixedMicro(nn.Module):
 
     def standalone_overrides(self, architecture: Sequence[int]) -> tuple[str, ...]:
         """Overrides that build the standalone network of an architecture."""
-        return (*self._alone, word(check(self.space, architecture)))
+        return (*self._alone, architecture_override(check_architecture(self.space, architecture)))
 
     def forward(self, x: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch unit"]:
         older = last = self.shared["stem"](x)

@@ -6,7 +6,7 @@ from typing import Any
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
-from dlcli.core.space import Architecture, Space, check, word
+from dlcli.core.space import Architecture, Space, architecture_override, check_architecture
 from dlcli.core.spec import Spec
 from dlcli.nn.supernet.cell_network import CellNetwork
 from dlcli.nn.supernet.cell_space import CellSpace
@@ -85,17 +85,17 @@ class SharedCell(nn.Module):
 
     def child(self, architecture: Architecture) -> "_ChildNetwork":
         """Network of an architecture on the shared weights."""
-        return _ChildNetwork(self.shared, check(self.space, architecture))
+        return _ChildNetwork(self.shared, check_architecture(self.space, architecture))
 
     def copy_weights(self, architecture: Architecture, network: nn.Module) -> None:
         """Copy the weights that an architecture uses into its `EnasCell`."""
-        used = self.shared.matrices_of(check(self.space, architecture))
+        used = self.shared.matrices_of(check_architecture(self.space, architecture))
         state = {f"network.{name}": value for name, value in self.shared.network.state_dict().items()}
         network.load_state_dict(state | {f"matrices.{index}": matrix.detach() for index, matrix in enumerate(used)})
 
     def standalone_overrides(self, architecture: Architecture) -> tuple[str, ...]:
         """Overrides that build the standalone network of an architecture, with the same width and dropout."""
-        return (*self._alone, word(check(self.space, architecture)))
+        return (*self._alone, architecture_override(check_architecture(self.space, architecture)))
 
     def start(self, batch: int) -> Float[Tensor, "batch hidden"]:
         """Initial carry of `batch` sequences: zeros."""

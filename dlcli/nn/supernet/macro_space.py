@@ -3,7 +3,7 @@
 from functools import cached_property
 
 from dlcli.core.errors import UsageError
-from dlcli.core.space import Architecture, Decision, Graph, Node, check
+from dlcli.core.space import Architecture, Decision, Graph, Node, check_architecture
 
 OPERATIONS = (
     "convolution 3x3",
@@ -47,7 +47,7 @@ class MacroSpace:
 
     def plan(self, architecture: Architecture) -> list[tuple[int, tuple[int, ...]]]:
         """Operation of every layer, and the earlier layers that are added to its output."""
-        check(self, architecture)
+        check_architecture(self, architecture)
         plan, start = [], 0
         for layer in range(1, self.layers + 1):
             operation, *skips = architecture[start : start + layer]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from dlcli.core.errors import UsageError
-from dlcli.core.space import Architecture, Decision, Graph, Node, check
+from dlcli.core.space import Architecture, Decision, Graph, Node, check_architecture
 
 OPERATIONS = ("separable 3x3", "separable 5x5", "average pooling 3x3", "max pooling 3x3", "identity")
 KINDS = ("normal", "reduction")
@@ -59,7 +59,7 @@ class MicroSpace:
 
     def cells(self, architecture: Architecture) -> tuple[CellPlan, CellPlan]:
         """Normal and reduction cell of an architecture."""
-        check(self, architecture)
+        check_architecture(self, architecture)
         half = 4 * self.nodes
         return self._cell(architecture[:half]), self._cell(architecture[half:])
 

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dlcli.core.space import Architecture, Space, check, word
+from dlcli.core.space import Architecture, Space, architecture_override, check_architecture
 
 ModuleName = tuple[str | int, ...]
 """Role of a module: ("operation", layer, choice)."""
@@ -71,14 +71,14 @@ class Supernet(nn.Module):
 
     def child(self, architecture: Sequence[int]) -> nn.Module:
         """Child network of an architecture, on the shared weights."""
-        return self._member(check(self.space, architecture), lambda name: self.shared[module_key(name)])
+        return self._member(check_architecture(self.space, architecture), lambda name: self.shared[module_key(name)])
 
     def forward(self, *inputs: Tensor) -> Tensor:
         return self.child(self.controller.best())(*inputs)
 
     def standalone_overrides(self, architecture: Sequence[int]) -> tuple[str, ...]:
         """Overrides that build the standalone network of an architecture."""
-        return (*self._alone, word(check(self.space, architecture)))
+        return (*self._alone, architecture_override(check_architecture(self.space, architecture)))
 
     def copy_weights(self, architecture: Sequence[int], network: nn.Module) -> None:
         """Copy the shared weights that an architecture uses into its standalone network."""

@@ -10,13 +10,13 @@ from typing import Any
 from dlcli.core.errors import Missing, UsageError
 from dlcli.report import output_file
 from dlcli.report.comparison import history
-from dlcli.report.comparison.comparison import Comparison, Question
+from dlcli.report.comparison.comparison import Comparison, ComparisonOptions
 from dlcli.report.comparison.experiments import Experiment
 from dlcli.report.comparison.groups import Group
 from dlcli.report.sanitize import one_line
 from dlcli.report.statistics.intervals import band
 
-ENDINGS = (".png", ".svg", ".pdf")
+SUFFIXES = (".png", ".svg", ".pdf")
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#f0e442")
 """Color-blind safe palette of Okabe & Ito 2002."""
 _DASHES = ("-", "--", ":", "-.")
@@ -31,7 +31,7 @@ def check(path: Path) -> None:
         UsageError: the file name does not end in .png, .svg or .pdf.
         Missing: matplotlib is not installed.
     """
-    if path.suffix.lower() not in ENDINGS:
+    if path.suffix.lower() not in SUFFIXES:
         raise UsageError("invalid_value", key="--plot", must="a .png, .svg or .pdf file", got=str(path))
     try:
         import matplotlib  # noqa: F401
@@ -40,7 +40,7 @@ def check(path: Path) -> None:
         raise Missing("missing_package", feature="--plot", package="matplotlib", hint=hint) from None
 
 
-def write(path: Path, comparison: Comparison, question: Question) -> None:
+def write(path: Path, comparison: Comparison, question: ComparisonOptions) -> None:
     """Write the figure of a comparison.
 
     Raises:
@@ -72,7 +72,7 @@ def _without_date(path: Path) -> dict[str, None]:
     return {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix.lower(), {})
 
 
-def _panel(axes: Any, task: str, groups: Sequence[Group], comparison: Comparison, question: Question) -> None:
+def _panel(axes: Any, task: str, groups: Sequence[Group], comparison: Comparison, question: ComparisonOptions) -> None:
     metric = groups[0].metric.partition(" ")[2]
     drawn = []
     for index, row in enumerate(groups):
@@ -83,9 +83,9 @@ def _panel(axes: Any, task: str, groups: Sequence[Group], comparison: Comparison
         drawn.append(series)
     if not drawn:
         axes.text(0.5, 0.5, "no curves", ha="center", va="center", transform=axes.transAxes)
-    axes.set_title(plain(task), loc="left")
-    axes.set_xlabel(plain(question.x or "step"))
-    axes.set_ylabel(plain(f"valid {metric}"))
+    axes.set_title(escape_text(task), loc="left")
+    axes.set_xlabel(escape_text(question.x or "step"))
+    axes.set_ylabel(escape_text(f"valid {metric}"))
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     if logarithmic(value for _, mean, _, _ in drawn for value in mean):
@@ -102,7 +102,7 @@ def _series(own: Experiment, metric: str, x: str | None) -> Series | None:
     curves = {name: curve for name, (_, curve) in members.items() if curve[0]}
     mean = band(curves)
     try:
-        by_run = [history.along(members[name][0], x, mean.steps) for name in curves]
+        by_run = [history.convert_steps(members[name][0], x, mean.steps) for name in curves]
     except UsageError:
         return None
     positions = [sum(column) / len(column) for column in zip(*by_run, strict=True)]
@@ -117,7 +117,7 @@ def _series(own: Experiment, metric: str, x: str | None) -> Series | None:
 def _line(axes: Any, series: Series, index: int, row: Group) -> None:
     x, mean, low, high = series
     color, dash = COLORS[index % len(COLORS)], _DASHES[index // len(COLORS) % len(_DASHES)]
-    label = plain(f"{row.name} (n = {row.n})")
+    label = escape_text(f"{row.name} (n = {row.n})")
     axes.plot(x, mean, dash, color=color, label=label, linewidth=1.8, marker="o" if len(x) == 1 else None)
     axes.fill_between(x, low, high, color=color, alpha=0.18, linewidth=0)
 
@@ -136,7 +136,7 @@ def geometric(rows: Sequence[Sequence[int | float]]) -> bool:
     return points[-1] / points[0] > 100 and points[len(points) // 2] < points[-1] / 10
 
 
-def plain(text: str) -> str:
+def escape_text(text: str) -> str:
     """Escape text so that matplotlib renders no formula and shows it in the legend."""
     shown = one_line(text).replace("\\", "\\\\").replace("$", r"\$")
     return f" {shown}" if shown.startswith("_") else shown

@@ -7,7 +7,7 @@ from typing import Any
 from dlcli.core.errors import UsageError
 from dlcli.report.comparison.comparison import Comparison
 from dlcli.report.comparison.groups import Group
-from dlcli.report.statistics.hypothesis_tests import Pair
+from dlcli.report.statistics.hypothesis_tests import ArmComparison
 from dlcli.report.table_formats import Column, Table
 
 
@@ -94,7 +94,7 @@ _PAIR_STATISTICS = (
 )
 
 
-def ordered(groups: Sequence[Group], sort: str | None) -> list[Group]:
+def sort_groups(groups: Sequence[Group], sort: str | None) -> list[Group]:
     """Sort groups by a column, missing values last; the prefix `-` sorts in descending order.
 
     Raises:
@@ -126,9 +126,9 @@ def _sort_key(value: Any) -> tuple[bool, float, str]:
     return not numeric, float(value) if numeric else 0.0, "" if numeric else str(value)
 
 
-def limited(comparison: Comparison, sort: str | None, limit: int | None) -> Comparison:
+def limit_groups(comparison: Comparison, sort: str | None, limit: int | None) -> Comparison:
     """Sort the groups and keep the first `limit` of them with their pairs; a note states the number hidden."""
-    rows = ordered(comparison.groups, sort)
+    rows = sort_groups(comparison.groups, sort)
     shown = rows if limit is None else rows[:limit]
     names = {row.name for row in shown}
     pairs = comparison.pairs if limit is None else [entry for entry in comparison.pairs if entry[1].a in names]
@@ -178,7 +178,7 @@ def _with_pairs(groups: Sequence[Mapping[str, Any]], comparison: Comparison) -> 
     return [*({"row": "group", **row} for row in groups), *pairs]
 
 
-def _pair_columns(comparison: Comparison, task: str, pair: Pair) -> dict[str, Any]:
+def _pair_columns(comparison: Comparison, task: str, pair: ArmComparison) -> dict[str, Any]:
     plain = comparison.plain_pair(task, pair)
     columns = {name: plain[name] for name in ("difference", "p", "p_holm", "effect", "verdict", "test", "paired")}
     bounds = {"difference_low": pair.low, "difference_high": pair.high}

@@ -6,13 +6,13 @@ from typing import Any
 
 from dlcli.core.errors import UsageError
 from dlcli.report.comparison.equal_cost import at_equal_cost, uncounted
-from dlcli.report.comparison.excluded import Left
+from dlcli.report.comparison.excluded import ExcludedRun
 from dlcli.report.comparison.experiments import Experiment, by_experiment, known_metric
-from dlcli.report.comparison.groups import Group, rows
+from dlcli.report.comparison.groups import Group, group_rows
 from dlcli.report.comparison.identity import code_differences
 from dlcli.report.comparison.run_table import differing
 from dlcli.report.sanitize import one_line
-from dlcli.report.statistics.hypothesis_tests import Pair, compare_arms, compare_pair, sentence
+from dlcli.report.statistics.hypothesis_tests import ArmComparison, compare_arms, compare_pair, power_statement
 from dlcli.report.statistics.intervals import Kind
 from dlcli.runs.record import Direction
 from dlcli.runs.run import Run
@@ -24,7 +24,7 @@ conservative as Holm."""
 
 
 @dataclass(frozen=True)
-class Question:
+class ComparisonOptions:
     """Options of a comparison.
 
     Args:
@@ -61,9 +61,9 @@ class Comparison:
     """
 
     groups: list[Group]
-    pairs: list[tuple[str, Pair]]
+    pairs: list[tuple[str, ArmComparison]]
     sentence: str
-    left_out: list[Left]
+    left_out: list[ExcludedRun]
     notes: list[str] = field(default_factory=list)
     experiments: Mapping[str, Experiment] = field(default_factory=dict)
     all_pairs: bool = False
@@ -77,10 +77,10 @@ class Comparison:
             "left_out": [run.plain() for run in self.left_out],
         }
 
-    def plain_pair(self, task: str, pair: Pair) -> dict[str, Any]:
+    def plain_pair(self, task: str, pair: ArmComparison) -> dict[str, Any]:
         return {"task": task, **asdict(pair), "verdict": self.verdict(pair)}
 
-    def verdict(self, pair: Pair) -> str:
+    def verdict(self, pair: ArmComparison) -> str:
         """Verdict on `a`, by the corrected p: better, worse, open or untested."""
         if pair.p_holm is None or pair.difference is None:
             return "untested"
@@ -90,7 +90,7 @@ class Comparison:
         return "better" if (pair.difference > 0) == (direction == "max") else "worse"
 
 
-def compare(runs: Sequence[Run], question: Question, damaged: Sequence[Left] = ()) -> Comparison:
+def compare(runs: Sequence[Run], question: ComparisonOptions, damaged: Sequence[ExcludedRun] = ()) -> Comparison:
     """Group runs, compare the groups of each task, and state which differences are significant.
 
     Args:
@@ -106,7 +106,7 @@ def compare(runs: Sequence[Run], question: Question, damaged: Sequence[Left] = (
     experiments, excluded = by_experiment(runs, metric, question.split)
     if runs and not experiments:
         raise UsageError("not_comparable", count=len(runs), hint="\n".join(_reasons(excluded)))
-    groups = rows(experiments, metric, question.split, question.interval, question.direction)
+    groups = group_rows(experiments, metric, question.split, question.interval, question.direction)
     by_identity = {experiment.experiment: experiment for experiment in experiments}
     _check_directions(groups, by_identity)
     groups = at_equal_cost(groups, by_identity, question.x)
@@ -139,7 +139,7 @@ def _check_directions(groups: Sequence[Group], experiments: Mapping[str, Experim
             )
 
 
-def _reasons(excluded: Sequence[Left]) -> list[str]:
+def _reasons(excluded: Sequence[ExcludedRun]) -> list[str]:
     """Reasons of the first excluded runs, one line each."""
     more = [f"and {len(excluded) - 3} more"] if len(excluded) > 3 else []
     return [*(one_line(f"{run.id}: {run.reason}") for run in excluded[:3]), *more]
@@ -180,11 +180,11 @@ def _match(name: str, groups: Sequence[Group]) -> Group | None:
     return matches[0] if matches else None
 
 
-def _uses_bonferroni(arms: int, question: Question) -> bool:
+def _uses_bonferroni(arms: int, question: ComparisonOptions) -> bool:
     return arms > _MOST_ARMS and question.baseline is None and not question.all_pairs
 
 
-def _pairs(groups: Sequence[Group], baseline: Group, question: Question) -> list[Pair]:
+def _pairs(groups: Sequence[Group], baseline: Group, question: ComparisonOptions) -> list[ArmComparison]:
     arms = {row.name: row.arm for row in groups}
     if not _uses_bonferroni(len(arms), question):
         return compare_arms(arms, baseline.name, question.all_pairs, picked=question.baseline is None)
@@ -195,9 +195,9 @@ def _pairs(groups: Sequence[Group], baseline: Group, question: Question) -> list
 
 def _sentences(
     arms: Mapping[str, Sequence[Group]],
-    pairs: Sequence[tuple[str, Pair]],
+    pairs: Sequence[tuple[str, ArmComparison]],
     baselines: Mapping[str, Group],
-    question: Question,
+    question: ComparisonOptions,
 ) -> str:
     """One line per task: the significant differences, and the smallest p that its number of seeds permits."""
     lines = []
@@ -214,13 +214,13 @@ def _sentences(
     return "\n".join(lines)
 
 
-def _limits(pairs: Sequence[Pair], arms: int, all_pairs: bool) -> str:
+def _limits(pairs: Sequence[ArmComparison], arms: int, all_pairs: bool) -> str:
     """The smallest attainable p, by numbers of seeds of the tested pairs; of all pairs if none was tested."""
     seeds = sorted({(pair.n, pair.paired) for pair in pairs if pair.p is not None})
     if not seeds:
-        return sentence(max(pair.n for pair in pairs), arms, all_pairs, all(pair.paired for pair in pairs))
+        return power_statement(max(pair.n for pair in pairs), arms, all_pairs, all(pair.paired for pair in pairs))
     (n, paired), *others = seeds
-    return sentence(n, arms, all_pairs, paired, others)
+    return power_statement(n, arms, all_pairs, paired, others)
 
 
 def _baseline_text(baseline: Group, groups: Sequence[Group], name: str | None) -> str:
@@ -233,7 +233,9 @@ def _baseline_text(baseline: Group, groups: Sequence[Group], name: str | None) -
     return f"{baseline.name} (best mean{f'; skipped: {shown}{more}' if skipped else ''})"
 
 
-def _result(pairs: Sequence[Pair], baseline: Group, direction: Direction | None, name: str, correction: str) -> str:
+def _result(
+    pairs: Sequence[ArmComparison], baseline: Group, direction: Direction | None, name: str, correction: str
+) -> str:
     tested = [pair for pair in pairs if pair.b == baseline.name]
     significant = [pair for pair in tested if pair.p_holm is not None and pair.p_holm <= ALPHA and pair.difference]
     if not significant:
@@ -247,7 +249,7 @@ def _result(pairs: Sequence[Pair], baseline: Group, direction: Direction | None,
     return f"Compared with {name}: {', '.join(parts)}{tail} (alpha = {ALPHA}, {correction}-corrected)."
 
 
-def _unpaired(pairs: Sequence[tuple[str, Pair]]) -> list[str]:
+def _unpaired(pairs: Sequence[tuple[str, ArmComparison]]) -> list[str]:
     """Notes on pairs that share seeds but were compared unpaired."""
     names: dict[str, list[str]] = {}
     for _, pair in pairs:

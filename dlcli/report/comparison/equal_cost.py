@@ -69,7 +69,7 @@ def _best_within(run: Run, row: Group, budget: float, x: str) -> float | None:
     """Best validation value before the counter exceeds the budget."""
     steps, values = history.curve(run, "valid", row.metric.partition(" ")[2])
     try:
-        spent = history.along(run, x, steps)
+        spent = history.convert_steps(run, x, steps)
     except UsageError:
         return None
     within = [v for cost, v in zip(spent, values, strict=True) if cost <= budget * (1 + 1e-9) and math.isfinite(v)]

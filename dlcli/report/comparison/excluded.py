@@ -8,7 +8,7 @@ from dlcli.runs.run import Run
 
 
 @dataclass(frozen=True)
-class Left:
+class ExcludedRun:
     """A run that is excluded from a comparison. An unreadable run directory has only a path.
 
     Args:
@@ -28,13 +28,13 @@ class Left:
     status: str = "damaged"
 
     @classmethod
-    def of(cls, run: Run, reason: str) -> "Left":
+    def of(cls, run: Run, reason: str) -> "ExcludedRun":
         name, seed = run.info.get("name"), run.info.get("seed")
         seed = seed if isinstance(seed, int) else None
         return cls(str(run.path), reason, run.id, None if name is None else str(name), seed, run.status)
 
     @classmethod
-    def damaged(cls, path: Path, reason: str) -> "Left":
+    def damaged(cls, path: Path, reason: str) -> "ExcludedRun":
         return cls(str(path), reason)
 
     def plain(self) -> dict[str, Any]:

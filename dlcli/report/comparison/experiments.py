@@ -6,11 +6,11 @@ from functools import cached_property
 from typing import Any
 
 from dlcli.core.errors import UsageError
-from dlcli.report.comparison.excluded import Left
+from dlcli.report.comparison.excluded import ExcludedRun
 from dlcli.report.comparison.identity import Settings, experiment, origin, settings
 from dlcli.report.comparison.run_table import compared, read_config
 from dlcli.report.statistics.intervals import finite, is_number
-from dlcli.runs.record import present_name
+from dlcli.runs.record import current_name
 from dlcli.runs.run import Run
 
 
@@ -46,7 +46,7 @@ class Experiment:
         return [*self.counted, *(run for run, _ in self.others)]
 
 
-def by_experiment(runs: Sequence[Run], metric: str | None, split: str) -> tuple[list[Experiment], list[Left]]:
+def by_experiment(runs: Sequence[Run], metric: str | None, split: str) -> tuple[list[Experiment], list[ExcludedRun]]:
     """Group runs by experiment.
 
     Args:
@@ -60,7 +60,7 @@ def by_experiment(runs: Sequence[Run], metric: str | None, split: str) -> tuple[
     for run in runs:
         reason = _unusable(run)
         if reason:
-            excluded.append(Left.of(run, reason))
+            excluded.append(ExcludedRun.of(run, reason))
             continue
         run_settings = settings(run)
         identity = experiment(run, run_settings)
@@ -68,12 +68,12 @@ def by_experiment(runs: Sequence[Run], metric: str | None, split: str) -> tuple[
         reason = _reason(run, metric, split) or _duplicate(run, own)
         if reason:
             own.others.append((run, reason))
-            excluded.append(Left.of(run, reason))
+            excluded.append(ExcludedRun.of(run, reason))
             continue
         own.counted.append(run)
         own.settings[run.id] = run_settings
         if not finite([value_of(run, metric, split)]):
-            excluded.append(Left.of(run, f"{split} {metric_of(run, metric)} is {value_of(run, metric, split)}"))
+            excluded.append(ExcludedRun.of(run, f"{split} {metric_of(run, metric)} is {value_of(run, metric, split)}"))
     return list(experiments.values()), excluded
 
 
@@ -137,7 +137,7 @@ def known_metric(runs: Sequence[Run], metric: str | None, split: str) -> str | N
     known = {name for record in scored for name in record.scores(split) or ()}
     if metric is None or not known:
         return metric
-    name = present_name(metric, known)
+    name = current_name(metric, known)
     if name not in known:
         raise UsageError("unknown_name", kind=f"{split} metric", name=metric, known=known)
     return name

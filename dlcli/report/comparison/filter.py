@@ -12,8 +12,8 @@ from dlcli.core.errors import UsageError
 from dlcli.report.comparison.filter_values import ABSENT, holds
 from dlcli.report.sanitize import one_line
 
-Facts = Callable[[str], Any]
-Test = Callable[[Facts], bool]
+KeyLookup = Callable[[str], Any]
+Test = Callable[[KeyLookup], bool]
 
 _SINGLE = re.compile(r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|(?<![=!<>:])=(?!=)""")
 _WORDS = {"true": True, "false": False, "null": None, "none": None}
@@ -128,7 +128,7 @@ def _sides(left: ast.expr, sign: str, right: ast.expr) -> tuple[str, str, Any]:
 def _comparison(left: ast.expr, sign: str, right: ast.expr) -> Test:
     key, sign, operand = _sides(left, sign, right)
 
-    def test(facts: Facts) -> bool:
+    def test(facts: KeyLookup) -> bool:
         value = facts(key)
         if value is ABSENT:
             return sign in ("!=", "not in", "has not")

@@ -7,7 +7,7 @@ from typing import Any
 
 from dlcli.core.errors import UsageError
 from dlcli.report.comparison import history
-from dlcli.report.comparison.excluded import Left
+from dlcli.report.comparison.excluded import ExcludedRun
 from dlcli.report.comparison.experiments import Experiment, by_experiment, known_metric, metric_of, value_of
 from dlcli.report.comparison.identity import Settings
 from dlcli.report.comparison.labels import distinct_names, with_differing_keys
@@ -101,9 +101,9 @@ class Group:
         return dict(zip(self.seeds, self.values, strict=True))
 
 
-def group(
+def group_runs(
     runs: Sequence[Run], metric: str | None, split: str, kind: Kind = "auto", direction: Direction | None = None
-) -> tuple[list[Group], list[Left]]:
+) -> tuple[list[Group], list[ExcludedRun]]:
     """Group runs, best group first within a task.
 
     Args:
@@ -121,13 +121,13 @@ def group(
     """
     metric = known_metric(runs, metric, split)
     experiments, excluded = by_experiment(runs, metric, split)
-    return rows(experiments, metric, split, kind, direction), excluded
+    return group_rows(experiments, metric, split, kind, direction), excluded
 
 
 _RESERVED = (*Group.__dataclass_fields__, "counter", "total", "equal", "value", "against", "difference", "p", "p_holm")
 
 
-def rows(
+def group_rows(
     experiments: Sequence[Experiment],
     metric: str | None,
     split: str,

@@ -213,7 +213,7 @@ def _extend(curves: dict[str, Curve], name: str, step: int, count: float) -> Non
         counts.append(count)
 
 
-def along(run: Run, counter: str | None, steps: Sequence[Number]) -> list[Number]:
+def convert_steps(run: Run, counter: str | None, steps: Sequence[Number]) -> list[Number]:
     """Convert steps to units of a counter, by linear interpolation between the entries of timing.csv.
 
     Raises:

@@ -33,7 +33,7 @@ def _print_latex(comparison: Comparison, digits: int) -> None:
 
 def print_table(comparison: Comparison, digits: int) -> None:
     for table in _tables(comparison):
-        terminal_tables.print_written(table, digits)
+        terminal_tables.print_formatted_table(table, digits)
         print()  # noqa: T201
     if comparison.sentence:
         print("\n".join(map(one_line, comparison.sentence.splitlines())))  # noqa: T201
@@ -44,6 +44,6 @@ def _tables(comparison: Comparison) -> list[table_formats.Table]:
     return [columns.groups_table(comparison.groups), *pairs]
 
 
-FORMS: dict[str, Callable[[Comparison, int], Any]] = {
+FORMATS: dict[str, Callable[[Comparison, int], Any]] = {
     "table": print_table, "json": _print_json, "csv": _print_csv, "md": _print_markdown, "latex": _print_latex,
 }  # fmt: skip

@@ -30,7 +30,7 @@ def read_config(run: Run) -> dict[str, Any]:
     return dict(flatten(read_settings(run.path)))
 
 
-class Facts:
+class RunKeys:
     """Lookup of the values of one run by key: `model.hidden`, or a short form such as `hidden`, `lr`, `optimizer`."""
 
     def __init__(self, run: Run) -> None:
@@ -73,13 +73,13 @@ def _value(name: str, config: Mapping[str, Any]) -> Any:
     return str(value).rpartition(".")[2] if name.endswith(_CLASS) else value
 
 
-def having(runs: Sequence[Run], condition: Condition) -> list[Run]:
+def filter_runs(runs: Sequence[Run], condition: Condition) -> list[Run]:
     """Select the runs for which a condition is true.
 
     Raises:
         UsageError: no run has a key of the condition, or no value can be ordered with its operand.
     """
-    lookups = [Facts(run) for run in runs]
+    lookups = [RunKeys(run) for run in runs]
     selected, incomparable = [], None
     for lookup in lookups:
         try:
@@ -93,7 +93,7 @@ def having(runs: Sequence[Run], condition: Condition) -> list[Run]:
     return selected
 
 
-def _check_keys(condition: Condition, lookups: Sequence[Facts]) -> None:
+def _check_keys(condition: Condition, lookups: Sequence[RunKeys]) -> None:
     for key in condition.keys:
         if lookups and all(lookup(key) is ABSENT for lookup in lookups):
             names = {name for lookup in lookups for name in lookup.keys()}  # noqa: SIM118 - no mapping

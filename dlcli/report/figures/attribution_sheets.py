@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor
 
-from dlcli.report.figures.colormap import SIGNED, coloured
-from dlcli.report.figures.input_maps import framed
-from dlcli.report.figures.sheet import Sheet, Words, fitting
+from dlcli.report.figures.colormap import SIGNED, apply_colormap
+from dlcli.report.figures.input_maps import add_border
+from dlcli.report.figures.sheet import Sheet, TextLabel, truncate_text
 from dlcli.report.sanitize import one_line
 
 _MARGIN, _BETWEEN, _INSIDE = 12, 14, 3
@@ -32,7 +32,7 @@ class Caption:
     right: bool
 
 
-def beside(
+def side_by_side(
     title: str,
     note: str,
     captions: Sequence[Caption],
@@ -58,7 +58,9 @@ def beside(
         x = _MARGIN + index % columns * (width + _BETWEEN)
         y = _HEAD + index // columns * (height + _LINE + _BETWEEN)
         color = _QUIET if caption.right else _WRONG
-        sheet.words.append(Words(fitting(one_line(caption.text), width, 12), x, y + _LINE / 2, 12, colour=color))
+        sheet.words.append(
+            TextLabel(truncate_text(one_line(caption.text), width, 12), x, y + _LINE / 2, 12, colour=color)
+        )
         sheet.put(image, x, y + _LINE)
         if below:
             sheet.put(attribution, x, y + _LINE + image.shape[0] + _INSIDE)
@@ -73,7 +75,7 @@ def filters(title: str, weight: Float[Tensor, "unit channel *kernel"]) -> Sheet:
     Three input channels are drawn as RGB, others side by side with blue for negative and red for positive weights.
     Frames of a filter over time are drawn side by side.
     """
-    tiles = framed(_tiles(weight.detach().float().cpu()))
+    tiles = add_border(_tiles(weight.detach().float().cpu()))
     count, height, width = tiles.shape[:3]
     columns = max(1, min(count, 8, (_WIDE - 2 * _MARGIN) // (width + _INSIDE)))
     rows = -(-count // columns)
@@ -96,7 +98,7 @@ def _tiles(weight: Tensor) -> Float[Tensor, "filter h w 3"]:
         color = ((weight - low) / (high - low).clamp(min=1e-30)).movedim(1, -1)
     else:
         row = weight[:, :_INPUTS].transpose(1, 2).flatten(2)
-        color = coloured(row / weight.abs().max().clamp(min=1e-30) / 2 + 0.5, SIGNED)
+        color = apply_colormap(row / weight.abs().max().clamp(min=1e-30) / 2 + 0.5, SIGNED)
     factor = max(1, _FILTER // max(weight.shape[2:]))
     return color.repeat_interleave(factor, 1).repeat_interleave(factor, 2)
 
@@ -105,7 +107,7 @@ def _headed(title: str, note: str, height: int, width: int) -> Sheet:
     sheet = Sheet.blank(_HEAD + height, max(width, _HEADING_WIDTH) + 2 * _MARGIN)
     available = sheet.pixels.shape[1] - 2 * _MARGIN
     sheet.words += [
-        Words(fitting(one_line(title), available, 14), _MARGIN, 18, 14),
-        Words(fitting(note, available, 11), _MARGIN, 37, 11, colour=_QUIET),
+        TextLabel(truncate_text(one_line(title), available, 14), _MARGIN, 18, 14),
+        TextLabel(truncate_text(note, available, 11), _MARGIN, 37, 11, colour=_QUIET),
     ]
     return sheet

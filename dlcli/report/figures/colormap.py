@@ -14,7 +14,7 @@ DEPTH: Anchors = ((1.0, 1.0, 1.0), (0.62, 0.79, 0.88), (0.19, 0.51, 0.74), (0.03
 """From white to dark blue."""
 
 
-def coloured(values: Float[Tensor, "*axes"], anchors: Anchors) -> Float[Tensor, "*axes 3"]:
+def apply_colormap(values: Float[Tensor, "*axes"], anchors: Anchors) -> Float[Tensor, "*axes 3"]:
     """Map values in [0, 1] to RGB colors, by linear interpolation between equidistant anchors."""
     scale = torch.tensor(anchors)
     position = values.float().cpu().clamp(0, 1) * (len(anchors) - 1)

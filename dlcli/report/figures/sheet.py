@@ -19,7 +19,7 @@ LETTER = 0.6
 
 
 @dataclass(frozen=True)
-class Words:
+class TextLabel:
     """Line of text on a sheet.
 
     Args:
@@ -45,7 +45,7 @@ class Sheet:
     """Canvas of RGB pixels in [0, 1] with text labels."""
 
     pixels: Float[Tensor, "height width 3"]
-    words: list[Words] = field(default_factory=list)
+    words: list[TextLabel] = field(default_factory=list)
 
     @classmethod
     def blank(cls, height: int, width: int) -> "Sheet":
@@ -56,14 +56,14 @@ class Sheet:
         self.pixels[y : y + picture.shape[0], x : x + picture.shape[1]] = picture
 
 
-def has_letters() -> bool:
+def can_draw_text() -> bool:
     """True if matplotlib is installed, so that text can be drawn."""
     return find_spec("matplotlib") is not None
 
 
 def png(sheet: Sheet) -> bytes:
     """Encode a sheet as PNG, without text if matplotlib is not installed."""
-    return _with_text(sheet) if has_letters() else encode(Image(sheet.pixels))[1]
+    return _with_text(sheet) if can_draw_text() else encode(Image(sheet.pixels))[1]
 
 
 def _with_text(sheet: Sheet) -> bytes:
@@ -87,7 +87,7 @@ def _with_text(sheet: Sheet) -> bytes:
     return content.getvalue()
 
 
-def fitting(text: str, width: int | float, size: int | float) -> str:
+def truncate_text(text: str, width: int | float, size: int | float) -> str:
     """Truncate text to a width in pixels at a font size in pixels."""
     letters = max(1, int(width / (size * LETTER)))
     return text if len(text) <= letters else f"{text[: letters - 1]}…"

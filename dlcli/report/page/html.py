@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from dlcli.report import output_file
-from dlcli.report.comparison.comparison import Comparison, Question
+from dlcli.report.comparison.comparison import Comparison, ComparisonOptions
 from dlcli.report.comparison.experiments import Experiment, by_experiment
-from dlcli.report.comparison.groups import rows
+from dlcli.report.comparison.groups import group_rows
 from dlcli.report.page import payload
 from dlcli.runs.run import Run
 
@@ -29,7 +29,7 @@ _SCRIPTS = (
 )
 
 
-def write(path: Path, comparison: Comparison, question: Question, command: str) -> None:
+def write_comparison(path: Path, comparison: Comparison, question: ComparisonOptions, command: str) -> None:
     """Write the page of a comparison.
 
     Args:
@@ -45,7 +45,7 @@ def write_run(path: Path, run: Run) -> None:
     experiments, excluded = by_experiment([run], None, "test")
     experiments = experiments or [Experiment("", others=[(run, "")])]
     by_identity = {experiment.experiment: experiment for experiment in experiments}
-    comparison = Comparison(rows(experiments, None, "test"), [], "", excluded, [], by_identity)
+    comparison = Comparison(group_rows(experiments, None, "test"), [], "", excluded, [], by_identity)
     title = f"{run.info.get('name') or run.info['label']} · {run.id}"
     output_file.write(path, page(payload.build(comparison, title, f"dlcli show {run.id}", None)).encode(), "--html")
 

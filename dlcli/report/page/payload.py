@@ -141,7 +141,7 @@ def _curve(members: Mapping[Run, history.Curve], x: str | None, most: int) -> di
 def along(run: Run, x: str | None, steps: Sequence[thin.Number]) -> list[thin.Number] | None:
     """Convert steps to units of a counter; None if the run does not report it."""
     try:
-        return history.along(run, x, steps)
+        return history.convert_steps(run, x, steps)
     except UsageError:
         return None
 

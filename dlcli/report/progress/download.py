@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 
-class Bar:
+class DownloadBar:
     """Progress bar on standard error. Pooch sets `total`, in bytes, as soon as the size is known."""
 
     def __init__(self) -> None:

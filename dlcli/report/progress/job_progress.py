@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping
 from types import TracebackType
 
-from dlcli.core.executor import News, Tell
-from dlcli.report.progress.progress import Plain
+from dlcli.core.executor import ProgressCallback, ProgressEvent
+from dlcli.report.progress.progress import LineDisplay
 
 
-class Telling:
+class MessageDisplay:
     """Display that sends the run directory, then step, fraction done and latest value as messages.
 
     The latest value is the training loss until the main metric has been evaluated.
@@ -19,14 +19,14 @@ class Telling:
         tell: receives the messages.
     """
 
-    def __init__(self, run: str, metric: str, note: Callable[[str], None], tell: Tell) -> None:
+    def __init__(self, run: str, metric: str, note: Callable[[str], None], tell: ProgressCallback) -> None:
         self.run, self.metric, self.tell = run, metric, tell
-        self.lines = Plain(run, metric, note, None)
+        self.lines = LineDisplay(run, metric, note, None)
         self.latest: tuple[str, float | None] = (metric, None)
         self.done, self.evaluated = 0.0, False
 
-    def __enter__(self) -> "Telling":
-        self.tell(News(self.run, metric=self.metric))
+    def __enter__(self) -> "MessageDisplay":
+        self.tell(ProgressEvent(self.run, metric=self.metric))
         return self
 
     def __exit__(
@@ -41,11 +41,11 @@ class Telling:
         if not self.evaluated and latest:
             self.latest = next(iter(latest.items()))
         self.done = done
-        self.tell(News(self.run, step, done, *self.latest))
+        self.tell(ProgressEvent(self.run, step, done, *self.latest))
 
     def scored(self, step: int, split: str, means: Mapping[str, float], best: bool) -> None:
         self.lines.scored(step, split, means, best)
         if self.metric in means:
             self.evaluated = True
             self.latest = (f"{split} {self.metric}", means[self.metric])
-            self.tell(News(self.run, step, self.done, *self.latest))
+            self.tell(ProgressEvent(self.run, step, self.done, *self.latest))

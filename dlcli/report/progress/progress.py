@@ -23,10 +23,10 @@ _PLAIN_EVERY = 5.0  # seconds between two plain lines
 
 
 @runtime_checkable
-class Shown(Protocol):
+class ProgressDisplay(Protocol):
     """Protocol of progress displays: a context manager that the engine notifies of steps and evaluations."""
 
-    def __enter__(self) -> "Shown": ...
+    def __enter__(self) -> "ProgressDisplay": ...
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -42,7 +42,9 @@ class Shown(Protocol):
         """Report an evaluation: mean metrics of a split, and whether the checkpoint is the best so far."""
 
 
-def choose(mode: str, title: str, metric: str, note: Callable[[str], None], *, quiet: bool = False) -> Shown:
+def create_display(
+    mode: str, title: str, metric: str, note: Callable[[str], None], *, quiet: bool = False
+) -> ProgressDisplay:
     """Create the display of a mode; `auto` is a bar if standard error is a terminal, else plain lines.
 
     Args:
@@ -53,10 +55,10 @@ def choose(mode: str, title: str, metric: str, note: Callable[[str], None], *, q
         quiet: print nothing.
     """
     if mode == "none" or quiet:
-        return Plain(title, metric, note, None)
+        return LineDisplay(title, metric, note, None)
     if mode == "bar" or (mode == "auto" and sys.stderr.isatty()):
-        return Bar(title, metric, note)
-    return Plain(title, metric, note, sys.stderr)
+        return ProgressBar(title, metric, note)
+    return LineDisplay(title, metric, note, sys.stderr)
 
 
 def format_latest(latest: Mapping[str, float]) -> str:
@@ -65,7 +67,7 @@ def format_latest(latest: Mapping[str, float]) -> str:
     return "" if name is None else f"{name.replace('_', ' ')} {number(latest[name])}"
 
 
-class Plain:
+class LineDisplay:
     """Display of plain lines, at most one every five seconds; every evaluation is written to the log.
 
     Args:
@@ -79,7 +81,7 @@ class Plain:
         self.title, self.metric, self.note, self.stream = title, metric, note, stream
         self.started = self.last_shown = time.monotonic()
 
-    def __enter__(self) -> "Plain":
+    def __enter__(self) -> "LineDisplay":
         return self
 
     def __exit__(
@@ -114,7 +116,7 @@ class Plain:
         self.note(f"step {step}  {split}  {values}{'  best' if best else ''}")
 
 
-class Bar:
+class ProgressBar:
     """Progress bar with step, loss, best validation score, elapsed and remaining time.
 
     Args:
@@ -125,7 +127,7 @@ class Bar:
 
     def __init__(self, title: str, metric: str, note: Callable[[str], None]) -> None:
         self.metric, self.note = metric, note
-        self.lines = Plain(title, metric, note, None)
+        self.lines = LineDisplay(title, metric, note, None)
         self.bar = Progress(
             TextColumn("[bold]{task.description}"),
             BarColumn(bar_width=None),
@@ -143,7 +145,7 @@ class Bar:
         self.best = ""
         self.loss = ""
 
-    def __enter__(self) -> "Bar":
+    def __enter__(self) -> "ProgressBar":
         self.bar.start()
         return self
 

@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from dlcli.core.executor import NOT_BEGUN, News, Report
+from dlcli.core.executor import NOT_STARTED, JobResult, ProgressEvent
 from dlcli.report.formatting import duration, number
 from dlcli.report.sanitize import one_line
 
@@ -25,7 +25,7 @@ _SHOWN_FIRST = ("running", "starting", "failed", "diverged", "stopped", "preempt
 
 
 @dataclass
-class Row:
+class RunState:
     """State of a run in the display.
 
     Args:
@@ -38,14 +38,14 @@ class Row:
 
     what: str
     state: str = "waiting"
-    news: News = News()  # noqa: RUF009 - frozen
+    news: ProgressEvent = ProgressEvent()  # noqa: RUF009 - frozen
     begun: tuple[float, float] | None = None
     ended: float | None = None
 
-    def hear(self, what: News | Report) -> None:
+    def hear(self, what: ProgressEvent | JobResult) -> None:
         """Update the state from a message or the final report."""
-        if isinstance(what, Report):
-            self.state = "waiting" if what == NOT_BEGUN else _STATES.get(what.exit_code, "failed")
+        if isinstance(what, JobResult):
+            self.state = "waiting" if what == NOT_STARTED else _STATES.get(what.exit_code, "failed")
             self.ended = time.monotonic()
             self.news = self._final(what)
             return
@@ -55,7 +55,7 @@ class Row:
             self.begun, self.ended = None, None
         self.state, self.news = ("running" if what.metric else "starting"), what
 
-    def _final(self, report: Report) -> News:
+    def _final(self, report: JobResult) -> ProgressEvent:
         """The latest message with the test score of the main metric, if the report has one."""
         metric = self.news.metric.rpartition(" ")[2]
         value = report.metrics.get("test", {}).get(metric)
@@ -77,20 +77,20 @@ class Row:
 
 
 @runtime_checkable
-class Board(Protocol):
+class SweepDisplay(Protocol):
     """Protocol of sweep displays: a context manager that receives the messages of the runs."""
 
-    def __enter__(self) -> "Board": ...
+    def __enter__(self) -> "SweepDisplay": ...
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
-    def hear(self, place: int, what: News | Report) -> None:
+    def hear(self, place: int, what: ProgressEvent | JobResult) -> None:
         """Update the run with an index from a message or the final report."""
 
 
-def choose(mode: str, titles: Sequence[str], *, quiet: bool = False) -> Board:
+def create_sweep_display(mode: str, titles: Sequence[str], *, quiet: bool = False) -> SweepDisplay:
     """Create the display of a mode; `auto` is a table if standard error is a terminal, else plain lines.
 
     Args:
@@ -98,41 +98,41 @@ def choose(mode: str, titles: Sequence[str], *, quiet: bool = False) -> Board:
         titles: titles of the runs.
         quiet: show only failures.
     """
-    rows = [Row(one_line(title)) for title in titles]
+    rows = [RunState(one_line(title)) for title in titles]
     if quiet or mode == "none":
-        return Lines(rows, only_failures=True)
+        return SweepLines(rows, only_failures=True)
     if mode == "bar" or (mode == "auto" and sys.stderr.isatty()):
-        return Screen(rows)
-    return Lines(rows)
+        return SweepTable(rows)
+    return SweepLines(rows)
 
 
-def failure(place: int, row: Row, report: Report) -> str:
+def format_failure(place: int, row: RunState, report: JobResult) -> str:
     """Format a failure as one line, with the last line of its error."""
     error = _error_lines(report)[-1].strip()
     return one_line(f"[{place + 1}] {row.state}, exit code {report.exit_code}: {row.what}: {error}")
 
 
-def _error_lines(report: Report) -> list[str]:
+def _error_lines(report: JobResult) -> list[str]:
     return [line for line in report.error.splitlines() if line.strip()] or ["?"]
 
 
-def note(place: int, row: Row, news: News) -> str:
+def note(place: int, row: RunState, news: ProgressEvent) -> str:
     """Format the remark of a message as one line."""
     return one_line(f"[{place + 1}] {row.what}: {news.note}")
 
 
-def failed(what: News | Report) -> bool:
+def is_failure(what: ProgressEvent | JobResult) -> bool:
     """True for the report of a failed run."""
-    return isinstance(what, Report) and what.exit_code != 0 and what != NOT_BEGUN
+    return isinstance(what, JobResult) and what.exit_code != 0 and what != NOT_STARTED
 
 
-def summary(rows: Sequence[Row]) -> str:
+def summary(rows: Sequence[RunState]) -> str:
     """Number of runs by state: `2 running, 3 completed, 11 waiting`."""
     counts = Counter(row.state for row in rows)
     return ", ".join(f"{counts[state]} {state}" for state in _SHOWN_FIRST if counts[state])
 
 
-class Lines:
+class SweepLines:
     """Sweep display of plain lines: one when a run starts or ends, and a status every few seconds.
 
     Args:
@@ -141,11 +141,11 @@ class Lines:
         only_failures: print only failures.
     """
 
-    def __init__(self, rows: Sequence[Row], *, every: float = _EVERY, only_failures: bool = False) -> None:
+    def __init__(self, rows: Sequence[RunState], *, every: float = _EVERY, only_failures: bool = False) -> None:
         self.rows, self.every, self.only_failures = rows, every, only_failures
         self.last_status = time.monotonic()
 
-    def __enter__(self) -> "Lines":
+    def __enter__(self) -> "SweepLines":
         return self
 
     def __exit__(
@@ -153,14 +153,14 @@ class Lines:
     ) -> None:
         return
 
-    def hear(self, place: int, what: News | Report) -> None:
+    def hear(self, place: int, what: ProgressEvent | JobResult) -> None:
         row = self.rows[place]
         row.hear(what)
-        if isinstance(what, Report) and failed(what):
-            self._print(failure(place, row, what))
-        elif self.only_failures or what == NOT_BEGUN:
+        if isinstance(what, JobResult) and is_failure(what):
+            self._print(format_failure(place, row, what))
+        elif self.only_failures or what == NOT_STARTED:
             return
-        elif isinstance(what, News) and what.note:
+        elif isinstance(what, ProgressEvent) and what.note:
             self._print(note(place, row, what))
         elif row.state in ("starting", "completed"):
             self._print(f"[{place + 1}/{len(self.rows)}] {row.what}  {row.state}  {row.value}".rstrip())
@@ -174,15 +174,15 @@ class Lines:
         print(text, file=sys.stderr, flush=True)  # noqa: T201
 
 
-class Screen:
+class SweepTable:
     """Sweep display of a live table with as many rows as fit the terminal; failures are printed above it."""
 
-    def __init__(self, rows: Sequence[Row]) -> None:
+    def __init__(self, rows: Sequence[RunState]) -> None:
         self.rows = rows
         self.console = Console(stderr=True, highlight=False)
         self.live = Live(console=self.console, get_renderable=self.table, refresh_per_second=4, transient=True)
 
-    def __enter__(self) -> "Screen":
+    def __enter__(self) -> "SweepTable":
         self.live.start()
         return self
 
@@ -191,12 +191,12 @@ class Screen:
     ) -> None:
         self.live.stop()
 
-    def hear(self, place: int, what: News | Report) -> None:
+    def hear(self, place: int, what: ProgressEvent | JobResult) -> None:
         self.rows[place].hear(what)
-        if isinstance(what, Report) and failed(what):
-            text = failure(place, self.rows[place], what)
+        if isinstance(what, JobResult) and is_failure(what):
+            text = format_failure(place, self.rows[place], what)
             self.console.print(Text(text, style="red"), soft_wrap=True)
-        elif isinstance(what, News) and what.note:
+        elif isinstance(what, ProgressEvent) and what.note:
             self.console.print(Text(note(place, self.rows[place], what), style="yellow"), soft_wrap=True)
 
     def table(self) -> Group:
@@ -222,7 +222,7 @@ class Screen:
         return _SHOWN_FIRST.index(row.state), -row.ended if row.ended is not None else float(index)
 
 
-def print_failures(failures: Sequence[tuple[int, str, Report]]) -> None:
+def print_failures(failures: Sequence[tuple[int, str, JobResult]]) -> None:
     """Print a table of failed runs on standard error.
 
     Args:

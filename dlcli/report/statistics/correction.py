@@ -34,7 +34,7 @@ def seeds_needed(comparisons: int, alpha: float = 0.05, paired: bool = True) -> 
     return next(n for n in count(1) if smallest_p(n, paired) * comparisons <= alpha)
 
 
-def sentence(
+def power_statement(
     n: int, arms: int, all_pairs: bool = False, paired: bool = True, others: Sequence[tuple[int, bool]] = ()
 ) -> str:
     """State the smallest attainable p and the number of seeds that significance requires; empty below two arms.

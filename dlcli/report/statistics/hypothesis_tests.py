@@ -11,13 +11,25 @@ from typing import Any
 import numpy as np
 
 from dlcli.core.errors import UsageError
-from dlcli.report.statistics.correction import holm, seeds_needed, sentence
+from dlcli.report.statistics.correction import holm, power_statement, seeds_needed
 from dlcli.report.statistics.intervals import Band, Interval, Value, band, equal, finite, interval, plain
-from dlcli.report.statistics.permutation import sign_flip, smallest_p, split
+from dlcli.report.statistics.permutation import permutation_test, sign_flip_test, smallest_p
 
 __all__ = [
-    "Arm", "Band", "Interval", "Pair", "band", "compare_arms", "compare_pair", "holm", "interval", "paired",
-    "seeds_needed", "sentence", "smallest_p", "unpaired",
+    "Arm",
+    "ArmComparison",
+    "Band",
+    "Interval",
+    "band",
+    "compare_arms",
+    "compare_pair",
+    "holm",
+    "interval",
+    "paired",
+    "power_statement",
+    "seeds_needed",
+    "smallest_p",
+    "unpaired",
 ]  # fmt: skip
 
 Arm = Mapping[Any, Value]
@@ -25,7 +37,7 @@ Arm = Mapping[Any, Value]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pair:
+class ArmComparison:
     """Comparison of two arms.
 
     Args:
@@ -65,7 +77,7 @@ class Pair:
     note: str = ""
 
 
-def paired(a: Arm, b: Arm, *, level: float = 0.95) -> Pair:
+def paired(a: Arm, b: Arm, *, level: float = 0.95) -> ArmComparison:
     """Compare two arms over their common seeds: t interval of the difference, exact sign-flip p, Cohen's d_z.
 
     Args:
@@ -75,8 +87,8 @@ def paired(a: Arm, b: Arm, *, level: float = 0.95) -> Pair:
     shared = [seed for seed in a if seed in b and len(finite((a[seed], b[seed]))) == 2]
     x, y = finite(a[seed] for seed in shared), finite(b[seed] for seed in shared)
     d = _differences(x, y)
-    estimate, test = interval(d, kind="t", level=level), sign_flip(d)
-    return Pair(
+    estimate, test = interval(d, kind="t", level=level), sign_flip_test(d)
+    return ArmComparison(
         n=len(d),
         paired=True,
         difference=estimate.mean,
@@ -117,7 +129,7 @@ def _ratio(difference: float, spread: float) -> float | None:
     return plain(difference / spread)
 
 
-def unpaired(a: Arm, b: Arm, *, level: float = 0.95) -> Pair:
+def unpaired(a: Arm, b: Arm, *, level: float = 0.95) -> ArmComparison:
     """Compare two arms over all of their seeds: Welch's interval, permutation p, Hedges' g.
 
     Args:
@@ -125,12 +137,12 @@ def unpaired(a: Arm, b: Arm, *, level: float = 0.95) -> Pair:
         level: confidence level of the interval.
     """
     x, y = finite(a.values()), finite(b.values())
-    test, same = split(x, y), bool(x and y) and equal((*x, *y))
+    test, same = permutation_test(x, y), bool(x and y) and equal((*x, *y))
     difference = (0.0 if same else statistics.mean(x) - statistics.mean(y)) if x and y else None
     testable = difference is not None and min(len(x), len(y)) > 1
     constant = testable and equal(x) and equal(y)
     low, high = (difference, difference) if constant else _welch(x, y, level) if testable else (None, None)
-    return Pair(
+    return ArmComparison(
         n=min(len(x), len(y)),
         paired=False,
         difference=None if difference is None else plain(difference),
@@ -167,7 +179,7 @@ def _hedges(difference: float, x: Sequence[float], y: Sequence[float], constant:
     return _ratio(math.exp(log_j) * (difference / unit), 0.0 if constant else spread)
 
 
-def compare_pair(a: Arm, b: Arm, *, level: float = 0.95) -> Pair:
+def compare_pair(a: Arm, b: Arm, *, level: float = 0.95) -> ArmComparison:
     """Compare two arms, paired if the other arm has all seeds of the smaller one and two pairs are finite.
 
     The seeds decide on pairing, not the values: a diverged run does not change it while two finite pairs remain.
@@ -187,7 +199,7 @@ def compare_pair(a: Arm, b: Arm, *, level: float = 0.95) -> Pair:
 
 def compare_arms(
     arms: Mapping[str, Arm], baseline: str, all_pairs: bool = False, *, picked: bool = False, level: float = 0.95
-) -> list[Pair]:
+) -> list[ArmComparison]:
     """Compare every arm with the baseline, or every pair, with p corrected by Holm over the family.
 
     Args:

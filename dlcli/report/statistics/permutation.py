@@ -29,7 +29,7 @@ class PValue:
 UNTESTED = PValue(None, "none: fewer than two seeds")
 
 
-def sign_flip(differences: Sequence[float]) -> PValue:
+def sign_flip_test(differences: Sequence[float]) -> PValue:
     """Sign-flip test: fraction of sign patterns with a sum at least as far from 0.
 
     Source: Fisher 1935, The Design of Experiments, section 21.
@@ -60,7 +60,7 @@ def _count_extreme(d: np.ndarray, observed: float) -> int:
     return hits
 
 
-def split(a: Sequence[float], b: Sequence[float]) -> PValue:
+def permutation_test(a: Sequence[float], b: Sequence[float]) -> PValue:
     """Permutation test of two samples: twice the smaller tail of the differences of means, as in SciPy.
 
     The p of SciPy is not used because it misses ties of rounded values, such as accuracies on 300 samples.

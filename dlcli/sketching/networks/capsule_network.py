@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from dlcli.core.errors import Mismatch, UsageError
-from dlcli.core.task import Batch, Composed, Task
+from dlcli.core.task import Batch, CompositeImages, Task
 from dlcli.nn.capsule.layers import CapsuleLayer as RoutedCapsuleLayer
 from dlcli.nn.capsule.layers import SharedCapsuleLayer, length_logits
 from dlcli.sketching.networks.edges import Edges
@@ -90,8 +90,8 @@ class Capsules:
             parents = outputs[:, None].expand_as(children)
             edges.join(parents.flatten(), children.flatten(), position.flatten(), weights.flatten())
             attributes.append(self._attributes(summed))
-        objects = Objects(edges.structure(), torch.cat(attributes))
-        return SceneObjects(objects, self._totals(present).to(x), length_logits(poses))
+        seen = Objects(edges.structure(), torch.cat(attributes))
+        return SceneObjects(seen, self._totals(present).to(x), length_logits(poses))
 
     def _totals(self, present: Bool[Tensor, "scene class"]) -> Int[Tensor, "scene module"]:
         """Number of class capsules that are objects, and number of types."""
@@ -126,7 +126,7 @@ class Capsules:
         return x[scene : scene + 1] if int(structure.module[number]) < self._classes else None
 
     def truth(self, batch: Batch) -> Int[Tensor, "scene module"] | None:
-        if isinstance(self._scenes, Composed):
+        if isinstance(self._scenes, CompositeImages):
             return count_classes(self._scenes.sources(batch)[1], len(self.modules), self._classes)
         if batch.target.dim() != 1:
             return None

@@ -27,7 +27,7 @@ class SceneObjects:
 
 
 @runtime_checkable
-class Modular(Protocol):
+class ModularNetwork(Protocol):
     """A network as a directed acyclic graph of modules, constructed as `Network(model, scenes, **keywords)`.
 
     `modules` are the names of all modules, `width` is the number of attributes of an object.
@@ -41,7 +41,7 @@ class Modular(Protocol):
 
 
 @runtime_checkable
-class Decodes(Protocol):
+class AttributeDecoder(Protocol):
     """A network that can decode attributes to images."""
 
     def decode(self, module: str, attributes: Float[Tensor, "n attribute"]) -> Tensor | None:

@@ -10,7 +10,7 @@ import numpy as np
 from dlcli.core.errors import UsageError
 from dlcli.sketching.streams.chunk import Chunk, item_keys, parse_item
 from dlcli.sketching.streams.hashing import Polynomial
-from dlcli.sketching.streams.sketch import Asked, Estimate, Sketch
+from dlcli.sketching.streams.sketch import Estimate, ItemQuery, Sketch
 
 
 class CountMin(Sketch):
@@ -48,7 +48,7 @@ class CountMin(Sketch):
         assert isinstance(other, CountMin)
         self._inner.merge(other._inner)
 
-    def estimates(self, asked: Asked) -> list[Estimate]:
+    def estimates(self, asked: ItemQuery) -> list[Estimate]:
         rows, width = self.settings["rows"], self.settings["width"]
         over = math.e / width * self.items
         guarantee = (

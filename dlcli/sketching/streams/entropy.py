@@ -7,10 +7,10 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from dlcli.core.errors import UsageError
-from dlcli.core.rng import mix
+from dlcli.core.rng import hash_integers
 from dlcli.sketching.streams.chunk import Chunk
 from dlcli.sketching.streams.most_frequent import MostFrequent
-from dlcli.sketching.streams.sketch import Asked, Estimate, Sketch
+from dlcli.sketching.streams.sketch import Estimate, ItemQuery, Sketch
 
 _COUNTERS = 4096  # Misra-Gries counters that find the most frequent item
 _DEVIATIONS = 2.576  # normal quantile of a two-sided 99 % interval
@@ -74,7 +74,7 @@ class Entropy(Sketch):
         self._most_frequent.add(keys[starts], (ends - starts).astype(np.float64))
         groups = Groups(keys, keys[starts], starts, ends)
         before = self.items - len(chunk)
-        draw = np.random.Generator(np.random.Philox(key=mix(self.settings["seed"], before)))
+        draw = np.random.Generator(np.random.Philox(key=hash_integers(self.settings["seed"], before)))
         first, second = groups.sample(draw.random((4, self.settings["samples"])))
         for old in (self._first, self._second):
             old.occurrences += groups.counts(old.key)
@@ -90,7 +90,7 @@ class Entropy(Sketch):
         self._first = old.where(stays, first)
         self._second = loser.where(loser.label < rest.label, rest)
 
-    def estimates(self, asked: Asked) -> list[Estimate]:
+    def estimates(self, asked: ItemQuery) -> list[Estimate]:
         if not self.items:
             return []
         key, count = self._most_frequent.top()

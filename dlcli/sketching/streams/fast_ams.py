@@ -6,7 +6,7 @@ import torch
 
 from dlcli.sketching.streams.signed_counters import SignedCounters
 from dlcli.sketching.streams.signed_table import median
-from dlcli.sketching.streams.sketch import Asked, Estimate, median_failure_probability, relative_interval
+from dlcli.sketching.streams.sketch import Estimate, ItemQuery, median_failure_probability, relative_interval
 
 
 class FastAMS(SignedCounters):
@@ -23,7 +23,7 @@ class FastAMS(SignedCounters):
 
     kind = "fastams"
 
-    def estimates(self, asked: Asked) -> list[Estimate]:
+    def estimates(self, asked: ItemQuery) -> list[Estimate]:
         return [second_moment(self.table.second_moments(), self.table.width)]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from dlcli.core.errors import UsageError
 from dlcli.sketching.streams.chunk import Chunk, format_item, parse_item
-from dlcli.sketching.streams.sketch import Asked, Estimate, Sketch
+from dlcli.sketching.streams.sketch import Estimate, ItemQuery, Sketch
 
 
 class Frequent(Sketch):
@@ -41,7 +41,7 @@ class Frequent(Sketch):
         assert isinstance(other, Frequent)
         self._inner.merge(other._inner)
 
-    def estimates(self, asked: Asked) -> list[Estimate]:
+    def estimates(self, asked: ItemQuery) -> list[Estimate]:
         kind = datasketches.frequent_items_error_type.NO_FALSE_NEGATIVES
         top = sorted(self._inner.get_frequent_items(kind), key=lambda entry: (-entry[1], entry[0]))[: asked.top]
         names = [name for name, *_ in top]

@@ -10,7 +10,7 @@ import numpy as np
 from dlcli.core.errors import UsageError
 from dlcli.sketching.streams.chunk import Chunk
 from dlcli.sketching.streams.hashing import Polynomial
-from dlcli.sketching.streams.sketch import Asked, Estimate, Sketch
+from dlcli.sketching.streams.sketch import Estimate, ItemQuery, Sketch
 
 
 class HLL(Sketch):
@@ -47,7 +47,7 @@ class HLL(Sketch):
         union.update(other._inner)
         self._inner = union.get_result(datasketches.tgt_hll_type.HLL_8)
 
-    def estimates(self, asked: Asked) -> list[Estimate]:
+    def estimates(self, asked: ItemQuery) -> list[Estimate]:
         inner, registers = self._inner, 1 << self.settings["log2"]
         guarantee = (
             f"standard error {1.04 / math.sqrt(registers):.2%} = 1.04/sqrt({registers:,}); exceeds three standard "

@@ -10,10 +10,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dlcli.core.errors import UsageError
-from dlcli.core.rng import generator, integers, mix
+from dlcli.core.rng import generator, hash_integers, integers
 from dlcli.sketching.streams.chunk import Chunk
 from dlcli.sketching.streams.signs import signed_sums
-from dlcli.sketching.streams.sketch import Asked, Estimate, Sketch, relative_interval
+from dlcli.sketching.streams.sketch import Estimate, ItemQuery, Sketch, relative_interval
 
 _BITS, _ROLE, _DELTA = 31, 0x4A4C, 0.01  # bits per word; substream of the seed; failure probability
 
@@ -51,7 +51,7 @@ class JL(Sketch):
         assert isinstance(other, JL)
         self.y -= other.y
 
-    def estimates(self, asked: Asked) -> list[Estimate]:
+    def estimates(self, asked: ItemQuery) -> list[Estimate]:
         value, error = float(self.y.norm()), distortion(len(self.y), _DELTA)
         guarantee = f"within {error:.2%} with probability {1 - _DELTA:g}; {len(self.y):,} components, any dimension"
         return [Estimate("L2", "", value, *relative_interval(value, error), guarantee)]
@@ -96,7 +96,7 @@ def project(
         UsageError: "srht" with more components than the dimension, padded to a power of two.
     """
     features = x.shape[-1]
-    draw = generator(mix(seed, _ROLE), features)
+    draw = generator(hash_integers(seed, _ROLE), features)
     if how == "dense":
         signs = torch.randint(0, 2, (components, features), generator=draw).to(x) * 2 - 1
         return x @ signs.T / math.sqrt(components)

@@ -7,7 +7,7 @@ import numpy as np
 
 from dlcli.core.errors import UsageError
 from dlcli.sketching.streams.chunk import Chunk
-from dlcli.sketching.streams.sketch import Asked, Estimate, Sketch
+from dlcli.sketching.streams.sketch import Estimate, ItemQuery, Sketch
 
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
@@ -41,7 +41,7 @@ class KLL(Sketch):
         assert isinstance(other, KLL)
         self._inner.merge(other._inner)
 
-    def estimates(self, asked: Asked) -> list[Estimate]:
+    def estimates(self, asked: ItemQuery) -> list[Estimate]:
         if not self.items:
             return []
         return [self._quantile(rank) for rank in QUANTILES]

@@ -11,7 +11,7 @@ from dlcli.core.rng import uniform
 from dlcli.sketching.streams.chunk import Chunk
 from dlcli.sketching.streams.fast_ams import second_moment
 from dlcli.sketching.streams.signed_table import SignedTable, median
-from dlcli.sketching.streams.sketch import Asked, Estimate, Sketch
+from dlcli.sketching.streams.sketch import Estimate, ItemQuery, Sketch
 
 _ROLE, _CELLS = 0x4C31, 1 << 17  # substream of the seed; random numbers drawn at a time
 _DEVIATIONS = 2.576  # normal quantile of a two-sided 99 % interval
@@ -58,7 +58,7 @@ class Norms(Sketch):
         self.y -= other.y
         self.table.counters -= other.table.counters
 
-    def estimates(self, asked: Asked) -> list[Estimate]:
+    def estimates(self, asked: ItemQuery) -> list[Estimate]:
         return [self._first(), self._second()]
 
     def _first(self) -> Estimate:

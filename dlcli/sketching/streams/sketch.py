@@ -32,7 +32,7 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class Asked:
+class ItemQuery:
     """The items whose counts are estimated.
 
     Args:
@@ -112,7 +112,7 @@ class Sketch(ABC):
         self.items, self.values = self.items - other.items, self.values or other.values
 
     @abstractmethod
-    def estimates(self, asked: Asked) -> list[Estimate]:
+    def estimates(self, asked: ItemQuery) -> list[Estimate]:
         """Estimates with their guarantees."""
 
     @abstractmethod

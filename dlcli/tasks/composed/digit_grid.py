@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from dlcli.core.errors import UsageError
-from dlcli.core.option_checks import at_least
+from dlcli.core.option_checks import check_at_least
 from dlcli.core.rng import integers, uniform
-from dlcli.tasks.composed.glyphs import Glyphs, glyphs
+from dlcli.tasks.composed.glyphs import Glyphs, load_glyphs
 from dlcli.tasks.composed.scenes import NOTHING, Layout, SceneTask
 
 _WHICH, _EMPTY, _FIRST = 0xA1, 0xA2, 0xA3  # random streams
@@ -69,10 +69,10 @@ class DigitGrid(SceneTask):
         order: int,
         metrics: Sequence[str] | None = None,
     ) -> None:
-        at_least(1, rows=rows, columns=columns)
+        check_at_least(1, rows=rows, columns=columns)
         if not 0 <= empty < 1:
             raise UsageError("invalid_value", key="task.empty", must="in [0, 1)", got=empty)
-        digits = glyphs(source)
+        digits = load_glyphs(source)
         self.side = side = digits["train"].side
         layout = Layout(GridArrangement(rows, columns, empty), rows * side, columns * side)
         super().__init__(

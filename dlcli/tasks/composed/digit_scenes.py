@@ -8,9 +8,9 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from dlcli.core.errors import UsageError
-from dlcli.core.option_checks import at_least
+from dlcli.core.option_checks import check_at_least
 from dlcli.core.rng import integers
-from dlcli.tasks.composed.glyphs import Glyphs, glyphs
+from dlcli.tasks.composed.glyphs import Glyphs, load_glyphs
 from dlcli.tasks.composed.scenes import NOTHING, Layout, SceneTask
 
 _COUNT, _WHICH, _WHERE = 0x81, 0x82, 0x83  # random streams
@@ -83,8 +83,8 @@ class DigitScenes(SceneTask):
         order: int,
         metrics: Sequence[str] | None = None,
     ) -> None:
-        at_least(1, most=most)
-        digits = glyphs(source)
+        check_at_least(1, most=most)
+        digits = load_glyphs(source)
         smallest = _smallest_canvas(digits["train"].side, most)
         if canvas < smallest:
             must = f"at least {smallest} for {most} digits of {source}"

@@ -8,12 +8,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from dlcli.core.option_checks import at_least, one_of
+from dlcli.core.option_checks import check_at_least, check_choice
 from dlcli.core.rng import integers, normal, uniform
 from dlcli.core.spec import Classes, Real, Spec
-from dlcli.tasks.arrays import ArrayTask
-from dlcli.tasks.composed.generated import drawn
-from dlcli.tasks.composed.glyphs import Glyphs, glyphs
+from dlcli.tasks.arrays import InMemoryTask
+from dlcli.tasks.composed.generated import generated_splits
+from dlcli.tasks.composed.glyphs import Glyphs, load_glyphs
 from dlcli.tasks.targets.classification import Classification
 
 Noise = Literal["uniform", "normal"]
@@ -44,7 +44,7 @@ class Matching:
         return _NOISE[self.noise](index, (self.frames - 2) * side * side, *key, _BETWEEN).unflatten(1, shape)
 
 
-class FrameMatching(ArrayTask):
+class FrameMatching(InMemoryTask):
     """Whether the first and the last frame of a video show the same digit class; the frames between are noise.
 
     A network of local layers cannot compare the two frames until its temporal receptive field spans the video. The two
@@ -82,12 +82,12 @@ class FrameMatching(ArrayTask):
         order: int,
         metrics: Sequence[str] | None = None,
     ) -> None:
-        at_least(2, frames=frames)
-        at_least(1, repeats=repeats)
-        one_of(list(_NOISE), noise=noise)
-        digits = glyphs(source)
+        check_at_least(2, frames=frames)
+        check_at_least(1, repeats=repeats)
+        check_choice(list(_NOISE), noise=noise)
+        digits = load_glyphs(source)
         side = digits["train"].side
         make = dict.fromkeys(digits, Matching(frames, noise))
-        splits = drawn(digits, make, repeats={"valid": repeats, "test": repeats}, data_seed=data_seed)
+        splits = generated_splits(digits, make, repeats={"valid": repeats, "test": repeats}, data_seed=data_seed)
         spec = Spec((Real((1, frames, side, side)),), Classes(2))
         super().__init__(splits, spec, Classification(["different", "same"]), batch=batch, order=order, metrics=metrics)

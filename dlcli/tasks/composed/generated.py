@@ -13,7 +13,7 @@ _HELD_OUT = 0x5CE4E  # random stream of the validation and test samples
 
 
 @runtime_checkable
-class Make(Protocol):
+class SampleGenerator(Protocol):
     """Generator of samples from glyphs."""
 
     def __call__(self, glyphs: Glyphs, index: Tensor, *key: int) -> tuple[tuple[Tensor, ...], Tensor]:
@@ -25,7 +25,7 @@ class Make(Protocol):
 
 
 @dataclass(frozen=True)
-class Drawn:
+class GeneratedSamples:
     """A split of samples generated from glyphs: new samples in every training epoch, fixed ones otherwise.
 
     Args:
@@ -36,7 +36,7 @@ class Drawn:
     """
 
     glyphs: Glyphs
-    make: Make
+    make: SampleGenerator
     repeats: int
     key: tuple[int, ...]
 
@@ -50,13 +50,13 @@ class Drawn:
     def vary(self, rows: Tensor, *key: int) -> tuple[tuple[Tensor, ...], Tensor]:
         return self.make(self.glyphs, rows, *key)
 
-    def to(self, device: torch.device) -> "Drawn":
+    def to(self, device: torch.device) -> "GeneratedSamples":
         return replace(self, glyphs=self.glyphs.to(device))
 
 
-def drawn(
-    splits: Mapping[str, Glyphs], make: Mapping[str, Make], *, repeats: Mapping[str, int], data_seed: int
-) -> dict[str, Drawn]:
+def generated_splits(
+    splits: Mapping[str, Glyphs], make: Mapping[str, SampleGenerator], *, repeats: Mapping[str, int], data_seed: int
+) -> dict[str, GeneratedSamples]:
     """Generated splits.
 
     Args:
@@ -66,6 +66,6 @@ def drawn(
         data_seed: seed of the validation and test samples.
     """
     return {
-        name: Drawn(glyphs, make[name], repeats.get(name, 1), (_HELD_OUT, data_seed, number))
+        name: GeneratedSamples(glyphs, make[name], repeats.get(name, 1), (_HELD_OUT, data_seed, number))
         for number, (name, glyphs) in enumerate(splits.items())
     }

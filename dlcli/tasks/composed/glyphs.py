@@ -8,9 +8,9 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from dlcli.core.errors import UsageError
-from dlcli.core.option_checks import one_of
+from dlcli.core.option_checks import check_choice
 from dlcli.core.rng import integers
-from dlcli.tasks.image.embedded_digits import NAMES, splits
+from dlcli.tasks.image.embedded_digits import NAMES, digit_splits
 from dlcli.tasks.image.idx_images import idx_splits
 
 SOURCES = ("digits", "mnist")
@@ -74,7 +74,7 @@ class Glyphs:
         return replace(self, **moved)
 
 
-def glyphs(source: str) -> dict[str, Glyphs]:
+def load_glyphs(source: str) -> dict[str, Glyphs]:
     """Load the single digits of the splits train, valid and test of a source, which are disjoint.
 
     Args:
@@ -84,10 +84,10 @@ def glyphs(source: str) -> dict[str, Glyphs]:
         UsageError: the source is unknown, or a class does not occur in a split.
         Missing: a file is missing.
     """
-    one_of(SOURCES, source=source)
+    check_choice(SOURCES, source=source)
     if source == "mnist":
         return {name: _sorted(name, split.images, split.labels, 255.0) for name, split in idx_splits("mnist").items()}
-    return {name: _sorted(name, split.inputs[0], split.target, 1.0) for name, split in splits(1, 8, 8).items()}
+    return {name: _sorted(name, split.inputs[0], split.target, 1.0) for name, split in digit_splits(1, 8, 8).items()}
 
 
 def _sorted(split: str, pixels: Tensor, labels: Tensor, white: float) -> Glyphs:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from dlcli.core.option_checks import at_least
+from dlcli.core.option_checks import check_at_least
 from dlcli.core.rng import integers
-from dlcli.tasks.composed.glyphs import Glyphs, glyphs
+from dlcli.tasks.composed.glyphs import Glyphs, load_glyphs
 from dlcli.tasks.composed.scenes import Layout, SceneTask
 
 _SHIFT = 0x71  # random stream
@@ -61,8 +61,8 @@ class MultiDigits(SceneTask):
         order: int,
         metrics: Sequence[str] | None = None,
     ) -> None:
-        at_least(0, shift=shift)
-        digits = glyphs(source)
+        check_at_least(0, shift=shift)
+        digits = load_glyphs(source)
         side = digits["train"].side + 2 * shift
         layouts = dict.fromkeys(digits, Layout(Overlapping(shift), side, side))
         repeated = {"valid": repeats, "test": repeats}

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from dlcli.tasks.composed.glyphs import Glyphs, glyphs
+from dlcli.tasks.composed.glyphs import Glyphs, load_glyphs
 from dlcli.tasks.composed.scenes import Layout, SceneTask
 
 
@@ -50,7 +50,7 @@ class PairedDigits(SceneTask):
     def __init__(
         self, *, source: str, repeats: int, batch: int, data_seed: int, order: int, metrics: Sequence[str] | None = None
     ) -> None:
-        digits = glyphs(source)
+        digits = load_glyphs(source)
         side = digits["train"].side
         layouts = dict.fromkeys(digits, Layout(SingleDigit(), side, side)) | {"test": Layout(Stacked(), 2 * side, side)}
         super().__init__(

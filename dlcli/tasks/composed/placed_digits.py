@@ -9,12 +9,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from dlcli.core.errors import UsageError
-from dlcli.core.option_checks import at_least
+from dlcli.core.option_checks import check_at_least
 from dlcli.core.rng import integers, uniform
 from dlcli.core.spec import Classes, Real, Spec
-from dlcli.tasks.arrays import ArrayTask
-from dlcli.tasks.composed.generated import drawn
-from dlcli.tasks.composed.glyphs import CLASSES, Glyphs, glyphs
+from dlcli.tasks.arrays import InMemoryTask
+from dlcli.tasks.composed.generated import generated_splits
+from dlcli.tasks.composed.glyphs import CLASSES, Glyphs, load_glyphs
 from dlcli.tasks.composed.placing import place, warp
 from dlcli.tasks.image.embedded_digits import NAMES
 from dlcli.tasks.targets.classification import Classification
@@ -80,7 +80,7 @@ class Placed:
         return place(pieces, put, self.canvas, self.canvas).unflatten(0, (len(index), self.clutter)).amax(1)
 
 
-class PlacedDigits(ArrayTask):
+class PlacedDigits(InMemoryTask):
     """Classification of a randomly transformed digit on a larger canvas.
 
     Training images are generated in every epoch as a function of (order, epoch, sample); validation and test images
@@ -126,14 +126,14 @@ class PlacedDigits(ArrayTask):
         order: int,
         metrics: Sequence[str] | None = None,
     ) -> None:
-        at_least(1, repeats=repeats)
-        digits = glyphs(source)
+        check_at_least(1, repeats=repeats)
+        digits = load_glyphs(source)
         train_placement = Placed(canvas, rotation, scale, shear, shift, clutter, clutter_size)
         test_placement = _overridden(train_placement, test or {})
         for prefix, placement in (("task", train_placement), ("task.test", test_placement)):
             _check(placement, digits["train"].side, prefix)
         make = {"train": train_placement, "valid": train_placement, "test": test_placement}
-        splits = drawn(digits, make, repeats={"valid": repeats, "test": repeats}, data_seed=data_seed)
+        splits = generated_splits(digits, make, repeats={"valid": repeats, "test": repeats}, data_seed=data_seed)
         spec = Spec((Real((1, canvas, canvas)),), Classes(CLASSES))
         super().__init__(splits, spec, Classification(NAMES), batch=batch, order=order, metrics=metrics)
 

@@ -7,11 +7,11 @@ from typing import Protocol, runtime_checkable
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from dlcli.core.option_checks import at_least
+from dlcli.core.option_checks import check_at_least
 from dlcli.core.spec import IGNORED, Labels, Real, Spec
 from dlcli.core.task import Batch
-from dlcli.tasks.arrays import ArrayTask
-from dlcli.tasks.composed.generated import Drawn, drawn
+from dlcli.tasks.arrays import InMemoryTask
+from dlcli.tasks.composed.generated import GeneratedSamples, generated_splits
 from dlcli.tasks.composed.glyphs import CLASSES, Glyphs
 from dlcli.tasks.composed.placing import place
 from dlcli.tasks.image.embedded_digits import NAMES
@@ -35,7 +35,7 @@ class Scene:
 
 
 @runtime_checkable
-class Arrange(Protocol):
+class Arrangement(Protocol):
     """Random arrangement of glyphs in an image."""
 
     def __call__(self, glyphs: Glyphs, index: Tensor, *key: int) -> tuple[Tensor, Tensor]:
@@ -50,7 +50,7 @@ class Arrange(Protocol):
 class Layout:
     """Renderer of scenes: an arrangement and the image size in pixels."""
 
-    arrange: Arrange
+    arrange: Arrangement
     height: int
     width: int
 
@@ -80,7 +80,7 @@ def _classes(glyphs: Glyphs, numbers: Tensor) -> Tensor:
     return glyphs.labels[numbers.clamp(min=0)].where(numbers != NOTHING, IGNORED)
 
 
-class SceneTask(ArrayTask):
+class SceneTask(InMemoryTask):
     """Multi-label classification: which digits occur in an image.
 
     Overlapping digits are combined by the pixelwise maximum. Training images are generated in every epoch as a function
@@ -110,12 +110,12 @@ class SceneTask(ArrayTask):
         order: int,
         metrics: Sequence[str] | None = None,
     ) -> None:
-        at_least(1, repeats=min(repeats.values()))
+        check_at_least(1, repeats=min(repeats.values()))
         self._layouts = dict(layouts)
         heights, widths = ({getattr(layout, side) for layout in layouts.values()} for side in ("height", "width"))
         shape = (1, *(sizes.pop() if len(sizes) == 1 else None for sizes in (heights, widths)))
         spec = Spec((Real(shape),), Labels(CLASSES))
-        generated = drawn(splits, self._layouts, repeats=repeats, data_seed=data_seed)
+        generated = generated_splits(splits, self._layouts, repeats=repeats, data_seed=data_seed)
         super().__init__(generated, spec, MultiLabel(NAMES), batch=batch, order=order, metrics=metrics)
 
     def sources(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -130,6 +130,6 @@ class SceneTask(ArrayTask):
     def _origin(self, batch: Batch) -> tuple[Glyphs, Layout, tuple[int, ...]]:
         """Glyphs, renderer and random key of a batch."""
         split = self._split(batch.split)
-        assert isinstance(split, Drawn)
+        assert isinstance(split, GeneratedSamples)
         key = (self._order, batch.epoch) if batch.split == "train" else split.key
         return split.glyphs, self._layouts[batch.split], key

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from dlcli.core.errors import UsageError
-from dlcli.core.evaluation_mode import evaluating
+from dlcli.core.evaluation_mode import evaluation_mode
 from dlcli.core.metric import Goal, Metric
-from dlcli.core.population import Policies, Rating, Stacked
+from dlcli.core.population import PolicyPopulation, Rating, Stacked
 from dlcli.core.spec import Spec
 from dlcli.core.task import Baseline, Batch, Carry, Fitted, Metrics, Score
-from dlcli.tasks.control.episode_loop import Played, Simulator, play
+from dlcli.tasks.control.episode_loop import EpisodeResults, VectorEnvironment, play_episodes
 
 _RANGE = 1 << 40  # number of seeds per split
 _SPLITS = ("test", "valid", "train")
@@ -91,7 +91,7 @@ class Environment(ABC):
         self._lanes = lanes
 
     @abstractmethod
-    def simulate(self, seeds: Tensor) -> Simulator:
+    def simulate(self, seeds: Tensor) -> VectorEnvironment:
         """Parallel episodes with the given seeds, int64 [row]."""
 
     def size(self, split: str) -> int:
@@ -124,14 +124,14 @@ class Environment(ABC):
         played = self._played(model, parameters, torch.cat([batch.index for batch in batches]), count)
         return Rating(self.fitness(played).mean(1), played.behaviour.mean(1), played.steps.sum(1))
 
-    def fitness(self, played: Played) -> Tensor:
+    def fitness(self, played: EpisodeResults) -> Tensor:
         """Fitness of every episode, float64 [individual, episode]: the return."""
         return played.total
 
-    def _played(self, model: nn.Module, parameters: Stacked | None, seeds: Tensor, individuals: int) -> Played:
-        with evaluating(model):
-            policy = Policies(model, parameters, len(seeds))
-            played = play(self.simulate(seeds.repeat(individuals)), policy, individuals, len(seeds))
+    def _played(self, model: nn.Module, parameters: Stacked | None, seeds: Tensor, individuals: int) -> EpisodeResults:
+        with evaluation_mode(model):
+            policy = PolicyPopulation(model, parameters, len(seeds))
+            played = play_episodes(self.simulate(seeds.repeat(individuals)), policy, individuals, len(seeds))
         return replace(played, total=torch.where(played.total.isfinite(), played.total, torch.nan))
 
     def baseline(self) -> Baseline:

@@ -7,9 +7,9 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from dlcli.core.episode import End, Outcome, Simulator
+from dlcli.core.episode import EpisodeSummary, Transition, VectorEnvironment
 
-__all__ = ["End", "Outcome", "Played", "Policy", "Simulator", "play"]
+__all__ = ["EpisodeResults", "EpisodeSummary", "Policy", "Transition", "VectorEnvironment", "play_episodes"]
 
 _SHRINK_BELOW = 0.75  # finished individuals are removed from the policies when this share or less remains
 
@@ -26,7 +26,7 @@ class Policy(Protocol):
 
 
 @dataclass(frozen=True)
-class Played:
+class EpisodeResults:
     """Results of episodes, each [individual, episode, ...].
 
     Args:
@@ -42,7 +42,7 @@ class Played:
     scores: Mapping[str, Tensor]
 
 
-def play(simulator: Simulator, policy: Policy, individuals: int, episodes: int) -> Played:
+def play_episodes(simulator: VectorEnvironment, policy: Policy, individuals: int, episodes: int) -> EpisodeResults:
     """Play all episodes of all individuals to their end; simulator row `i * episodes + e` is episode e of individual i.
 
     Finished episodes are removed from the simulator immediately. Individuals whose episodes are all finished are
@@ -109,16 +109,16 @@ class _Ends:
         self._behaviour = torch.zeros(count, 0)
         self._scores: dict[str, Tensor] = {}
 
-    def add(self, rows: Tensor, total: Tensor, steps: int, end: End) -> None:
+    def add(self, rows: Tensor, total: Tensor, steps: int, end: EpisodeSummary) -> None:
         if not self._behaviour.shape[1]:
             self._behaviour = torch.zeros(len(self._steps), end.behaviour.shape[1])
         self._total[rows], self._steps[rows], self._behaviour[rows] = total, steps, end.behaviour
         for name, values in end.scores.items():
             self._scores.setdefault(name, torch.zeros_like(self._total))[rows] = values
 
-    def played(self, individuals: int, episodes: int) -> Played:
+    def played(self, individuals: int, episodes: int) -> EpisodeResults:
         shape = (individuals, episodes)
-        return Played(
+        return EpisodeResults(
             self._total.view(shape),
             self._steps.view(shape),
             self._behaviour.view(*shape, -1),

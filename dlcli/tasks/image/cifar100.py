@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from dlcli.core.option_checks import one_of
+from dlcli.core.option_checks import check_choice
 from dlcli.core.task import Fitted
 from dlcli.data.cifar import CifarFormat, cifar_splits
 from dlcli.tasks.image.augment import Augment
@@ -61,7 +61,7 @@ class CIFAR100(ImageTask):
         fitted: Fitted | None,
         metrics: Sequence[str] | None = None,
     ) -> None:
-        one_of(tuple(_CLASSES), labels=labels)
+        check_choice(tuple(_CLASSES), labels=labels)
         splits, names = cifar_splits("cifar-100", _forms(labels), _CLASSES[labels])
         super().__init__(
             splits, names, scaling=scaling, augment=augment, batch=batch, order=order, fitted=fitted, metrics=metrics

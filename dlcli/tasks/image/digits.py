@@ -6,16 +6,16 @@ import torch.nn.functional as F
 
 from dlcli.core.errors import UsageError
 from dlcli.core.spec import Classes, Real, Spec
-from dlcli.tasks.arrays import Arrays, ArrayTask
+from dlcli.tasks.arrays import InMemoryTask, TensorSamples
 from dlcli.tasks.image.augment import Augment, Unchanged
-from dlcli.tasks.image.embedded_digits import NAMES, splits
+from dlcli.tasks.image.embedded_digits import NAMES, digit_splits
 from dlcli.tasks.image.images import Images
 from dlcli.tasks.image.linearity import LINEARITY_GAP
 from dlcli.tasks.targets.adapter import OutputTargets
 from dlcli.tasks.targets.classification import Classification
 
 
-class Digits(ArrayTask):
+class Digits(InMemoryTask):
     """1,797 digits (Alpaydin & Kaynak 1998, UCI, in scikit-learn) as images (1, 8, 8) in [0, 1].
 
     The splits are those of `SequentialDigits`: 1,197 training, 300 validation, 300 test images.
@@ -43,7 +43,7 @@ class Digits(ArrayTask):
         metrics: Sequence[str] | None = None,
     ) -> None:
         spec = Spec((Real((1, 8, 8)),), Classes(10))
-        arrays = splits(1, 8, 8)
+        arrays = digit_splits(1, 8, 8)
         if labels is not None:
             arrays["train"] = _balanced_subset(arrays["train"], labels)
         images = {
@@ -54,8 +54,8 @@ class Digits(ArrayTask):
         super().__init__(images, spec, targets, batch=batch, order=order, metrics=metrics)
 
 
-def _balanced_subset(train: Arrays, labels: int) -> Arrays:
+def _balanced_subset(train: TensorSamples, labels: int) -> TensorSamples:
     if not 1 <= labels <= len(train):
         raise UsageError("invalid_value", key="task.labels", must=f"from 1 to {len(train)}", got=labels)
     count = F.one_hot(train.target).cumsum(0).gather(1, train.target[:, None])[:, 0]  # occurrences of the class so far
-    return Arrays(*train.take(count.argsort(stable=True)[:labels]))
+    return TensorSamples(*train.take(count.argsort(stable=True)[:labels]))

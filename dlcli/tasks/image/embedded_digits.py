@@ -4,14 +4,14 @@ import torch
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from dlcli.tasks.arrays import Arrays
+from dlcli.tasks.arrays import TensorSamples
 
 NAMES = [str(digit) for digit in range(10)]
 
 _SPLIT_SEED = 20180303  # the splits do not depend on the seed of the run
 
 
-def splits(*shape: int) -> dict[str, Arrays]:
+def digit_splits(*shape: int) -> dict[str, TensorSamples]:
     """Load 1,797 digits of 8x8 pixels in [0, 1] (Alpaydin & Kaynak 1998, UCI).
 
     The splits are stratified: 1,197 training, 300 validation, 300 test images.
@@ -26,6 +26,6 @@ def splits(*shape: int) -> dict[str, Arrays]:
     rest, test = train_test_split(rows, test_size=300, stratify=digits.target, random_state=_SPLIT_SEED)
     train, valid = train_test_split(rest, test_size=300, stratify=digits.target[rest], random_state=_SPLIT_SEED)
     return {
-        name: Arrays((images[index],), labels[index])
+        name: TensorSamples((images[index],), labels[index])
         for name, index in (("train", train), ("valid", valid), ("test", test))
     }

@@ -7,7 +7,7 @@ from dlcli.core.errors import Missing
 from dlcli.core.task import Fitted
 from dlcli.data.files import data_file, data_folder
 from dlcli.data.idx import read_idx
-from dlcli.data.labeled import Labelled, labelled, with_valid
+from dlcli.data.labeled import Labeled, labeled, with_valid
 from dlcli.tasks.image.augment import Augment
 from dlcli.tasks.image.images import ImageTask
 
@@ -53,7 +53,7 @@ class IdxImages(ImageTask):
         )
 
 
-def idx_splits(dataset: str) -> dict[str, Labelled]:
+def idx_splits(dataset: str) -> dict[str, Labeled]:
     """Load the splits train, valid and test of a data set of ten classes.
 
     The official 60,000 training images are split, stratified and independently of the seed, into 55,000 for training
@@ -69,10 +69,10 @@ def idx_splits(dataset: str) -> dict[str, Labelled]:
     return with_valid(_read(dataset, "train"), _read(dataset, "t10k"), _VALID_FRACTION)
 
 
-def _read(dataset: str, part: str) -> Labelled:
+def _read(dataset: str, part: str) -> Labeled:
     images = read_idx(_file(dataset, f"{part}-images-idx3-ubyte"), 3)
     source = _file(dataset, f"{part}-labels-idx1-ubyte")
-    return labelled(images[:, None], read_idx(source, 1), _CLASSES, f"{dataset}: {source.name}")
+    return labeled(images[:, None], read_idx(source, 1), _CLASSES, f"{dataset}: {source.name}")
 
 
 def _file(dataset: str, name: str) -> Path:

@@ -12,7 +12,7 @@ from dlcli.core.spec import IGNORED
 from dlcli.core.task import Batch, Carry, Fitted
 from dlcli.data.class_folders import SplitFiles, find_images
 from dlcli.data.image_files import ImageFiles, Size
-from dlcli.data.labeled import Labelled
+from dlcli.data.labeled import Labeled
 from dlcli.data.splits import split_rows
 from dlcli.tasks.image.augment import Augment
 from dlcli.tasks.image.images import ImageTask, normalization
@@ -69,7 +69,7 @@ class ImageFolder(ImageTask):
         color_mode = images.mode(mode, saved.get("mode"))
         pixels = torch.from_numpy(images.read(image_size, color_mode))
         labels, parts = _labels(files, names, images.paths)
-        everything = Labelled(pixels, torch.from_numpy(labels))
+        everything = Labeled(pixels, torch.from_numpy(labels))
         rows = split_rows(parts, data_seed, new=fitted is None)
         splits = {name: everything.pick(torch.arange(len(labels))[index]) for name, index in rows.items()}
         if fitted is None:
@@ -107,7 +107,7 @@ def _classes(files: Mapping[str, SplitFiles]) -> list[str]:
     return names
 
 
-def _check_classes(train: Labelled, names: Sequence[str]) -> None:
+def _check_classes(train: Labeled, names: Sequence[str]) -> None:
     """Require an image of every class after unreadable files were skipped and other splits held out."""
     counts = torch.bincount(train.labels, minlength=len(names)).tolist()
     if empty := [name for name, count in zip(names, counts, strict=True) if not count]:

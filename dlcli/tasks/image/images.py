@@ -10,11 +10,11 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from dlcli.core.errors import UsageError
-from dlcli.core.option_checks import one_of
+from dlcli.core.option_checks import check_choice
 from dlcli.core.spec import Classes, Real, Spec
 from dlcli.core.task import Fitted
-from dlcli.data.labeled import Labelled
-from dlcli.tasks.arrays import ArrayTask
+from dlcli.data.labeled import Labeled
+from dlcli.tasks.arrays import InMemoryTask
 from dlcli.tasks.image.augment import Augment, Unchanged
 from dlcli.tasks.targets.classification import Classification
 
@@ -75,7 +75,7 @@ class Images:
         return replace(self, **moved)
 
 
-class ImageTask(ArrayTask):
+class ImageTask(InMemoryTask):
     """Image classification with cross-entropy loss and accuracy.
 
     Args:
@@ -95,7 +95,7 @@ class ImageTask(ArrayTask):
 
     def __init__(
         self,
-        splits: Mapping[str, Labelled],
+        splits: Mapping[str, Labeled],
         names: Sequence[str],
         *,
         scaling: str,
@@ -130,13 +130,13 @@ class ImageTask(ArrayTask):
         super().__init__(images, spec, targets, batch=batch, order=order, fitted=fitted, metrics=metrics)
 
 
-def normalization(train: Labelled, scaling: str) -> dict[str, Any]:
+def normalization(train: Labeled, scaling: str) -> dict[str, Any]:
     """Exact mean and standard deviation of each channel, of values in [0, 1]; a constant channel has deviation 1.
 
     Raises:
         UsageError: `scaling` is neither "standard" nor "none".
     """
-    one_of(("standard", "none"), scaling=scaling)
+    check_choice(("standard", "none"), scaling=scaling)
     channels = train.images.shape[1]
     if scaling == "none":
         return {"mean": [0.0] * channels, "std": [1.0] * channels}

@@ -10,7 +10,7 @@ from scipy.io import loadmat
 from dlcli.core.errors import UsageError
 from dlcli.core.task import Fitted
 from dlcli.data.files import data_file
-from dlcli.data.labeled import Labelled, labelled, with_valid
+from dlcli.data.labeled import Labeled, labeled, with_valid
 from dlcli.tasks.image.augment import Augment
 from dlcli.tasks.image.images import ImageTask
 
@@ -61,7 +61,7 @@ class SVHN(ImageTask):
         )
 
 
-def _read(path: Path) -> Labelled:
+def _read(path: Path) -> Labeled:
     """Read X (height, width, channel, sample) and y (sample, 1), where the label 10 is the digit 0."""
     try:
         arrays = loadmat(path, variable_names=["X", "y"])
@@ -83,4 +83,4 @@ def _read(path: Path) -> Labelled:
         problem = f"y must be in 1 to {_CLASSES}, got {labels.min()} to {labels.max()}"
         raise UsageError("invalid_data", path=path, problem=problem)
     images = torch.from_numpy(np.ascontiguousarray(x.transpose(3, 2, 0, 1)))
-    return labelled(images, torch.from_numpy(labels % _CLASSES), _CLASSES, str(path))
+    return labeled(images, torch.from_numpy(labels % _CLASSES), _CLASSES, str(path))

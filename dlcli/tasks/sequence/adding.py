@@ -6,14 +6,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dlcli.core.option_checks import at_least
+from dlcli.core.option_checks import check_at_least
 from dlcli.core.rng import generator
 from dlcli.core.spec import Real, Spec
-from dlcli.tasks.arrays import Arrays, ArrayTask
+from dlcli.tasks.arrays import InMemoryTask, TensorSamples
 from dlcli.tasks.targets.regression import Regression
 
 
-class Adding(ArrayTask):
+class Adding(InMemoryTask):
     """Predict the sum of the two marked values of a sequence.
 
     Channel 0 is uniform in [0, 1], channel 1 is 1 at two steps and 0 elsewhere. The constant prediction 1 has a mean
@@ -48,8 +48,8 @@ class Adding(ArrayTask):
         order: int,
         metrics: Sequence[str] | None = None,
     ) -> None:
-        at_least(2, length=length)
-        at_least(1, train=train, valid=valid, test=test)
+        check_at_least(2, length=length)
+        check_at_least(1, train=train, valid=valid, test=test)
         splits = {
             name: _draw(count, length, generator(data_seed, number))
             for number, (name, count) in enumerate({"train": train, "valid": valid, "test": test}.items())
@@ -58,13 +58,13 @@ class Adding(ArrayTask):
         super().__init__(splits, spec, Regression(), batch=batch, order=order, metrics=metrics)
 
 
-def _draw(count: int, length: int, random: torch.Generator) -> Arrays:
+def _draw(count: int, length: int, random: torch.Generator) -> TensorSamples:
     x = torch.zeros(count, 2, length)
     x[:, 0] = torch.rand(count, length, generator=random)
     first = torch.randint(length, (count, 1), generator=random)
     other = torch.randint(length - 1, (count, 1), generator=random)
     x[:, 1].scatter_(1, torch.cat((first, other + (other >= first)), 1), 1.0)
-    return Arrays((x,), _sum_of_marked(x))
+    return TensorSamples((x,), _sum_of_marked(x))
 
 
 def _sum_of_marked(x: Float[Tensor, "batch 2 time"]) -> Float[Tensor, "batch 1"]:

@@ -8,11 +8,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from dlcli.core.metric import Metric
-from dlcli.core.option_checks import at_least
+from dlcli.core.option_checks import check_at_least
 from dlcli.core.rng import generator
 from dlcli.core.spec import Classes, Real, Spec
 from dlcli.core.task import Score
-from dlcli.tasks.arrays import Arrays, ArrayTask
+from dlcli.tasks.arrays import InMemoryTask, TensorSamples
 from dlcli.tasks.targets import classification
 from dlcli.tasks.targets.adapter import of_output
 
@@ -20,7 +20,7 @@ _DIGITS = 10  # number of digits to recall
 _DELIMITER = 9.0
 
 
-class CopyMemory(ArrayTask):
+class CopyMemory(InMemoryTask):
     """Output the first ten digits of a sequence at its last ten steps, and 0 at all earlier steps.
 
     One real channel of length + 20 steps: ten digits from 1 to 8, length - 1 zeros, eleven times the delimiter 9. The
@@ -53,7 +53,7 @@ class CopyMemory(ArrayTask):
         order: int,
         metrics: Sequence[str] | None = None,
     ) -> None:
-        at_least(1, length=length, train=train, valid=valid, test=test)
+        check_at_least(1, length=length, train=train, valid=valid, test=test)
         splits = {
             name: _draw(count, length, generator(data_seed, number))
             for number, (name, count) in enumerate({"train": train, "valid": valid, "test": test}.items())
@@ -63,14 +63,14 @@ class CopyMemory(ArrayTask):
         super().__init__(splits, spec, Recall(), batch=batch, order=order, metrics=metrics)
 
 
-def _draw(count: int, length: int, random: torch.Generator) -> Arrays:
+def _draw(count: int, length: int, random: torch.Generator) -> TensorSamples:
     digits = torch.randint(1, 9, (count, _DIGITS), generator=random)
     x = torch.zeros(count, 1, length + 2 * _DIGITS)
     x[:, 0, :_DIGITS] = digits.float()
     x[:, 0, -_DIGITS - 1 :] = _DELIMITER
     target = torch.zeros(count, length + 2 * _DIGITS, dtype=torch.int64)
     target[:, -_DIGITS:] = digits
-    return Arrays((x,), target)
+    return TensorSamples((x,), target)
 
 
 def recall(output: Float[Tensor, "batch unit time"], target: Int[Tensor, "batch time"]) -> Score:

@@ -10,14 +10,14 @@ import torch
 from torch import nn
 
 from dlcli.core.errors import UsageError
-from dlcli.core.option_checks import at_least, column, one_of
+from dlcli.core.option_checks import check_at_least, check_choice, check_column
 from dlcli.core.spec import Real, Spec
 from dlcli.core.task import Baseline, Batch, Carry, Fitted, Loss, Metrics
 from dlcli.data.channels import Channels, check_columns, codes_of, fill_missing, label_names
 from dlcli.data.splits import stratified
 from dlcli.data.table import is_numeric, log_unused, read_table
 from dlcli.data.timeline import FILE_ORDER, Timeline, arrange, find_time
-from dlcli.tasks.arrays import Arrays, ArrayTask
+from dlcli.tasks.arrays import InMemoryTask, TensorSamples
 from dlcli.tasks.sequence.forecast import Forecast
 from dlcli.tasks.sequence.naive import METHODS
 from dlcli.tasks.sequence.window_label import Label
@@ -116,11 +116,13 @@ class CsvSeries:
         encoding: str | None = None,
         data_seed: int = 0,
     ) -> None:
-        at_least(1, window=window, horizon=horizon, max_gap=max_gap, max_categories=max_categories, season=season or 1)
-        one_of(_KINDS, kind=kind)
-        one_of(("break", "fill"), gaps=gaps)
-        one_of(("ffill", "mean", "error"), missing=missing)
-        one_of(tuple(METHODS), baseline=baseline)
+        check_at_least(
+            1, window=window, horizon=horizon, max_gap=max_gap, max_categories=max_categories, season=season or 1
+        )
+        check_choice(_KINDS, kind=kind)
+        check_choice(("break", "fill"), gaps=gaps)
+        check_choice(("ffill", "mean", "error"), missing=missing)
+        check_choice(tuple(METHODS), baseline=baseline)
         check_fractions(fractions)
         if target is not None and fitted is None and kind == "label":
             text = [target]
@@ -173,7 +175,7 @@ class CsvSeries:
         self.spec = Spec((Real((self._values.shape[1], window)),), encoded.part)
         future = aim.future(ends[complete(starts, ends, window)])
         self._prediction_splits = [name for name, rows in (("all", whole), (_FUTURE, future)) if len(rows)]
-        self._rows = ArrayTask(
+        self._rows = InMemoryTask(
             _arrays(splits | {"all": whole, _FUTURE: future}),
             self.spec,
             encoded.targets,
@@ -268,7 +270,7 @@ def _line(
     columns = [] if time is None or time == FILE_ORDER else [time] if isinstance(time, str) else list(time)
     for key, name in (("task.target", target), *(("task.time", name) for name in columns), ("task.group", group)):
         if name is not None:
-            column(key, name, list(frame.columns))
+            check_column(key, name, list(frame.columns))
     times, table = None, False
     if fitted is not None:
         saved = fitted["time"] or []
@@ -341,7 +343,7 @@ def _log_windows(
     log_unused(max(astride, 0), len(known), "windows", "targets on both sides of a split border", hint)
 
 
-def _arrays(splits: Mapping[str, Rows]) -> dict[str, Arrays]:
+def _arrays(splits: Mapping[str, Rows]) -> dict[str, TensorSamples]:
     """Splits as the last rows of their windows; `batch` replaces these by windows and targets."""
     ends = {name: torch.from_numpy(rows) for name, rows in splits.items()}
-    return {name: Arrays((), rows) for name, rows in ends.items()}
+    return {name: TensorSamples((), rows) for name, rows in ends.items()}

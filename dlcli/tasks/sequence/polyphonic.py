@@ -13,7 +13,7 @@ from torch import Tensor
 from dlcli.core.errors import UsageError
 from dlcli.core.spec import Real, Spec
 from dlcli.data.files import data_file
-from dlcli.tasks.arrays import ArrayTask
+from dlcli.tasks.arrays import InMemoryTask
 from dlcli.tasks.targets.piano_roll import PianoRoll
 
 _KEYS = 88
@@ -51,7 +51,7 @@ class Pieces:
         return Pieces(self.frames.to(device), self.lengths)
 
 
-class Polyphonic(ArrayTask):
+class Polyphonic(InMemoryTask):
     """Next-frame prediction on piano rolls of 88 keys: chorales or folk tunes.
 
     Paper: Bai, Kolter & Koltun 2018, arXiv:1803.01271, section 4; data of Boulanger-Lewandowski, Bengio &

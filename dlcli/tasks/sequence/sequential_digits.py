@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from dlcli.core.spec import Classes, Real, Spec
-from dlcli.tasks.arrays import ArrayTask
-from dlcli.tasks.image.embedded_digits import NAMES, splits
+from dlcli.tasks.arrays import InMemoryTask
+from dlcli.tasks.image.embedded_digits import NAMES, digit_splits
 from dlcli.tasks.targets.classification import Classification
 
 
-class SequentialDigits(ArrayTask):
+class SequentialDigits(InMemoryTask):
     """1,797 digits of 8x8 pixels (Alpaydin & Kaynak 1998, UCI, in scikit-learn) as 64 steps of one channel in [0, 1].
 
     The splits are stratified and do not depend on the seed: 1,197 training, 300 validation, 300 test images.
@@ -21,4 +21,4 @@ class SequentialDigits(ArrayTask):
 
     def __init__(self, *, batch: int, order: int, metrics: Sequence[str] | None = None) -> None:
         spec = Spec((Real((1, 64)),), Classes(10))
-        super().__init__(splits(1, 64), spec, Classification(NAMES), batch=batch, order=order, metrics=metrics)
+        super().__init__(digit_splits(1, 64), spec, Classification(NAMES), batch=batch, order=order, metrics=metrics)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from dlcli.core.rng import generator
 from dlcli.core.spec import Classes, Real, Spec
-from dlcli.tasks.arrays import ArrayTask
+from dlcli.tasks.arrays import InMemoryTask
 from dlcli.tasks.image.idx_images import idx_splits
 from dlcli.tasks.targets.classification import Classification
 
@@ -31,7 +31,7 @@ class PixelSequences:
         return PixelSequences(self.values.to(device), self.labels.to(device))
 
 
-class SequentialMNIST(ArrayTask):
+class SequentialMNIST(InMemoryTask):
     """70,000 handwritten digits of 28 x 28 pixels as 784 steps of one channel in [0, 1].
 
     The official 60,000 training images are split, stratified and independently of the seed, into 55,000 for training

@@ -17,7 +17,7 @@ from dlcli.data.timeline import Timeline
 from dlcli.tasks.sequence.window_targets import WindowTargets
 from dlcli.tasks.sequence.windows import Rows
 from dlcli.tasks.targets.adapter import OutputTargets
-from dlcli.tasks.targets.baselines import Constant
+from dlcli.tasks.targets.baselines import ConstantOutput
 from dlcli.tasks.targets.classification import Classification
 
 
@@ -85,7 +85,7 @@ class Label:
         """The label frequencies; runs of dlcli 0.1.0 know the most frequent label only."""
         names = fitted["classes"]
         certain = Classification(names).constant([torch.full((1_000_000,), fitted["majority"])])
-        return Baseline("majority class", Constant(fitted.get("trivial", certain)))
+        return Baseline("majority class", ConstantOutput(fitted.get("trivial", certain)))
 
     def predicted(self, output: Tensor, fitted: Fitted) -> dict[str, np.ndarray]:
         return Classification(fitted["classes"]).predicted(output)

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 
-class Constant(nn.Module):
+class ConstantOutput(nn.Module):
     """The same output for every sample.
 
     Args:

@@ -35,7 +35,7 @@ def accuracy(output: Float[Tensor, "batch unit"], target: Float[Tensor, "batch u
     return Score(((lowest > highest) & labeled).to(output.dtype), labeled.to(output.dtype))
 
 
-def confident(output: Float[Tensor, "batch unit"], target: Float[Tensor, "batch unit"]) -> Score:
+def subset_accuracy(output: Float[Tensor, "batch unit"], target: Float[Tensor, "batch unit"]) -> Score:
     """Share of samples whose classes above probability 1/2 are exactly their labels (subset accuracy)."""
     labeled = _labeled(target)
     exact = ((output > 0) == (target > 0.5)).all(1) & labeled
@@ -70,7 +70,7 @@ def auc(outputs: Float[Tensor, "sample unit"], targets: Float[Tensor, "sample un
 _METRICS = (
     Metric("nll", "min", "nats", of_output(nll)),
     Metric("accuracy", "max", "", of_output(accuracy)),
-    Metric("confident", "max", "", of_output(confident)),
+    Metric("confident", "max", "", of_output(subset_accuracy)),
     Metric("f1_macro", "max", "", PerSplit(_f1("macro"))),
     Metric("f1_micro", "max", "", PerSplit(_f1("micro"))),
     Metric("auc", "max", "", PerSplit(auc)),

@@ -46,7 +46,7 @@ class PredictsColumns(Protocol):
 
 
 @runtime_checkable
-class Collects(Protocol):
+class HasSplitMetrics(Protocol):
     """Targets with metrics of the whole split (`PerSplit`)."""
 
     def collected(self, output: Any, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -54,7 +54,7 @@ class Collects(Protocol):
 
 
 @runtime_checkable
-class Trivial(Protocol):
+class HasConstantBaseline(Protocol):
     """Targets with a constant prediction as the baseline."""
 
     baseline_name: str

@@ -10,15 +10,15 @@ from torch import Tensor, nn
 
 from dlcli.core.errors import UsageError
 from dlcli.core.metric import Derived, Metric, choose, per_sample
-from dlcli.core.option_checks import at_least
+from dlcli.core.option_checks import check_at_least
 from dlcli.core.spec import IGNORED, Classes, Spec
 from dlcli.core.task import Baseline, Batch, Carry, Fitted, Loss, Metrics, call
 from dlcli.data.vocabulary import Unit, Vocabulary
 from dlcli.tasks.targets import classification
 from dlcli.tasks.targets.adapter import of_output
-from dlcli.tasks.targets.baselines import Constant
+from dlcli.tasks.targets.baselines import ConstantOutput
 from dlcli.tasks.targets.classification import Classification
-from dlcli.tasks.text.token_streams import Streams
+from dlcli.tasks.text.token_streams import TokenStreams
 
 _log = logging.getLogger("dlcli")
 
@@ -31,7 +31,7 @@ _METRICS = (
 _MIN_WINDOWS = 20  # minimum windows per evaluation stream, so that the initial state has little effect
 
 
-class Language:
+class LanguageModeling:
     """Language modeling on parallel streams of windows.
 
     Each window reads `context` tokens without loss and predicts `length` further tokens. With a context, windows are
@@ -69,8 +69,8 @@ class Language:
         fitted: Fitted | None = None,
         metrics: Sequence[str] | None = None,
     ) -> None:
-        at_least(1, batch=batch, length=length, min_count=min_count)
-        at_least(0, context=context)
+        check_at_least(1, batch=batch, length=length, min_count=min_count)
+        check_at_least(0, context=context)
         if fitted is None:
             _check_window(len(corpora["train"]), context, length)
             self.vocabulary = Vocabulary.fit(corpora["train"], min_count=min_count, reserved=reserved)
@@ -94,14 +94,14 @@ class Language:
         if trivial is not None:
             self.fitted = {**self.fitted, "trivial": trivial}
 
-    def _streams(self, split: str, text: Sequence[str], batch: int, context: int, length: int) -> Streams:
+    def _streams(self, split: str, text: Sequence[str], batch: int, context: int, length: int) -> TokenStreams:
         tokens, unknown = self.vocabulary.encode(text)
         if unknown:
             _log.info("%s: %d of %d tokens are not in the vocabulary", split, unknown, len(tokens))
         scored = max(1, min(_SCORED_STREAMS, len(tokens) // (length * _MIN_WINDOWS)))
-        return Streams(tokens, streams=batch if split == "train" else scored, context=context, length=length)
+        return TokenStreams(tokens, streams=batch if split == "train" else scored, context=context, length=length)
 
-    def _split(self, split: str) -> Streams:
+    def _split(self, split: str) -> TokenStreams:
         if split not in self._splits:
             kind = "split (with at least two tokens)"
             raise UsageError("not_found", kind=kind, name=split, known=self._splits)
@@ -136,7 +136,7 @@ class Language:
         constant = self.fitted.get("trivial")
         if constant is None:
             return None
-        return Baseline("unigram", Constant(constant, (None,)))
+        return Baseline("unigram", ConstantOutput(constant, (None,)))
 
     def predictions(self, model: nn.Module, batch: Batch, carry: Carry = None) -> tuple[dict[str, list[Any]], Carry]:
         """One row per window with scored tokens: number, token count, mean nll in nats per token, and text."""
@@ -155,7 +155,7 @@ class Language:
     def _text(self, target: Tensor) -> str:
         return self.unit.glue.join(self.vocabulary.symbols[token] for token in target[target != IGNORED].tolist())
 
-    def to(self, device: torch.device) -> "Language":
+    def to(self, device: torch.device) -> "LanguageModeling":
         self._splits = {name: streams.to(device) for name, streams in self._splits.items()}
         return self
 

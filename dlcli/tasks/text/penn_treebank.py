@@ -6,10 +6,10 @@ from dlcli.core.task import Fitted
 from dlcli.data.files import data_file
 from dlcli.data.text import read_text
 from dlcli.data.vocabulary import unit_named
-from dlcli.tasks.text.language_model import Language
+from dlcli.tasks.text.language_model import LanguageModeling
 
 
-class PennTreebank(Language):
+class PennTreebank(LanguageModeling):
     """Penn Treebank in Mikolov's preprocessing: lower case, 10,000 words, rare words as <unk>, numbers as N.
 
     By word 929,589 / 73,760 / 82,430 tokens, including the ends of lines. By character, with one symbol for the end

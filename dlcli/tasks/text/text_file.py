@@ -7,10 +7,10 @@ from dlcli.core.errors import UsageError
 from dlcli.core.task import Fitted
 from dlcli.data.text import read_text
 from dlcli.data.vocabulary import UNKNOWN, unit_named
-from dlcli.tasks.text.language_model import Language
+from dlcli.tasks.text.language_model import LanguageModeling
 
 
-class TextFile(Language):
+class TextFile(LanguageModeling):
     """UTF-8 text, split in the order of the file into training, validation and test parts.
 
     The split "all" is the complete file, for evaluation on another text. The vocabulary always includes UNKNOWN, for

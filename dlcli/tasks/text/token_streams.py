@@ -7,7 +7,7 @@ from torch import Tensor
 from dlcli.core.spec import IGNORED
 
 
-class Streams:
+class TokenStreams:
     """Consecutive windows over a text, distributed over parallel streams.
 
     Window k is scored on the successors of tokens k * length to (k + 1) * length - 1, and reads up to `context` tokens
@@ -41,6 +41,6 @@ class Streams:
         step = step.clamp(max=last)
         return number, self.tokens[step], self.tokens[step + 1].masked_fill(~counted, IGNORED)
 
-    def to(self, device: torch.device) -> "Streams":
+    def to(self, device: torch.device) -> "TokenStreams":
         self.tokens = self.tokens.to(device)
         return self

@@ -130,8 +130,8 @@ def test_explain_json_is_the_only_output(digits):
 
 
 def test_explain_without_matplotlib_omits_labels(digits, monkeypatch):
-    monkeypatch.setattr("dlcli.commands.explain.explain.has_letters", lambda: False)
-    monkeypatch.setattr("dlcli.commands.explain.attributions.has_letters", lambda: False)
+    monkeypatch.setattr("dlcli.commands.explain.explain.can_draw_text", lambda: False)
+    monkeypatch.setattr("dlcli.commands.explain.attributions.can_draw_text", lambda: False)
     monkeypatch.setattr(sheet, "has_letters", lambda: False)
     folder, _, result = explained(digits)
     assert "dlcli[plot]" in result.stderr

@@ -7,7 +7,7 @@ from torch import nn
 from dlcli.commands.explain.samples import check, select_samples
 from dlcli.core.errors import Mismatch
 from dlcli.core.spec import Classes, Labels, Real, Spec
-from dlcli.tasks.arrays import Arrays, ArrayTask
+from dlcli.tasks.arrays import InMemoryTask, TensorSamples
 from dlcli.tasks.targets.classification import Classification
 from dlcli.tasks.targets.regression import Regression
 
@@ -15,8 +15,10 @@ from dlcli.tasks.targets.regression import Regression
 def task(spec, target, targets=None):
     x = torch.zeros(len(target), *(part or 3 for part in spec.inputs[0].shape))
     x.flatten(1)[:, 0] = torch.arange(len(target))
-    arrays = Arrays((x,), target)
-    return ArrayTask({"train": arrays, "test": arrays}, spec, targets or Classification(list("abc")), batch=2, order=0)
+    arrays = TensorSamples((x,), target)
+    return InMemoryTask(
+        {"train": arrays, "test": arrays}, spec, targets or Classification(list("abc")), batch=2, order=0
+    )
 
 
 class Thirds(nn.Module):
@@ -79,4 +81,4 @@ def test_check_rejects_other_tasks(inputs, target):
     with pytest.raises(Mismatch) as error:
         check(regression)
     assert (error.value.code, error.value.fields["subject"]) == ("mismatch", "--explain")
-    assert "ArrayTask" in error.value.fields["got"]
+    assert "InMemoryTask" in error.value.fields["got"]

@@ -92,7 +92,7 @@ def test_rm_asks_for_confirmation_in_a_terminal(tmp_path, monkeypatch, answer, l
             return answer
 
     monkeypatch.setattr("sys.stdin", Terminal())
-    assert prune.rm(["last"], tmp_path, prune.Consent()) == left
+    assert prune.rm(["last"], tmp_path, prune.Confirmation()) == left
     assert len(ids(tmp_path)) == left
 
 
@@ -143,7 +143,7 @@ def test_rm_keeps_a_run_that_changed_during_confirmation(tmp_path, monkeypatch):
         return True
 
     monkeypatch.setattr(deletion, "_confirm", agree)
-    assert prune.rm([run.id], tmp_path, prune.Consent()) == 1
+    assert prune.rm([run.id], tmp_path, prune.Confirmation()) == 1
     assert ids(tmp_path) == {run.id}
 
 

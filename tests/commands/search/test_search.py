@@ -151,7 +151,7 @@ def test_halving_resumes_the_same_runs(tmp_path):
         (["candidates=0"], "candidates must be"),
         (["limit.trial_steps=5"], "limit.trial_steps must be at least 6"),
         (["metric=blue"], "does not report the metric"),
-        ([sweeps.over(["lr=interval(1e-4,1e-2)"])], "does not support --over"),
+        ([sweeps.over_override(["lr=interval(1e-4,1e-2)"])], "does not support --over"),
         (["model.architecture=[0,0,7]"], "model.architecture must be from 0 to 1"),
     ],
 )
@@ -163,7 +163,7 @@ def test_search_rejects_invalid_options_before_a_run_exists(words, fragment, tmp
 
 def test_search_suggests_the_nearest_key(tmp_path):
     with pytest.raises(UsageError, match=r'unknown key lrr.*did you mean "lr"'):
-        search(tmp_path, sweeps.over(["lrr=interval(1e-4,1e-2)"]), base=["tpe", "model=mlp"])
+        search(tmp_path, sweeps.over_override(["lrr=interval(1e-4,1e-2)"]), base=["tpe", "model=mlp"])
 
 
 @pytest.mark.parametrize(
@@ -177,22 +177,22 @@ def test_search_resume_rejects_a_different_search(whole, words, code):
 
 
 def test_over_accepts_hydra_grammar():
-    word = sweeps.over(["lr=interval(1e-4,1e-2)", "a.b=range(16,129,16)", "optimizer=choice(adam,sgd)"])
+    word = sweeps.over_override(["lr=interval(1e-4,1e-2)", "a.b=range(16,129,16)", "optimizer=choice(adam,sgd)"])
     (point,) = compose.expand("search", ["tpe", word])
     assert point.resolved()["over"] == [
         {"key": "lr", "low": 1e-4, "high": 1e-2, "log": True, "whole": False},
         {"key": "a.b", "low": 16.0, "high": 128.0, "step": 16.0, "whole": True},
         {"key": "optimizer", "choices": ["adam", "sgd"]},
     ]
-    assert "log:false" in sweeps.over(["a=interval(1,9)"])
-    assert "log:false" in sweeps.over(["a=tag(linear,interval(1,1000))"])
-    assert "log:true" in sweeps.over(["a=tag(log,interval(1,2))"])
-    assert "whole:true" in sweeps.over(["a=int(interval(1,9))"])
+    assert "log:false" in sweeps.over_override(["a=interval(1,9)"])
+    assert "log:false" in sweeps.over_override(["a=tag(linear,interval(1,1000))"])
+    assert "log:true" in sweeps.over_override(["a=tag(log,interval(1,2))"])
+    assert "whole:true" in sweeps.over_override(["a=int(interval(1,9))"])
     for text in ("lr=0.1", "lr", "lr=interval(1"):
         with pytest.raises(UsageError):
-            sweeps.over([text])
+            sweeps.over_override([text])
     with pytest.raises(UsageError, match="twice"):
-        sweeps.over(["a=choice(1,2)", "a=choice(3,4)"])
+        sweeps.over_override(["a=choice(1,2)", "a=choice(3,4)"])
 
 
 SHARED = [
@@ -252,7 +252,7 @@ def test_one_shot_search_ranks_by_the_selected_metric(tmp_path):
         (["candidates=0"], "candidates must be an integer of at least 1"),
         (["limit.trial_steps=3"], "does not support limit"),
         (["metric=blue"], "does not report the metric"),
-        ([sweeps.over(["lr=interval(1e-4,1e-2)"])], "does not support over"),
+        ([sweeps.over_override(["lr=interval(1e-4,1e-2)"])], "does not support over"),
     ],
 )
 def test_one_shot_search_rejects_strategy_options(words, fragment, tmp_path):

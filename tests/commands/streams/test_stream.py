@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from dlcli.cli.app import app
 from dlcli.commands.streams import reader
 from dlcli.commands.streams.reader import Source
-from dlcli.commands.streams.stream import Wish, sketch
+from dlcli.commands.streams.stream import StreamRequest, sketch
 from dlcli.core.errors import Mismatch, Missing, UsageError
 
 ALL = "hll,kll,countmin,countsketch,ams,fastams,frequent,entropy,jl,norms"
@@ -47,7 +47,7 @@ def error_of(path, options=None, expected=UsageError, **request):
     """The usage error of sketching a file."""
     source = None if path is None else Source(str(path), **(options or {}))
     with pytest.raises(expected) as error:
-        sketch(source, Wish(show="none", **request))
+        sketch(source, StreamRequest(show="none", **request))
     return error.value
 
 

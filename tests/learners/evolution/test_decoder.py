@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from dlcli.core.population import Genome, Layout
+from dlcli.core.population import Genome, ParameterLayout
 from dlcli.core.rng import normal_vector
 from dlcli.learners.evolution import decoder as module
 from dlcli.learners.evolution.decoder import Decoder, initial
@@ -22,7 +22,7 @@ def network():
 
 
 def decoder(model, **more):
-    layout = Layout(model)
+    layout = ParameterLayout(model)
     return Decoder(layout, *initial(model, layout, 0.1), **more)
 
 
@@ -54,7 +54,7 @@ def test_initial_parameters_are_scaled_by_fan_in_and_biases_are_zero():
     model = network()
     with torch.no_grad():
         model[1].weight.fill_(0.7)
-    layout = Layout(model)
+    layout = ParameterLayout(model)
     noise = layout.stack(normal_vector(5, layout.size)[None])
     made = layout.stack(decoder(model).decode(Genome((5,), ()), {})[None])
     torch.testing.assert_close(made["0.weight"], noise["0.weight"] / 18**0.5)

@@ -8,8 +8,8 @@ from helpers.errors import usage_error
 from valley import FINALS, Broken, Pictured, Valley, Vector, learner
 
 from dlcli.core.errors import Mismatch
-from dlcli.core.learner import Growing, Image, Learner
-from dlcli.core.population import Populous, Rating
+from dlcli.core.learner import AppendTable, Image, Learner
+from dlcli.core.population import PopulationBased, Rating
 
 
 def saved(state):
@@ -28,7 +28,7 @@ def steps(made, count):
 def test_going_on_from_the_middle_equals_never_stopping(name):
     whole, first, second = (learner(name, Pictured()) for _ in range(3))
     assert isinstance(whole, Learner)
-    assert isinstance(whole, Populous)
+    assert isinstance(whole, PopulationBased)
     rows = steps(whole, 7)
     assert steps(first, 3) == rows[:3]
     torch.rand(3)
@@ -121,7 +121,7 @@ def test_what_is_left_grows_and_shows_where_they_ended():
     steps(made, 2)
     left = made.leave()
     table = left["population"]
-    assert isinstance(table, Growing)
+    assert isinstance(table, AppendTable)
     assert table.columns == ["generation", "individual", "genome", "parent", "fitness", "b0", "b1"]
     assert [row[:2] for row in table.rows] == [[g, n] for g in range(2) for n in range(20)]
     assert isinstance(left["final_positions"], Image)

@@ -5,9 +5,9 @@ from itertools import pairwise
 import torch
 from valley import Lucky, Pictured, Valley, Vector, learner, rastrigin
 
-from dlcli.core.population import Layout
+from dlcli.core.population import ParameterLayout
 from dlcli.learners.evolution.decoder import Decoder, initial
-from dlcli.learners.evolution.elite import genome
+from dlcli.learners.evolution.elite import genome_from_plain
 
 
 def spy(made):
@@ -58,8 +58,8 @@ def test_the_elite_is_rebuilt_from_its_seeds():
     for _ in range(8):
         made.step()
     model = Vector()
-    layout = Layout(model)
-    kept = genome(made.state_dict()["elite"]["genome"])
+    layout = ParameterLayout(model)
+    kept = genome_from_plain(made.state_dict()["elite"]["genome"])
     layout.load(model, Decoder(layout, *initial(model, layout, 1.0)).decode(kept, {}))
     assert torch.equal(model.weight, made.model.weight)
 

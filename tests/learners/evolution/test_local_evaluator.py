@@ -8,11 +8,11 @@ import torch.nn.functional as F
 from torch import nn
 
 from dlcli.core.metric import Goal
-from dlcli.core.population import Genome, Layout, Policies
+from dlcli.core.population import Genome, ParameterLayout, PolicyPopulation
 from dlcli.core.spec import Classes, Real, Spec
 from dlcli.core.task import Batch, Loss, Metrics, Score
 from dlcli.learners.evolution.decoder import Decoder, initial
-from dlcli.learners.evolution.local_evaluator import Here
+from dlcli.learners.evolution.local_evaluator import LocalEvaluator
 
 
 class Marks:
@@ -60,8 +60,8 @@ def convolutional():
 
 
 def rate(model, task, chunk, genomes):
-    layout = Layout(model)
-    rater = Here(model, task, Decoder(layout, *initial(model, layout, 1.0)), layout, chunk)
+    layout = ParameterLayout(model)
+    rater = LocalEvaluator(model, task, Decoder(layout, *initial(model, layout, 1.0)), layout, chunk)
     return rater.rate(genomes, {}, [0, 1])
 
 
@@ -82,21 +82,21 @@ def test_results_do_not_depend_on_the_chunk(make, rows):
 @pytest.mark.parametrize("make", [mlp, convolutional])
 def test_the_last_of_a_population_answers_as_it_did_among_others(make):
     model = make()
-    layout = Layout(model)
+    layout = ParameterLayout(model)
     parameters = layout.stack(torch.randn(30, layout.size, generator=torch.Generator().manual_seed(0)))
     x = torch.randn(30, 1, 1, 8, 8, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
-        policies = Policies(model, parameters, 1)
+        policies = PolicyPopulation(model, parameters, 1)
         whole = policies(x)
         policies.keep(torch.tensor([17]))
         assert torch.equal(policies(x[17:18]), whole[17:18])
-        alone = Policies(model, {name: value[17:18] for name, value in parameters.items()}, 1)
+        alone = PolicyPopulation(model, {name: value[17:18] for name, value in parameters.items()}, 1)
         assert torch.equal(alone(x[17:18]), whole[17:18])
 
 
 def test_the_rating_is_the_loss_of_the_decoded_model():
     model, task, genome = mlp(), Marks(20), Genome((3, 4), (0.2,))
-    layout = Layout(model)
+    layout = ParameterLayout(model)
     found = rate(model, task, 10, [genome])
     layout.load(model, Decoder(layout, *initial(model, layout, 1.0)).decode(genome, {}))
     with torch.no_grad():

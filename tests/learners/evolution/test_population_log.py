@@ -4,7 +4,7 @@ import torch
 from valley import Pictured, Valley
 
 from dlcli.core.population import Genome, Rating
-from dlcli.learners.evolution.population_log import Chronicle, written
+from dlcli.learners.evolution.population_log import PopulationLog, genome_text
 
 
 def rating(count, width=2, failed=0):
@@ -14,15 +14,15 @@ def rating(count, width=2, failed=0):
 
 
 def test_genomes_in_writing():
-    assert written(Genome((12,), ())) == "s12"
-    assert written(Genome((12, 34), (0.1,))) == "s12+0.1*s34"
-    assert written(Genome((34,), (-0.5,), 0)) == "c0-0.5*s34"
-    assert written(Genome((), (), 7)) == "c7"
-    assert written(Genome((1, 2, 3, 4), (0.1, 0.1, 0.2))) == "[3]+0.2*s4"
+    assert genome_text(Genome((12,), ())) == "s12"
+    assert genome_text(Genome((12, 34), (0.1,))) == "s12+0.1*s34"
+    assert genome_text(Genome((34,), (-0.5,), 0)) == "c0-0.5*s34"
+    assert genome_text(Genome((), (), 7)) == "c7"
+    assert genome_text(Genome((1, 2, 3, 4), (0.1, 0.1, 0.2))) == "[3]+0.2*s4"
 
 
 def test_the_table_has_at_most_eight_numbers_of_behaviour():
-    made = Chronicle(Valley())
+    made = PopulationLog(Valley())
     made.add(0, [Genome((1,), ())] * 2, [None, 4], rating(2, width=30))
     table = made.leave()["population"]
     assert table.columns[5:] == [f"b{number}" for number in range(8)]
@@ -31,7 +31,7 @@ def test_the_table_has_at_most_eight_numbers_of_behaviour():
 
 
 def test_the_picture_has_a_bounded_number_of_points_without_the_failed():
-    made, genomes = Chronicle(Pictured()), [Genome((1,), ())] * 3000
+    made, genomes = PopulationLog(Pictured()), [Genome((1,), ())] * 3000
     made.add(0, genomes, [None] * 3000, rating(3000, failed=1000))
     assert made.leave()["final_positions"].pixels.tolist() == [[2000.0, 0.0]]
     for generation in range(1, 40):

@@ -7,7 +7,7 @@ import torch
 
 from dlcli.core.errors import UsageError
 from dlcli.core.population import Rating
-from dlcli.learners.evolution.selection import Blend, Novelty, Reward, centred_ranks, sparseness
+from dlcli.learners.evolution.selection import Blend, Novelty, Reward, centered_ranks, sparseness
 
 NAN = math.nan
 
@@ -22,15 +22,15 @@ def novelty(**changes):
 
 
 def test_centred_ranks():
-    ranks = centred_ranks(torch.tensor([30.0, -1e9, 5.0, 7.0, 8.0]))
+    ranks = centered_ranks(torch.tensor([30.0, -1e9, 5.0, 7.0, 8.0]))
     assert ranks.tolist() == [0.5, -0.5, -0.25, 0.0, 0.25]
 
 
 def test_equal_values_share_their_rank_and_the_failed_have_none():
-    ranks = centred_ranks(torch.tensor([2.0, NAN, 2.0, 1.0, 9.0]))
+    ranks = centered_ranks(torch.tensor([2.0, NAN, 2.0, 1.0, 9.0]))
     torch.testing.assert_close(ranks, torch.tensor([0.0, NAN, 0.0, -0.5, 0.5]).double(), equal_nan=True)
-    assert centred_ranks(torch.ones(4)).tolist() == [0.0] * 4
-    assert centred_ranks(torch.ones(1)).tolist() == [0.0]
+    assert centered_ranks(torch.ones(4)).tolist() == [0.0] * 4
+    assert centered_ranks(torch.ones(1)).tolist() == [0.0]
 
 
 @pytest.mark.parametrize("exponent", [1.0, 2.0])

@@ -23,7 +23,7 @@ from dlcli.core.errors import Mismatch, UsageError
 from dlcli.core.metric import Goal
 from dlcli.core.spec import Real, Spec
 from dlcli.core.task import Batch, Loss, Metrics, Score, call
-from dlcli.learners.gradient.data_parallel import Ranks, follow
+from dlcli.learners.gradient.data_parallel import DistributedGroup, run_worker
 from dlcli.learners.gradient.gradient import Gradient
 from dlcli.learners.gradient.player import Player
 from dlcli.learners.gradient.schedule import Constant, Plateau
@@ -189,7 +189,7 @@ def rank(number, place):
     found = {}
     for case in CASES:
         task, made = learner(case, 2)
-        team = Ranks(number, 2, torch.device("cpu"))
+        team = DistributedGroup(number, 2, torch.device("cpu"))
         made.join(team)
         if number == 0:
             found[case] = trained(task, made)
@@ -198,7 +198,7 @@ def rank(number, place):
                 found["resumed"] = trained(task, made)
             team.lead("end")
         else:
-            follow(made, team)
+            run_worker(made, team)
             found[case] = {"scored": task.scored, "draw": getattr(made.model, "draw", None)}
         if number == 0 and case == "noisy":
             found[case]["draw"] = made.model.draw
@@ -278,7 +278,7 @@ def test_processes_draw_differently(pair):
 
 @pytest.mark.parametrize(("count", "size"), [(5, 2), (1, 2), (7, 3), (2, 4), (0, 2), (64, 8)])
 def test_every_row_is_somebodys_and_the_first_is_never_without(count, size):
-    rows = [list(range(count))[Ranks(rank, size, torch.device("cpu"))._rows(count)] for rank in range(size)]
+    rows = [list(range(count))[DistributedGroup(rank, size, torch.device("cpu"))._rows(count)] for rank in range(size)]
     assert [row for part in rows for row in part] == list(range(count))
     assert max(map(len, rows)) - min(map(len, rows)) <= 1
     assert rows[0] or not count

@@ -6,7 +6,7 @@ import pytest
 from helpers.errors import usage_error
 
 from dlcli.core.learner import Schedule
-from dlcli.learners.gradient.schedule import Constant, Cosine, Exponential, Plateau, Step, WarmRestarts, Watching
+from dlcli.learners.gradient.schedule import Constant, Cosine, Exponential, Plateau, ScoreDependent, Step, WarmRestarts
 
 
 def watched(schedule, scores):
@@ -33,7 +33,7 @@ def test_exponential_falls_smoothly_to_its_floor():
 def test_all_are_schedules_and_only_plateau_watches():
     every = [Constant(), Step(every=1, gamma=0.5), Cosine(updates=2, warmup=0, floor=0.0), plateau()]
     assert all(isinstance(schedule, Schedule) for schedule in every)
-    assert [isinstance(schedule, Watching) for schedule in every] == [False, False, False, True]
+    assert [isinstance(schedule, ScoreDependent) for schedule in every] == [False, False, False, True]
 
 
 def test_constant():

@@ -3,7 +3,7 @@
 from helpers.errors import usage_error
 from toy_trials import Made, run
 
-from dlcli.learners.strategies.rungs import stops
+from dlcli.learners.strategies.rungs import rung_limits
 from dlcli.learners.strategies.successive_halving import SuccessiveHalving
 
 
@@ -45,7 +45,7 @@ def test_how_many_are_asked_at_once_changes_nothing():
 
 
 def test_stops_are_whole_numbers_that_grow():
-    assert stops({"epochs": 9}, 3, 3) == [{"epochs": 1}, {"epochs": 3}, {"epochs": 9}]
-    assert stops({"seconds": 8.0}, 2, 2) == [{"seconds": 4.0}, {"seconds": 8.0}]
+    assert rung_limits({"epochs": 9}, 3, 3) == [{"epochs": 1}, {"epochs": 3}, {"epochs": 9}]
+    assert rung_limits({"seconds": 8.0}, 2, 2) == [{"seconds": 4.0}, {"seconds": 8.0}]
     with usage_error("invalid_value", key="until", got="{'epochs': 2}"):
-        stops({"epochs": 2}, 3, 3)
+        rung_limits({"epochs": 2}, 3, 3)

@@ -8,7 +8,7 @@ from toy_trials import Made, run
 
 from dlcli.core.errors import Mismatch
 from dlcli.core.metric import Goal
-from dlcli.learners.strategies.distributions import Numbers, distributions
+from dlcli.learners.strategies.distributions import NumericRange, distributions
 from dlcli.learners.strategies.random_trials import Random
 from dlcli.learners.strategies.tpe import TPE
 
@@ -96,7 +96,10 @@ def test_what_leaves_no_choice_is_told(entry, told):
 
 
 def test_numbers_stay_inside_after_rounding():
-    assert Numbers("lr", 1 / 3, 2 / 3).samples == (f"lr={1 / 3!r}", f"lr={0.666667 if 0.666667 <= 2 / 3 else 2 / 3!r}")
+    assert NumericRange("lr", 1 / 3, 2 / 3).samples == (
+        f"lr={1 / 3!r}",
+        f"lr={0.666667 if 0.666667 <= 2 / 3 else 2 / 3!r}",
+    )
 
 
 def test_nothing_to_search_is_told():

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import pytest
 import torch
 
-from dlcli.core.space import Graph, Node, draw
+from dlcli.core.space import Graph, Node, sample
 from dlcli.nn.supernet.macro_space import MacroSpace
 from dlcli.nn.supernet.micro_space import MicroSpace
 from dlcli.report.charts.architecture import svg
@@ -19,7 +19,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 def random_graphs():
     random = torch.Generator().manual_seed(0)
     for space in (MacroSpace(4), MacroSpace(9), MicroSpace(4)):
-        yield from (space.graph(one) for one in draw(space, 4, random))
+        yield from (space.graph(one) for one in sample(space, 4, random))
 
 
 GRAPHS = list(random_graphs())

@@ -5,14 +5,14 @@ from made_runs import make_groups, make_run
 
 from dlcli.core.errors import Missing, UsageError
 from dlcli.report.charts import panels
-from dlcli.report.comparison.comparison import Question, compare
+from dlcli.report.comparison.comparison import ComparisonOptions, compare
 from dlcli.runs import selectors
 
 pytest.importorskip("matplotlib")
 
 
 def drawn(out, path, **question):
-    asked = Question(**question)
+    asked = ComparisonOptions(**question)
     panels.write(path, compare(selectors.scan(out), asked), asked)
     return path.read_text(errors="replace")
 

@@ -7,8 +7,8 @@ import pytest
 from made_runs import make_groups, make_run
 
 from dlcli.core.errors import UsageError
-from dlcli.report.comparison.comparison import Question, compare
-from dlcli.report.statistics.hypothesis_tests import compare_arms, sentence
+from dlcli.report.comparison.comparison import ComparisonOptions, compare
+from dlcli.report.statistics.hypothesis_tests import compare_arms, power_statement
 from dlcli.runs import selectors
 
 THREE = {"tcn": [0.90, 0.91, 0.93], "gru": [0.80, 0.83, 0.82], "lstm": [0.70, 0.75, 0.71]}
@@ -19,7 +19,7 @@ EIGHT = {
 
 
 def asked(out, **question):
-    return compare(selectors.scan(out), Question(**question))
+    return compare(selectors.scan(out), ComparisonOptions(**question))
 
 
 def names(found):
@@ -34,7 +34,7 @@ def test_the_best_is_the_baseline_and_p_is_corrected_over_all_pairs(tmp_path):
     assert names(found) == [("gru", "tcn"), ("lstm", "tcn")]
     assert [pair.p_holm for _, pair in found.pairs] == [pair.p_holm for pair in wanted]
     assert all(pair.paired and pair.n == 3 for _, pair in found.pairs)
-    assert sentence(3, 3, True) in found.sentence
+    assert power_statement(3, 3, True) in found.sentence
 
 
 def test_a_baseline_of_ones_own_makes_a_smaller_family(tmp_path):
@@ -42,7 +42,7 @@ def test_a_baseline_of_ones_own_makes_a_smaller_family(tmp_path):
     found = asked(tmp_path, baseline="gru")
     assert names(found) == [("tcn", "gru"), ("lstm", "gru")]
     assert [pair.p_holm for _, pair in found.pairs] == [0.5, 0.5]
-    assert sentence(3, 3, False) in found.sentence
+    assert power_statement(3, 3, False) in found.sentence
 
 
 def test_all_pairs(tmp_path):
@@ -65,10 +65,10 @@ def test_eight_seeds_show_a_difference_and_three_do_not(tmp_path):
     assert found.sentence.startswith(
         "Compared with a (best mean): b significantly worse (alpha = 0.05, Holm-corrected)."
     )
-    few = compare([run for run in selectors.scan(tmp_path) if run.info["seed"] < 3], Question())
+    few = compare([run for run in selectors.scan(tmp_path) if run.info["seed"] < 3], ComparisonOptions())
     assert [few.verdict(pair) for _, pair in few.pairs] == ["open"]
     assert few.sentence == (
-        "No significant difference from a (best mean) at alpha = 0.05 (Holm-corrected). " + sentence(3, 2, True)
+        "No significant difference from a (best mean) at alpha = 0.05 (Holm-corrected). " + power_statement(3, 2, True)
     )
 
 

@@ -3,8 +3,8 @@
 import pytest
 from made_runs import make_run
 
-from dlcli.report.comparison.comparison import Question, compare
-from dlcli.report.comparison.groups import group
+from dlcli.report.comparison.comparison import ComparisonOptions, compare
+from dlcli.report.comparison.groups import group_runs
 from dlcli.report.comparison.identity import Settings, experiment, settings
 from dlcli.runs import selectors
 from dlcli.runs.run import Run
@@ -15,7 +15,7 @@ def begun(run, weights="a" * 64):
 
 
 def grouped(out):
-    return group(selectors.scan(out), None, "test")[0]
+    return group_runs(selectors.scan(out), None, "test")[0]
 
 
 def test_runs_that_began_with_the_weights_of_others_are_a_group_of_their_own(tmp_path):
@@ -27,7 +27,7 @@ def test_runs_that_began_with_the_weights_of_others_are_a_group_of_their_own(tmp
     ]  # fmt: skip
     assert [row.name for row in found] == ["tcn init_from=aaaaaa aaaaaaaa", "tcn init_from=null"]
     assert len({row.signature for row in found}) == 1
-    assert len(compare(selectors.scan(tmp_path), Question()).pairs) == 1
+    assert len(compare(selectors.scan(tmp_path), ComparisonOptions()).pairs) == 1
 
 
 def test_the_weights_count_and_not_the_run_alone(tmp_path):
@@ -87,7 +87,7 @@ def test_compare_names_the_code_that_differs(tmp_path, first, second, difference
         make_run(tmp_path, info={"signature": name, **info}).name.partition("_")[2]
         for name, info in (("a", first), ("b", second))
     ]
-    (note,) = compare(selectors.scan(tmp_path), Question()).notes
+    (note,) = compare(selectors.scan(tmp_path), ComparisonOptions()).notes
     assert difference in note
     assert f"see dlcli compare configs {ids[1]} {ids[0]}" in note
     assert "data files" not in note
@@ -96,7 +96,7 @@ def test_compare_names_the_code_that_differs(tmp_path, first, second, difference
 def test_compare_attributes_equal_code_and_configuration_to_data_files(tmp_path):
     for name in ("a", "b"):
         make_run(tmp_path, info={"signature": name, **code(sha256="a" * 64)})
-    (note,) = compare(selectors.scan(tmp_path), Question()).notes
+    (note,) = compare(selectors.scan(tmp_path), ComparisonOptions()).notes
     assert "data files" in note
 
 
@@ -105,13 +105,13 @@ def test_compare_looks_up_the_metric_before_it_counts_a_seed_once(tmp_path):
     older = make_run(tmp_path, info={"signature": "same", "metrics": both}, keys={"task.metrics": ["recall"]})
     newer = make_run(tmp_path, info={"signature": "same"}, keys={"task.metrics": None})
     names = [path.name.partition("_")[2] for path in (older, newer)]
-    assert [row.runs for row in compare(selectors.scan(tmp_path), Question("recall")).groups] == [[names[0]]]
-    assert [row.runs for row in compare(selectors.scan(tmp_path), Question()).groups] == [[names[1]]]
+    assert [row.runs for row in compare(selectors.scan(tmp_path), ComparisonOptions("recall")).groups] == [[names[0]]]
+    assert [row.runs for row in compare(selectors.scan(tmp_path), ComparisonOptions()).groups] == [[names[1]]]
 
 
 def test_keys_outside_the_signature_set_no_experiments_apart(tmp_path):
     own = ("task.metrics", "learner.devices", "learner.finishes", "learner.precision")
     for name, value in (("a", 1), ("b", 2)):
         make_run(tmp_path, info={"signature": name}, keys={"model.hidden": value, **dict.fromkeys(own, value)})
-    (note,) = compare(selectors.scan(tmp_path), Question()).notes
+    (note,) = compare(selectors.scan(tmp_path), ComparisonOptions()).notes
     assert note.endswith("they differ in model.hidden")

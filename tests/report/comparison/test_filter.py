@@ -7,7 +7,7 @@ from made_runs import make_run
 
 from dlcli.core.errors import UsageError
 from dlcli.report.comparison.filter import parse
-from dlcli.report.comparison.run_table import having
+from dlcli.report.comparison.run_table import filter_runs
 from dlcli.runs import selectors
 
 
@@ -53,7 +53,7 @@ def found(tmp_path):
     ],
 )
 def test_what_a_condition_chooses(text, seeds, found):
-    assert sorted(run.info["seed"] for run in having(found, parse(text))) == seeds
+    assert sorted(run.info["seed"] for run in filter_runs(found, parse(text))) == seeds
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_what_a_condition_chooses(text, seeds, found):
 )
 def test_where_invalid_expression_raises_usage_error(text, code, found):
     with pytest.raises(UsageError) as error:
-        having(found, parse(text))
+        filter_runs(found, parse(text))
     assert error.value.code == code
     assert "--where" in str(error.value)
     assert len(str(error.value).splitlines()) <= 3
@@ -117,7 +117,7 @@ def test_where_foreign_operator_is_corrected(text, operator):
 )
 def test_where_unknown_key_or_order_raises_usage_error(text, code, key, found):
     with pytest.raises(UsageError) as error:
-        having(found, parse(text))
+        filter_runs(found, parse(text))
     fields = error.value.fields
     assert (error.value.code, fields.get("name", fields.get("key"))) == (code, key)
     assert code != "unknown_name" or {"hidden", "model.hidden"} <= fields["known"]
@@ -126,7 +126,7 @@ def test_where_unknown_key_or_order_raises_usage_error(text, code, key, found):
 def test_where_ambiguous_short_key_raises_usage_error(tmp_path):
     make_run(tmp_path, keys={"model.encoder.width": 3, "model.decoder.width": 4})
     with pytest.raises(UsageError) as error:
-        having(selectors.scan(tmp_path), parse("width = 3"))
+        filter_runs(selectors.scan(tmp_path), parse("width = 3"))
     assert error.value.code == "ambiguous"
     assert error.value.fields["matches"] == "model.encoder.width, model.decoder.width"
 
@@ -135,8 +135,8 @@ def test_a_run_without_a_readable_configuration_is_asked_what_it_knows(tmp_path)
     path = make_run(tmp_path, seed=5)
     (path / "config.yaml").write_text("task: [unclosed")
     make_run(tmp_path, seed=6, keys={"model.hidden": 1})
-    assert [run.info["seed"] for run in having(selectors.scan(tmp_path), parse("seed = 5"))] == [5]
-    assert [run.info["seed"] for run in having(selectors.scan(tmp_path), parse("hidden = 1"))] == [6]
+    assert [run.info["seed"] for run in filter_runs(selectors.scan(tmp_path), parse("seed = 5"))] == [5]
+    assert [run.info["seed"] for run in filter_runs(selectors.scan(tmp_path), parse("hidden = 1"))] == [6]
 
 
 @given(st.text(alphabet="abt.=!<>()[]'\" 01-andor_{}\\\n:,*", max_size=30))

@@ -8,12 +8,12 @@ from made_runs import make_groups, make_run
 from scipy import stats
 
 from dlcli.core.errors import UsageError
-from dlcli.report.comparison.groups import group
+from dlcli.report.comparison.groups import group_runs
 from dlcli.runs import selectors
 
 
 def grouped(out, metric=None, split="test", **more):
-    return group(selectors.scan(out), metric, split, **more)
+    return group_runs(selectors.scan(out), metric, split, **more)
 
 
 def reasons(left):
@@ -205,7 +205,7 @@ def test_an_unreadable_configuration_is_compared_with_nothing(tmp_path):
 
 
 def test_zero_runs_are_no_groups():
-    assert group([], None, "test") == ([], [])
+    assert group_runs([], None, "test") == ([], [])
 
 
 @pytest.mark.parametrize("damage", [lambda file: file.unlink(), lambda file: file.write_text("][")])

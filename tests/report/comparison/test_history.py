@@ -71,11 +71,11 @@ def test_a_counter_grows_evenly_between_what_was_noted(tmp_path):
     path = make_run(tmp_path, info={"steps": 40, "counters": {"samples": 1000}, "seconds": 9.0})
     (path / "timing.csv").write_text("step,seconds,counter,value\n10,1.0,samples,100\n20,3.0,samples,300\nhalf")
     run = Run.open(path)
-    assert history.along(run, "samples", [0, 5, 10, 15, 30, 40, 50]) == [0, 50, 100, 200, 650, 1000, 1000]
-    assert history.along(run, "seconds", [15]) == [2.0]
-    assert history.along(run, None, [1, 2]) == history.along(run, "steps", [1, 2]) == [1, 2]
+    assert history.convert_steps(run, "samples", [0, 5, 10, 15, 30, 40, 50]) == [0, 50, 100, 200, 650, 1000, 1000]
+    assert history.convert_steps(run, "seconds", [15]) == [2.0]
+    assert history.convert_steps(run, None, [1, 2]) == history.convert_steps(run, "steps", [1, 2]) == [1, 2]
     with pytest.raises(UsageError) as error:
-        history.along(run, "sample", [1])
+        history.convert_steps(run, "sample", [1])
     assert (error.value.code, error.value.fields["name"]) == ("unknown_name", "sample")
     assert "samples" in error.value.fields["known"]
 

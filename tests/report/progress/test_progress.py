@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from dlcli.report.progress import progress
-from dlcli.report.progress.download import Bar as Download
+from dlcli.report.progress.download import DownloadBar as Download
 
 
 class File(io.TextIOWrapper):
@@ -33,27 +33,27 @@ def clock(monkeypatch):
 
 
 def plain(notes, stream):
-    return progress.Plain("tcn", "accuracy", notes.append, stream)
+    return progress.LineDisplay("tcn", "accuracy", notes.append, stream)
 
 
 @pytest.mark.parametrize(
     ("mode", "quiet", "terminal", "kind", "speaks"),
     [
-        ("auto", False, True, progress.Bar, True),
-        ("auto", False, False, progress.Plain, True),
-        ("bar", False, False, progress.Bar, True),
-        ("plain", False, True, progress.Plain, True),
-        ("none", False, True, progress.Plain, False),
-        ("bar", True, True, progress.Plain, False),
+        ("auto", False, True, progress.ProgressBar, True),
+        ("auto", False, False, progress.LineDisplay, True),
+        ("bar", False, False, progress.ProgressBar, True),
+        ("plain", False, True, progress.LineDisplay, True),
+        ("none", False, True, progress.LineDisplay, False),
+        ("bar", True, True, progress.LineDisplay, False),
     ],
 )
 def test_a_bar_is_for_terminals_and_lines_for_files(mode, quiet, terminal, kind, speaks, monkeypatch):
     stream = Terminal() if terminal else File()
     monkeypatch.setattr(sys, "stderr", stream)
     notes = []
-    shown = progress.choose(mode, "tcn", "accuracy", notes.append, quiet=quiet)
+    shown = progress.create_display(mode, "tcn", "accuracy", notes.append, quiet=quiet)
     assert type(shown) is kind
-    assert isinstance(shown, progress.Shown)
+    assert isinstance(shown, progress.ProgressDisplay)
     with shown:
         shown.tick(3, 0.5, {"loss": 1.0})
         shown.say("over")
@@ -94,7 +94,7 @@ def test_the_bar_shows_step_loss_and_the_best_score(monkeypatch):
     monkeypatch.setattr(sys, "stderr", stream)
     monkeypatch.setenv("COLUMNS", "160")
     notes = []
-    with progress.Bar("a [b]", "accuracy", notes.append) as shown:
+    with progress.ProgressBar("a [b]", "accuracy", notes.append) as shown:
         shown.scored(10, "valid", {"accuracy": 0.875}, True)
         shown.scored(20, "valid", {"accuracy": 0.5}, False)
         shown.tick(1234, 0.25, {"loss": 0.125})

@@ -20,13 +20,13 @@ from dlcli.report.statistics.hypothesis_tests import (
     holm,
     interval,
     paired,
+    power_statement,
     seeds_needed,
-    sentence,
     smallest_p,
     unpaired,
 )
 from dlcli.report.statistics.intervals import _quantile
-from dlcli.report.statistics.permutation import sign_flip, split
+from dlcli.report.statistics.permutation import permutation_test, sign_flip_test
 
 MAIZE = [49, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48]
 """Darwin's crossed minus self-fertilised maize, in eighths of an inch: Fisher 1935, The Design of Experiments, 17."""
@@ -129,7 +129,7 @@ def test_sign_flip_p_by_brute_force(n):
         d = rng.normal(size=n)
         sums = [abs(np.dot(signs, d)) for signs in itertools.product((-1, 1), repeat=n)]
         expected = np.mean([total >= abs(d.sum()) - 1e-12 for total in sums])
-        assert sign_flip(list(d)).p == expected
+        assert sign_flip_test(list(d)).p == expected
 
 
 @pytest.mark.parametrize(("m", "n"), [(2, 2), (2, 5), (4, 3), (5, 5)])
@@ -141,9 +141,9 @@ def test_split_p_by_brute_force_and_scipy(m, n):
     for places in itertools.combinations(range(m + n), m):
         null.append(pooled[list(places)].mean() - np.delete(pooled, places).mean())
     tails = np.mean(np.array(null) >= observed - 1e-12), np.mean(np.array(null) <= observed + 1e-12)
-    assert split(list(a), list(b)).p == pytest.approx(min(1, 2 * min(tails)), abs=1e-15)
+    assert permutation_test(list(a), list(b)).p == pytest.approx(min(1, 2 * min(tails)), abs=1e-15)
     theirs = stats.permutation_test((a, b), lambda x, y: np.mean(x) - np.mean(y), n_resamples=np.inf)
-    assert split(list(a), list(b)).p == pytest.approx(theirs.pvalue, abs=1e-12)
+    assert permutation_test(list(a), list(b)).p == pytest.approx(theirs.pvalue, abs=1e-12)
 
 
 def test_ties_of_rounded_scores_are_kept():
@@ -164,7 +164,7 @@ def test_ties_of_rounded_scores_are_kept():
 def test_no_level_is_exceeded_over_all_sign_patterns(n):
     """Exact: given the sizes of the differences, p <= level in at most that share of patterns."""
     sizes = np.random.default_rng(n).lognormal(size=n)
-    ps = np.array([sign_flip(list(sizes * signs)).p for signs in itertools.product((-1, 1), repeat=n)])
+    ps = np.array([sign_flip_test(list(sizes * signs)).p for signs in itertools.product((-1, 1), repeat=n)])
     assert all(np.mean(ps <= level) <= level for level in np.unique(ps))
     assert ps.min() == smallest_p(n)
 
@@ -174,7 +174,7 @@ def test_no_level_is_exceeded_over_all_splits(m, n):
     pooled = np.random.default_rng(n).lognormal(size=m + n)
     ps = []
     for places in itertools.combinations(range(m + n), m):
-        ps.append(split(list(pooled[list(places)]), list(np.delete(pooled, places))).p)
+        ps.append(permutation_test(list(pooled[list(places)]), list(np.delete(pooled, places))).p)
     assert all(np.mean(np.array(ps) <= level) <= level for level in np.unique(ps))
     assert min(ps) == pytest.approx(2 / math.comb(m + n, m))
 
@@ -259,12 +259,12 @@ def test_sentence_states_smallest_p_and_seeds_needed():
         "in one comparison"
     )
     more = f"{text}, 7 in 3 comparisons with a baseline, 8 in all 6 pairs of 4 groups."
-    assert sentence(3, 4) == f"{more} Corrected for 3 comparisons, the smallest attainable p is 0.75."
-    assert sentence(3, 4, True) == f"{more} Corrected for 6 comparisons, the smallest attainable p is 1."
-    assert sentence(3, 2) == f"{text}."
-    unpaired_text = sentence(1, 2, paired=False)
+    assert power_statement(3, 4) == f"{more} Corrected for 3 comparisons, the smallest attainable p is 0.75."
+    assert power_statement(3, 4, True) == f"{more} Corrected for 6 comparisons, the smallest attainable p is 1."
+    assert power_statement(3, 2) == f"{text}."
+    unpaired_text = power_statement(1, 2, paired=False)
     assert unpaired_text.startswith("With 1 seed per group the smallest attainable p is 1; at least 4 seeds are needed")
-    assert sentence(8, 1) == sentence(8, 0) == ""
+    assert power_statement(8, 1) == power_statement(8, 0) == ""
 
 
 @pytest.mark.parametrize("matched", [True, False])
@@ -358,12 +358,12 @@ def test_too_few_seeds_give_no_p_and_no_interval():
 def test_beyond_twenty_pairs_patterns_are_drawn_and_said_to_be():
     rng = np.random.default_rng(1)
     d = list(rng.normal(0.4, 1, 20))
-    exact, drawn = sign_flip(d), sign_flip([*d, 0.0])
+    exact, drawn = sign_flip_test(d), sign_flip_test([*d, 0.0])
     assert (exact.name, drawn.name) == ("sign-flip, exact", "sign-flip, Monte Carlo")
     slack = 4 * math.sqrt(exact.p * (1 - exact.p) / 99_999)
     assert drawn.p == pytest.approx(exact.p, abs=slack), "a difference of nothing changes nothing"
-    assert drawn == sign_flip([*d, 0.0])
-    assert sign_flip([1.0] * 40).p == 1 / 100_000, "never 0"
+    assert drawn == sign_flip_test([*d, 0.0])
+    assert sign_flip_test([1.0] * 40).p == 1 / 100_000, "never 0"
 
 
 def test_beyond_a_hundred_thousand_splits_they_are_drawn_and_said_to_be():
@@ -371,10 +371,10 @@ def test_beyond_a_hundred_thousand_splits_they_are_drawn_and_said_to_be():
     a, b = list(pooled[:10] + 0.5), list(pooled[10:])
     sums = np.array(list(itertools.combinations([*a, *b], 10))).sum(1)
     exact = 2 * min(np.mean(sums >= sum(a) - 1e-9), np.mean(sums <= sum(a) + 1e-9))
-    found = split(a, b)
+    found = permutation_test(a, b)
     assert found.name == "permutation, Monte Carlo"
     assert found.p == pytest.approx(exact, abs=8 * math.sqrt(exact / 99_999))
-    far = split([k + 100.0 for k in range(30)], [float(k) for k in range(30)])
+    far = permutation_test([k + 100.0 for k in range(30)], [float(k) for k in range(30)])
     assert far.p == pytest.approx(2 / 100_000), "never 0"
 
 

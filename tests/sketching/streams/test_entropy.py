@@ -9,7 +9,7 @@ from dlcli.core.errors import UsageError
 from dlcli.sketching.streams.chunk import Chunk
 from dlcli.sketching.streams.entropy import Entropy
 from dlcli.sketching.streams.most_frequent import MostFrequent
-from dlcli.sketching.streams.sketch import Asked
+from dlcli.sketching.streams.sketch import ItemQuery
 
 
 def true(values):
@@ -21,7 +21,7 @@ def estimate(values, seed=0, samples=2048, pieces=3):
     sketch = Entropy(samples=samples, seed=seed)
     for part in np.array_split(values, pieces):
         sketch.update(Chunk(part))
-    return sketch.estimates(Asked())[0]
+    return sketch.estimates(ItemQuery())[0]
 
 
 def stream(seed, size=20_000, dominant=0.0):

@@ -12,9 +12,9 @@ from dlcli.sketching.streams.chunk import Chunk
 from dlcli.sketching.streams.exact import Exact
 from dlcli.sketching.streams.kinds import KINDS, make
 from dlcli.sketching.streams.saved import decode, encode
-from dlcli.sketching.streams.sketch import Asked, median_failure_probability
+from dlcli.sketching.streams.sketch import ItemQuery, median_failure_probability
 
-ASKED = Asked(("1", "2", "77"), 3)
+ASKED = ItemQuery(("1", "2", "77"), 3)
 LINEAR = [name for name, kind in KINDS.items() if kind.linear]
 MERGING = [name for name in KINDS if name != "entropy"]
 SMALL = {"copies": 64, "width": 256, "components": 128, "projections": 64, "samples": 256, "size": 64, "log2": 10}
@@ -41,7 +41,7 @@ def test_hll_standard_error():
     for seed in range(200):
         sketch = make("hll", seed, {"log2": 10})
         sketch.update(Chunk(np.arange(20_000)))
-        errors.append(sketch.estimates(Asked())[0].value / 20_000 - 1)
+        errors.append(sketch.estimates(ItemQuery())[0].value / 20_000 - 1)
     errors = np.array(errors)
     assert errors.std() < 1.1 * error
     assert abs(errors.mean()) < 4 * error / np.sqrt(200)
@@ -55,7 +55,7 @@ def test_kll_rank_error():
         sketch = make("kll", 0, {})
         sketch.update(Chunk(draw))
         ordered = np.sort(draw)
-        for each in sketch.estimates(Asked()):
+        for each in sketch.estimates(ItemQuery()):
             errors.append(abs(np.searchsorted(ordered, each.value, "right") / len(draw) - float(each.of)))
     assert np.mean(np.array(errors) < bound) > 0.98
 
@@ -124,7 +124,7 @@ def test_saved_sketch_round_trip(name):
 def test_empty_sketch_round_trip(name):
     (loaded,) = decode(encode([made(name)]), "file")
     assert loaded.items == 0
-    assert all(each.value == 0 for each in loaded.estimates(Asked()))
+    assert all(each.value == 0 for each in loaded.estimates(ItemQuery()))
 
 
 def test_merge_requires_equal_settings_and_types():

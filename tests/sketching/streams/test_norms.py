@@ -10,7 +10,7 @@ from dlcli.core.errors import UsageError
 from dlcli.sketching.streams.chunk import Chunk, item_keys
 from dlcli.sketching.streams.jl import JL, distortion, project
 from dlcli.sketching.streams.norms import Norms, cauchy
-from dlcli.sketching.streams.sketch import Asked
+from dlcli.sketching.streams.sketch import ItemQuery
 
 
 def test_cauchy_distribution():
@@ -27,7 +27,7 @@ def test_norms_l1_of_signed_vector():
     for seed in range(25):
         sketch = Norms(projections=400, rows=5, width=256, seed=seed)
         sketch.update(Chunk(vector, vector))
-        estimates.append(sketch.estimates(Asked())[0])
+        estimates.append(sketch.estimates(ItemQuery())[0])
     error = math.pi / 2 / math.sqrt(400)
     values = np.array([each.value for each in estimates]) / truth
     assert abs(values.mean() - 1) < 4 * error / 5
@@ -38,7 +38,7 @@ def test_norms_l1_of_signed_vector():
 def test_norms_l2():
     sketch = Norms(projections=8, rows=5, width=4096, seed=0)
     sketch.update(Chunk(np.repeat(np.arange(50), 3)))
-    assert sketch.estimates(Asked())[1].value == pytest.approx(math.sqrt(450), rel=0.1)
+    assert sketch.estimates(ItemQuery())[1].value == pytest.approx(math.sqrt(450), rel=0.1)
 
 
 def test_jl_distance_of_two_streams():
@@ -46,7 +46,7 @@ def test_jl_distance_of_two_streams():
     sketch.update(Chunk(np.repeat(np.arange(100), 5)))
     other.update(Chunk(np.repeat(np.arange(100), 2)))
     sketch.subtract(other)
-    estimate = sketch.estimates(Asked())[0]
+    estimate = sketch.estimates(ItemQuery())[0]
     assert estimate.low <= 30 <= estimate.high  # a difference of 3 at each of 100 items
     assert estimate.value == pytest.approx(30, rel=0.1)
 

@@ -6,7 +6,7 @@ import torch
 from dlcli.core.errors import UsageError
 from dlcli.core.spec import Classes, Real
 from dlcli.tasks.composed.frame_matching import FrameMatching
-from dlcli.tasks.composed.glyphs import glyphs
+from dlcli.tasks.composed.glyphs import load_glyphs
 
 COMMON = {
     "source": "digits", "frames": 8, "noise": "uniform", "repeats": 4, "batch": 64, "data_seed": 0, "order": 0,
@@ -26,7 +26,7 @@ def whole(task, split, epoch=0):
 
 
 def labels(split, frames):
-    found = glyphs("digits")[split]
+    found = load_glyphs("digits")[split]
     known = {
         tuple(image.flatten().tolist()): int(label) for image, label in zip(found.pixels, found.labels, strict=True)
     }
@@ -41,7 +41,7 @@ def test_the_answer_is_whether_the_first_and_last_frame_are_of_one_class(split):
     first, last = labels(split, x[:, 0, 0]), labels(split, x[:, 0, -1])
     assert torch.equal((first == last).long(), y)
     assert not (x[:, 0, 0] == x[:, 0, -1]).flatten(1).all(1).any()  # the same digit, not the same image
-    assert torch.equal(first, labels(split, glyphs("digits")[split].pixels).repeat(4 if split != "train" else 1))
+    assert torch.equal(first, labels(split, load_glyphs("digits")[split].pixels).repeat(4 if split != "train" else 1))
 
 
 @pytest.mark.parametrize("split", SPLITS)

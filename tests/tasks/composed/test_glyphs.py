@@ -5,17 +5,17 @@ import torch
 from helpers.errors import usage_error
 
 from dlcli.core.errors import UsageError
-from dlcli.tasks.composed.glyphs import _sorted, glyphs
-from dlcli.tasks.image.embedded_digits import splits
+from dlcli.tasks.composed.glyphs import _sorted, load_glyphs
+from dlcli.tasks.image.embedded_digits import digit_splits
 
-FOUND = glyphs("digits")
+FOUND = load_glyphs("digits")
 TRAIN = FOUND["train"]
 ROWS = torch.arange(len(TRAIN)).repeat(20)
 INDEX = torch.arange(len(ROWS))
 
 
 def test_they_are_the_digits_of_the_embedded_splits_and_none_is_in_two():
-    for name, split in splits(1, 8, 8).items():
+    for name, split in digit_splits(1, 8, 8).items():
         assert torch.equal(FOUND[name].images(torch.arange(len(split))), split.inputs[0])
         assert torch.equal(FOUND[name].labels, split.target)
     seen = [{tuple(image.flatten().tolist()) for image in split.pixels} for split in FOUND.values()]
@@ -60,6 +60,6 @@ def test_bytes_are_read_as_values_up_to_one():
 
 def test_what_is_wrong_is_said():
     with pytest.raises(UsageError, match=r"task.source must be .* got 'digit'\ndid you mean \"digits\""):
-        glyphs("digit")
+        load_glyphs("digit")
     with usage_error("invalid_data", path="task.source"):
         _sorted("test", torch.zeros(9, 1, 2, 2), torch.tensor([0, 1, 2, 4, 5, 6, 7, 8, 9]), 1.0)

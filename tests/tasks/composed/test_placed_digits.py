@@ -5,7 +5,7 @@ import torch
 from helpers.errors import usage_error
 
 from dlcli.core.spec import Classes, Real
-from dlcli.tasks.composed.glyphs import glyphs
+from dlcli.tasks.composed.glyphs import load_glyphs
 from dlcli.tasks.composed.placed_digits import PlacedDigits
 
 COMMON = {
@@ -23,7 +23,7 @@ COMMON = {
     "data_seed": 0,
     "order": 0,
 }
-GLYPHS = glyphs("digits")
+GLYPHS = load_glyphs("digits")
 
 
 def placed(**changed):

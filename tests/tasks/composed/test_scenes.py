@@ -10,14 +10,14 @@ from torch import nn
 from dlcli.core.errors import UsageError
 from dlcli.core.evaluation import predict, score
 from dlcli.core.spec import Labels, Real
-from dlcli.core.task import Composed, few
+from dlcli.core.task import CompositeImages, first_rows
 from dlcli.tasks.composed.digit_scenes import DigitScenes
-from dlcli.tasks.composed.glyphs import glyphs
+from dlcli.tasks.composed.glyphs import load_glyphs
 from dlcli.tasks.composed.multi_digits import MultiDigits
 from dlcli.tasks.composed.paired_digits import PairedDigits
 
 COMMON = {"source": "digits", "repeats": 2, "batch": 64, "data_seed": 0, "order": 0}
-GLYPHS = glyphs("digits")
+GLYPHS = load_glyphs("digits")
 
 
 def multi(**changed):
@@ -52,7 +52,7 @@ def known(split):
 @pytest.mark.parametrize("split", SPLITS)
 def test_the_image_is_the_larger_pixel_of_its_sources_and_the_target_their_classes(kind, split):
     task = kind()
-    assert isinstance(task, Composed)
+    assert isinstance(task, CompositeImages)
     for batch in batches(task, split)[:3]:
         images, classes = task.sources(batch)
         assert torch.equal(images.amax(1), batch.inputs[0])
@@ -120,7 +120,7 @@ def test_a_batch_cut_short_keeps_its_sources():
     task = scenes()
     batch = task.batch("valid", 1)
     images, classes = task.sources(batch)
-    some = few(batch, 5)
+    some = first_rows(batch, 5)
     assert torch.equal(task.sources(some)[0], images[:5])
     changed = replace(batch, inputs=(batch.inputs[0] * 2,))
     assert torch.equal(task.sources(changed)[1], classes)

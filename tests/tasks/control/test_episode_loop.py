@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from dlcli.core.population import Policies
-from dlcli.tasks.control.episode_loop import End, Outcome, play
+from dlcli.core.population import PolicyPopulation
+from dlcli.tasks.control.episode_loop import EpisodeSummary, Transition, play_episodes
 
 
 class Counting:
@@ -23,7 +23,7 @@ class Counting:
     def reset(self):
         return self._see()
 
-    def step(self, output: Tensor) -> Outcome:
+    def step(self, output: Tensor) -> Transition:
         assert len(output) == len(self.seeds)
         self.rows.append(len(output))
         self.now = self.now + 1
@@ -31,10 +31,10 @@ class Counting:
         reward = output[:, 0].double()
         self.sum = self.sum + reward
         reward = torch.where(self.fail & (self.now[:, 0] == 2), torch.nan, reward)
-        return Outcome(self._see(), reward, self.now[:, 0] == self.seeds)
+        return Transition(self._see(), reward, self.now[:, 0] == self.seeds)
 
-    def end(self, rows: Tensor) -> End:
-        return End(self.sum[rows, None].float(), {"seed": self.seeds[rows].double()})
+    def end(self, rows: Tensor) -> EpisodeSummary:
+        return EpisodeSummary(self.sum[rows, None].float(), {"seed": self.seeds[rows].double()})
 
     def keep(self, rows: Tensor) -> None:
         self.seeds, self.now, self.sum, self.fail = (x[rows] for x in (self.seeds, self.now, self.sum, self.fail))
@@ -73,9 +73,9 @@ class Tally(nn.Module):
 def played(model, gains, seeds, fail=()):
     """[individual] gains on [episode] seeds."""
     simulator = Counting(torch.tensor(seeds).repeat(len(gains)), fail)
-    policy = Policies(model, {"gain": torch.tensor(gains)}, len(seeds))
+    policy = PolicyPopulation(model, {"gain": torch.tensor(gains)}, len(seeds))
     with torch.inference_mode():
-        return play(simulator, policy, len(gains), len(seeds)), simulator
+        return play_episodes(simulator, policy, len(gains), len(seeds)), simulator
 
 
 @pytest.mark.parametrize("model", [Gain(), Tally()], ids=["plain", "recurrent"])
@@ -102,7 +102,7 @@ def test_an_individual_plays_the_same_whatever_the_chunk(model, episodes):
     def some(who):
         simulator = Counting(lengths[who].flatten())
         with torch.inference_mode():
-            return play(simulator, Policies(model, {"gain": gains[who]}, episodes), len(who), episodes)
+            return play_episodes(simulator, PolicyPopulation(model, {"gain": gains[who]}, episodes), len(who), episodes)
 
     everyone = some(torch.arange(count))
     assert torch.equal(everyone.steps, lengths)
@@ -116,13 +116,13 @@ def test_an_individual_plays_the_same_whatever_the_chunk(model, episodes):
 def test_individuals_leave_the_policies_a_crowd_at_a_time():
     lengths, kept = torch.arange(1, 9), []
 
-    class Watched(Policies):
+    class Watched(PolicyPopulation):
         def keep(self, individuals):
             kept.append(len(individuals))
             super().keep(individuals)
 
     with torch.inference_mode():
-        play(Counting(lengths), Watched(Gain(), {"gain": torch.ones(8)}, 1), 8, 1)
+        play_episodes(Counting(lengths), Watched(Gain(), {"gain": torch.ones(8)}, 1), 8, 1)
     assert kept[:3] == [6, 4, 3]  # at most three quarters of those that are held
 
 
@@ -139,6 +139,6 @@ def test_a_model_alone_plays_as_a_population_of_one():
     model.gain.data.fill_(1.5)
     seeds = torch.tensor([2, 6, 3])
     with torch.inference_mode():
-        alone = play(Counting(seeds), Policies(model, None, 3), 1, 3)
+        alone = play_episodes(Counting(seeds), PolicyPopulation(model, None, 3), 1, 3)
     of_one, _ = played(model, [1.5], [2, 6, 3])
     assert torch.equal(alone.total, of_one.total)

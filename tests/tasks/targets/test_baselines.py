@@ -10,7 +10,7 @@ from dlcli.core.evaluation import describe_metrics, score
 from dlcli.core.metric import Metric, PerSample
 from dlcli.core.spec import Classes, Labels, Real, Spec
 from dlcli.core.task import Loss, Score
-from dlcli.tasks.arrays import Arrays, ArrayTask
+from dlcli.tasks.arrays import InMemoryTask, TensorSamples
 from dlcli.tasks.control.maze.maze import HardMaze
 from dlcli.tasks.sequence.adding import Adding
 from dlcli.tasks.sequence.copy_memory import CopyMemory
@@ -32,12 +32,12 @@ def baselines(task, split="test"):
 
 
 def arrays(target, inputs=None):
-    return Arrays((torch.zeros(len(target), 2) if inputs is None else inputs,), target)
+    return TensorSamples((torch.zeros(len(target), 2) if inputs is None else inputs,), target)
 
 
 def test_classification_baseline_is_majority_class_and_class_frequencies():
     splits = {"train": arrays(torch.tensor([0, 1, 1, 1])), "test": arrays(torch.tensor([1, 0, 0, 1, 1]))}
-    task = ArrayTask(splits, Spec((Real((2,)),), Classes(2)), Classification(["a", "b"]), batch=2, order=0)
+    task = InMemoryTask(splits, Spec((Real((2,)),), Classes(2)), Classification(["a", "b"]), batch=2, order=0)
     found = baselines(task)
     assert describe_metrics(task, "test")["baseline"] == "majority class"
     assert found["accuracy"] == pytest.approx(3 / 5)
@@ -56,7 +56,7 @@ def test_regression_baseline_is_training_mean():
 def test_multi_label_baseline_is_label_frequencies():
     target = torch.tensor([[1.0, 0], [1, 1], [1, 0], [0, 0]])
     splits = {"train": arrays(target), "test": arrays(torch.tensor([[1.0, 0.0]]))}
-    task = ArrayTask(splits, Spec((Real((2,)),), Labels(2)), MultiLabel(["a", "b"]), batch=2, order=0)
+    task = InMemoryTask(splits, Spec((Real((2,)),), Labels(2)), MultiLabel(["a", "b"]), batch=2, order=0)
     assert baselines(task)["nll"] == pytest.approx(-(math.log(0.75) + math.log(0.75)) / 2, rel=1e-5)
 
 
@@ -156,7 +156,7 @@ class FreeEnergy:
 def test_targets_are_queried_with_model_and_batch():
     x = torch.arange(10.0).view(5, 2)
     splits = {"train": arrays(torch.zeros(5, 1), x), "test": arrays(torch.zeros(5, 1), x)}
-    task = ArrayTask(splits, Spec((Real((2,)),), Real((1,))), FreeEnergy(), batch=2, order=0)
+    task = InMemoryTask(splits, Spec((Real((2,)),), Real((1,))), FreeEnergy(), batch=2, order=0)
     model = Energy()
     assert isinstance(task.targets, Targets)
     assert score(model, task, "test")["free_energy"] == pytest.approx(float(2 * x.square().sum(1).mean()))
@@ -172,5 +172,5 @@ def test_adapter_adds_metrics_that_query_the_model():
     extra = Metric("modules", "min", "", PerSample(depth))
     targets = OutputTargets(Classification(["a", "b"]), extra=(extra,))
     splits = {"train": arrays(torch.tensor([0, 1])), "test": arrays(torch.tensor([0, 1, 1]))}
-    task = ArrayTask(splits, Spec((Real((2,)),), Classes(2)), targets, batch=2, order=0)
+    task = InMemoryTask(splits, Spec((Real((2,)),), Classes(2)), targets, batch=2, order=0)
     assert score(nn.Identity(), task, "test")["modules"] == 1.0

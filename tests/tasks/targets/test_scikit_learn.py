@@ -8,7 +8,7 @@ from torch import nn
 
 from dlcli.core.evaluation import score
 from dlcli.core.spec import IGNORED, Classes, Labels, Real, Spec
-from dlcli.tasks.arrays import Arrays, ArrayTask
+from dlcli.tasks.arrays import InMemoryTask, TensorSamples
 from dlcli.tasks.targets.classification import Classification
 from dlcli.tasks.targets.multi_label import MultiLabel
 from dlcli.tasks.targets.regression import Regression
@@ -18,9 +18,9 @@ ALL = ["accuracy", "nll", "balanced_accuracy", "f1_macro", "auc", "ece"]
 
 
 def scores(x, target, part, targets, metrics, batch=3):
-    arrays = Arrays((x,), target)
+    arrays = TensorSamples((x,), target)
     spec = Spec((Real(tuple(x.shape[1:])),), part)
-    task = ArrayTask({"train": arrays, "test": arrays}, spec, targets, batch=batch, order=0, metrics=metrics)
+    task = InMemoryTask({"train": arrays, "test": arrays}, spec, targets, batch=batch, order=0, metrics=metrics)
     return score(nn.Identity(), task, "test")
 
 

@@ -14,17 +14,17 @@ from dlcli.core.errors import Missing, UsageError
 from dlcli.core.evaluation import predict, score
 from dlcli.core.spec import IGNORED
 from dlcli.data.vocabulary import UNKNOWN, Vocabulary, unit_named
-from dlcli.tasks.text.language_model import Language
+from dlcli.tasks.text.language_model import LanguageModeling
 from dlcli.tasks.text.penn_treebank import PennTreebank
 from dlcli.tasks.text.text_file import TextFile
-from dlcli.tasks.text.token_streams import Streams
+from dlcli.tasks.text.token_streams import TokenStreams
 
 CORPUS = "the quick brown fox jumps over the lazy dog\nand runs away from the five boxing wizards\n" * 4
 
 
 def language(batch=3, context=4, length=5, valid=CORPUS[7:151], **other):
     corpora = {"train": CORPUS, "valid": valid, "test": CORPUS[:90]}
-    return Language(corpora, unit_named("char"), batch=batch, context=context, length=length, **other)
+    return LanguageModeling(corpora, unit_named("char"), batch=batch, context=context, length=length, **other)
 
 
 class Convolution(nn.Module):
@@ -74,7 +74,7 @@ def whole_pass(model, task, text):
 @pytest.mark.parametrize("context", [0, 2, 9])
 def test_every_token_but_the_first_is_scored_once(count, streams, context):
     tokens = torch.arange(count)
-    layout = Streams(tokens, streams=streams, context=context, length=5)
+    layout = TokenStreams(tokens, streams=streams, context=context, length=5)
     scored = []
     for place in range(layout.size):
         number, x, target = layout.window(place)
@@ -149,7 +149,7 @@ def test_the_score_does_not_depend_on_the_streams_of_training():
 def test_guessing_has_the_vocabulary_as_its_perplexity(unit, bits):
     tokens = unit_named(unit).split(CORPUS, "<eos>")
     splits = {"train": tokens, "valid": tokens, "test": tokens}
-    task = Language(splits, unit_named(unit), batch=2, context=1, length=4)
+    task = LanguageModeling(splits, unit_named(unit), batch=2, context=1, length=4)
 
     class Uniform(nn.Module):
         def forward(self, x):

@@ -9,12 +9,12 @@ from torch.nn.functional import normalize
 
 from dlcli.commands.sketch.figures import ROWS, recovered
 from dlcli.commands.sketch.metrics import decode, decoders
-from dlcli.commands.sketch.store import Answer, SketchRun
+from dlcli.commands.sketch.store import QueryResult, SketchRun
 from dlcli.core.errors import UsageError
 from dlcli.core.learner import Image
 from dlcli.nn.image_grid import make_grid
 from dlcli.report.formatting import number
-from dlcli.sketching.networks.modular_network import Decodes
+from dlcli.sketching.networks.modular_network import AttributeDecoder
 from dlcli.sketching.recursive import queries
 from dlcli.sketching.recursive.counts import Counter, Decoder, sum_sketches, weighted_count
 from dlcli.sketching.recursive.module_graph import ModuleGraph
@@ -26,7 +26,7 @@ _COUNT_DECODERS: dict[str, Decoder] = {"joint": "joint", "identity": "identity"}
 _SIDE = 96  # pixels per side of an image
 
 
-def count(sketched: SketchRun, module: str, scenes: str | None, decoder: str) -> Answer:
+def count(sketched: SketchRun, module: str, scenes: str | None, decoder: str) -> QueryResult:
     """Estimate the number of objects of a module.
 
     Args:
@@ -51,12 +51,12 @@ def count(sketched: SketchRun, module: str, scenes: str | None, decoder: str) ->
     if known is not None:
         comparison += f"; ground truth {known:,}"
     if not (store.structure.module == index).any():
-        return Answer(facts, [f"{name}: does not occur in any scene ({comparison})"])
+        return QueryResult(facts, [f"{name}: does not occur in any scene ({comparison})"])
     value = f"{estimate.value:,.1f} ± {estimate.deviation:,.1f}"
-    return Answer(facts, [f"{name} in {len(selected):,} scenes: {value} ({comparison})"])
+    return QueryResult(facts, [f"{name} in {len(selected):,} scenes: {value} ({comparison})"])
 
 
-def mean(sketched: SketchRun, module: str, scenes: str | None, decoder: str) -> Answer:
+def mean(sketched: SketchRun, module: str, scenes: str | None, decoder: str) -> QueryResult:
     """Estimate the mean attribute of a module's objects, as an image if the network can decode it.
 
     Args:
@@ -80,16 +80,16 @@ def mean(sketched: SketchRun, module: str, scenes: str | None, decoder: str) -> 
         "standard_error": estimate.deviation, "mean": estimate.mean.tolist(),
     }  # fmt: skip
     with torch.no_grad():
-        image = network.decode(name, estimate.mean[None]) if isinstance(network, Decodes) else None
+        image = network.decode(name, estimate.mean[None]) if isinstance(network, AttributeDecoder) else None
     if image is None:
         values = " ".join(number(value) for value in estimate.mean.tolist())
-        return Answer(facts, [f"mean of {name}: {values}"], remark="the network cannot decode it to an image")
+        return QueryResult(facts, [f"mean of {name}: {values}"], remark="the network cannot decode it to an image")
     part = f"_{scenes}" if scenes is not None else ""
     files = sketched.keep({_file_name(f"mean {name}{part} {decoder}"): _grid(image, 1)})
-    return Answer(facts, [f"mean of about {estimate.value:,.0f} instances of {name}, decoded:"], files)
+    return QueryResult(facts, [f"mean of about {estimate.value:,.0f} instances of {name}, decoded:"], files)
 
 
-def attribute(sketched: SketchRun, scene: str, module: str | None, decoder: str | None) -> Answer:
+def attribute(sketched: SketchRun, scene: str, module: str | None, decoder: str | None) -> QueryResult:
     """Decode the attributes of a scene's objects and compare them with those of the network.
 
     Args:
@@ -122,10 +122,10 @@ def attribute(sketched: SketchRun, scene: str, module: str | None, decoder: str 
     network, _ = sketched.network()
     image = recovered(network, images, single.structure, seen.objects.attributes, decoded, objects.tolist())
     if image is None:
-        return Answer(facts, lines)
+        return QueryResult(facts, lines)
     name = f"attribute_{index}_{_file_name(module_name) + '_' if module_name else ''}{decoder}"
     files = sketched.keep({name: image, f"scene_{index}": _grid(images, 1)})
-    return Answer(facts, [*lines, f"rows from the top: {ROWS}"], files)
+    return QueryResult(facts, [*lines, f"rows from the top: {ROWS}"], files)
 
 
 def _objects_of(structure: Structure, module: str | None, scene: int) -> tuple[Tensor, str | None]:
@@ -144,7 +144,7 @@ def _objects_of(structure: Structure, module: str | None, scene: int) -> tuple[T
     return objects, structure.modules[index]
 
 
-def similar(sketched: SketchRun, index: str, k: str) -> Answer:
+def similar(sketched: SketchRun, index: str, k: str) -> QueryResult:
     """Find the k scenes whose sketches have the largest cosine similarity with that of scene `index`."""
     store = sketched.store
     query, neighbors = int(parse_scenes(store, index)[0]), parse_integer(k, "k", 1)
@@ -160,8 +160,8 @@ def similar(sketched: SketchRun, index: str, k: str) -> Answer:
     facts = {"scene": query, "similar": [{"scene": scene, "cosine": value} for scene, value in rows]}
     images, _ = sketched.seen([query, *(scene for scene, _ in rows)])
     if images.dim() != 4 or images.shape[1] not in (1, 3):
-        return Answer(facts, lines)
-    return Answer(facts, lines, sketched.keep({f"similar_{query}": _grid(images, len(images))}))
+        return QueryResult(facts, lines)
+    return QueryResult(facts, lines, sketched.keep({f"similar_{query}": _grid(images, len(images))}))
 
 
 def parse_module(text: str, modules: Sequence[str]) -> int:

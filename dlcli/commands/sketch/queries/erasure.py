@@ -5,7 +5,7 @@ import torch
 from dlcli.commands.sketch.bench import artifacts, metrics
 from dlcli.commands.sketch.metrics import DECODED_SCENES, count_errors, decode, decoders
 from dlcli.commands.sketch.queries.answers import parse_integer
-from dlcli.commands.sketch.store import Answer, SketchRun
+from dlcli.commands.sketch.store import QueryResult, SketchRun
 from dlcli.core.errors import UsageError
 from dlcli.report.formatting import number
 from dlcli.sketching.recursive.benchmark import TreeBenchmark, measure
@@ -15,7 +15,7 @@ from dlcli.sketching.recursive.similarity import auc
 from dlcli.sketching.recursive.store import Store
 
 
-def erase(sketched: SketchRun, keep: str) -> Answer:
+def erase(sketched: SketchRun, keep: str) -> QueryResult:
     """Measure counts, similarity and attributes after erasure.
 
     Args:
@@ -35,7 +35,7 @@ def erase(sketched: SketchRun, keep: str) -> Answer:
     ]  # fmt: skip
     last = fractions[-1]
     facts = {"keep": last, "dimension": sketches[last].shape[1], "whole": rows[1.0], "kept": rows[last]}
-    return Answer({**facts, "each": each}, lines)
+    return QueryResult({**facts, "each": each}, lines)
 
 
 def parse_fraction(text: str) -> float:
@@ -65,7 +65,7 @@ def _measure(sketched: SketchRun, store: Store, sketches: torch.Tensor) -> dict[
     return values
 
 
-def bench(sketched: SketchRun, seeds: str) -> Answer:
+def bench(sketched: SketchRun, seeds: str) -> QueryResult:
     """Measure decoder errors on random trees with the matrices, scale and attribute width of the store."""
     about = sketched.store.about
     if about["kind"] == "flat":
@@ -88,4 +88,4 @@ def bench(sketched: SketchRun, seeds: str) -> Answer:
     slopes = {name: values[f"slope_{name}"] for name in ("identity", "matched")}
     lines = [f"slope of log error over log dimension, {name}: {value:.3f}" for name, value in slopes.items()]
     files = sketched.keep(artifacts(rows))
-    return Answer({"slopes": slopes, "metrics": values, "dimensions": sizes}, lines, files)
+    return QueryResult({"slopes": slopes, "metrics": values, "dimensions": sizes}, lines, files)

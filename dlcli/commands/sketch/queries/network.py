@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from dlcli.commands.sketch.queries.answers import parse_integer, parse_module
-from dlcli.commands.sketch.store import Answer, SketchRun
+from dlcli.commands.sketch.store import QueryResult, SketchRun
 from dlcli.core.errors import UsageError
 from dlcli.report.formatting import number
 from dlcli.sketching.recursive.flat import coefficients
@@ -37,7 +37,7 @@ class _FlatSketches:
     truth: Tensor
 
 
-def recover_network(sketched: SketchRun, module: str | None, samples: str, columns: str, active: str) -> Answer:
+def recover_network(sketched: SketchRun, module: str | None, samples: str, columns: str, active: str) -> QueryResult:
     """Recover matrix columns from flat sketches.
 
     A store of flat sketches is used as it is, for all modules together or one of them. Recursive sketches contain
@@ -74,7 +74,7 @@ def recover_network(sketched: SketchRun, module: str | None, samples: str, colum
             f"{facts['recovered_sparse']:.0%} of the columns recovered exactly",
         ]
     facts["seconds"] = time.monotonic() - start
-    return Answer(facts, [*lines, f"in {facts['seconds']:.1f} s"])
+    return QueryResult(facts, [*lines, f"in {facts['seconds']:.1f} s"])
 
 
 def _known_error(flat: _FlatSketches, used: Tensor) -> float | None:

@@ -10,11 +10,11 @@ from typing import Any
 
 from dlcli.commands.sketch.queries import answers, erasure, network
 from dlcli.commands.sketch.queries.erasure import parse_fraction
-from dlcli.commands.sketch.store import Answer, open_store
+from dlcli.commands.sketch.store import QueryResult, open_store
 from dlcli.core.errors import UsageError
-from dlcli.engine.device import computing
+from dlcli.engine.device import numeric_settings
 from dlcli.runs import selectors
-from dlcli.sketching import QUESTIONS
+from dlcli.sketching import QUERIES
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class _Query:
         required: keys without a default.
     """
 
-    run: Callable[..., Answer]
+    run: Callable[..., QueryResult]
     defaults: Mapping[str, str | None]
     positional: str | None = None
     required: tuple[str, ...] = ()
@@ -50,7 +50,7 @@ _QUERIES = {
     ),
     "bench": _Query(erasure.bench, {"seeds": "3"}),
 }
-assert tuple(_QUERIES) == QUESTIONS
+assert tuple(_QUERIES) == QUERIES
 
 
 def main(selector: str, question: str, words: Sequence[str], out: Path, quiet: bool, as_json: bool) -> int:
@@ -68,7 +68,7 @@ def main(selector: str, question: str, words: Sequence[str], out: Path, quiet: b
     return 0
 
 
-def ask(selector: str, question: str, words: Sequence[str], out: Path) -> Answer:
+def ask(selector: str, question: str, words: Sequence[str], out: Path) -> QueryResult:
     """Query the sketches of a run.
 
     Args:
@@ -81,11 +81,11 @@ def ask(selector: str, question: str, words: Sequence[str], out: Path) -> Answer
         UsageError: the query or a setting is unknown or invalid.
     """
     if question not in _QUERIES:
-        hint = f"queries: {', '.join(QUESTIONS)}"
-        raise UsageError("unknown_name", kind="query", name=question, known=QUESTIONS, hint=hint)
+        hint = f"queries: {', '.join(QUERIES)}"
+        raise UsageError("unknown_name", kind="query", name=question, known=QUERIES, hint=hint)
     query = _QUERIES[question]
     settings = _parse_settings(question, query, words)
-    with computing(1):
+    with numeric_settings(1):
         keep = parse_fraction(settings.pop("keep")) if query.defaults.get("keep") == _COMPLETE else 1.0
         return query.run(open_store(selectors.one(selector, out)).erased(keep), **settings)
 

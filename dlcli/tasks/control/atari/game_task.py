@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from dlcli.core.errors import UsageError
-from dlcli.core.option_checks import at_least, one_of
-from dlcli.core.population import Policies
+from dlcli.core.option_checks import check_at_least, check_choice
+from dlcli.core.population import PolicyPopulation
 from dlcli.core.spec import Classes, Real, Spec
 from dlcli.tasks.control.atari.console import Console, cartridge
 from dlcli.tasks.control.atari.frames import SIDE, STACKED
@@ -62,9 +62,9 @@ class Atari(Environment):
         test_episodes: int,
         lanes: int,
     ) -> None:
-        at_least(1, skip=skip, limit=limit)
-        at_least(0, noops=noops)
-        one_of(("pixels", "ram"), observation=observation)
+        check_at_least(1, skip=skip, limit=limit)
+        check_at_least(0, noops=noops)
+        check_choice(("pixels", "ram"), observation=observation)
         if not 0 <= sticky < 1:
             raise UsageError("invalid_value", key="task.sticky", must="in [0, 1)", got=sticky)
         rom = cartridge(game)
@@ -93,7 +93,7 @@ class Atari(Environment):
     def frames(self, model: nn.Module, seed: int) -> tuple[Tensor, float]:
         """RGB frame of every step, for at most two minutes of play."""
         with torch.no_grad():
-            games, policy = self.simulate(torch.tensor([seed])), Policies(model, None, 1)
+            games, policy = self.simulate(torch.tensor([seed])), PolicyPopulation(model, None, 1)
             observation, over, video = games.reset(), False, [games.rgb()]
             while not over and len(video) < _MAX_VIDEO_STEPS:
                 outcome = games.step(policy(observation[None])[0])

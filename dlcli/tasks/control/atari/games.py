@@ -8,7 +8,7 @@ from torch import Tensor
 
 from dlcli.tasks.control.atari.console import Console
 from dlcli.tasks.control.atari.frames import Shrink, Stack
-from dlcli.tasks.control.episode_loop import End, Outcome
+from dlcli.tasks.control.episode_loop import EpisodeSummary, Transition
 
 
 def memories(consoles: Sequence[Console]) -> Tensor:
@@ -72,7 +72,7 @@ class Games:
     def reset(self) -> Tensor:
         return self._view(self._consoles)
 
-    def step(self, output: Tensor) -> Outcome:
+    def step(self, output: Tensor) -> Transition:
         """Perform the action with the highest score for `skip` frames."""
         self._steps += 1
         actions = output.argmax(1).tolist()
@@ -80,12 +80,12 @@ class Games:
         over = torch.tensor([console.over for console in self._consoles])
         if self._steps >= self._limit:
             over[:] = True
-        return Outcome(self._view(self._consoles), torch.tensor(rewards, dtype=torch.float64), over)
+        return Transition(self._view(self._consoles), torch.tensor(rewards, dtype=torch.float64), over)
 
-    def end(self, rows: Tensor) -> End:
+    def end(self, rows: Tensor) -> EpisodeSummary:
         ended = [self._consoles[row] for row in rows.tolist()]
         frames = torch.full((len(ended),), float(self._skip * self._steps), dtype=torch.float64)
-        return End(memories(ended), {"frames": frames})
+        return EpisodeSummary(memories(ended), {"frames": frames})
 
     def keep(self, rows: Tensor) -> None:
         remaining = set(rows.tolist())

@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from dlcli.core.errors import Missing, UsageError
 from dlcli.core.metric import Metric
-from dlcli.core.population import Policies
+from dlcli.core.population import PolicyPopulation
 from dlcli.core.spec import Spec
 from dlcli.tasks.control.environment import RETURN, Environment
-from dlcli.tasks.control.episode_loop import Simulator
+from dlcli.tasks.control.episode_loop import VectorEnvironment
 
 try:
     import gymnasium
@@ -82,7 +82,7 @@ class Gymnasium(Environment):
         self._single = single
         self._vector = matching_vector_env(self._pool, self._encode, self._decode)
 
-    def simulate(self, seeds: Tensor) -> Simulator:
+    def simulate(self, seeds: Tensor) -> VectorEnvironment:
         if self._vector is None:
             return SequentialRows(self._pool, self._encode, self._decode, seeds)
         return VectorizedRows(self._vector, self._single, self._encode, self._decode, seeds)
@@ -108,7 +108,7 @@ class Gymnasium(Environment):
 
     def _rendered(self, environment: "gymnasium.Env[Any, Any]", model: nn.Module, seed: int) -> "np.ndarray":
         with torch.no_grad():
-            policy, over = Policies(model, None, 1), False
+            policy, over = PolicyPopulation(model, None, 1), False
             observation, _ = environment.reset(seed=seed)
             frames: list[Any] = [environment.render()]
             while not over:

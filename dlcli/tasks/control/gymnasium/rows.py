@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dlcli.tasks.control.episode_loop import End, Outcome
+from dlcli.tasks.control.episode_loop import EpisodeSummary, Transition
 from dlcli.tasks.control.gymnasium.pool import Pool
 from dlcli.tasks.control.gymnasium.spaces import ActionDecoder, ObservationEncoder
 
@@ -29,18 +29,18 @@ class EpisodeRows:
         self._observation, self._failed = observation, torch.zeros(len(observation), dtype=torch.bool)
         return observation
 
-    def _outcome(self, output: Tensor, observation: Tensor, reward: Tensor, over: Tensor) -> Outcome:
+    def _outcome(self, output: Tensor, observation: Tensor, reward: Tensor, over: Tensor) -> Transition:
         """Mark episodes with NaN in output, observation or reward as failed; they keep their last observation."""
         if math.isfinite(output.sum() + observation.sum() + reward.sum()):
             self._observation = observation
-            return Outcome(observation, reward, over)
+            return Transition(observation, reward, over)
         failed = output.isnan().any(1) | observation.isnan().flatten(1).any(1) | reward.isnan()
         self._failed = self._failed | failed
         self._observation = torch.where(failed.view(-1, *[1] * (observation.dim() - 1)), self._observation, observation)
-        return Outcome(self._observation, reward.masked_fill(failed, torch.nan), over)
+        return Transition(self._observation, reward.masked_fill(failed, torch.nan), over)
 
-    def end(self, rows: Tensor) -> End:
-        return End(self._observation[rows].flatten(1), {"failed": self._failed[rows].double()})
+    def end(self, rows: Tensor) -> EpisodeSummary:
+        return EpisodeSummary(self._observation[rows].flatten(1), {"failed": self._failed[rows].double()})
 
     def _keep(self, rows: Tensor) -> None:
         self._observation, self._failed = self._observation[rows], self._failed[rows]
@@ -74,7 +74,7 @@ class SequentialRows(EpisodeRows):
                 self._environments.append(None)
         return self._begin(self._encode(self._observations))
 
-    def step(self, output: Tensor) -> Outcome:
+    def step(self, output: Tensor) -> Transition:
         broken = output.isnan().any(1).tolist()
         actions = self._decode(output)
         reward, over = np.zeros(len(actions)), np.zeros(len(actions), dtype=bool)

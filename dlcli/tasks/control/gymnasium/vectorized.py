@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dlcli.tasks.control.episode_loop import Outcome, Simulator
+from dlcli.tasks.control.episode_loop import Transition, VectorEnvironment
 from dlcli.tasks.control.gymnasium.pool import Pool
 from dlcli.tasks.control.gymnasium.rows import EpisodeRows, SequentialRows
 from dlcli.tasks.control.gymnasium.spaces import ActionDecoder, ObservationEncoder
@@ -56,7 +56,7 @@ class VectorizedRows(EpisodeRows):
         observation, _ = self._single.reset(seed=seed)
         return observation, np.array(self._single.unwrapped.state)  # type: ignore[attr-defined]
 
-    def step(self, output: Tensor) -> Outcome:
+    def step(self, output: Tensor) -> Transition:
         observation, reward, ended, cut, _ = self._vector.step(self._decode(output))
         over = torch.from_numpy(ended | cut)
         return self._outcome(output, self._encode(observation), torch.from_numpy(reward).double(), over)
@@ -96,7 +96,7 @@ def matching_vector_env(
         pool.give(single)
 
 
-def _equal_episodes(one: Simulator, other: Simulator, units: int) -> bool:
+def _equal_episodes(one: VectorEnvironment, other: VectorEnvironment, units: int) -> bool:
     """True if both simulators produce the same episodes until the first one ends."""
     if not torch.equal(one.reset(), other.reset()):
         return False

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from dlcli.core.learner import Image
 from dlcli.core.metric import Metric
-from dlcli.core.population import Policies
+from dlcli.core.population import PolicyPopulation
 from dlcli.core.spec import Real, Spec
 from dlcli.tasks.control.environment import Environment
 from dlcli.tasks.control.maze.geometry import EASY, HARD, Plan, Walls
@@ -58,7 +58,7 @@ class _Maze(Environment):
     def frames(self, model: nn.Module, seed: int) -> tuple[Tensor, float]:
         """Path and rangefinders of a robot, every fourth step."""
         with torch.no_grad():
-            robots, policy = self.simulate(torch.tensor([seed])), Policies(model, None, 1)
+            robots, policy = self.simulate(torch.tensor([seed])), PolicyPopulation(model, None, 1)
             poses, over, observation = [robots.pose()], False, robots.reset()
             while not over:
                 outcome = robots.step(policy(observation[None])[0])

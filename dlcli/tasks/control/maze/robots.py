@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from dlcli.tasks.control.episode_loop import End, Outcome
+from dlcli.tasks.control.episode_loop import EpisodeSummary, Transition
 from dlcli.tasks.control.maze.geometry import Plan, Walls
 
 RADIUS = 8.0  # radius of a robot
@@ -41,7 +41,7 @@ class Robots:
     def reset(self) -> Tensor:
         return self._observation()
 
-    def step(self, output: Tensor) -> Outcome:
+    def step(self, output: Tensor) -> Transition:
         """Move in the direction of the current heading, then turn; a move into a wall is canceled."""
         target = output.t().double().clamp_(-0.5, 0.5).mul_(2 * _MAX_VELOCITY)
         change = target.sub_(self._velocity).clamp_(-_MAX_CHANGE, _MAX_CHANGE)
@@ -54,12 +54,12 @@ class Robots:
         self._to_goal, self.distance = self._goal_vector()
         self._steps += 1
         over = self.distance < ARRIVAL if self._steps < STEPS else torch.ones_like(self.distance, dtype=torch.bool)
-        return Outcome(self._observation(), self.distance.neg().masked_fill_(~over, 0.0), over)
+        return Transition(self._observation(), self.distance.neg().masked_fill_(~over, 0.0), over)
 
-    def end(self, rows: Tensor) -> End:
+    def end(self, rows: Tensor) -> EpisodeSummary:
         distance = self.distance[rows]
         arrived = (distance < ARRIVAL).double()
-        return End(self.place[:, rows].t().float(), {"success_rate": arrived, "distance": distance})
+        return EpisodeSummary(self.place[:, rows].t().float(), {"success_rate": arrived, "distance": distance})
 
     def keep(self, rows: Tensor) -> None:
         self.place, self._velocity = self.place[:, rows], self._velocity[:, rows]

@@ -8,7 +8,7 @@ from helpers.errors import usage_error
 from torch import nn
 
 from dlcli.core.errors import Missing, UsageError
-from dlcli.core.population import Layout, Rated
+from dlcli.core.population import FitnessTask, ParameterLayout
 from dlcli.core.spec import Classes, Real
 from dlcli.models.policy.mlp import MLP
 from dlcli.tasks.control.atari import console
@@ -116,9 +116,9 @@ def test_an_episode_ends_at_the_limit_or_with_the_game():
 
 def test_a_population_is_rated_as_each_would_be_alone():
     task = make(game="pong", full_actions=False, limit=40)
-    assert isinstance(task, Rated)
+    assert isinstance(task, FitnessTask)
     model = MLP(task.spec, hidden=[8], activation="tanh")
-    layout = Layout(model)
+    layout = ParameterLayout(model)
     vectors = torch.randn(5, layout.size, generator=torch.Generator().manual_seed(0))
     batches = [task.batch("train", 0), task.batch("train", 1)]
     together = task.rate(model, layout.stack(vectors), batches)

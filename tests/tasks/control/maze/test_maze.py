@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[4]))
 from helpers.errors import usage_error
 
 from benchmarks.maze_reference import Robot
-from dlcli.core.population import Pictures, Rated, Renders
+from dlcli.core.population import FitnessTask, PlotsBehavior, Renderable
 from dlcli.tasks.control.maze.geometry import EASY, HARD, Walls
 from dlcli.tasks.control.maze.maze import EasyMaze, HardMaze
 from dlcli.tasks.control.maze.picture import color
@@ -199,8 +199,8 @@ def test_a_film_shows_the_way():
 
 def test_it_is_what_the_contract_wants():
     task = HardMaze(**SIZES)
-    assert isinstance(task, Rated)
-    assert isinstance(task, Pictures)
-    assert isinstance(task, Renders)
+    assert isinstance(task, FitnessTask)
+    assert isinstance(task, PlotsBehavior)
+    assert isinstance(task, Renderable)
     with usage_error("invalid_value", key="task.test_episodes", got=0):
         HardMaze(**(SIZES | {"test_episodes": 0}))
