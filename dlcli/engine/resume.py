@@ -126,8 +126,8 @@ def _check_longer(run: Run, old: Mapping[str, Any], new: Mapping[str, Any], save
         reason, hint = "it is complete", f"Give {reached or 'steps=N'} to continue it."
         raise UsageError("not_resumable", path=f"run {run.id}", reason=reason, hint=hint)
     if saved is None:
-        reason = f"it is complete and {run.checkpoint_path('last')} is missing"
-        raise UsageError("not_resumable", path=f"run {run.id}", reason=reason)
+        reason, hint = "it is complete and its last checkpoint is missing", str(run.checkpoint_path("last"))
+        raise UsageError("not_resumable", path=f"run {run.id}", reason=reason, hint=hint)
 
 
 def _check_ahead(stops: Sequence[tuple[str, int | float]], saved: Mapping[str, Any] | None) -> None:

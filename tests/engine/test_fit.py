@@ -548,8 +548,9 @@ def test_checkpoint_of_another_model_is_rejected(half, tmp_path):
 
 def test_resume_rejects_truncated_metrics(half, tmp_path):
     (half.path / "metrics.csv").unlink()
-    with pytest.raises(Mismatch):
+    with pytest.raises(UsageError) as error:
         go(tmp_path, run=half)
+    assert error.value.code == "damaged"
 
 
 class Payload:

@@ -139,7 +139,7 @@ def in_rows(number):
         log(self, step, split, row)
         count[0] += 1
         if count[0] == number:
-            file = self._growing("metrics.csv")
+            file = self._append_handle("metrics.csv")
             file.write(f"{step},train,lo")
             file.flush()
             die()
