@@ -24,7 +24,7 @@ _BATCH, _PIXELS, _ROUNDS = 128, 2, 5
 
 
 class OneByOne(Dataset[tuple[Tensor, int]]):
-    """The usual way: an image is shifted, made into floats and normalised when it is asked for.
+    """Reference: an image is shifted, converted to floats and normalized per access.
 
     Args:
         images: uint8 [sample, 1, height, width].
@@ -48,7 +48,7 @@ class OneByOne(Dataset[tuple[Tensor, int]]):
 
 
 def images_a_second(batches: Callable[[], Iterator[Tensor]], count: int) -> float:
-    """A second of the processor, over so many batches, after two that warm up."""
+    """Processor seconds of a number of batches, after two warm-up batches."""
     reading = batches()
     for _ in range(2):
         next(reading)

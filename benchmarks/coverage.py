@@ -1,4 +1,4 @@
-"""How often the intervals hold the true mean, and how often the tests find a difference where there is none.
+"""Coverage of the intervals, and false-positive rate of the tests under the null hypothesis.
 
 python benchmarks/coverage.py [--trials N]     (ten minutes with the 2,000 of docs/statistics.md)
 """

@@ -55,13 +55,13 @@ class Silent:
 
 
 def config(steps: int) -> dict[str, Any]:
-    """One block: so many steps, no scoring and no checkpoint before the end."""
+    """One block of steps without evaluation and checkpoint."""
     (point,) = compose.expand("train", [*WORDS, f"steps={steps}", f"eval_every={10 * steps}", "checkpoint_every=null"])
     return point.resolved()
 
 
 def by_hand(built: build.Built, steps: int) -> Callable[[], Times]:
-    """Seconds a step of a loop that somebody would write for this model, in blocks of `steps`."""
+    """Seconds per step of a hand-written loop for this model, in blocks of `steps`."""
     model, task = built.model.train(), built.task
     optimizer = torch.optim.Adam(model.parameters(), lr=0.002)
     place = 0

@@ -2,7 +2,7 @@
 
     python benchmarks/maze.py [--json] [--repeats N]
 
-Both are told the same outputs, sense at every step, and end in the same places (checked). Seconds are a robot's.
+Both receive the same outputs, sense at every step, and end in the same positions (checked). Seconds are a robot's.
 """
 
 import argparse

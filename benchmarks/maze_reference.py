@@ -70,7 +70,7 @@ def to_wall(x: float, y: float, dx: float, dy: float, wall: Segment) -> float:
 
 
 def run(plan: Plan, outputs: Sequence[Sequence[float]]) -> tuple[float, float]:
-    """Where a robot ends that is told these outputs, looking around at every step."""
+    """Final position of a robot that receives these outputs and senses at every step."""
     robot = Robot(plan)
     robot.see()
     for turn, go in outputs:

@@ -7,7 +7,7 @@ on valid and test over the table's seeds). A training step is a batch that moves
 weights, draws 40 architectures, ranks them by their shared score, trains the first four from scratch and takes the
 best on valid; training each candidate costs 72 trainings.
 Random search trains candidates until one is within 1 % of the best: its expected number is exact, (72 + 1) / (k + 1)
-for k such members, and it is told when to stop. Printed beside it: the pick without the last trainings ("alone"),
+for k such members, and its stopping time is given. Printed beside it: the pick without the last trainings ("alone"),
 places (1 is best), Kendall's tau between shared scores and the table, and CPU seconds.
 """
 

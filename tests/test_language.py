@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 FORBIDDEN = {
-    r"\b(is|are|was|were) none\b": "is missing; is not one",
+    r"(?<!there )\b(is|are|was|were) none\b": "is missing; is not one",
     r"\b(is|are|was|be) told\b": "is reported; is passed",
     r"\b(tells|telling|tell) (of|whose|which|what|when|how|the user)\b": "reports; states",
     r"\bgo(es|ne|ing)? on with\b": "continues; resumes",
@@ -30,6 +30,11 @@ FORBIDDEN = {
     r"\bkeep(s|ing)? house\b": "delete, tag and prune",
     r"\b(colour|behaviour|optimis|normalis|regularis|standardis|initialis|minimis|maximis|labell|centre)\w*": "US",
 }
+IDENTIFIERS = re.compile(
+    r"\b(optimiser|regularised_evolution|RegularisedEvolution|centre(s|_norm)?|behaviour|colour)\b|--anew|--randomised|\"anew\""
+    r"|`init_from.anew`"
+)
+"""Old names of keys and options, which stay as aliases, and names that runs have stored."""
 SUFFIXES = (".py", ".yaml", ".md", ".toml")
 EXEMPT = ("tests/", "docs/claims/", "LICENSE", "dlcli/claims/verdicts/")
 
@@ -55,11 +60,11 @@ def prose(path):
 
 @pytest.mark.parametrize("expression", FORBIDDEN)
 def test_style_has_no(expression):
-    pattern = re.compile(expression, re.IGNORECASE)
+    pattern = re.compile(expression)
     found = [
         f"{name}:{number}: {line.strip()[:100]}"
         for name in files()
         for number, line in prose(ROOT / name)
-        if pattern.search(line)
+        if pattern.search(IDENTIFIERS.sub("", line))
     ]
     assert not found, f"write: {FORBIDDEN[expression]}\n" + "\n".join(found)

@@ -1,6 +1,7 @@
 """Primary configurations: the YAML files of a command, a recipe and members of groups, composed by Hydra."""
 
 import functools
+import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -36,14 +37,33 @@ def hydra_session(extra: Sequence[Path]) -> Iterator[None]:
         path.prepend("folder", f"file://{folder}")
     for command in schema.COMMANDS:
         ConfigStore.instance().store(f"{command}", schema.defaults(command), group="schema", package="_global_")
+    _forget_changed_files([*others, last])
     try:
         Hydra.create_main_hydra2("dlcli", path)
         use_file_cache(GlobalHydra.instance().config_loader())
         yield
     finally:
-        base.cache_clear()  # the files may have changed by the next session
         GlobalHydra.instance().clear()
         GlobalHydra.instance().hydra = previous
+
+
+_files: tuple[tuple[str, int, int], ...] = ()
+"""Path, modification time and size of the YAML files behind the cache of `base`."""
+
+
+def _forget_changed_files(folders: Sequence[Path]) -> None:
+    """Clear the cache of `base` if a folder or a file of the configuration has changed since the last session."""
+    global _files
+    current = []
+    for folder in folders:
+        for parent, _, names in os.walk(folder):
+            for name in sorted(names):
+                path = os.path.join(parent, name)
+                state = os.stat(path)
+                current.append((path, state.st_mtime_ns, state.st_size))
+    if (files := tuple(current)) != _files:
+        base.cache_clear()
+        _files = files
 
 
 def group_overrides(overrides: Sequence[str], extra: Folders) -> list[str]:

@@ -55,7 +55,7 @@ def with_valid(full: Labeled, test: Labeled, one_in: int) -> dict[str, Labeled]:
 
     Args:
         full: the published training images.
-        one_in: so many of them are a valid one, every class alike; the same ones for everybody.
+        one_in: every n-th row of a class belongs to the validation split.
 
     Raises:
         UsageError: there are too few images of a class, or one class only.

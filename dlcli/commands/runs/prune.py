@@ -106,7 +106,7 @@ def _select(selector: str, out: Path) -> list[Run]:
     """Runs of a selector that deletes: an id prefix must match a single run.
 
     Raises:
-        UsageError: an id prefix matches several runs, or a folder is no run, no sweep and not inside `out`.
+        UsageError: an id prefix matches several runs, or a folder is neither a run nor a sweep, or not inside `out`.
     """
     path = Path(selector)
     is_run = any((path / name).is_file() for name in ("run.json", "sweep.json"))

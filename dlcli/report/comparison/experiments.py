@@ -23,12 +23,14 @@ class Experiment:
         counted: runs with a value, at most one per seed.
         others: excluded runs with reasons.
         settings: patience and evaluation interval by run id, for counted runs.
+        seeds: id of the counted run by seed.
     """
 
     experiment: str
     counted: list[Run] = field(default_factory=list)
     others: list[tuple[Run, str]] = field(default_factory=list)
     settings: dict[str, Settings] = field(default_factory=dict)
+    seeds: dict[int, str] = field(default_factory=dict)
 
     @property
     def first(self) -> Run:
@@ -71,6 +73,7 @@ def by_experiment(runs: Sequence[Run], metric: str | None, split: str) -> tuple[
             excluded.append(ExcludedRun.of(run, reason))
             continue
         own.counted.append(run)
+        own.seeds[run.info["seed"]] = run.id
         own.settings[run.id] = run_settings
         if not finite([value_of(run, metric, split)]):
             excluded.append(ExcludedRun.of(run, f"{split} {metric_of(run, metric)} is {value_of(run, metric, split)}"))
@@ -107,7 +110,7 @@ def _reason(run: Run, metric: str | None, split: str) -> str:
 
 
 def _duplicate(run: Run, own: Experiment) -> str:
-    newer = next((other.id for other in own.counted if other.info["seed"] == run.info["seed"]), None)
+    newer = own.seeds.get(run.info["seed"])
     return f"seed {run.info['seed']} is already represented by the newer run {newer}" if newer else ""
 
 

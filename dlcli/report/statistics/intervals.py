@@ -13,8 +13,9 @@ Value = SupportsFloat | None
 Kind = Literal["auto", "t", "bca"]
 
 RESAMPLES = 9_999
-BCA_FROM = 20
-"""Number of values from which BCa is used; below it, its coverage is lower than nominal (docs/statistics.md)."""
+BCA_FROM, BCA_UNTIL = 20, 500
+"""Numbers of values for which BCa is used: below, its coverage is lower than nominal (docs/statistics.md); above, it
+equals Student's t and costs seconds."""
 
 _T_95 = (
     12.706204736174694, 4.302652729749462, 3.1824463052837078, 2.7764451051977934, 2.5705818356363146,
@@ -56,7 +57,7 @@ def interval(values: Iterable[Value], *, kind: Kind = "auto", level: float = 0.9
     Args:
         values: values of the seeds; None, NaN and infinities are excluded.
         kind: "t" for Student's t; "bca" for the bootstrap of Efron 1987, JASA 82, 171-185, by SciPy with a fixed seed;
-            "auto" for t below `BCA_FROM` values and BCa otherwise.
+            "auto" for BCa from `BCA_FROM` to `BCA_UNTIL` values and t otherwise.
         level: confidence level in (0, 1).
 
     Raises:
@@ -67,7 +68,7 @@ def interval(values: Iterable[Value], *, kind: Kind = "auto", level: float = 0.9
     total = list(values)
     numbers = finite(total)
     n, excluded = len(numbers), len(total) - len(numbers)
-    used = kind if kind != "auto" else "bca" if n >= BCA_FROM else "t"
+    used = kind if kind != "auto" else "bca" if BCA_FROM <= n <= BCA_UNTIL else "t"
     bounds = {"t": _t, "bca": _bca}[used]
     if n < 2:
         return Interval(numbers[0] if numbers else None, None, None, n, used, False, excluded)

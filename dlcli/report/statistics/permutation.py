@@ -13,6 +13,7 @@ MOST_EXACT_PAIRS = 20
 MOST_EXACT_SPLITS = 100_000
 """Largest number of splits of the seeds into two arms for which all are enumerated."""
 RANDOM_SAMPLES = 99_999
+_FEWEST_SAMPLES, _MOST_SIGNS = 9_999, 10_000_000  # large arms: standard error of p at most 0.005, 0.002 at p = 0.05
 
 _TIE = 1e-9
 """Relative tolerance of ties: equal accuracies on 300 samples can differ in floating point."""
@@ -40,7 +41,8 @@ def sign_flip_test(differences: Sequence[float]) -> PValue:
     observed = abs(d.sum()) - _TIE * np.abs(d).sum()
     if d.size <= MOST_EXACT_PAIRS:
         return PValue(float(np.mean(np.abs(_all_sums(d)) >= observed)), "sign-flip, exact")
-    return PValue((1 + _count_extreme(d, observed)) / (1 + RANDOM_SAMPLES), "sign-flip, Monte Carlo")
+    samples = min(RANDOM_SAMPLES, max(_FEWEST_SAMPLES, _MOST_SIGNS // d.size))
+    return PValue((1 + _count_extreme(d, observed, samples)) / (1 + samples), "sign-flip, Monte Carlo")
 
 
 def _all_sums(d: np.ndarray) -> np.ndarray:
@@ -51,11 +53,11 @@ def _all_sums(d: np.ndarray) -> np.ndarray:
     return sums
 
 
-def _count_extreme(d: np.ndarray, observed: float) -> int:
-    """Number of `RANDOM_SAMPLES` random sign patterns with a sum at least as extreme as the observed one."""
+def _count_extreme(d: np.ndarray, observed: float, samples: int) -> int:
+    """Number of random sign patterns, out of `samples`, with a sum at least as extreme as the observed one."""
     rng, hits, rows = np.random.default_rng(0), 0, max(1, 2_000_000 // d.size)
-    for start in range(0, RANDOM_SAMPLES, rows):
-        signs = rng.integers(0, 2, (min(rows, RANDOM_SAMPLES - start), d.size), dtype=np.int8)
+    for start in range(0, samples, rows):
+        signs = rng.integers(0, 2, (min(rows, samples - start), d.size), dtype=np.int8)
         hits += int((np.abs((2 * signs - 1) @ d) >= observed).sum())
     return hits
 

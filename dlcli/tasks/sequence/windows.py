@@ -109,7 +109,7 @@ def check_splits(
 
 
 def _suffices(rows: int, window: int, horizon: int, fractions: Sequence[float]) -> bool:
-    """True if a series of so many rows without gaps has a window in every split."""
+    """True if a gapless series of this length has a window in every split."""
     valid, test = _positions(rows, fractions)
     least = max(horizon, 1)
     return valid >= window + horizon and test - valid >= least and rows - test >= least
