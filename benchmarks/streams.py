@@ -3,7 +3,7 @@
 10 million items in an array of whole numbers, 5 rows of 1,024 counters, one thread. datasketches takes one item a call;
 its best loop is a C one over a list (`deque(map(update, array.tolist()), maxlen=0)`), which is timed beside the plain
 `for`, and the faster one counts. Ours gets the same array in pieces of 2**18, as `dlcli sketch stream` reads them.
-Arms are timed in turn, and the best of the repeats is reported, in seconds of the processor: the machine may be busy, and
+Arms are timed in turn, and the best of the repeats is reported, in processor seconds: the machine may be busy, and
 one thread on a free core takes as long by the clock.
 
 `wide` keys are uniform below 2**40, so that every one is hashed; `tokens` are Zipf numbers below 50,000, which are

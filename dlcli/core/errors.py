@@ -5,6 +5,15 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+DISTRIBUTION = "dlcli-lab"
+"""Name under which pip installs dlcli; `dlcli` on PyPI could be another project."""
+
+
+def install_command(extra: str) -> str:
+    """Return the command that installs dlcli's optional dependencies of this name."""
+    return f"pip install '{DISTRIBUTION}[{extra}]'"
+
+
 MESSAGES = {
     "invalid_value": "{key} must be {must}, got {got}",
     "invalid_data": "{path}: {problem}",

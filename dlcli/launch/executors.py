@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dlcli.core.errors import Missing, UsageError
+from dlcli.core.errors import Missing, UsageError, install_command
 from dlcli.core.executor import EventCallback, Executor, JobRunner
 from dlcli.launch.in_process import InProcessExecutor
 from dlcli.launch.local import LocalExecutor
@@ -37,7 +37,7 @@ def check(name: str, jobs: int | None) -> None:
     try:
         __import__(package)
     except ImportError as error:
-        hint = f"pip install 'dlcli[{name}]' ({error})"
+        hint = f"{install_command(name)} ({error})"
         raise Missing("missing_package", feature=feature, package=package, hint=hint) from None
     if name == "slurm" and shutil.which("srun") is None:
         raise Missing("missing_package", feature=feature, package="slurm-client (the commands srun and sbatch)")

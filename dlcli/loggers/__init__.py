@@ -6,7 +6,7 @@ from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
-from dlcli.core.errors import Missing, UsageError
+from dlcli.core.errors import Missing, UsageError, install_command
 from dlcli.loggers.mirror import RunDescription, Tracker, TrackerThread
 from dlcli.runs.run import Run
 
@@ -35,7 +35,7 @@ def tracker_names(config: Mapping[str, Any]) -> Sequence[str]:
         if name not in TRACKERS:
             raise UsageError("unknown_name", kind="logger", name=name, known=TRACKERS)
         if not _installed(name):
-            hint = f"pip install 'dlcli[{name}]'"
+            hint = install_command(name)
             raise Missing("missing_package", feature=f"logger={name}", package=name, hint=hint)
     return names
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-_PACKAGES = ("dlcli", "torch", "numpy", "hydra-core", "omegaconf", "pandas", "scipy", "scikit-learn")
+_PACKAGES = ("dlcli-lab", "torch", "numpy", "hydra-core", "omegaconf", "pandas", "scipy", "scikit-learn")
 _METADATA = re.compile(r"(?P<name>.+?)-(?P<version>[^-]+)(-py[\d.]+)?\.(dist-info|egg-info)")
 _LARGEST_PATCH = 1_000_000  # bytes
 

@@ -22,7 +22,7 @@ def missing() -> str:
     try:
         import selenium  # noqa: F401
     except ImportError:
-        return "selenium missing: pip install 'dlcli[dev]'"
+        return "selenium missing: pip install 'dlcli-lab[dev]'"
     return ""
 
 

@@ -394,7 +394,7 @@ def test_sweep_resume_after_kill_equals_uninterrupted(tmp_path, whole):
 
 @pytest.mark.slow
 def test_ray_sweep_survives_a_killed_worker(tmp_path, whole):
-    pytest.importorskip("ray", reason="ray is not installed: pip install 'dlcli[ray]'")
+    pytest.importorskip("ray", reason="ray is not installed: pip install 'dlcli-lab[ray]'")
     out = tmp_path / "ray"
     coordinator = begin(out, "--on", "ray")
     first, _ = running(out)

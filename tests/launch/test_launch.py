@@ -282,11 +282,11 @@ def test_check_names_the_missing_package(name, package, monkeypatch):
     with pytest.raises(Missing) as error:
         check(name, None)
     assert (error.value.code, error.value.fields["package"]) == ("missing_package", package)
-    assert f"pip install 'dlcli[{name}]'" in error.value.fields["hint"]
+    assert f"pip install 'dlcli-lab[{name}]'" in error.value.fields["hint"]
 
 
 def test_check_rejects_slurm_without_its_commands(monkeypatch):
-    pytest.importorskip("submitit", reason="submitit is not installed: pip install 'dlcli[slurm]'")
+    pytest.importorskip("submitit", reason="submitit is not installed: pip install 'dlcli-lab[slurm]'")
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(Missing) as error:
         check("slurm", None)
@@ -296,7 +296,7 @@ def test_check_rejects_slurm_without_its_commands(monkeypatch):
 @pytest.fixture
 def slurm(tmp_path, monkeypatch):
     """Factory of Slurm executors whose jobs can import this file."""
-    pytest.importorskip("submitit", reason="submitit is not installed: pip install 'dlcli[slurm]'")
+    pytest.importorskip("submitit", reason="submitit is not installed: pip install 'dlcli-lab[slurm]'")
     from dlcli.launch.slurm import SlurmExecutor
 
     here = [str(Path(__file__).parent), str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]

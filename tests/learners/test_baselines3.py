@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-pytest.importorskip("stable_baselines3", reason="stable-baselines3 is not installed: pip install 'dlcli[rl]'")
+pytest.importorskip("stable_baselines3", reason="stable-baselines3 is not installed: pip install 'dlcli-lab[rl]'")
 
 from helpers.errors import usage_error
 from toy_episodes import Guess, Signs

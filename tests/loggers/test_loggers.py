@@ -162,7 +162,7 @@ def test_unknown_logger_is_rejected_before_the_run(tmp_path, value, expected):
 def test_missing_package_is_reported_before_the_run(tmp_path, monkeypatch, name):
     monkeypatch.setitem(sys.modules, name, None)
     result = dlcli(tmp_path, f"logger={name}")
-    assert (result.exit_code, f"pip install 'dlcli[{name}]'" in result.stderr) == (2, True)
+    assert (result.exit_code, f"pip install 'dlcli-lab[{name}]'" in result.stderr) == (2, True)
     assert not list(tmp_path.rglob("run.json"))
 
 
@@ -195,7 +195,7 @@ def test_resumed_run_is_mirrored_from_its_checkpoint(tmp_path, tracked):
 
 
 def test_tensorboard_contains_the_logged_values(tmp_path):
-    pytest.importorskip("tensorboard", reason="pip install 'dlcli[tensorboard]'")
+    pytest.importorskip("tensorboard", reason="pip install 'dlcli-lab[tensorboard]'")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     assert dlcli(tmp_path, "logger=tensorboard").exit_code == 0
@@ -211,7 +211,7 @@ def test_tensorboard_contains_the_logged_values(tmp_path):
 
 
 def test_mlflow_contains_the_logged_values(tmp_path, monkeypatch):
-    pytest.importorskip("mlflow", reason="pip install 'dlcli[mlflow]'")
+    pytest.importorskip("mlflow", reason="pip install 'dlcli-lab[mlflow]'")
     from mlflow import MlflowClient
 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"file:{tmp_path}/mlruns")
@@ -230,7 +230,7 @@ def test_mlflow_contains_the_logged_values(tmp_path, monkeypatch):
 
 
 def test_wandb_offline_writes_a_run(tmp_path):
-    pytest.importorskip("wandb", reason="pip install 'dlcli[wandb]'")
+    pytest.importorskip("wandb", reason="pip install 'dlcli-lab[wandb]'")
     environment = os.environ | {"WANDB_MODE": "offline", "WANDB_DIR": str(tmp_path), "HOME": str(tmp_path)}
     words = [sys.executable, "-m", "dlcli", *SMALL, "logger=wandb", "--out", str(tmp_path / "out")]
     done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=200)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from torch import nn
 
-from dlcli.core.errors import Missing, UsageError
+from dlcli.core.errors import Missing, UsageError, install_command
 from dlcli.core.population import Renderable
 from dlcli.core.task import Task
 from dlcli.report import output_file
@@ -26,7 +26,7 @@ def check_render(path: Path) -> None:
         importlib.import_module("imageio")
         importlib.import_module(_ENDINGS[path.suffix.lower()])
     except ImportError as error:
-        hint = "Install it: pip install 'dlcli[render]'"
+        hint = f"Install it: {install_command('render')}"
         feature = f"--render {path.suffix}"
         raise Missing("missing_package", feature=feature, package=error.name, hint=hint) from None
 

@@ -15,7 +15,7 @@ from dlcli.commands.explain.samples import check, select_samples
 from dlcli.config import build, run_config
 from dlcli.core.artifacts import encode
 from dlcli.core.confusion import ConfusionMatrix
-from dlcli.core.errors import UsageError
+from dlcli.core.errors import UsageError, install_command
 from dlcli.core.evaluation import score
 from dlcli.core.learner import Tree
 from dlcli.core.task import Batch, Metrics, Task
@@ -111,7 +111,7 @@ def main(selector: str, out: Path, wish: ExplainOptions, as_json: bool) -> int:
     for line in _summary(facts):
         print(line)  # noqa: T201
     if not can_draw_text():
-        print("images have no labels and confusion.png is missing: pip install 'dlcli[plot]'", file=sys.stderr)  # noqa: T201
+        print(f"images have no labels and confusion.png is missing: {install_command('plot')}", file=sys.stderr)  # noqa: T201
     for path in sorted(folder.iterdir()):
         print(path)  # noqa: T201
     return 0

@@ -13,7 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from dlcli.core.errors import Mismatch, Missing
+from dlcli.core.errors import Mismatch, Missing, install_command
 
 Metadata = Mapping[str, str]
 """Text stored in an exported file, by key."""
@@ -127,7 +127,7 @@ def _import(form: str, *modules: str) -> Any:
             module = importlib.import_module(name)
         except ImportError as error:
             package = (error.name or name).partition(".")[0]
-            hint = "Install it: pip install 'dlcli[export]'"
+            hint = f"Install it: {install_command('export')}"
             raise Missing("missing_package", feature=f"--to {form}", package=package, hint=hint) from None
     return module
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dlcli.core.errors import Missing, UsageError
+from dlcli.core.errors import Missing, UsageError, install_command
 from dlcli.core.population import Genome, Rating
 from dlcli.core.rng import hash_integers
 from dlcli.core.task import Task
@@ -79,7 +79,7 @@ class CMA(Evolution):
         try:
             import cma
         except ImportError:
-            hint = "Install it: pip install 'dlcli[evolve]'"
+            hint = f"Install it: {install_command('evolve')}"
             raise Missing("missing_package", feature="learner=cma", package="cma", hint=hint) from None
         draws = np.random.RandomState(hash_integers(self.seed, _LIBRARY) % 2**32)
         options = {"popsize": self.population, "randn": draws.randn, "seed": math.nan, "verbose": -9}

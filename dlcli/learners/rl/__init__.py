@@ -2,8 +2,8 @@
 
 from importlib.util import find_spec
 
-from dlcli.core.errors import Missing
+from dlcli.core.errors import Missing, install_command
 
 if find_spec("stable_baselines3") is None:
-    hint = "Install it: pip install 'dlcli[rl]'"
+    hint = f"Install it: {install_command('rl')}"
     raise Missing("missing_package", feature="learner=dqn or learner=a2c", package="stable-baselines3", hint=hint)

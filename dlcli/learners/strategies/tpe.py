@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dlcli.core.errors import Mismatch, Missing, UsageError
+from dlcli.core.errors import Mismatch, Missing, UsageError, install_command
 from dlcli.core.rng import hash_integers
 from dlcli.core.trials import Trial, TrialResult, TrialRunner
 from dlcli.learners.strategies.distributions import Choices, Distribution, distributions
@@ -178,7 +178,7 @@ def _import() -> Any:
     try:
         import optuna
     except ImportError as error:
-        hint = f"Install it: pip install 'dlcli[search]' ({error})"
+        hint = f"Install it: {install_command('search')} ({error})"
         raise Missing("missing_package", feature="strategy=tpe", package="optuna", hint=hint) from None
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     return optuna

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from dlcli.core.errors import Missing, UsageError
+from dlcli.core.errors import Missing, UsageError, install_command
 from dlcli.report import output_file
 from dlcli.report.comparison import history
 from dlcli.report.comparison.comparison import Comparison, ComparisonOptions
@@ -36,7 +36,7 @@ def check(path: Path) -> None:
     try:
         import matplotlib  # noqa: F401
     except ImportError:
-        hint = "Install it with pip install 'dlcli[plot]', or use --html, which does not require it."
+        hint = f"Install it with {install_command('plot')}, or use --html, which does not require it."
         raise Missing("missing_package", feature="--plot", package="matplotlib", hint=hint) from None
 
 

@@ -134,7 +134,7 @@ def test_explain_without_matplotlib_omits_labels(digits, monkeypatch):
     monkeypatch.setattr("dlcli.commands.explain.attributions.can_draw_text", lambda: False)
     monkeypatch.setattr(sheet, "has_letters", lambda: False)
     folder, _, result = explained(digits)
-    assert "dlcli[plot]" in result.stderr
+    assert "dlcli-lab[plot]" in result.stderr
     assert {path.name for path in folder.iterdir()} == ALL - {"confusion.png"}
 
 

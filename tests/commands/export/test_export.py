@@ -28,7 +28,7 @@ def trained(out, *words):
 
 def needs(form):
     for package in EXTRA[form]:
-        pytest.importorskip(package, reason=f"pip install 'dlcli[export]' has {package}")
+        pytest.importorskip(package, reason=f"pip install 'dlcli-lab[export]' has {package}")
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +148,7 @@ def test_export_names_the_missing_package(digits, tmp_path, monkeypatch, form):
     for package in EXTRA[form]:
         monkeypatch.setitem(sys.modules, package, None)
     result = export(digits, form, tmp_path / "m")
-    assert (result.exit_code, "pip install 'dlcli[export]'" in result.stderr) == (2, True)
+    assert (result.exit_code, "pip install 'dlcli-lab[export]'" in result.stderr) == (2, True)
     assert not list(tmp_path.iterdir())
 
 

@@ -37,7 +37,7 @@ def test_without_matplotlib_the_extra_is_named(tmp_path, monkeypatch):
     with pytest.raises(Missing) as error:
         panels.check(tmp_path / "a.png")
     assert (error.value.code, error.value.fields["package"]) == ("missing_package", "matplotlib")
-    assert "dlcli[plot]" in error.value.fields["hint"]
+    assert "dlcli-lab[plot]" in error.value.fields["hint"]
 
 
 def test_the_same_runs_give_the_same_file(tmp_path):

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from dlcli.core.errors import Missing, UsageError
+from dlcli.core.errors import Missing, UsageError, install_command
 
 
 def cartridge(game: str) -> str:
@@ -27,7 +27,7 @@ def cartridge(game: str) -> str:
         try:
             return str(ale.roms.get_rom_path(game))
         except OSError as error:
-            hint = "Install it: pip install 'dlcli[atari]'"
+            hint = f"Install it: {install_command('atari')}"
             raise Missing("not_found", kind=f"ROM ({error})", name=game, hint=hint) from None
 
 
@@ -36,7 +36,7 @@ def _ale() -> Any:
         import ale_py
         import ale_py.roms
     except ImportError:
-        hint = "Install it: pip install 'dlcli[atari]'"
+        hint = f"Install it: {install_command('atari')}"
         raise Missing("missing_package", feature="task=atari", package="ale-py", hint=hint) from None
     return ale_py
 

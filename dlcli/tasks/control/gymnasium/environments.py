@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dlcli.core.errors import Missing, UsageError
+from dlcli.core.errors import Missing, UsageError, install_command
 from dlcli.core.metric import Metric
 from dlcli.core.population import PolicyPopulation
 from dlcli.core.spec import Spec
@@ -24,7 +24,7 @@ try:
 except ModuleNotFoundError as error:
     if error.name != "gymnasium":
         raise
-    hint = "Install it: pip install 'dlcli[gym]'"
+    hint = f"Install it: {install_command('gym')}"
     raise Missing("missing_package", feature="task=gymnasium", package="gymnasium", hint=hint) from None
 
 _RATE = 30.0  # frames per second of environments that do not declare it

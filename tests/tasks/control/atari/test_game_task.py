@@ -14,7 +14,7 @@ from dlcli.models.policy.mlp import MLP
 from dlcli.tasks.control.atari import console
 from dlcli.tasks.control.atari.game_task import Atari
 
-pytest.importorskip("ale_py", reason="Atari needs ale-py: pip install 'dlcli[atari]'")
+pytest.importorskip("ale_py", reason="Atari needs ale-py: pip install 'dlcli-lab[atari]'")
 
 USUAL = {
     "game": "frostbite", "observation": "ram", "full_actions": True, "skip": 4, "sticky": 0.0, "noops": 30, "limit": 60,
