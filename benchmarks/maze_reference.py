@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from dlcli.tasks.control.maze.geometry import Plan, Segment
+from dlcli.tasks.control.maze.geometry import FloorPlan, Segment
 
 RAYS = (-90, -45, 0, 45, 90, -180)
 
@@ -11,7 +11,7 @@ RAYS = (-90, -45, 0, 45, 90, -180)
 class Robot:
     """One robot; `step` takes two numbers and tells whether the episode is over."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: FloorPlan) -> None:
         self.plan = plan
         self.x, self.y = plan.start
         self.heading = self.turning = self.speed = 0.0  # degrees
@@ -69,7 +69,7 @@ def to_wall(x: float, y: float, dx: float, dy: float, wall: Segment) -> float:
     return ahead if ahead > 0 and 0 < part < 1 else math.inf
 
 
-def run(plan: Plan, outputs: Sequence[Sequence[float]]) -> tuple[float, float]:
+def run(plan: FloorPlan, outputs: Sequence[Sequence[float]]) -> tuple[float, float]:
     """Final position of a robot that receives these outputs and senses at every step."""
     robot = Robot(plan)
     robot.see()

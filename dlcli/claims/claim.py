@@ -10,7 +10,7 @@ from typing import Any
 from dlcli.claims import claim_metric as measure
 from dlcli.claims import relations
 from dlcli.claims.claim_fields import check_keys, choice, load, positive_integer, text, value
-from dlcli.claims.claim_metric import Metric
+from dlcli.claims.claim_metric import ClaimMetric
 from dlcli.claims.relations import ClaimContext, Relation
 from dlcli.config import catalogue
 from dlcli.core.errors import UsageError
@@ -114,7 +114,7 @@ class Claim:
     scaled: str
     seeds: int
     split: str
-    metrics: Mapping[str, Metric]
+    metrics: Mapping[str, ClaimMetric]
     arms: Mapping[str, Arm]
     figures: tuple[PaperNumber, ...]
     relations: tuple[Relation, ...]

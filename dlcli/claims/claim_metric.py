@@ -12,7 +12,7 @@ _DIRECTIONS = ("lower", "higher")
 
 
 @dataclass(frozen=True)
-class Metric:
+class ClaimMetric:
     """Metric of a claim.
 
     Args:
@@ -51,7 +51,7 @@ class Metric:
         return 1 if self.direction == "higher" else -1
 
 
-def parse(name: str, entry: Any, place: str) -> Metric:
+def parse(name: str, entry: Any, place: str) -> ClaimMetric:
     """Parse a metric: `lower`, or `{direction: lower, of: nll, minus: train}`.
 
     Raises:
@@ -59,9 +59,9 @@ def parse(name: str, entry: Any, place: str) -> Metric:
     """
     place = f"{place}: metrics.{name}"
     if not isinstance(entry, Mapping):
-        return Metric(name, name, choice(entry, _DIRECTIONS, "direction", place))
+        return ClaimMetric(name, name, choice(entry, _DIRECTIONS, "direction", place))
     check_keys(entry, ("direction", "of", "minus"), ("direction",), place)
     if "minus" in entry:
         choice(entry["minus"], ("train",), "minus", place)
     direction = choice(entry["direction"], _DIRECTIONS, "direction", place)
-    return Metric(name, value(entry, "of", str, place, name), direction, "minus" in entry)
+    return ClaimMetric(name, value(entry, "of", str, place, name), direction, "minus" in entry)

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any, Literal
 
 from dlcli.claims.claim_fields import check_keys, choice, is_number, value
-from dlcli.claims.claim_metric import Metric
+from dlcli.claims.claim_metric import ClaimMetric
 from dlcli.core.errors import UsageError
 
 _FORMS: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
@@ -21,7 +21,7 @@ _FORMS: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
 
 
 @dataclass(frozen=True)
-class Comparison:
+class RelationResult:
     """Confidence interval and the region in which it must lie.
 
     Args:
@@ -50,7 +50,7 @@ class Relation:
     """Relation of a claim. All of its comparisons must hold."""
 
     text: str
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[RelationResult, ...]
 
 
 class ClaimContext:
@@ -62,14 +62,14 @@ class ClaimContext:
         place: position in the claim, for messages.
     """
 
-    def __init__(self, arms: Mapping[str, str | None], metrics: Mapping[str, Metric], place: str) -> None:
+    def __init__(self, arms: Mapping[str, str | None], metrics: Mapping[str, ClaimMetric], place: str) -> None:
         self.arms, self.metrics, self.place = arms, metrics, place
 
     def arm(self, name: Any) -> str:
         """Check the name of an arm."""
         return choice(name, self.arms, "arm", self.place)
 
-    def metric(self, arm: str, given: Any) -> Metric:
+    def metric(self, arm: str, given: Any) -> ClaimMetric:
         """Metric of a relation: the given one, else that of the arm, else the first of the claim."""
         name = given if given is not None else self.arms[arm] or next(iter(self.metrics))
         return self.metrics[choice(name, self.metrics, "metric", self.place)]
@@ -96,7 +96,7 @@ def parse(entry: Any, known: ClaimContext) -> Relation:
     return Relation("; ".join(comparison.text for comparison in comparisons), tuple(comparisons))
 
 
-def _better(entry: Mapping[str, Any], known: ClaimContext) -> list[Comparison]:
+def _better(entry: Mapping[str, Any], known: ClaimContext) -> list[RelationResult]:
     if "by" in entry and "by_factor" in entry:
         raise UsageError("conflict", first=f"{known.place}: better: by", second="by_factor")
     if "by_factor" in entry:
@@ -108,7 +108,7 @@ def _better(entry: Mapping[str, Any], known: ClaimContext) -> list[Comparison]:
     return [_pair(entry["better"], entry["than"], entry.get("metric"), known, "difference", margin)]
 
 
-def _order(entry: Mapping[str, Any], known: ClaimContext) -> list[Comparison]:
+def _order(entry: Mapping[str, Any], known: ClaimContext) -> list[RelationResult]:
     names = value(entry, "order", list, known.place)
     if len(names) < 2 or len(set(map(str, names))) < len(names):
         must = "a list of two or more different arms"
@@ -118,7 +118,7 @@ def _order(entry: Mapping[str, Any], known: ClaimContext) -> list[Comparison]:
 
 def _pair(
     a: Any, b: Any, given: Any, known: ClaimContext, kind: Literal["difference", "ratio"], margin: float
-) -> Comparison:
+) -> RelationResult:
     names = known.arm(a), known.arm(b)
     if names[0] == names[1]:
         raise UsageError("invalid_value", key=f"{known.place}: than", must="another arm", got=str(b))
@@ -132,17 +132,17 @@ def _pair(
     statement = f"{a} better than {b}{by}" if margin >= 0 else f"{a} at most {-margin:g} worse than {b}"
     metrics = first.name if first == second else f"{first.name} against {second.name}"
     text = f"{statement} ({metrics})"
-    return Comparison(text, kind, names, (first.name, second.name), first.sign, low=margin)
+    return RelationResult(text, kind, names, (first.name, second.name), first.sign, low=margin)
 
 
-def _reaches(entry: Mapping[str, Any], known: ClaimContext) -> list[Comparison]:
+def _reaches(entry: Mapping[str, Any], known: ClaimContext) -> list[RelationResult]:
     arm, level = known.arm(entry["arm"]), value(entry, "reaches", float, known.place)
     metric = known.metric(arm, entry.get("metric"))
     side, bound = ("at least", {"low": level}) if metric.sign > 0 else ("at most", {"high": level})
-    return [Comparison(f"{arm} {side} {level:g} ({metric.name})", "mean", (arm,), (metric.name,), 1, **bound)]
+    return [RelationResult(f"{arm} {side} {level:g} ({metric.name})", "mean", (arm,), (metric.name,), 1, **bound)]
 
 
-def _within(entry: Mapping[str, Any], known: ClaimContext, key: str) -> list[Comparison]:
+def _within(entry: Mapping[str, Any], known: ClaimContext, key: str) -> list[RelationResult]:
     if "arm" not in entry and len(known.arms) > 1:
         hint = f"Use one of: {', '.join(known.arms)}."
         raise UsageError("required", key=f"{known.place}: {key}: arm", hint=hint)
@@ -153,7 +153,7 @@ def _within(entry: Mapping[str, Any], known: ClaimContext, key: str) -> list[Com
         must = "[low, high] with two finite numbers and low < high"
         raise UsageError("invalid_value", key=f"{known.place}: within", must=must, got=bounds)
     text = f"{metric.name} of {arm} within [{bounds[0]:g}, {bounds[1]:g}]"
-    return [Comparison(text, "mean", (arm,), (metric.name,), 1, float(bounds[0]), float(bounds[1]), directed=False)]
+    return [RelationResult(text, "mean", (arm,), (metric.name,), 1, float(bounds[0]), float(bounds[1]), directed=False)]
 
 
 _PARSERS = {

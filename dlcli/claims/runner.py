@@ -9,7 +9,7 @@ from typing import Any
 
 from dlcli.claims import results
 from dlcli.claims.claim import Arm, Claim
-from dlcli.claims.claim_metric import Metric
+from dlcli.claims.claim_metric import ClaimMetric
 from dlcli.claims.verdict_record import check_directions, compared_metrics, judge_claim
 from dlcli.config import build, compose, sweeps
 from dlcli.config.budget import solve_budget
@@ -177,7 +177,7 @@ def _values(claim: Claim, runs: Runs) -> dict[tuple[str, str], dict[int, float |
     }
 
 
-def _value(run: Run | None, metric: Metric, split: str) -> float | None:
+def _value(run: Run | None, metric: ClaimMetric, split: str) -> float | None:
     if run is None:
         return None
     score = (run.record.scores(split) or {}).get(metric.of)

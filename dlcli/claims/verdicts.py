@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from dlcli.claims.relations import Comparison, Relation
+from dlcli.claims.relations import Relation, RelationResult
 from dlcli.report.statistics.intervals import interval
 
 ALPHA = 0.05
@@ -32,7 +32,7 @@ class Judgment:
         note: reason for an undecided verdict, or a warning.
     """
 
-    comparison: Comparison
+    comparison: RelationResult
     verdict: str
     estimate: float | None
     low: float | None
@@ -46,7 +46,7 @@ def level_of(relations: Sequence[Relation]) -> float:
     return 1 - ALPHA / sum(len(relation.comparisons) for relation in relations)
 
 
-def judge(comparison: Comparison, values: Values, seeds: Sequence[int], level: float) -> Judgment:
+def judge(comparison: RelationResult, values: Values, seeds: Sequence[int], level: float) -> Judgment:
     """Compare a t interval with its region. Arms are paired by seed.
 
     Args:
@@ -98,7 +98,7 @@ def _is_number(value: float | None) -> bool:
     return value is not None and math.isfinite(value)
 
 
-def _compared(comparison: Comparison, columns: Sequence[Mapping[int, float | None]], seed: int) -> float:
+def _compared(comparison: RelationResult, columns: Sequence[Mapping[int, float | None]], seed: int) -> float:
     a, *rest = (float(column[seed]) for column in columns)  # type: ignore[arg-type]
     if comparison.kind == "mean":
         return a
@@ -107,7 +107,7 @@ def _compared(comparison: Comparison, columns: Sequence[Mapping[int, float | Non
     return comparison.sign * (a - rest[0])
 
 
-def _verdict(comparison: Comparison, low: float, high: float) -> str:
+def _verdict(comparison: RelationResult, low: float, high: float) -> str:
     """Compare an interval with its region; a mean may touch its ends, a difference must exceed its margin."""
     if comparison.kind == "mean":
         if comparison.low <= low and high <= comparison.high:

@@ -85,12 +85,12 @@ def sketch_stream(
 ) -> int:
     """Sketch a stream in little memory: distinct items, quantiles, frequent items, norms and entropy."""
     from dlcli.commands.streams import stream
-    from dlcli.commands.streams.reader import Source
+    from dlcli.commands.streams.reader import StreamSource
     from dlcli.sketching.streams.sketch import ItemQuery
 
     asked = ItemQuery(tuple(item or ()), top)
     wish = stream.StreamRequest(
         kind, tuple(sizes or ()), seed, load, tuple(merge or ()), subtract, save, exact, asked, progress
     )
-    source = None if path is None else Source(path, column, tokens, values, skip_empty)
+    source = None if path is None else StreamSource(path, column, tokens, values, skip_empty)
     return stream.main(source, wish, as_json)

@@ -16,7 +16,7 @@ from dlcli.core.needs import check_requirements
 from dlcli.core.precision import model_to_precision, task_to_precision
 from dlcli.core.rng import seeded
 from dlcli.core.spec import Real
-from dlcli.core.task import Batch, Fitted, Supervised, Task, first_rows, select_metrics
+from dlcli.core.task import Batch, Fitted, SupervisedTask, Task, first_rows, select_metrics
 from dlcli.core.trials import TrialRunner
 
 _TEST_ROWS = 4  # rows of the batch that checks whether a model fits a task
@@ -168,7 +168,7 @@ def _try_task(model: nn.Module, task: Task) -> None:
     if isinstance(task, PlayableTask):
         return _try_policy(model, task)
     batch = first_rows(task.batch("valid", 0), _TEST_ROWS)
-    if not isinstance(task, Supervised):
+    if not isinstance(task, SupervisedTask):
         task.metrics(model, batch)
         return None
     shape = task.loss(model, batch).value.shape

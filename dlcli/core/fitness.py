@@ -12,7 +12,7 @@ from dlcli.core.errors import Mismatch
 from dlcli.core.evaluation_mode import evaluation_mode
 from dlcli.core.population import FitnessTask, Rating, Stacked
 from dlcli.core.rng import normal_vector, reseed
-from dlcli.core.task import Batch, Supervised, Task
+from dlcli.core.task import Batch, SupervisedTask, Task
 
 _MAX_BEHAVIOR = 64  # values of a behavior characterization
 _SIGNS = 0x516  # seed of the random projection of longer behaviors
@@ -27,7 +27,7 @@ def as_fitness_task(task: Task) -> FitnessTask:
     """
     if isinstance(task, FitnessTask):
         return task
-    if isinstance(task, Supervised):
+    if isinstance(task, SupervisedTask):
         return NegativeLossFitness(task)
     requirement = "a task that rates populations or has a loss"
     raise Mismatch("mismatch", subject="evolution", requirement=requirement, got=type(task).__name__)
@@ -47,7 +47,7 @@ class NegativeLossFitness:
 
     counter = "samples"
 
-    def __init__(self, task: Supervised) -> None:
+    def __init__(self, task: SupervisedTask) -> None:
         self._task = task
         self._one_by_one: set[type[nn.Module]] = set()
         self._probe: tuple[Tensor, ...] | None = None
@@ -101,7 +101,7 @@ class NegativeLossFitness:
 class _BatchLoss(nn.Module):
     """Loss of a model on a batch, and the number of units that it averages."""
 
-    def __init__(self, model: nn.Module, task: Supervised, batch: Batch) -> None:
+    def __init__(self, model: nn.Module, task: SupervisedTask, batch: Batch) -> None:
         super().__init__()
         self.model, self._task, self._batch = model, task, batch
 

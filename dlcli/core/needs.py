@@ -6,7 +6,7 @@ from torch import nn
 
 from dlcli.core.episode import PlayableTask
 from dlcli.core.errors import Mismatch
-from dlcli.core.task import Supervised, Task
+from dlcli.core.task import SupervisedTask, Task
 
 
 def check_requirements(user: object, model: nn.Module) -> None:
@@ -36,7 +36,7 @@ def check_requirements(user: object, model: nn.Module) -> None:
         )
 
 
-def require_loss(task: Task, user: str) -> Supervised:
+def require_loss(task: Task, user: str) -> SupervisedTask:
     """Return the task, typed as one with a loss.
 
     Args:
@@ -46,7 +46,7 @@ def require_loss(task: Task, user: str) -> Supervised:
     Raises:
         Mismatch: the task has no loss.
     """
-    if isinstance(task, Supervised):
+    if isinstance(task, SupervisedTask):
         return task
     hint = (
         f"{type(task).__name__} is an environment: use dlcli evolve, learner=dqn or learner=a2c."

@@ -143,7 +143,7 @@ class Task(Protocol):
 
 
 @runtime_checkable
-class Supervised(Task, Protocol):
+class SupervisedTask(Task, Protocol):
     """Task with a differentiable loss (an environment has none)."""
 
     def loss(self, model: nn.Module, batch: Batch, carry: Carry = None) -> Loss:

@@ -21,7 +21,7 @@ _EXACT = 2**53  # integers above are rounded in float64
 
 
 @dataclass(frozen=True)
-class Channels:
+class ChannelEncoding:
     """Encoding of columns, fitted to training rows.
 
     Args:
@@ -37,7 +37,7 @@ class Channels:
     @classmethod
     def fit(
         cls, frame: pd.DataFrame, columns: Sequence[str], train: Bool[np.ndarray, "step"], *, limit: int
-    ) -> "Channels":
+    ) -> "ChannelEncoding":
         """Statistics and categories of the training rows.
 
         Raises:
@@ -58,7 +58,7 @@ class Channels:
         return cls(numeric, categories, Scaling.fit(_numbers(frame, numeric)[train], numeric))
 
     @classmethod
-    def of(cls, fitted: Fitted) -> "Channels":
+    def of(cls, fitted: Fitted) -> "ChannelEncoding":
         """The encoding that a run was trained with."""
         return cls(fitted["numeric"], fitted["categories"], Scaling(fitted["mean"], fitted["std"]))
 

@@ -12,7 +12,7 @@ from dlcli.core.errors import UsageError
 from dlcli.core.option_checks import check_at_least, check_choice, check_column
 from dlcli.core.spec import IGNORED, Classes, Real, Spec
 from dlcli.core.task import Batch, Carry, Fitted
-from dlcli.data.channels import Channels, check_columns, codes_of, fill_missing, label_names, label_text
+from dlcli.data.channels import ChannelEncoding, check_columns, codes_of, fill_missing, label_names, label_text
 from dlcli.data.splits import stratified
 from dlcli.data.table import is_numeric, log_unused, numbers, read_table
 from dlcli.data.transforms import Scaling
@@ -95,7 +95,7 @@ class UserTable(InMemoryTask):
             _check_sizes(parts)
             splits |= {split: known[rows] for split, rows in parts.items()}
             fitted = _fit(frame, name, exclude, missing, max_categories, splits["train"], values, classes)
-        channels = Channels.of(fitted)
+        channels = ChannelEncoding.of(fitted)
         inputs = torch.from_numpy(channels.encode(_filled(frame[channels.columns], missing)).astype(np.float32))
         rule: OutputRule
         if label:
@@ -172,7 +172,7 @@ def _fit(
         raise UsageError("invalid_data", path="the file", problem=f"no column to predict {target!r} from")
     mask = np.zeros(len(frame), dtype=bool)
     mask[train] = True
-    channels = Channels.fit(_filled(frame[columns], missing), columns, mask, limit=limit)
+    channels = ChannelEncoding.fit(_filled(frame[columns], missing), columns, mask, limit=limit)
     fitted = {"kind": "label" if classes else "value", "classes": list(classes)} | channels.fitted()
     if classes:
         return fitted

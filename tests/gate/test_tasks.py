@@ -9,7 +9,7 @@ from helpers.recipes import TASKS, build_new_task, build_task, skip_if_not_fetch
 
 from dlcli.core.errors import Missing
 from dlcli.core.spec import Classes, Labels, Real
-from dlcli.core.task import Supervised
+from dlcli.core.task import SupervisedTask
 
 SPLITS = ("train", "valid", "test")
 IGNORED = -100
@@ -37,7 +37,7 @@ def test_batches_fit_the_spec(config):
             batch = task.batch(split, index)
             assert batch.first.dtype == torch.bool
             assert batch.index.dtype == torch.int64
-            if not isinstance(task, Supervised):
+            if not isinstance(task, SupervisedTask):
                 check_episodes(task, split, batch)
                 continue
             for part, values in zip(task.spec.inputs, batch.inputs, strict=True):

@@ -10,7 +10,7 @@ from dlcli.attribution.grad_cam import activation_and_gradient, called_convoluti
 from dlcli.attribution.gradients import saliency
 from dlcli.attribution.integrated import complete_attribution
 from dlcli.attribution.randomization import rank_correlation
-from dlcli.commands.explain.samples import Samples
+from dlcli.commands.explain.samples import ExplainedSamples
 from dlcli.core.artifacts import encode
 from dlcli.core.confusion import ConfusionMatrix
 from dlcli.core.errors import Mismatch, UsageError
@@ -24,7 +24,7 @@ Explanation = tuple[dict[str, bytes], dict[str, Any]]
 """Files by name, and values for explain.json."""
 
 
-def gradients(samples: Samples) -> Explanation:
+def gradients(samples: ExplainedSamples) -> Explanation:
     """Compute saliency and integrated gradients of the predicted class score."""
     saliency_map = saliency(samples.model, samples.x, samples.unit)
     attribution = complete_attribution(samples.model, samples.x, samples.unit, share=_SHARE, most=_STEPS)
@@ -48,7 +48,7 @@ def gradients(samples: Samples) -> Explanation:
     return files, {"integrated_gradients": {"steps": attribution.steps, "incompleteness": share, "samples": rows}}
 
 
-def last_map(samples: Samples, layer: str | None) -> Explanation:
+def last_map(samples: ExplainedSamples, layer: str | None) -> Explanation:
     """Compute Grad-CAM at a layer.
 
     Args:
@@ -75,7 +75,7 @@ def last_map(samples: Samples, layer: str | None) -> Explanation:
     return {}, {"grad_cam": None}
 
 
-def _grad_cam_sheet(samples: Samples, name: str, value: Tensor, gradient: Tensor) -> Explanation:
+def _grad_cam_sheet(samples: ExplainedSamples, name: str, value: Tensor, gradient: Tensor) -> Explanation:
     heat = upsample(grad_cam(value, gradient), tuple(samples.x.shape[2:]))
     positions = list(value.shape[2:])
     note = f"bright: evidence for the predicted class at {name}, {' x '.join(map(str, positions))} positions"
@@ -83,7 +83,7 @@ def _grad_cam_sheet(samples: Samples, name: str, value: Tensor, gradient: Tensor
     return {"grad_cam.png": file}, {"grad_cam": {"layer": name, "places": positions}}
 
 
-def first_filters(samples: Samples) -> Explanation:
+def first_filters(samples: ExplainedSamples) -> Explanation:
     """Draw the filters of the first convolution with a kernel larger than 1; `filters` is None without one."""
     parts = dict(samples.model.named_modules())
     for name in called_convolutions(samples.model, samples.x):
@@ -120,7 +120,7 @@ def _most_confused(table: ConfusionMatrix) -> list[dict[str, Any]]:
     ]
 
 
-def randomized(samples: Samples, other: nn.Module) -> Mapping[str, Any]:
+def randomized(samples: ExplainedSamples, other: nn.Module) -> Mapping[str, Any]:
     """Model randomization test (Adebayo et al. 2018): rank correlation of saliency with that of random weights.
 
     A sample whose map is constant has the correlation None.

@@ -17,7 +17,7 @@ from dlcli.report.figures.sheet import png
 
 
 @dataclass(frozen=True)
-class Samples:
+class ExplainedSamples:
     """A model and the samples whose predictions are explained.
 
     Args:
@@ -66,7 +66,7 @@ def check(task: Task) -> None:
         )
 
 
-def select_samples(name: str, model: nn.Module, task: Task, lengths: Sequence[int], count: int) -> Samples:
+def select_samples(name: str, model: nn.Module, task: Task, lengths: Sequence[int], count: int) -> ExplainedSamples:
     """Select equidistant rows of the test split, so that a split sorted by class shows all classes.
 
     Args:
@@ -97,7 +97,7 @@ def select_samples(name: str, model: nn.Module, task: Task, lengths: Sequence[in
                 "probability": float(probabilities[index].max()),
             }
         )
-    return Samples(name, model, x, logits.argmax(1), facts)
+    return ExplainedSamples(name, model, x, logits.argmax(1), facts)
 
 
 def _read_rows(task: Task, lengths: Sequence[int], rows: Sequence[int]) -> tuple[Tensor, Tensor]:

@@ -34,7 +34,7 @@ Piece = tuple[Chunk, float]
 
 
 @dataclass(frozen=True)
-class Source:
+class StreamSource:
     """Location and format of a stream.
 
     Args:
@@ -63,7 +63,7 @@ class Source:
         return (path.with_suffix("") if path.suffix in _COMPRESSED else path).suffix
 
 
-def pieces(source: Source) -> Iterator[Piece]:
+def pieces(source: StreamSource) -> Iterator[Piece]:
     """Read the chunks of a stream in order.
 
     Raises:
@@ -89,11 +89,11 @@ def pieces(source: Source) -> Iterator[Piece]:
         raise UsageError("invalid_data", path=source.name, problem="is empty")
 
 
-def _is_table(source: Source) -> bool:
+def _is_table(source: StreamSource) -> bool:
     return source.suffix in _TABLES or (source.path == "-" and source.column is not None)
 
 
-def _open(source: Source) -> tuple[Any, Callable[[], float]]:
+def _open(source: StreamSource) -> tuple[Any, Callable[[], float]]:
     """A binary file object, decompressed, and a function that returns the fraction read (0 if unknown)."""
     if source.path == "-":
         return sys.stdin.buffer, lambda: 0.0
@@ -116,7 +116,7 @@ def _zstandard() -> Any:
     return zstandard
 
 
-def _table(source: Source) -> Iterator[Piece]:
+def _table(source: StreamSource) -> Iterator[Piece]:
     file, done = _open(source)
     parser = ItemParser(source.name, source.values, skip_empty=source.skip_empty)
     with file:
@@ -135,7 +135,7 @@ def _table(source: Source) -> Iterator[Piece]:
             raise UsageError("damaged", path=source.name, problem=_first_line(error)) from error
 
 
-def _column(names: list[str], source: Source) -> str:
+def _column(names: list[str], source: StreamSource) -> str:
     if source.column in names:
         return str(source.column)
     if source.column is not None:
@@ -146,7 +146,7 @@ def _column(names: list[str], source: Source) -> str:
     return names[0]
 
 
-def _text(source: Source) -> Iterator[Piece]:
+def _text(source: StreamSource) -> Iterator[Piece]:
     file, done = _open(source)
     parser, remainder = ItemParser(source.name, source.values, skip_empty=source.skip_empty), b""
     with file:
@@ -161,7 +161,7 @@ def _text(source: Source) -> Iterator[Piece]:
         yield Chunk(parser(_items(remainder, source))), 1.0
 
 
-def _items(block: bytes, source: Source) -> np.ndarray:
+def _items(block: bytes, source: StreamSource) -> np.ndarray:
     """Object array of texts: tokens, or lines with None for empty ones."""
     try:
         text = block.decode()
@@ -176,7 +176,7 @@ def _items(block: bytes, source: Source) -> np.ndarray:
     return items
 
 
-def _array(source: Source) -> Iterator[Piece]:
+def _array(source: StreamSource) -> Iterator[Piece]:
     array = _checked(_load_array(source), source)
     rows = max(1, _ROWS * 4 // max(1, array[:1].size))
     for start in range(0, len(array), rows):
@@ -190,7 +190,7 @@ def _array(source: Source) -> Iterator[Piece]:
         yield Chunk(part.reshape(-1), total), (start + len(part)) / len(array)
 
 
-def _checked(array: np.ndarray, source: Source) -> np.ndarray:
+def _checked(array: np.ndarray, source: StreamSource) -> np.ndarray:
     """The array, flattened or converted to the item type.
 
     Raises:
@@ -214,7 +214,7 @@ def _checked(array: np.ndarray, source: Source) -> np.ndarray:
     return array.astype(np.float64) if source.values in ("floats", "numbers") and kind != "f" else array
 
 
-def _load_array(source: Source) -> np.ndarray:
+def _load_array(source: StreamSource) -> np.ndarray:
     path = Path(source.path)
     try:
         if path.suffix == ".pt":
@@ -232,7 +232,7 @@ def _load_array(source: Source) -> np.ndarray:
         raise UsageError("damaged", path=str(path), problem=problem) from error
 
 
-def _select_array(content: Any, source: Source) -> np.ndarray:
+def _select_array(content: Any, source: StreamSource) -> np.ndarray:
     """The array named by `--column` from a tensor, an array or a dictionary of them."""
     if isinstance(content, dict):
         arrays = {str(name): value for name, value in content.items() if _is_array(value)}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from dlcli.commands.streams.reader import Source, is_saved, pieces
+from dlcli.commands.streams.reader import StreamSource, is_saved, pieces
 from dlcli.core.errors import Mismatch, Missing, UsageError
 from dlcli.engine.device import numeric_settings
 from dlcli.report.progress import progress
@@ -16,7 +16,7 @@ from dlcli.runs.files import replace_file
 from dlcli.sketching.streams import kinds
 from dlcli.sketching.streams.exact import Exact
 from dlcli.sketching.streams.saved import decode, encode
-from dlcli.sketching.streams.sketch import Estimate, ItemQuery, Sketch
+from dlcli.sketching.streams.sketch import ItemQuery, Sketch, StreamEstimate
 
 _DEFAULT = "hll,frequent"
 _NAME = 60  # characters of an item in the table
@@ -51,7 +51,7 @@ class StreamRequest:
     show: str = "auto"
 
 
-def main(source: Source | None, wish: StreamRequest, as_json: bool) -> int:
+def main(source: StreamSource | None, wish: StreamRequest, as_json: bool) -> int:
     """Sketch a stream and print estimates with guarantees; return the exit code."""
     if wish.save is not None and (wish.save.suffix != ".npz" or not wish.save.absolute().parent.is_dir()):
         must = "a file NAME.npz in an existing folder"
@@ -70,7 +70,7 @@ def main(source: Source | None, wish: StreamRequest, as_json: bool) -> int:
     return 0
 
 
-def sketch(source: Source | None, wish: StreamRequest) -> tuple[list[Sketch], Exact | None]:
+def sketch(source: StreamSource | None, wish: StreamRequest) -> tuple[list[Sketch], Exact | None]:
     """Sketch a stream, merge and subtract saved sketches, and compute exact values if requested.
 
     Raises:
@@ -93,7 +93,7 @@ def sketch(source: Source | None, wish: StreamRequest) -> tuple[list[Sketch], Ex
     return sketches, exact
 
 
-def _initial(source: Source | None, wish: StreamRequest) -> tuple[list[Sketch], Source | None]:
+def _initial(source: StreamSource | None, wish: StreamRequest) -> tuple[list[Sketch], StreamSource | None]:
     """Saved sketches to continue from, and the stream to read."""
     load = wish.load
     if source is not None and is_saved(source.path):
@@ -154,7 +154,7 @@ def _create(wish: StreamRequest) -> list[Sketch]:
     return [kinds.make(name, wish.seed, sizes) for name in names]
 
 
-def _read(source: Source, sketches: Sequence[Sketch], exact: Exact | None, show: str) -> None:
+def _read(source: StreamSource, sketches: Sequence[Sketch], exact: Exact | None, show: str) -> None:
     with numeric_settings(1), progress.create_display(show, source.name, "", lambda text: None) as shown:
         items = 0
         for chunk, done in pieces(source):
@@ -186,7 +186,7 @@ def _rows(each: Sketch, asked: ItemQuery, exact: Exact | None) -> list[dict[str,
     return [_row(each, estimate, exact) for estimate in each.estimates(asked)]
 
 
-def _row(each: Sketch, estimate: Estimate, exact: Exact | None) -> dict[str, Any]:
+def _row(each: Sketch, estimate: StreamEstimate, exact: Exact | None) -> dict[str, Any]:
     row = {"kind": each.kind, "question": estimate.question, "of": estimate.of, "estimate": estimate.value}
     row |= {"low": estimate.low, "high": None if estimate.high == float("inf") else estimate.high}
     if exact is not None:

@@ -11,7 +11,7 @@ from dlcli.core.population import Genome, Rating
 from dlcli.core.rng import normal_vector
 from dlcli.core.task import Task
 from dlcli.learners.evolution.evolution import Evolution, Generation, check_positive
-from dlcli.learners.evolution.selection import Score
+from dlcli.learners.evolution.selection import SelectionScore
 
 _PAIR, _CHOICE, _ARCHIVE = 0x9A14, 0xC401, 0xA4C1
 
@@ -47,7 +47,7 @@ class EvolutionStrategy(Evolution):
         *,
         population: int,
         sigma: float,
-        score: Score,
+        score: SelectionScore,
         optimizer: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer],
         meta_population: int,
         chunk: int,

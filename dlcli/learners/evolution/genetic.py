@@ -11,7 +11,7 @@ from dlcli.core.population import Genome, Rating
 from dlcli.core.task import Task
 from dlcli.learners.evolution.elite import genome_from_plain, genome_to_plain
 from dlcli.learners.evolution.evolution import Evolution, Generation, check_positive
-from dlcli.learners.evolution.selection import Score
+from dlcli.learners.evolution.selection import SelectionScore
 
 _FRESH, _PARENT, _MUTATION, _ARCHIVE = 0xF4E5, 0x9A4E, 0x3074, 0xA4C1
 
@@ -42,7 +42,7 @@ class Genetic(Evolution):
         population: int,
         parents: int,
         sigma: float,
-        score: Score,
+        score: SelectionScore,
         chunk: int,
         seed: int,
         candidates: int,

@@ -14,7 +14,7 @@ _ROWS = 1024  # rows of the distance matrix at a time
 
 
 @runtime_checkable
-class Score(Protocol):
+class SelectionScore(Protocol):
     """Ranking of a generation; `by_reward` is true if it depends on reward only."""
 
     by_reward: bool

@@ -15,7 +15,7 @@ Link = Literal["values", "probabilities", "logits"]
 
 
 @dataclass(frozen=True)
-class Tree:
+class DecisionTree:
     """Arrays of one tree, one entry per node.
 
     Args:
@@ -97,7 +97,7 @@ class Trees(Rule):
         return (total / total.sum(1, keepdim=True)).log().clamp(min=LOWEST)
 
 
-def _depth(tree: Tree) -> int:
+def _depth(tree: DecisionTree) -> int:
     """Edges from the root to the deepest leaf."""
     depth = 0
     level = np.array([0])
@@ -106,7 +106,7 @@ def _depth(tree: Tree) -> int:
     return depth
 
 
-def _trees(estimator: Any) -> tuple[list[Tree], np.ndarray]:
+def _trees(estimator: Any) -> tuple[list[DecisionTree], np.ndarray]:
     """The trees of an ensemble and the base [unit] of the sum."""
     if hasattr(estimator, "_predictors"):
         return _histogram_boosting(estimator)
@@ -117,7 +117,7 @@ def _trees(estimator: Any) -> tuple[list[Tree], np.ndarray]:
     return trees, np.zeros(trees[0].value.shape[1])
 
 
-def _tree(member: Any, weight: float, classifier: bool) -> Tree:
+def _tree(member: Any, weight: float, classifier: bool) -> DecisionTree:
     """One tree of a forest; its values are the class frequencies of a leaf, or the means of the outputs."""
     inner = member.tree_
     value = inner.value[:, 0, :] if classifier else inner.value[:, :, 0]
@@ -126,9 +126,9 @@ def _tree(member: Any, weight: float, classifier: bool) -> Tree:
     return _arrays(inner, value * weight)
 
 
-def _arrays(inner: Any, value: np.ndarray) -> Tree:
+def _arrays(inner: Any, value: np.ndarray) -> DecisionTree:
     leaf = inner.children_left < 0
-    return Tree(inner.children_left, inner.children_right, inner.feature, inner.threshold, value, leaf)
+    return DecisionTree(inner.children_left, inner.children_right, inner.feature, inner.threshold, value, leaf)
 
 
 def _in_column(values: np.ndarray, column: int, columns: int) -> np.ndarray:
@@ -138,7 +138,7 @@ def _in_column(values: np.ndarray, column: int, columns: int) -> np.ndarray:
     return spread
 
 
-def _boosting(estimator: Any) -> tuple[list[Tree], np.ndarray]:
+def _boosting(estimator: Any) -> tuple[list[DecisionTree], np.ndarray]:
     """Gradient boosting: shrunk regression trees, and the constant raw prediction that they start from."""
     grid: Sequence[Sequence[Any]] = estimator.estimators_
     columns = len(grid[0])
@@ -155,7 +155,7 @@ def _boosting(estimator: Any) -> tuple[list[Tree], np.ndarray]:
     return trees, np.asarray(estimator._raw_predict_init(first)).reshape(columns) * scale
 
 
-def _histogram_boosting(estimator: Any) -> tuple[list[Tree], np.ndarray]:
+def _histogram_boosting(estimator: Any) -> tuple[list[DecisionTree], np.ndarray]:
     """Histogram-based gradient boosting: values of the leaves are shrunk already."""
     columns = len(estimator._predictors[0])
     trees = []
@@ -165,5 +165,5 @@ def _histogram_boosting(estimator: Any) -> tuple[list[Tree], np.ndarray]:
             leaf = nodes["is_leaf"].astype(bool)
             left, right = (np.where(leaf, 0, nodes[name]).astype(np.int64) for name in ("left", "right"))
             value = _in_column(np.where(leaf, nodes["value"], 0.0), column, columns)
-            trees.append(Tree(left, right, nodes["feature_idx"], nodes["num_threshold"], value, leaf))
+            trees.append(DecisionTree(left, right, nodes["feature_idx"], nodes["num_threshold"], value, leaf))
     return trees, np.asarray(estimator._baseline_prediction).reshape(columns)

@@ -3,7 +3,7 @@
 from html import escape
 
 from dlcli.core.space import Graph
-from dlcli.report.charts.graph_layout import Item, Layout, lay_out
+from dlcli.report.charts.graph_layout import GraphLayout, GraphNode, lay_out
 
 _STYLE = (
     "svg{--ground:#ffffff;--card:#eef3f8;--ink:#1b1f24;--quiet:#5d6673;--line:#0072b2;"
@@ -64,7 +64,7 @@ def _parts(graph: Graph) -> list[Graph]:
     ]
 
 
-def _laid_out(graph: Graph) -> Layout:
+def _laid_out(graph: Graph) -> GraphLayout:
     place = {node.name: number for number, node in enumerate(graph.nodes)}
     boxes = [
         (max(7.4 * len(node.name), 6.9 * len(node.label), 44.0) + 18, 40.0 if node.label else 28.0)
@@ -74,7 +74,7 @@ def _laid_out(graph: Graph) -> Layout:
     return lay_out(boxes, [(place[source], place[target]) for source, target, _ in graph.edges], words)
 
 
-def _tops(layout: Layout) -> tuple[list[float], float]:
+def _tops(layout: GraphLayout) -> tuple[list[float], float]:
     """Top of every row and bottom of the last row in pixels; a row without labels has no height."""
     tops, y = [], _MARGIN + _TITLE
     for height in _heights(layout):
@@ -83,11 +83,11 @@ def _tops(layout: Layout) -> tuple[list[float], float]:
     return tops, y - _BEND
 
 
-def _heights(layout: Layout) -> list[float]:
+def _heights(layout: GraphLayout) -> list[float]:
     return [max(layout.items[one].height for one in row) for row in layout.rows]
 
 
-def _draw(graph: Graph, layout: Layout, tops: list[float]) -> list[str]:
+def _draw(graph: Graph, layout: GraphLayout, tops: list[float]) -> list[str]:
     heights = _heights(layout)
     middle = [top + height / 2 for top, height in zip(tops, heights, strict=True)]
     leaving, arriving = _ports(layout)
@@ -111,7 +111,7 @@ def _draw(graph: Graph, layout: Layout, tops: list[float]) -> list[str]:
     return drawn
 
 
-def _ports(layout: Layout) -> tuple[list[float], list[float]]:
+def _ports(layout: GraphLayout) -> tuple[list[float], list[float]]:
     """x of the start and end of each arrow, spread along the edge of its box in the order of the neighbors."""
     leaving, arriving = [0.0] * len(layout.chains), [0.0] * len(layout.chains)
     for ports, end, next_ in ((leaving, 0, 1), (arriving, -1, -2)):
@@ -141,7 +141,7 @@ def _head(x: float, y: float) -> str:
     return f'<path class="head" d="M{x - 4:.1f} {y - _HEAD:.1f}h8L{x:.1f} {y:.1f}z"/>'
 
 
-def _box(item: Item, middle: float, name: str, label: str) -> list[str]:
+def _box(item: GraphNode, middle: float, name: str, label: str) -> list[str]:
     corner = f'x="{item.x - item.width / 2:.1f}" y="{middle - item.height / 2:.1f}"'
     box = f'<rect class="box" {corner} width="{item.width:.1f}" height="{item.height:.1f}" rx="7"/>'
     if not label:

@@ -17,7 +17,7 @@ _STRAIGHT = (1.0, 2.0, 8.0)  # weights of alignment: two boxes, a box and a bend
 
 
 @dataclass
-class Item:
+class GraphNode:
     """Box, label, or bend of an arrow.
 
     Args:
@@ -36,7 +36,7 @@ class Item:
 
 
 @dataclass
-class Layout:
+class GraphLayout:
     """Result of a layout.
 
     Args:
@@ -46,7 +46,7 @@ class Layout:
         rows: items of each row from left to right.
     """
 
-    items: list[Item]
+    items: list[GraphNode]
     boxes: range
     chains: list[list[int]]
     rows: list[list[int]]
@@ -54,7 +54,7 @@ class Layout:
 
 def lay_out(
     boxes: Sequence[tuple[float, float]], arrows: Sequence[tuple[int, int]], words: Sequence[tuple[float, float]]
-) -> Layout:
+) -> GraphLayout:
     """Lay out boxes and arrows.
 
     Args:
@@ -65,21 +65,21 @@ def lay_out(
     depth = [0] * len(boxes)
     for source, target in sorted(arrows):
         depth[target] = max(depth[target], depth[source] + 1)
-    items = [Item(2 * row, *size) for row, size in zip(depth, boxes, strict=True)]
+    items = [GraphNode(2 * row, *size) for row, size in zip(depth, boxes, strict=True)]
     chains = [_chain(items, *arrow, size) for arrow, size in zip(arrows, words, strict=True)]
     rows: list[list[int]] = [[] for _ in range(1 + max(item.row for item in items))]
     for index, item in enumerate(items):
         rows[item.row].append(index)
-    layout = Layout(items, range(len(boxes)), chains, _ordered(items, rows))
+    layout = GraphLayout(items, range(len(boxes)), chains, _ordered(items, rows))
     _spread(layout)
     return layout
 
 
-def _chain(items: list[Item], source: int, target: int, size: tuple[float, float]) -> list[int]:
+def _chain(items: list[GraphNode], source: int, target: int, size: tuple[float, float]) -> list[int]:
     """Add the items of an arrow, one in every row between; the last one, above the target, is the label."""
     first, last = items[source].row, items[target].row
     chain = [source, *range(len(items), len(items) + last - first - 1), target]
-    items += [Item(row) for row in range(first + 1, last)]
+    items += [GraphNode(row) for row in range(first + 1, last)]
     items[chain[-2]].width, items[chain[-2]].height = size
     for above, below in pairwise(chain):
         items[above].down.append(below)
@@ -87,7 +87,7 @@ def _chain(items: list[Item], source: int, target: int, size: tuple[float, float
     return chain
 
 
-def _ordered(items: list[Item], rows: list[list[int]]) -> list[list[int]]:
+def _ordered(items: list[GraphNode], rows: list[list[int]]) -> list[list[int]]:
     """Order of the rows with the fewest crossings over all sweeps."""
     best, fewest = [list(row) for row in rows], _crossings(items, rows)
     for sweep in range(_SWEEPS):
@@ -110,7 +110,7 @@ def _sorted(row: list[int], joined: Callable[[int], list[int]], ranks: dict[int,
     return sorted(row, key=means.__getitem__)
 
 
-def _crossings(items: list[Item], rows: list[list[int]]) -> int:
+def _crossings(items: list[GraphNode], rows: list[list[int]]) -> int:
     """Number of pairs of arrows that cross."""
     crossings = 0
     for above, below in pairwise(rows):
@@ -124,7 +124,7 @@ def _crossings(items: list[Item], rows: list[list[int]]) -> int:
     return crossings
 
 
-def _spread(layout: Layout) -> None:
+def _spread(layout: GraphLayout) -> None:
     """Move the items toward their neighbors as far as order and widths permit."""
     items, rows = layout.items, layout.rows
     for row in rows:
@@ -134,7 +134,7 @@ def _spread(layout: Layout) -> None:
             _place(items, row, [_wanted(items, index, len(layout.boxes)) for index in row])
 
 
-def _wanted(items: list[Item], index: int, boxes: int) -> tuple[float, float]:
+def _wanted(items: list[GraphNode], index: int, boxes: int) -> tuple[float, float]:
     """Weighted mean of the neighbors of an item, and its weight, which is largest for bends of one arrow."""
     joined = items[index].up + items[index].down
     weights = [_STRAIGHT[(index >= boxes) + (other >= boxes)] for other in joined]
@@ -144,7 +144,7 @@ def _wanted(items: list[Item], index: int, boxes: int) -> tuple[float, float]:
     return sum(weight * items[other].x for weight, other in zip(weights, joined, strict=True)) / total, total
 
 
-def _place(items: list[Item], row: list[int], targets: list[tuple[float, float]]) -> None:
+def _place(items: list[GraphNode], row: list[int], targets: list[tuple[float, float]]) -> None:
     """Least-squares positions that keep order and distances, by the pool-adjacent-violators algorithm."""
     offsets = [0.0]
     for left, right in pairwise(row):

@@ -19,7 +19,7 @@ _LARGE = 2_000_000  # bytes of metrics.csv above which pandas, with its import, 
 
 
 @dataclass(frozen=True)
-class Point:
+class CurvePoint:
     """A value and the step it was measured at."""
 
     value: float
@@ -31,7 +31,7 @@ def tail(run: Run) -> bytes:
     return next(_tails(f"{run.path}/metrics.csv"), b"")
 
 
-def last(run: Run, split: str, metric: str, end: bytes | None = None) -> Point | None:
+def last(run: Run, split: str, metric: str, end: bytes | None = None) -> CurvePoint | None:
     """Last value of a metric, searched from the end of metrics.csv.
 
     Args:
@@ -43,7 +43,7 @@ def last(run: Run, split: str, metric: str, end: bytes | None = None) -> Point |
     return next((point for block in _tails(f"{run.path}/metrics.csv") if (point := _last_in(block, needle))), None)
 
 
-def _last_in(block: bytes, needle: bytes) -> Point | None:
+def _last_in(block: bytes, needle: bytes) -> CurvePoint | None:
     position = block.rfind(needle)
     while position >= 0:
         start, end = block.rfind(b"\n", 0, position), block.find(b"\n", position)
@@ -65,7 +65,7 @@ def complete(run: Run, end: bytes) -> bool:
     return end.endswith(b"\n") and reached
 
 
-def best(run: Run, split: str, metric: str, direction: Direction | None) -> Point | None:
+def best(run: Run, split: str, metric: str, direction: Direction | None) -> CurvePoint | None:
     """Best value of a metric: from run.json for the main metric on the validation split, else from the curve.
 
     Args:
@@ -73,11 +73,11 @@ def best(run: Run, split: str, metric: str, direction: Direction | None) -> Poin
     """
     known = run.record.best
     if split == "valid" and metric == run.record.metric and known is not None:
-        return Point(float(known.value), known.step)
+        return CurvePoint(float(known.value), known.step)
     if direction is None:
         return None
     steps, values = curve(run, split, metric)
-    points = [Point(value, int(step)) for step, value in zip(steps, values, strict=True) if math.isfinite(value)]
+    points = [CurvePoint(value, int(step)) for step, value in zip(steps, values, strict=True) if math.isfinite(value)]
     pick = max if direction == "max" else min
     return pick(points, key=lambda point: point.value, default=None)
 
@@ -98,10 +98,10 @@ def _tails(path: str) -> Iterator[bytes]:
         os.close(handle)
 
 
-def _point(line: bytes, needle: int) -> Point | None:
+def _point(line: bytes, needle: int) -> CurvePoint | None:
     try:
         step = line[: line.index(b",")]
-        return Point(float(line[len(step) + needle :]), int(step))
+        return CurvePoint(float(line[len(step) + needle :]), int(step))
     except ValueError:
         return None
 

@@ -10,7 +10,7 @@ from dlcli.sketching.streams.chunk import Chunk
 from dlcli.sketching.streams.fast_ams import second_moment
 from dlcli.sketching.streams.hashing import USED, Polynomial
 from dlcli.sketching.streams.signs import signed_sums
-from dlcli.sketching.streams.sketch import Estimate, ItemQuery, Sketch
+from dlcli.sketching.streams.sketch import ItemQuery, Sketch, StreamEstimate
 
 
 class AMS(Sketch):
@@ -46,7 +46,7 @@ class AMS(Sketch):
         assert isinstance(other, AMS)
         self.sums -= other.sums
 
-    def estimates(self, asked: ItemQuery) -> list[Estimate]:
+    def estimates(self, asked: ItemQuery) -> list[StreamEstimate]:
         copies = self.settings["copies"]
         return [second_moment(self.sums.square().view(-1, copies).mean(1), copies)]
 

@@ -10,7 +10,7 @@ import numpy as np
 from dlcli.core.errors import UsageError
 from dlcli.sketching.streams.chunk import Chunk, item_keys, parse_item
 from dlcli.sketching.streams.hashing import Polynomial
-from dlcli.sketching.streams.sketch import Estimate, ItemQuery, Sketch
+from dlcli.sketching.streams.sketch import ItemQuery, Sketch, StreamEstimate
 
 
 class CountMin(Sketch):
@@ -48,7 +48,7 @@ class CountMin(Sketch):
         assert isinstance(other, CountMin)
         self._inner.merge(other._inner)
 
-    def estimates(self, asked: ItemQuery) -> list[Estimate]:
+    def estimates(self, asked: ItemQuery) -> list[StreamEstimate]:
         rows, width = self.settings["rows"], self.settings["width"]
         over = math.e / width * self.items
         guarantee = (
@@ -59,7 +59,7 @@ class CountMin(Sketch):
         for item in asked.items:
             hashed = int(self._hash(item_keys(parse_item(item, self.values or "words")))[0, 0])
             count = self._inner.get_estimate(hashed)
-            estimates.append(Estimate("count", item, count, count - over, count, guarantee))
+            estimates.append(StreamEstimate("count", item, count, count - over, count, guarantee))
         return estimates
 
     def state(self) -> dict[str, np.ndarray]:

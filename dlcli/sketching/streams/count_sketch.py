@@ -5,7 +5,7 @@ import math
 from dlcli.sketching.streams.chunk import item_keys, parse_item
 from dlcli.sketching.streams.signed_counters import SignedCounters
 from dlcli.sketching.streams.signed_table import median
-from dlcli.sketching.streams.sketch import Estimate, ItemQuery, median_failure_probability
+from dlcli.sketching.streams.sketch import ItemQuery, StreamEstimate, median_failure_probability
 
 
 class CountSketch(SignedCounters):
@@ -22,7 +22,7 @@ class CountSketch(SignedCounters):
 
     kind = "countsketch"
 
-    def estimates(self, asked: ItemQuery) -> list[Estimate]:
+    def estimates(self, asked: ItemQuery) -> list[StreamEstimate]:
         """Count of each queried item, within sqrt(8) standard deviations (Chebyshev: a row fails with p <= 1/8)."""
         second = float(median(self.table.second_moments()))
         rows, width = self.table.rows, self.table.width
@@ -34,5 +34,5 @@ class CountSketch(SignedCounters):
         estimates = []
         for item in asked.items:
             count = float(median(self.table.counts(item_keys(parse_item(item, self.values or "words"))))[0])
-            estimates.append(Estimate("count", item, count, count - margin, count + margin, guarantee))
+            estimates.append(StreamEstimate("count", item, count, count - margin, count + margin, guarantee))
         return estimates

@@ -10,7 +10,7 @@ from dlcli.core.errors import UsageError
 from dlcli.core.rng import hash_integers
 from dlcli.sketching.streams.chunk import Chunk
 from dlcli.sketching.streams.most_frequent import MostFrequent
-from dlcli.sketching.streams.sketch import Estimate, ItemQuery, Sketch
+from dlcli.sketching.streams.sketch import ItemQuery, Sketch, StreamEstimate
 
 _COUNTERS = 4096  # Misra-Gries counters that find the most frequent item
 _DEVIATIONS = 2.576  # normal quantile of a two-sided 99 % interval
@@ -90,7 +90,7 @@ class Entropy(Sketch):
         self._first = old.where(stays, first)
         self._second = loser.where(loser.label < rest.label, rest)
 
-    def estimates(self, asked: ItemQuery) -> list[Estimate]:
+    def estimates(self, asked: ItemQuery) -> list[StreamEstimate]:
         if not self.items:
             return []
         key, count = self._most_frequent.top()
@@ -106,7 +106,7 @@ class Entropy(Sketch):
             "probability 0.01"
         )
         slack = _DEVIATIONS * error + self._most_frequent.missing / self.items * math.log(self.items) + 1e-9
-        return [Estimate("entropy", "", value, max(value - slack, 0.0), value + slack, guarantee)]
+        return [StreamEstimate("entropy", "", value, max(value - slack, 0.0), value + slack, guarantee)]
 
     def _merge(self, other: Sketch) -> None:
         raise UsageError("unsupported", subject="entropy", feature="merging", hint="sketch both streams in one command")

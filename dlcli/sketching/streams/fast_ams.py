@@ -6,7 +6,7 @@ import torch
 
 from dlcli.sketching.streams.signed_counters import SignedCounters
 from dlcli.sketching.streams.signed_table import median
-from dlcli.sketching.streams.sketch import Estimate, ItemQuery, median_failure_probability, relative_interval
+from dlcli.sketching.streams.sketch import ItemQuery, StreamEstimate, median_failure_probability, relative_interval
 
 
 class FastAMS(SignedCounters):
@@ -23,15 +23,15 @@ class FastAMS(SignedCounters):
 
     kind = "fastams"
 
-    def estimates(self, asked: ItemQuery) -> list[Estimate]:
+    def estimates(self, asked: ItemQuery) -> list[StreamEstimate]:
         return [second_moment(self.table.second_moments(), self.table.width)]
 
 
-def second_moment(row_estimates: torch.Tensor, copies: int) -> Estimate:
+def second_moment(row_estimates: torch.Tensor, copies: int) -> StreamEstimate:
     """F2 as the median of `row_estimates` [row], each with a variance of at most 2 F2**2 / copies."""
     value, error, rows = float(median(row_estimates)), 4 / math.sqrt(copies), len(row_estimates)
     guarantee = (
         f"standard error of a row at most {math.sqrt(2 / copies):.2%}; median of {rows} rows within {error:.2%} with "
         f"probability {1 - median_failure_probability(rows, 1 / 8):.3g}"
     )
-    return Estimate("F2", "", value, *relative_interval(value, error), guarantee)
+    return StreamEstimate("F2", "", value, *relative_interval(value, error), guarantee)

@@ -7,7 +7,7 @@ import numpy as np
 
 from dlcli.core.errors import UsageError
 from dlcli.sketching.streams.chunk import Chunk, format_item, parse_item
-from dlcli.sketching.streams.sketch import Estimate, ItemQuery, Sketch
+from dlcli.sketching.streams.sketch import ItemQuery, Sketch, StreamEstimate
 
 
 class Frequent(Sketch):
@@ -41,17 +41,17 @@ class Frequent(Sketch):
         assert isinstance(other, Frequent)
         self._inner.merge(other._inner)
 
-    def estimates(self, asked: ItemQuery) -> list[Estimate]:
+    def estimates(self, asked: ItemQuery) -> list[StreamEstimate]:
         kind = datasketches.frequent_items_error_type.NO_FALSE_NEGATIVES
         top = sorted(self._inner.get_frequent_items(kind), key=lambda entry: (-entry[1], entry[0]))[: asked.top]
         names = [name for name, *_ in top]
         names += [format_item(parse_item(item, self.values or "words")[0]) for item in asked.items]
         return [self._count(name) for name in dict.fromkeys(names)]
 
-    def _count(self, name: str) -> Estimate:
+    def _count(self, name: str) -> StreamEstimate:
         low, high = self._inner.get_lower_bound(name), self._inner.get_upper_bound(name)
         guarantee = f"between {low:,} and {high:,}; error at most {self._inner.epsilon:.3g} of the stream length"
-        return Estimate("count", name, float(self._inner.get_estimate(name)), float(low), float(high), guarantee)
+        return StreamEstimate("count", name, float(self._inner.get_estimate(name)), float(low), float(high), guarantee)
 
     def state(self) -> dict[str, np.ndarray]:
         return {"bytes": np.frombuffer(self._inner.serialize(), dtype=np.uint8)}

@@ -10,7 +10,7 @@ import numpy as np
 from dlcli.core.errors import UsageError
 from dlcli.sketching.streams.chunk import Chunk
 from dlcli.sketching.streams.hashing import Polynomial
-from dlcli.sketching.streams.sketch import Estimate, ItemQuery, Sketch
+from dlcli.sketching.streams.sketch import ItemQuery, Sketch, StreamEstimate
 
 
 class HLL(Sketch):
@@ -47,14 +47,14 @@ class HLL(Sketch):
         union.update(other._inner)
         self._inner = union.get_result(datasketches.tgt_hll_type.HLL_8)
 
-    def estimates(self, asked: ItemQuery) -> list[Estimate]:
+    def estimates(self, asked: ItemQuery) -> list[StreamEstimate]:
         inner, registers = self._inner, 1 << self.settings["log2"]
         guarantee = (
             f"standard error {1.04 / math.sqrt(registers):.2%} = 1.04/sqrt({registers:,}); exceeds three standard "
             "errors with probability 0.003"
         )
         low, high = inner.get_lower_bound(3), inner.get_upper_bound(3)
-        return [Estimate("distinct", "", inner.get_estimate(), low, high, guarantee)]
+        return [StreamEstimate("distinct", "", inner.get_estimate(), low, high, guarantee)]
 
     def state(self) -> dict[str, np.ndarray]:
         return {"bytes": np.frombuffer(self._inner.serialize_updatable(), dtype=np.uint8)}

@@ -13,7 +13,7 @@ from dlcli.core.errors import UsageError
 from dlcli.core.rng import generator, hash_integers, integers
 from dlcli.sketching.streams.chunk import Chunk
 from dlcli.sketching.streams.signs import signed_sums
-from dlcli.sketching.streams.sketch import Estimate, ItemQuery, Sketch, relative_interval
+from dlcli.sketching.streams.sketch import ItemQuery, Sketch, StreamEstimate, relative_interval
 
 _BITS, _ROLE, _DELTA = 31, 0x4A4C, 0.01  # bits per word; substream of the seed; failure probability
 
@@ -51,10 +51,10 @@ class JL(Sketch):
         assert isinstance(other, JL)
         self.y -= other.y
 
-    def estimates(self, asked: ItemQuery) -> list[Estimate]:
+    def estimates(self, asked: ItemQuery) -> list[StreamEstimate]:
         value, error = float(self.y.norm()), distortion(len(self.y), _DELTA)
         guarantee = f"within {error:.2%} with probability {1 - _DELTA:g}; {len(self.y):,} components, any dimension"
-        return [Estimate("L2", "", value, *relative_interval(value, error), guarantee)]
+        return [StreamEstimate("L2", "", value, *relative_interval(value, error), guarantee)]
 
     def state(self) -> dict[str, np.ndarray]:
         return {"y": self.y.numpy()}

@@ -7,7 +7,7 @@ import numpy as np
 
 from dlcli.core.errors import UsageError
 from dlcli.sketching.streams.chunk import Chunk
-from dlcli.sketching.streams.sketch import Estimate, ItemQuery, Sketch
+from dlcli.sketching.streams.sketch import ItemQuery, Sketch, StreamEstimate
 
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
@@ -41,17 +41,19 @@ class KLL(Sketch):
         assert isinstance(other, KLL)
         self._inner.merge(other._inner)
 
-    def estimates(self, asked: ItemQuery) -> list[Estimate]:
+    def estimates(self, asked: ItemQuery) -> list[StreamEstimate]:
         if not self.items:
             return []
         return [self._quantile(rank) for rank in QUANTILES]
 
-    def _quantile(self, rank: float) -> Estimate:
+    def _quantile(self, rank: float) -> StreamEstimate:
         error = self._inner.normalized_rank_error(False) if self._inner.is_estimation_mode() else 0.0
         ranks = (rank, max(rank - error, 0.0), min(rank + error, 1.0))
         value, low, high = (self._inner.get_quantile(at, True) for at in ranks)
         guarantee = f"rank within {error:.2%} (value from {low:.6g} to {high:.6g}) with probability 0.99"
-        return Estimate("quantile", f"{rank:g}", value, low, high, guarantee if error else "exact: all items stored")
+        return StreamEstimate(
+            "quantile", f"{rank:g}", value, low, high, guarantee if error else "exact: all items stored"
+        )
 
     def state(self) -> dict[str, np.ndarray]:
         return {"bytes": np.frombuffer(self._inner.serialize(), dtype=np.uint8)}

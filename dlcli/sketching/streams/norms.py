@@ -11,7 +11,7 @@ from dlcli.core.rng import uniform
 from dlcli.sketching.streams.chunk import Chunk
 from dlcli.sketching.streams.fast_ams import second_moment
 from dlcli.sketching.streams.signed_table import SignedTable, median
-from dlcli.sketching.streams.sketch import Estimate, ItemQuery, Sketch
+from dlcli.sketching.streams.sketch import ItemQuery, Sketch, StreamEstimate
 
 _ROLE, _CELLS = 0x4C31, 1 << 17  # substream of the seed; random numbers drawn at a time
 _DEVIATIONS = 2.576  # normal quantile of a two-sided 99 % interval
@@ -58,10 +58,10 @@ class Norms(Sketch):
         self.y -= other.y
         self.table.counters -= other.table.counters
 
-    def estimates(self, asked: ItemQuery) -> list[Estimate]:
+    def estimates(self, asked: ItemQuery) -> list[StreamEstimate]:
         return [self._first(), self._second()]
 
-    def _first(self) -> Estimate:
+    def _first(self) -> StreamEstimate:
         count = len(self.y)
         value, margin = float(median(self.y.abs())), _DEVIATIONS / (2 * math.sqrt(count))
         low, high = (value / math.tan(math.pi / 2 * (0.5 + sign * min(margin, 0.499))) for sign in (1, -1))
@@ -69,12 +69,12 @@ class Norms(Sketch):
             f"median of {count} Cauchy projections: standard error {math.pi / 2 / math.sqrt(count):.2%}; between "
             f"{low:,.4g} and {high:,.4g} with probability 0.99"
         )
-        return Estimate("L1", "", value, low, high, guarantee)
+        return StreamEstimate("L1", "", value, low, high, guarantee)
 
-    def _second(self) -> Estimate:
+    def _second(self) -> StreamEstimate:
         squared = second_moment(self.table.second_moments(), self.table.width)
         low, high = math.sqrt(squared.low), math.sqrt(squared.high)
-        return Estimate("L2", "", math.sqrt(squared.value), low, high, f"of F2 = L2**2: {squared.guarantee}")
+        return StreamEstimate("L2", "", math.sqrt(squared.value), low, high, f"of F2 = L2**2: {squared.guarantee}")
 
     def state(self) -> dict[str, np.ndarray]:
         return {"y": self.y.numpy(), "counters": self.table.counters.numpy()}

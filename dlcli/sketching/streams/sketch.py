@@ -12,7 +12,7 @@ from dlcli.sketching.streams.chunk import Chunk, Values
 
 
 @dataclass(frozen=True)
-class Estimate:
+class StreamEstimate:
     """An estimate with its interval and guarantee.
 
     Args:
@@ -112,7 +112,7 @@ class Sketch(ABC):
         self.items, self.values = self.items - other.items, self.values or other.values
 
     @abstractmethod
-    def estimates(self, asked: ItemQuery) -> list[Estimate]:
+    def estimates(self, asked: ItemQuery) -> list[StreamEstimate]:
         """Estimates with their guarantees."""
 
     @abstractmethod

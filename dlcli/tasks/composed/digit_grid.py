@@ -10,7 +10,7 @@ from dlcli.core.errors import UsageError
 from dlcli.core.option_checks import check_at_least
 from dlcli.core.rng import integers, uniform
 from dlcli.tasks.composed.glyphs import Glyphs, load_glyphs
-from dlcli.tasks.composed.scenes import NOTHING, Layout, SceneTask
+from dlcli.tasks.composed.scenes import NOTHING, SceneLayout, SceneTask
 
 _WHICH, _EMPTY, _FIRST = 0xA1, 0xA2, 0xA3  # random streams
 
@@ -74,7 +74,7 @@ class DigitGrid(SceneTask):
             raise UsageError("invalid_value", key="task.empty", must="in [0, 1)", got=empty)
         digits = load_glyphs(source)
         self.side = side = digits["train"].side
-        layout = Layout(GridArrangement(rows, columns, empty), rows * side, columns * side)
+        layout = SceneLayout(GridArrangement(rows, columns, empty), rows * side, columns * side)
         super().__init__(
             digits,
             dict.fromkeys(digits, layout),

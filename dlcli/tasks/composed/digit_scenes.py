@@ -11,7 +11,7 @@ from dlcli.core.errors import UsageError
 from dlcli.core.option_checks import check_at_least
 from dlcli.core.rng import integers
 from dlcli.tasks.composed.glyphs import Glyphs, load_glyphs
-from dlcli.tasks.composed.scenes import NOTHING, Layout, SceneTask
+from dlcli.tasks.composed.scenes import NOTHING, SceneLayout, SceneTask
 
 _COUNT, _WHICH, _WHERE = 0x81, 0x82, 0x83  # random streams
 
@@ -89,7 +89,7 @@ class DigitScenes(SceneTask):
         if canvas < smallest:
             must = f"at least {smallest} for {most} digits of {source}"
             raise UsageError("invalid_value", key="task.canvas", must=must, got=canvas)
-        layouts = dict.fromkeys(digits, Layout(NonOverlapping(most, canvas), canvas, canvas))
+        layouts = dict.fromkeys(digits, SceneLayout(NonOverlapping(most, canvas), canvas, canvas))
         repeated = {"valid": repeats, "test": repeats}
         super().__init__(
             digits, layouts, repeats=repeated, batch=batch, data_seed=data_seed, order=order, metrics=metrics

@@ -9,7 +9,7 @@ from torch import Tensor
 from dlcli.core.option_checks import check_at_least
 from dlcli.core.rng import integers
 from dlcli.tasks.composed.glyphs import Glyphs, load_glyphs
-from dlcli.tasks.composed.scenes import Layout, SceneTask
+from dlcli.tasks.composed.scenes import SceneLayout, SceneTask
 
 _SHIFT = 0x71  # random stream
 
@@ -64,7 +64,7 @@ class MultiDigits(SceneTask):
         check_at_least(0, shift=shift)
         digits = load_glyphs(source)
         side = digits["train"].side + 2 * shift
-        layouts = dict.fromkeys(digits, Layout(Overlapping(shift), side, side))
+        layouts = dict.fromkeys(digits, SceneLayout(Overlapping(shift), side, side))
         repeated = {"valid": repeats, "test": repeats}
         super().__init__(
             digits, layouts, repeats=repeated, batch=batch, data_seed=data_seed, order=order, metrics=metrics

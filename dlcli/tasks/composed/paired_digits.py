@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from dlcli.tasks.composed.glyphs import Glyphs, load_glyphs
-from dlcli.tasks.composed.scenes import Layout, SceneTask
+from dlcli.tasks.composed.scenes import SceneLayout, SceneTask
 
 
 class SingleDigit:
@@ -52,7 +52,9 @@ class PairedDigits(SceneTask):
     ) -> None:
         digits = load_glyphs(source)
         side = digits["train"].side
-        layouts = dict.fromkeys(digits, Layout(SingleDigit(), side, side)) | {"test": Layout(Stacked(), 2 * side, side)}
+        layouts = dict.fromkeys(digits, SceneLayout(SingleDigit(), side, side)) | {
+            "test": SceneLayout(Stacked(), 2 * side, side)
+        }
         super().__init__(
             digits, layouts, repeats={"test": repeats}, batch=batch, data_seed=data_seed, order=order, metrics=metrics
         )

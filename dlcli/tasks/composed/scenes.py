@@ -47,7 +47,7 @@ class Arrangement(Protocol):
 
 
 @dataclass(frozen=True)
-class Layout:
+class SceneLayout:
     """Renderer of scenes: an arrangement and the image size in pixels."""
 
     arrange: Arrangement
@@ -102,7 +102,7 @@ class SceneTask(InMemoryTask):
     def __init__(
         self,
         splits: Mapping[str, Glyphs],
-        layouts: Mapping[str, Layout],
+        layouts: Mapping[str, SceneLayout],
         *,
         repeats: Mapping[str, int],
         batch: int,
@@ -127,7 +127,7 @@ class SceneTask(InMemoryTask):
         glyphs, layout, key = self._origin(batch)
         return layout.scene(glyphs, batch.index, *key)
 
-    def _origin(self, batch: Batch) -> tuple[Glyphs, Layout, tuple[int, ...]]:
+    def _origin(self, batch: Batch) -> tuple[Glyphs, SceneLayout, tuple[int, ...]]:
         """Glyphs, renderer and random key of a batch."""
         split = self._split(batch.split)
         assert isinstance(split, GeneratedSamples)

@@ -13,7 +13,7 @@ from dlcli.core.errors import UsageError
 from dlcli.core.option_checks import check_at_least, check_choice, check_column
 from dlcli.core.spec import Real, Spec
 from dlcli.core.task import Baseline, Batch, Carry, Fitted, Loss, Metrics
-from dlcli.data.channels import Channels, check_columns, codes_of, fill_missing, label_names
+from dlcli.data.channels import ChannelEncoding, check_columns, codes_of, fill_missing, label_names
 from dlcli.data.splits import stratified
 from dlcli.data.table import is_numeric, log_unused, read_table
 from dlcli.data.timeline import FILE_ORDER, Timeline, arrange, find_time
@@ -161,11 +161,13 @@ class CsvSeries:
             check_splits(splits, rows, window=window, horizon=aim.horizon, fractions=fractions)
             _log_windows(line, aim, splits, known, starts, window)
             filled = _filled(line, aim.features(line.others(aim.target)), missing)
-            channels = Channels.fit(line.frame[list(filled.columns)], list(filled.columns), train, limit=max_categories)
+            channels = ChannelEncoding.fit(
+                line.frame[list(filled.columns)], list(filled.columns), train, limit=max_categories
+            )
             fitted = {"time": list(line.time), "reading": line.reading, "table": table}
             fitted = fitted | channels.fitted() | aim.learn(train)
         else:
-            channels = Channels.of(fitted)
+            channels = ChannelEncoding.of(fitted)
             filled = _filled(line, channels.columns, missing)
         self._line, self._aim, self._window = line, aim, window
         self._values = torch.from_numpy(channels.encode(filled))

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from dlcli.cli.app import app
 from dlcli.commands.streams import reader
-from dlcli.commands.streams.reader import Source
+from dlcli.commands.streams.reader import StreamSource
 from dlcli.commands.streams.stream import StreamRequest, sketch
 from dlcli.core.errors import Mismatch, Missing, UsageError
 
@@ -45,7 +45,7 @@ def refused(*args, **kwargs):
 
 def error_of(path, options=None, expected=UsageError, **request):
     """The usage error of sketching a file."""
-    source = None if path is None else Source(str(path), **(options or {}))
+    source = None if path is None else StreamSource(str(path), **(options or {}))
     with pytest.raises(expected) as error:
         sketch(source, StreamRequest(show="none", **request))
     return error.value

@@ -7,7 +7,7 @@ from made_runs import make_run
 
 from dlcli.core.errors import UsageError
 from dlcli.report.comparison import history
-from dlcli.report.comparison.history import Point
+from dlcli.report.comparison.history import CurvePoint
 from dlcli.runs.run import Run
 
 HEAD = "step,split,metric,value\n"
@@ -22,14 +22,14 @@ def run_with(tmp_path, text, **more):
 def test_the_last_value_is_found_from_the_end_however_far_away(tmp_path):
     noise = "".join(f"{step},train,loss,0.5\n" for step in range(20, 90_000))
     run = run_with(tmp_path, f"5,valid,accuracy,0.25\n10,valid,accuracy,0.5\n{noise}")
-    assert history.last(run, "valid", "accuracy") == Point(0.5, 10)
-    assert history.last(run, "train", "loss") == Point(0.5, 89_999)
+    assert history.last(run, "valid", "accuracy") == CurvePoint(0.5, 10)
+    assert history.last(run, "train", "loss") == CurvePoint(0.5, 89_999)
     assert history.last(run, "valid", "nll") is None
 
 
 def test_a_line_that_was_cut_short_is_no_value(tmp_path):
     run = run_with(tmp_path, "10,valid,accuracy,0.5\n20,valid,accuracy,0.97"[:-1])  # 0.9 of 0.97
-    assert history.last(run, "valid", "accuracy") == Point(0.5, 10)
+    assert history.last(run, "valid", "accuracy") == CurvePoint(0.5, 10)
     assert history.curve(run, "valid", "accuracy") == ([10], [0.5])
     assert history.curves(run) == {"valid accuracy": ([10], [0.5])}
 
@@ -42,17 +42,17 @@ def test_lines_that_are_no_rows_are_passed_over(tmp_path):
 
 def test_a_metric_whose_name_ends_another_is_not_taken_for_it(tmp_path):
     run = run_with(tmp_path, "1,valid,accuracy,0.5\n2,valid,top accuracy,0.9\n3,train,accuracy,0.7\n")
-    assert history.last(run, "valid", "accuracy") == Point(0.5, 1)
+    assert history.last(run, "valid", "accuracy") == CurvePoint(0.5, 1)
 
 
 def test_the_best_value_of_the_main_metric_is_the_checkpoints(tmp_path):
     run = run_with(tmp_path, "1,valid,accuracy,0.5\n", info={"best": {"step": 7, "value": 0.9}})
-    assert history.best(run, "valid", "accuracy", "max") == Point(0.9, 7)
+    assert history.best(run, "valid", "accuracy", "max") == CurvePoint(0.9, 7)
 
 
 def test_the_best_value_of_another_metric_is_looked_for_among_finite_ones(tmp_path):
     run = run_with(tmp_path, "1,valid,nll,2.0\n2,valid,nll,nan\n3,valid,nll,-inf\n4,valid,nll,0.5\n5,valid,nll,0.7\n")
-    assert history.best(run, "valid", "nll", "min") == Point(0.5, 4)
+    assert history.best(run, "valid", "nll", "min") == CurvePoint(0.5, 4)
     assert history.best(run, "valid", "nothing", "min") is None
 
 

@@ -15,7 +15,7 @@ Segment = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
-class Plan:
+class FloorPlan:
     """Maze: start, goal, and walls (x1, y1, x2, y2); y points down."""
 
     start: Point
@@ -25,7 +25,7 @@ class Plan:
 
 _ROOF = (4, 49, 57, 53)  # closes the corridor that leads straight from the start to the goal
 
-HARD = Plan(
+HARD = FloorPlan(
     (36, 184),
     (31, 20),
     (
@@ -34,7 +34,7 @@ HARD = Plan(
         (56, 55, 133, 30),
     ),
 )  # fmt: skip
-EASY = Plan(HARD.start, HARD.goal, [wall for wall in HARD.walls if wall != _ROOF])
+EASY = FloorPlan(HARD.start, HARD.goal, [wall for wall in HARD.walls if wall != _ROOF])
 
 
 class Walls:

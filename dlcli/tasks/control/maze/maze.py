@@ -8,7 +8,7 @@ from dlcli.core.metric import Metric
 from dlcli.core.population import PolicyPopulation
 from dlcli.core.spec import Real, Spec
 from dlcli.tasks.control.environment import Environment
-from dlcli.tasks.control.maze.geometry import EASY, HARD, Plan, Walls
+from dlcli.tasks.control.maze.geometry import EASY, HARD, FloorPlan, Walls
 from dlcli.tasks.control.maze.picture import scatter, video
 from dlcli.tasks.control.maze.robots import Robots
 
@@ -35,7 +35,7 @@ class _Maze(Environment):
 
     distinct = 1
 
-    def __init__(self, plan: Plan, *, episodes: int, valid_episodes: int, test_episodes: int, lanes: int) -> None:
+    def __init__(self, plan: FloorPlan, *, episodes: int, valid_episodes: int, test_episodes: int, lanes: int) -> None:
         super().__init__(
             Spec((Real((11,)),), Real((2,))),
             SUCCESS.goal,

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from dlcli.tasks.control.maze.canvas import Canvas, Color
-from dlcli.tasks.control.maze.geometry import Plan
+from dlcli.tasks.control.maze.geometry import FloorPlan
 from dlcli.tasks.control.maze.robots import ARRIVAL, RADIUS, RAYS
 
 _BACKGROUND = (1.0, 1.0, 1.0)
@@ -33,7 +33,7 @@ def color(fraction: float) -> Color:
     return red, green, blue
 
 
-def scatter(plan: Plan, positions: Tensor, generation: Tensor) -> Tensor:
+def scatter(plan: FloorPlan, positions: Tensor, generation: Tensor) -> Tensor:
     """Draw the final position of each robot, colored by generation from violet to yellow: [height, width, 3].
 
     Args:
@@ -53,7 +53,7 @@ def scatter(plan: Plan, positions: Tensor, generation: Tensor) -> Tensor:
     return canvas.pixels
 
 
-def video(plan: Plan, poses: Tensor, every: int) -> Tensor:
+def video(plan: FloorPlan, poses: Tensor, every: int) -> Tensor:
     """Draw the path and the rangefinders of a robot: uint8 [frame, height, width, 3].
 
     Args:
@@ -83,7 +83,7 @@ def _robot(canvas: Canvas, pose: Tensor) -> Canvas:
     return canvas
 
 
-def _background(plan: Plan, scale: float) -> Canvas:
+def _background(plan: FloorPlan, scale: float) -> Canvas:
     """Canvas with start and goal, and a margin around the walls."""
     xs = [x for wall in plan.walls for x in wall[::2]]
     ys = [y for wall in plan.walls for y in wall[1::2]]
@@ -97,6 +97,6 @@ def _background(plan: Plan, scale: float) -> Canvas:
     return canvas
 
 
-def _walls(canvas: Canvas, plan: Plan, width: float) -> None:
+def _walls(canvas: Canvas, plan: FloorPlan, width: float) -> None:
     for x1, y1, x2, y2 in plan.walls:
         canvas.segment(torch.tensor([x1, y1]), torch.tensor([x2, y2]), width, _WALL)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from dlcli.tasks.control.episode_loop import EpisodeSummary, Transition
-from dlcli.tasks.control.maze.geometry import Plan, Walls
+from dlcli.tasks.control.maze.geometry import FloorPlan, Walls
 
 RADIUS = 8.0  # radius of a robot
 ARRIVAL = 10.0  # distance below which the goal is reached
@@ -28,7 +28,7 @@ class Robots:
         count: number of robots.
     """
 
-    def __init__(self, plan: Plan, walls: Walls, count: int) -> None:
+    def __init__(self, plan: FloorPlan, walls: Walls, count: int) -> None:
         self._walls = walls
         self._goal = torch.tensor(plan.goal, dtype=torch.float64)[:, None]
         self.place = torch.tensor(plan.start, dtype=torch.float64)[:, None].repeat(1, count)
