@@ -126,6 +126,7 @@ def show_help(
 def root(
     version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
 ) -> None:
+    """Print the version if requested; the help of the program stands in `app`."""
     if version:
         from importlib.metadata import version as installed_version
 

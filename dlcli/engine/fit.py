@@ -62,8 +62,7 @@ class ProgressObserver(Protocol):
     """Observer of the training progress, such as a progress bar."""
 
     def tick(self, step: int, done: float, latest: Mapping[str, float]) -> None:
-        """Show the step, the completed fraction in [0, 1], and the latest logged values, those that the learner
-        optimizes first."""
+        """Show the step, the completed fraction in [0, 1] and the latest logged values, optimized ones first."""
 
     def scored(self, step: int, split: str, means: Mapping[str, float], best: bool) -> None:
         """Show the means of an evaluation; `best` is True if the main metric improved."""

@@ -27,7 +27,7 @@ def shuffled(batch: Batch) -> Tensor:
 
 
 def mixed(batch: Batch, other: Tensor, share: Tensor) -> Batch:
-    """share * x + (1 - share) * x[other] for all inputs; targets do not change.
+    """Share * x + (1 - share) * x[other] for all inputs; targets do not change.
 
     Args:
         batch: the samples.

@@ -141,6 +141,7 @@ class SketchWriter:
 
 
 def to_cpu(structure: Structure) -> Structure:
+    """Copy the tensors of a structure to the CPU."""
     if structure.module.device.type == "cpu":
         return structure
     facts: dict[str, Any] = {part.name: getattr(structure, part.name) for part in fields(structure)}

@@ -16,7 +16,7 @@ def _embed(width: int, hidden: int) -> nn.Module:
 
 
 def _interpolate(h: Tensor, z: Tensor, candidate: Tensor) -> Tensor:
-    """z * candidate + (1 - z) * h; `lerp` does not support mixed precision."""
+    """Z * candidate + (1 - z) * h; `lerp` does not support mixed precision."""
     return torch.addcmul(h, z, candidate - h)
 
 

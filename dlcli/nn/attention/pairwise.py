@@ -129,7 +129,7 @@ class Concatenation(nn.Module):
         return (a[:, :, None] + b[:, None]).relu() / others.shape[1]
 
     def _halves(self, x: Queries, others: Keys) -> tuple[Float[Tensor, "batch query"], Float[Tensor, "batch key"]]:
-        """a and b; the matrices are multiplied first, so that theta(x) and phi(x) are never materialized."""
+        """A and b; the matrices are multiplied first, so that theta(x) and phi(x) are never materialized."""
         first, second = (self.scale * self.w.weight).chunk(2, 1)
         a = F.linear(x, first @ self.theta.weight, first @ self.theta.bias)
         b = F.linear(others, second @ self.phi.weight, second @ self.phi.bias)

@@ -25,6 +25,7 @@ def convolve(inputs: int, width: int, size: int, stride: int = 1, time: Time = (
 
 
 def norm(width: int, time: Time) -> nn.Module:
+    """Batch normalization of feature maps, or of volumes with a time axis."""
     return nn.BatchNorm3d(width) if time else nn.BatchNorm2d(width)
 
 

@@ -112,7 +112,7 @@ def _draw(graph: Graph, layout: GraphLayout, tops: list[float]) -> list[str]:
 
 
 def _ports(layout: GraphLayout) -> tuple[list[float], list[float]]:
-    """x of the start and end of each arrow, spread along the edge of its box in the order of the neighbors."""
+    """X of the start and end of each arrow, spread along the edge of its box in the order of the neighbors."""
     leaving, arriving = [0.0] * len(layout.chains), [0.0] * len(layout.chains)
     for ports, end, next_ in ((leaving, 0, 1), (arriving, -1, -2)):
         at: dict[int, list[int]] = {}

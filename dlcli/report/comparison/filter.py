@@ -108,8 +108,9 @@ def _sign(op: ast.cmpop) -> str:
 
 
 def _sides(left: ast.expr, sign: str, right: ast.expr) -> tuple[str, str, Any]:
-    """(key, operator, operand). The key is the name on the left; it is on the right for a constant or list on the left,
-    and for `in`.
+    """Return (key, operator, operand).
+
+    The key is the name on the left; it is on the right for a constant or list on the left, and for `in`.
     """
     named = [isinstance(side, ast.Name | ast.Attribute) for side in (left, right)]
     if named[1] and (not named[0] or sign in ("in", "not in")):

@@ -32,6 +32,7 @@ def _print_latex(comparison: Comparison, digits: int) -> None:
 
 
 def print_table(comparison: Comparison, digits: int) -> None:
+    """Print the tables of groups and pairs, and the statement on the significant differences."""
     for table in _tables(comparison):
         terminal_tables.print_formatted_table(table, digits)
         print()  # noqa: T201

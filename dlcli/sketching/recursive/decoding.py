@@ -68,7 +68,7 @@ def project(
 
 
 def erasure_factor(sketches: Float[Tensor, "scene kept"], matrices: Matrices) -> float:
-    """d / kept, which rescales inner products of erased sketches."""
+    """D / kept, which rescales inner products of erased sketches."""
     return matrices.dimension / sketches.shape[1]
 
 

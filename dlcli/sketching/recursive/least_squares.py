@@ -70,5 +70,5 @@ def _squared_norms(
 
 
 def _divide(a: Float[Tensor, " scene"], b: Float[Tensor, " scene"]) -> Float[Tensor, " scene"]:
-    """a / b, and 0 where b is 0."""
+    """A / b, and 0 where b is 0."""
     return torch.where(b > 0, a / b, 0)

@@ -158,8 +158,9 @@ def _reduce(bits: Tensor) -> Tensor:
 
 
 def _splitmix64(state: Tensor) -> Tensor:
-    """Finalizer of splitmix64 (Steele, Lea & Flood 2014): a bijection in which every output bit depends on every
-    input bit.
+    """Finalizer of splitmix64 (Steele, Lea & Flood 2014).
+
+    It is a bijection in which every output bit depends on every input bit.
     """
     state = (state ^ ((state >> 30) & ((1 << 34) - 1))) * _FIRST
     state = (state ^ ((state >> 27) & ((1 << 37) - 1))) * _SECOND

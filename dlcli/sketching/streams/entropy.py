@@ -179,7 +179,7 @@ class Groups:
 
 
 def _terms(r: np.ndarray, m: float) -> np.ndarray:
-    """r ln(m/r) - (r-1) ln(m/(r-1)); ln m at r = 1."""
+    """R ln(m/r) - (r-1) ln(m/(r-1)); ln m at r = 1."""
     before = r - 1
     return r * np.log(m / r) - before * np.log(m / np.maximum(before, 1))
 
