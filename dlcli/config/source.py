@@ -27,7 +27,7 @@ class Source:
     """Source files that a class depends on.
 
     Args:
-        files: content by POSIX path (`package/module.py`), with newlines as line ends. The path is derived from the name
+        files: content by POSIX path (`package/module.py`), with newline line ends. The path is derived from the name
             of the module, so that it does not depend on the folder.
         folder: folder that contains the plug-in.
         installed: True if the folder belongs to the packages of a Python environment.
