@@ -104,7 +104,7 @@ def incomplete_runs(out):
     return [path for path in stamped if path not in {run.path for run in selectors.scan(out)}]
 
 
-@pytest.mark.parametrize("step", [7, 20])
+@pytest.mark.parametrize("step", [20, pytest.param(7, marks=pytest.mark.slow)])
 def test_full_disk_during_a_run_exits_1_with_the_last_checkpoint_intact(step, small, whole):
     out = small / "out"
     code, output = command(["train", *WORDS], out, full_at, step, small)
@@ -146,7 +146,7 @@ def test_resume_on_a_full_disk_changes_nothing(small, whole):
     assert outcome(out) == whole
 
 
-@pytest.mark.parametrize("pages", [0, 1, 2, 3, 4, 5, 6, 7, 9, 12])
+@pytest.mark.parametrize("pages", [0, 1, 3, 6, *(pytest.param(n, marks=pytest.mark.slow) for n in (2, 4, 5, 7, 9, 12))])
 def test_full_disk_at_the_start_leaves_no_incomplete_run(pages, small):
     out = small / "out"
     fill(small, pages)
@@ -175,7 +175,7 @@ def test_output_folder_that_is_a_file_exits_2(tmp_path):
     assert (tmp_path / "out").read_text() == "mine"
 
 
-@pytest.mark.parametrize("size", [0, 4096, 12000])
+@pytest.mark.parametrize("size", [4096, *(pytest.param(n, marks=pytest.mark.slow) for n in (0, 12000))])
 def test_file_size_limit_leaves_the_last_checkpoint_intact(size, tmp_path, whole):
     """By a limit of the file size, without a separate file system."""
     out = tmp_path / "out"

@@ -241,7 +241,16 @@ def test_resume_after_twelve_kills_is_bit_exact(whole, tmp_path):
     assert not list(tmp_path.rglob("*.tmp"))
 
 
-@pytest.mark.parametrize("plan", [KILLS[1], KILLS[3], KILLS[7], ("scoring", 8), ("write", "run.json", 2, "half")])
+@pytest.mark.parametrize(
+    "plan",
+    [
+        KILLS[7],
+        *(
+            pytest.param(plan, marks=pytest.mark.slow)
+            for plan in (KILLS[1], KILLS[3], ("scoring", 8), ("write", "run.json", 2, "half"))
+        ),
+    ],
+)
 def test_resume_after_one_kill_is_bit_exact(plan, whole, tmp_path):
     assert finish(tmp_path, ["train", *WORDS], plan) == -signal.SIGKILL
     if not selectors.scan(tmp_path):  # its first run.json was half-written: there is no run, and nothing is listed
@@ -346,7 +355,7 @@ def test_resume_after_repeated_preemption_is_bit_exact(whole, tmp_path):
     assert outcome(tmp_path) == whole
 
 
-@pytest.mark.parametrize("stop", [8, 11, 59])
+@pytest.mark.parametrize("stop", [11, *(pytest.param(stop, marks=pytest.mark.slow) for stop in (8, 59))])
 def test_resume_with_more_steps_equals_a_longer_run(stop, whole, tmp_path):
     """Also where the shorter one was scored at its end, out of turn, and that was its best."""
     assert finish(tmp_path, ["train", *WORDS, f"steps={stop}"]) == 0

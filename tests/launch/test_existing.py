@@ -8,7 +8,13 @@ from dlcli.launch.existing import completed_runs
 
 
 @pytest.mark.parametrize(
-    ("verb", "recipe"), [("train", "tcn"), ("evolve", "es"), ("search", "random"), ("sketch", "bench")]
+    ("verb", "recipe"),
+    [
+        ("train", "tcn"),
+        ("evolve", "es"),
+        pytest.param("search", "random", marks=pytest.mark.slow),
+        pytest.param("sketch", "bench", marks=pytest.mark.slow),
+    ],
 )
 def test_covering_matches_configuration_and_seed(verb, recipe, tmp_path):
     options = Options(tmp_path, show="none", quiet=True, verb=verb, smoke=True)

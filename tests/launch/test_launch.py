@@ -211,6 +211,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", [lambda pid: os.kill(pid, signal.SIGKILL), lambda pid: os.killpg(pid, signal.SIGHUP)])
 def test_workers_save_and_end_when_their_coordinator_is_killed(end, tmp_path):
     script = tmp_path / "coordinator.py"

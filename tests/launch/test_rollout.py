@@ -53,13 +53,14 @@ def shared(config, engine, jobs, folder, during=lambda executor: None):
         return generations(learner)
 
 
-@pytest.mark.parametrize("jobs", [1, 2, 4])
+@pytest.mark.parametrize("jobs", [1, 2, pytest.param(4, marks=pytest.mark.slow)])
 def test_number_of_workers_does_not_change_the_generations(config, alone, jobs, tmp_path):
     rows, state = shared(config, "local", jobs, tmp_path)
     assert rows == alone[0]
     assert same(state, alone[1])
 
 
+@pytest.mark.slow
 def test_killed_worker_does_not_change_the_generations(config, alone, tmp_path):
     killed = []
 

@@ -97,12 +97,14 @@ def test_from_search_trains_the_best_configuration(whole):
     assert run.info["verb"] == "train"
 
 
+@pytest.mark.slow
 def test_search_result_is_independent_of_jobs(whole, tmp_path):
     run = search(tmp_path, "retrain.seeds=0", "retrain.random=0", jobs=2)
     assert table(run, *SURE) == table(whole, *SURE)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_search_resume_equals_an_uninterrupted_search(whole, tmp_path, number):
     words = [*EVOLUTION, "retrain.seeds=0", "retrain.random=0", "--out", str(tmp_path)]
     path = os.pathsep.join([str(Path(compose.__file__).parents[2]), os.environ.get("PYTHONPATH", "")])

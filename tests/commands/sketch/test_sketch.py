@@ -125,6 +125,7 @@ def test_api_query(run):
     assert api.query(run, "similar", index=0, k=2)["scene"] == 0
 
 
+@pytest.mark.slow
 def test_append_extends_store_with_new_scenes(run, out):
     result = dlcli("sketch", f"append={run.id}", "skip=8", "most=4", "scenes.batch=4", "-q", *QUICK, "--out", out)
     assert result.exit_code == 0, result.stderr
@@ -213,6 +214,7 @@ def test_query_rejects_damaged_and_foreign_stores(run, tmp_path):
     refused(dlcli("sketch", "query", copy, "count", "3"), "store.npz")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", [["capsules", "model.types=2"], ["channels", "network.top=3"]])
 def test_query_of_other_networks(network, tmp_path):
     result = dlcli("sketch", *network, "--smoke", "-q", *QUICK, "most=4", "--out", tmp_path)

@@ -390,12 +390,14 @@ def test_a_run_of_two_is_the_run_of_one(tmp_path):
     assert not others(os.getpid())
 
 
+@pytest.mark.slow
 def test_a_run_that_diverges_ends_everybody(tmp_path):
     result = dlcli(tmp_path, "steps=50", "learner.devices=2", "lr=1e30")
     assert result.exit_code == 3, result.stderr
     assert not others(os.getpid())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "code"), [pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow), (signal.SIGUSR1, 75)]
 )
@@ -427,6 +429,7 @@ def test_when_one_is_killed_the_run_fails_and_says_so(tmp_path):
     assert run.status == "failed"
 
 
+@pytest.mark.slow
 def test_when_the_leader_is_killed_nobody_is_left(tmp_path):
     process = begin(tmp_path, "steps=100000", "learner.devices=2")
     until(lambda: running(tmp_path))
