@@ -58,7 +58,7 @@ def split(command: str, overrides: Sequence[str], extra: Folders) -> tuple[list[
 
 def saved_config_path(word: str) -> Path | None:
     """Return the absolute path of a run's config.yaml; None for any other argument."""
-    path = Path(word).expanduser()
+    path = Path(word) if word.startswith("~") and not word.startswith("~/") else Path(word).expanduser()
     if path.suffix != ".yaml" or not path.is_file():
         return None
     text = path.read_text(encoding="utf-8", errors="replace")

@@ -156,7 +156,7 @@ def test_expand_accepts_glob_patterns():
 @pytest.mark.parametrize(
     ("words", "fragment"),
     [
-        (["--jobs", "0"], "--jobs is at least 1"),
+        (["--jobs", "0"], "--jobs must be at least 1"),
         (["--on", "slrum"], 'did you mean "slurm"'),
         (["--seeds", "abc"], "got 'abc'"),
         (["--seeds", "0"], "--seeds must be"),
@@ -207,7 +207,7 @@ def test_sweep_result_is_independent_of_jobs(tmp_path):
 def test_sweep_divides_threads_among_jobs(tmp_path, monkeypatch):
     given = []
     monkeypatch.setattr(sweep_runner, "available_cores", lambda: 8)
-    monkeypatch.setattr(sweep_runner.launch, "engine", lambda *_: pytest.fail("not wanted"))
+    monkeypatch.setattr(sweep_runner.launch, "open_executor", lambda *_: pytest.fail("not wanted"))
     made = Sweep.create(tmp_path, "train", [["tcn"], ["gru"]])
     for jobs in (None, 1, 3, 16):
         (job, _) = sweep_runner._jobs(made, [0, 1], Options(tmp_path), sweep_runner.LaunchOptions(jobs=jobs))

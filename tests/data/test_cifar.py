@@ -232,7 +232,7 @@ def test_damaged_archives_and_binaries(root):
     unpacked(root / "cifar-10" / "cifar-10-batches-bin", binary10() | {"data_batch_3.bin": bytes(3000)})
     with usage_error("damaged", path="cifar-10-batches-bin: data_batch_3.bin"):
         made()
-    with pytest.raises(UsageError, match=r"task.labels is coarse or fine"):
+    with pytest.raises(UsageError, match=r"task.labels must be coarse or fine"):
         made("finer")
 
 

@@ -132,7 +132,7 @@ def test_explain_json_is_the_only_output(digits):
 def test_explain_without_matplotlib_omits_labels(digits, monkeypatch):
     monkeypatch.setattr("dlcli.commands.explain.explain.can_draw_text", lambda: False)
     monkeypatch.setattr("dlcli.commands.explain.attributions.can_draw_text", lambda: False)
-    monkeypatch.setattr(sheet, "has_letters", lambda: False)
+    monkeypatch.setattr(sheet, "can_draw_text", lambda: False)
     folder, _, result = explained(digits)
     assert "dlcli-lab[plot]" in result.stderr
     assert {path.name for path in folder.iterdir()} == ALL - {"confusion.png"}
@@ -157,7 +157,7 @@ def test_explain_rejects_unsupported_input(digits, tmp_path):
     run = trained(tmp_path, "adding_tcn", "--smoke")
     assert "Real" in refused("show", run.path, "--explain")
     (run.path / "checkpoints/best.pt").unlink()
-    assert "no such checkpoint" in refused("show", run.path, "--explain")
+    assert "has not saved this checkpoint" in refused("show", run.path, "--explain")
     assert "--samples" in refused("show", digits.path, "--explain", "--samples", "0")
     assert "--explain" in refused("show", digits.path, "--samples", "3")
     assert "--explain" in refused("show", digits.path, "--layer", "x")
@@ -175,4 +175,4 @@ def test_explain_rejects_mismatched_weights(tmp_path):
     path = run.path / "checkpoints/best.pt"
     saved = torch.load(path, weights_only=True)
     torch.save(saved | {"model": {}}, path)
-    assert "requires the model that was trained" in refused("show", run.path, "--explain")
+    assert "the trained model" in refused("show", run.path, "--explain")

@@ -169,7 +169,7 @@ def test_export_requires_a_checkpoint(tmp_path):
     run = trained(tmp_path, "model.channels=[4]")
     run.checkpoint_path("best").unlink()
     result = export(run, "torchexport", tmp_path / "m")
-    assert (result.exit_code, "no such checkpoint" in result.stderr) == (2, True)
+    assert (result.exit_code, "has not saved this checkpoint" in result.stderr) == (2, True)
 
 
 def test_export_reports_an_untraceable_model(digits, tmp_path, monkeypatch):

@@ -33,11 +33,11 @@ def long():
 SOURCE = """
 import hashlib, torch
 from torch import nn
-from dlcli.core.population import Genome, Layout
+from dlcli.core.population import Genome, ParameterLayout
 from dlcli.learners.evolution.decoder import Decoder, initial
 torch.set_num_threads(1)
 model = nn.Sequential(nn.Linear(300, 40), nn.Linear(40, 3))
-layout = Layout(model)
+layout = ParameterLayout(model)
 vector = Decoder(layout, *initial(model, layout, 0.1)).decode(Genome((2**64 - 1, 12, 13, 14), (0.1, -0.25, 0.002)), {})
 print(hashlib.sha256(vector.numpy().tobytes()).hexdigest())
 """

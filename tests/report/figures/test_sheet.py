@@ -25,7 +25,7 @@ def test_pixels_are_where_they_were_put_with_letters_and_without(monkeypatch):
     changed = (pixels(png(lettered)) - paper.pixels).abs().sum(-1) > 0.1
     assert changed[2:18, :50].any()
     assert not changed[20:].any()
-    monkeypatch.setattr(sheet, "has_letters", lambda: False)
+    monkeypatch.setattr(sheet, "can_draw_text", lambda: False)
     assert (pixels(png(lettered)) - paper.pixels).abs().max() < 1 / 250
 
 
