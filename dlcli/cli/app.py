@@ -14,7 +14,7 @@ import typer
 
 from dlcli.cli import compare, data, inspect, reproduce, run, runs, streams, suggestions
 from dlcli.cli import list as listing
-from dlcli.core.errors import UsageError
+from dlcli.core.errors import DISTRIBUTION, UsageError
 
 _CLICK_ERROR: Any = typer.BadParameter.__mro__[2]  # ClickException, which newer versions of Typer vendor
 
@@ -130,7 +130,7 @@ def root(
     if version:
         from importlib.metadata import version as installed_version
 
-        print(f"dlcli {installed_version('dlcli')}")  # noqa: T201
+        print(f"dlcli {installed_version(DISTRIBUTION)}")  # noqa: T201
         raise typer.Exit
 
 

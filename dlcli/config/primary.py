@@ -1,11 +1,13 @@
 """Primary configurations: the YAML files of a command, a recipe and members of groups, composed by Hydra."""
 
+import copy
 import functools
 import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from hydra import compose as hydra_compose
 from hydra._internal.hydra import Hydra
@@ -35,9 +37,10 @@ def hydra_session(extra: Sequence[Path]) -> Iterator[None]:
     path = create_config_search_path(str(last))
     for folder in reversed(others):
         path.prepend("folder", f"file://{folder}")
-    for command in schema.COMMANDS:
-        ConfigStore.instance().store(f"{command}", schema.defaults(command), group="schema", package="_global_")
-    _forget_changed_files([*others, last])
+    defaults = {command: schema.defaults(command) for command in schema.COMMANDS}
+    for command, values in defaults.items():
+        ConfigStore.instance().store(f"{command}", values, group="schema", package="_global_")
+    _forget_changes([*others, last], defaults)
     try:
         Hydra.create_main_hydra2("dlcli", path)
         use_file_cache(GlobalHydra.instance().config_loader())
@@ -47,23 +50,23 @@ def hydra_session(extra: Sequence[Path]) -> Iterator[None]:
         GlobalHydra.instance().hydra = previous
 
 
-_files: tuple[tuple[str, int, int], ...] = ()
-"""Path, modification time and size of the YAML files behind the cache of `base`."""
+_state: tuple[Any, Any] = ((), {})
+"""What the cache of `base` depends on: path, modification time and size of the YAML files; defaults of the keys."""
 
 
-def _forget_changed_files(folders: Sequence[Path]) -> None:
-    """Clear the cache of `base` if a folder or a file of the configuration has changed since the last session."""
-    global _files
-    current = []
+def _forget_changes(folders: Sequence[Path], defaults: Any) -> None:
+    """Clear the cache of `base` if a file, a folder or a default has changed since the last session."""
+    global _state
+    current: list[tuple[str, int, int]] = []
     for folder in folders:
         for parent, _, names in os.walk(folder):
             for name in sorted(names):
                 path = os.path.join(parent, name)
-                state = os.stat(path)
-                current.append((path, state.st_mtime_ns, state.st_size))
-    if (files := tuple(current)) != _files:
+                status = os.stat(path)
+                current.append((path, status.st_mtime_ns, status.st_size))
+    if _state != (current, defaults):
         base.cache_clear()
-        _files = files
+        _state = (current, copy.deepcopy(defaults))
 
 
 def group_overrides(overrides: Sequence[str], extra: Folders) -> list[str]:

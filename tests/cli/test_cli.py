@@ -61,7 +61,7 @@ def test_no_arguments_shows_the_help():
 def test_version_equals_the_installed_version():
     from importlib.metadata import version
 
-    assert dlcli("--version").stdout.strip() == f"dlcli {version('dlcli')}"
+    assert dlcli("--version").stdout.strip() == f"dlcli {version('dlcli-lab')}"
 
 
 def test_train_prints_scores_and_run_directory(tmp_path):

@@ -268,5 +268,5 @@ def test_without_the_package_the_command_that_installs_it(monkeypatch):
     for name in [name for name in sys.modules if name.startswith("dlcli.learners.rl")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(Missing, match=r"dlcli\[rl\]"):
+    with pytest.raises(Missing, match=r"dlcli-lab\[rl\]"):
         __import__("dlcli.learners.rl.a2c")
