@@ -97,8 +97,9 @@ def expand(
 
 
 def _trust_for_command(folders: Folders, overrides: Sequence[str]) -> None:
-    """Trust the folders of `--config-dir`, those that contain them, and the plug-ins that the user typed."""
-    trust.allow(part for folder in folders for part in (folder.resolve(), folder.resolve().parent))
+    """Trust the folders of `--config-dir`, a project that contains such a `conf`, and typed plug-ins."""
+    named = [folder.resolve() for folder in folders]
+    trust.allow([*named, *(folder.parent for folder in named if folder.name == "conf")])
     for override in overrides:
         if key_of(override) == "plugins" and "=" in override:
             names = re.findall(r"\w+", value_of(override))

@@ -81,7 +81,7 @@ def estimates(
         split: "train", "valid", "test" or "all".
         see: receives every batch, for statistics that are not means.
         rows: number of rows to score, from the beginning of the split; None for all.
-        whole: True to compute metrics of the model as a unit (`Whole`).
+        whole: True to compute metrics of the model as a unit (`PerModel`).
     """
     reported = tuple(declared_metrics(task).values())
     sums: dict[str, Tensor] = {}

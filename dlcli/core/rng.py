@@ -36,7 +36,7 @@ def reseed(device: torch.device, *words: int) -> None:
 
     Args:
         device: if it is a CUDA device, its generator is seeded as well.
-        words: integers, see `mix`.
+        words: integers, see `hash_integers`.
     """
     seed = hash_integers(*words)
     torch.default_generator.manual_seed(seed)
@@ -51,7 +51,7 @@ def seeded(device: torch.device, *words: int) -> Iterator[None]:
 
     Args:
         device: if it is a CUDA device, its generator is seeded as well.
-        words: integers, see `mix`.
+        words: integers, see `hash_integers`.
     """
     python_state, numpy_state = random.getstate(), np.random.get_state()
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
@@ -77,7 +77,7 @@ def uniform(index: Int[Tensor, " batch"], count: int, *words: int) -> Float[Tens
     Args:
         index: index of the sample of each row.
         count: numbers per row.
-        words: integers, see `mix`.
+        words: integers, see `hash_integers`.
     """
     return _shifted(_bits(index, count, words), 40).float().mul_(2.0**-24)
 
@@ -89,7 +89,7 @@ def integers(index: Int[Tensor, " batch"], count: int, below: int | Tensor, *wor
         index: index of the sample of each row.
         count: numbers per row.
         below: exclusive upper bound, up to 2**31; an integer, or a tensor that broadcasts to [batch, count].
-        words: integers, see `mix`.
+        words: integers, see `hash_integers`.
     """
     return (_shifted(_bits(index, count, words), 33) * below) >> 31
 

@@ -10,7 +10,7 @@ import pandas as pd
 from jaxtyping import Bool, Float, Int
 
 from dlcli.core.errors import UsageError
-from dlcli.data.calendar import following, iso
+from dlcli.data.calendar import following, has_clock, iso
 from dlcli.data.dates import READINGS, Times, combined, is_clock, parts_of, read_times, readable_share, try_times
 from dlcli.data.table import TIME_NAMES, is_numeric
 
@@ -63,29 +63,32 @@ class Timeline:
         return table if self.group is None else table | {"group": frame[self.group].tolist()}
 
     def origins(self, rows: Int[np.ndarray, "sample"]) -> dict[str, np.ndarray]:
-        """Columns `row` (of the file), `time` and the series id of rows."""
-        places = {name: np.array(values, dtype=object) for name, values in self.places(rows).items() if name != "row"}
-        group = {} if self.group is None else {self.group: places.pop("group")}
-        return {"row": self.frame.index.to_numpy()[rows]} | group | places
+        """Columns `row` (of the file), the series id and, with a time column, `time` of rows."""
+        columns = {"row": self.frame.index.to_numpy()[rows]}
+        if self.group is not None:
+            columns[self.group] = self.frame[self.group].to_numpy(dtype=object)[rows]
+        return columns | ({"time": self._format(self.ticks[rows])} if self.time else {})
 
     def times_after(self, rows: Int[np.ndarray, "sample"], count: int) -> np.ndarray:
-        """Times of the `count` steps after each row, object [sample, count]: as in the file, then as continued.
-
-        Beyond the last row of a series, dates continue by their calendar frequency, in ISO 8601.
-        """
+        """Times of the `count` steps after each row, object [sample, count]; beyond a series its calendar continues."""
         steps = rows[:, None] + np.arange(1, count + 1)
         inside = np.minimum(steps, len(self.series) - 1)
-        inside_series = (steps < len(self.series)) & (self.series[inside] == self.series[rows][:, None])
-        times = np.empty(steps.shape, dtype=object)
-        times[inside_series] = self.places(inside[inside_series])["time"]
-        dated = self.reading not in (None, "number")
-        for series in np.unique(self.series[rows[~inside_series.all(1)]]):
+        known = (steps < len(self.series)) & (self.series[inside] == self.series[rows][:, None])
+        times = np.where(known, self.ticks[inside], np.nan)
+        for series in np.unique(self.series[rows[~known.all(1)]]):
             own = np.flatnonzero(self.series == series)
-            later = following(np.unique(self.ticks[own]), count, dated=dated)
-            text = iso(later) if dated else later.astype(object)
-            outside = (self.series[rows] == series)[:, None] & ~inside_series
-            times[outside] = text[(steps - own[-1] - 1)[outside]]
-        return times
+            later = following(np.unique(self.ticks[own]), count, dated=self._dated)
+            beyond = (self.series[rows] == series)[:, None] & ~known
+            times[beyond] = later[(steps - own[-1] - 1)[beyond]]
+        return self._format(times.ravel()).reshape(times.shape)
+
+    @property
+    def _dated(self) -> bool:
+        return self.reading not in (None, "number")
+
+    def _format(self, ticks: Float[np.ndarray, "step"]) -> np.ndarray:
+        """Times as text: dates in ISO 8601, whatever the file's own format; numbers as they are."""
+        return iso(ticks, clock=has_clock(self.ticks)) if self._dated else ticks.astype(object)
 
 
 def find_time(

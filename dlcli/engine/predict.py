@@ -36,6 +36,7 @@ def predict_file(
     Raises:
         UsageError: the task of the run does not read files, or the file does not fit the model.
     """
+    path = path.expanduser()
     if not path.exists():
         raise UsageError("missing_file", path=path)
     config = run_config.change(run_config.read(source.path / "config.yaml"), list(overrides))

@@ -14,7 +14,7 @@ from dlcli.core.task import Task
 
 
 class Estimator:
-    """Fit a model that is fitted to all training data at once (`Fits`), in a single step.
+    """Fit a model that is fitted to all training data at once (`Fittable`), in a single step.
 
     The data are the batches of the first epoch, augmented where the task augments. Warnings of the library (no
     convergence) are written to log.txt.

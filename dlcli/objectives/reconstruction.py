@@ -28,8 +28,9 @@ class Reconstructs(Protocol):
 class Reconstruction:
     """Margin loss plus the squared error of images reconstructed from the capsules of the true classes.
 
-    If the task composes images from single ones (`Composed`), each single image is reconstructed separately from the
-    capsule of its class, and the errors are added. Otherwise the input is reconstructed from all classes of the sample.
+    If the task composes images from single ones (`CompositeImages`), each single image is reconstructed separately from
+    the capsule of its class, and the errors are added. Otherwise the input is reconstructed from all classes of the
+    sample.
 
     Paper: Sabour, Frosst & Hinton 2017, arXiv:1710.09829, sections 4.1 and 6.
 

@@ -79,7 +79,7 @@ class InMemoryTask:
         spec: shapes and types of inputs and target.
         targets: loss and metrics, queried with (model, batch); rules on (output, target) are adapted.
         batch: training batch size; evaluation uses four times as many samples per batch.
-        order: seed of shuffling and of the random samples of `Varied` splits.
+        order: seed of shuffling and of the random samples of `RandomizedSamples` splits.
         fitted: quantities learned from the training data; "trivial" is the constant prediction of the baseline.
         metrics: names of the reported metrics; None: the defaults of the target type.
 

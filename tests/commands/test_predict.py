@@ -194,3 +194,15 @@ def test_last_requires_a_forecast(regression, folder):
     code, _, stderr = predict(regression[0].path, folder / "values.npz", "--last")
     assert code == 2
     assert "--last" in stderr
+
+
+def test_forecast_times_are_iso_whatever_the_format_of_the_file(folder):
+    dates = pd.date_range("2021-03-01", periods=90, freq="D")
+    frame = pd.DataFrame({"day": dates.strftime("%d/%m/%Y"), "level": RANDOM.normal(50, 2, 90).round(2)})
+    frame.to_csv(folder / "levels.csv", index=False)
+    words = ["model=tcn", "model.channels=[4]", "task=csv", f"task.path={folder / 'levels.csv'}", "task.target=level"]
+    words += ["task.window=5", "task.horizon=2", "steps=3", "threads=1"]
+    found = dlcli.train(*words, out=folder / "runs", progress="none").predict(folder / "levels.csv")
+    assert (pd.to_datetime(found["origin"]) == dates[found["row"] - 1]).all()
+    assert (pd.to_datetime(found["time"]) - pd.to_datetime(found["origin"])).dt.days.tolist() == list(found["horizon"])
+    assert found["time"].iloc[-1] == "2021-05-31"

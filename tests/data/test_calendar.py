@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dlcli.data.calendar import following, iso
+from dlcli.data.calendar import following, has_clock, iso
 
 
 @pytest.mark.parametrize("frequency", ["D", "h", "15min", "W-MON", "MS", "ME", "QS-JAN", "YS-JAN", "B"])
@@ -22,7 +22,13 @@ def test_following_takes_the_median_step_of_irregular_dates_and_of_numbers():
     np.testing.assert_array_equal(following(ticks, 2, dated=True), np.array([6.0, 7]) * day)
 
 
-def test_iso_has_a_time_of_day_where_there_is_one():
+def test_following_of_a_single_row_is_unknown_for_dates():
+    assert np.isnan(following(np.array([0.0]), 2, dated=True)).all()
+    np.testing.assert_array_equal(following(np.array([3.0]), 2, dated=False), [4, 5])
+
+
+def test_iso_writes_the_time_of_day_on_request_and_nothing_for_nan():
     day = 86_400e6
-    assert iso(np.array([0.0, day])).tolist() == ["1970-01-01", "1970-01-02"]
-    assert iso(np.array([0.0, day / 2])).tolist() == ["1970-01-01T00:00:00", "1970-01-01T12:00:00"]
+    assert iso(np.array([0.0, day, np.nan]), clock=False).tolist() == ["1970-01-01", "1970-01-02", ""]
+    assert iso(np.array([0.0, day / 2]), clock=True).tolist() == ["1970-01-01T00:00:00", "1970-01-01T12:00:00"]
+    assert (has_clock(np.array([0.0, day])), has_clock(np.array([0.0, day / 2]))) == (False, True)

@@ -27,7 +27,7 @@ def recovered(
     """Image grid with one column per object; None if the network can decode none of them.
 
     Args:
-        network: the network; it must implement `Decodes`.
+        network: the network; it must implement `AttributeDecoder`.
         images: images of the structure's scenes.
         structure: the objects.
         seen: attributes of the network, [object, attribute].

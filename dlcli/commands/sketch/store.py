@@ -161,7 +161,7 @@ def network_of(config: Mapping[str, Any], model: nn.Module, scenes: Task) -> Mod
     """The model as a network of modules.
 
     Raises:
-        UsageError: the configured class does not implement `Modular`.
+        UsageError: the configured class does not implement `ModularNetwork`.
     """
     network = factory(config["network"], config, "network")(model.eval(), scenes)
     if not isinstance(network, ModularNetwork):

@@ -49,7 +49,7 @@ class Evolution(ABC):
         population: individuals per generation.
         chunk: individuals evaluated in one batched call; affects memory and speed only.
         seed: seed of all random numbers.
-        candidates, elite_batches: selection of the best individual; see `elite.Election`.
+        candidates, elite_batches: selection of the best individual; see `elite.EliteSelection`.
         output_std: factor of the initial standard deviation of the weights of the last layer.
 
     Raises:

@@ -16,7 +16,7 @@ _SHRINK_BELOW = 0.75  # finished individuals are removed from the policies when 
 
 @runtime_checkable
 class Policy(Protocol):
-    """Policies of a population; see `core.population.Policies`."""
+    """Policies of a population; see `core.population.PolicyPopulation`."""
 
     def __call__(self, x: Tensor) -> Tensor:
         """Map observations [individual, row, *shape] to outputs [individual, row, unit]."""

@@ -30,18 +30,3 @@ class ConstantOutput(nn.Module):
         )
         values = self.values.to(x.device).view(1, -1, *[1] * axes)
         return values.expand(len(x), -1, *shape)
-
-
-class LastValue(nn.Module):
-    """Repeat the last value of the first input channel (persistence, the naive forecast).
-
-    Args:
-        horizon: number of steps.
-    """
-
-    def __init__(self, horizon: int) -> None:
-        super().__init__()
-        self._horizon = horizon
-
-    def forward(self, x: Float[Tensor, "batch channel time"]) -> Float[Tensor, "batch step"]:
-        return x[:, 0, -1:].expand(-1, self._horizon)

@@ -94,5 +94,8 @@ def test_blend_is_a_mean_of_ranks():
 
 @pytest.mark.parametrize("wrong", [{"k": 0}, {"archive_probability": 1.5}, {"exponent": 0.0}])
 def test_numbers_out_of_range_are_refused(wrong):
-    with pytest.raises(UsageError):
+    ((name, value),) = wrong.items()
+    with pytest.raises(UsageError) as error:
         novelty(**wrong)
+    fields = error.value.fields
+    assert (error.value.code, fields["key"], fields["got"]) == ("invalid_value", f"learner.score.{name}", value)

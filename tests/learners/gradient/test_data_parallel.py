@@ -312,7 +312,7 @@ def test_what_several_processes_cannot_do_is_refused():
         make(Plain(), 2, objective=Remembering)
     with pytest.raises(UsageError, match="at least 1"):
         make(Plain(), 0)
-    with pytest.raises(UsageError, match="rows"):
+    with pytest.raises(UsageError, match=r"rows in a batch \(5\)"):
         make(Plain(), 6)
 
 
