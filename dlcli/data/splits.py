@@ -39,14 +39,16 @@ def split_rows(pairs: Mapping[str, Pair], seed: int, *, new: bool) -> dict[str, 
         return rows
     y = pairs["train"][1]
     if len(y) > len(missing):
-        return rows | _held_out(y, missing, seed) if missing else rows
+        return rows | _held_out(y, missing, seed, new=new) if missing else rows
     if new:
         problem = f"{len(y)} training rows are too few to hold out {' and '.join(missing)}"
         raise UsageError("invalid_data", path="the file", problem=problem, hint="Add these splits to the file.")
     return {name: index for name, index in rows.items() if name != "train"}
 
 
-def _held_out(y: Shaped[np.ndarray, "sample *position"], missing: Sequence[str], seed: int) -> dict[str, Tensor]:
+def _held_out(
+    y: Shaped[np.ndarray, "sample *position"], missing: Sequence[str], seed: int, *, new: bool
+) -> dict[str, Tensor]:
     """The missing splits and the remaining training rows: evenly spaced over shuffled rows sorted by class."""
     order = _shuffled(len(y), seed)
     if y.ndim == 1:
@@ -54,7 +56,8 @@ def _held_out(y: Shaped[np.ndarray, "sample *position"], missing: Sequence[str],
     each = max(1, min(round(_PART * len(y)), (len(y) - 1) // len(missing)))
     count = each * len(missing)
     places = ((np.arange(count) + 0.5) * len(y) / count).astype(np.int64)
-    logging.getLogger("dlcli").info(
+    logging.getLogger("dlcli").log(
+        logging.INFO if new else logging.DEBUG,  # a file that is evaluated or predicted is used as a whole
         "no %s split in the file: held out %s training rows each%s (task.data_seed)",
         " and ".join(missing),
         f"{each:,}",
